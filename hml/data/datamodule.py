@@ -1,0 +1,195 @@
+"""`HMixDataModule`: plain images, mixed images and the labels a strategy gives them, as loaders."""
+
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from typing_extensions import override
+
+from hml.data.download import fetch, find_data_dir
+from hml.data.images import Cifar10, ImageBank, ImageSource
+from hml.data.loader import Augment, MixingLoader
+from hml.data.mixed import HMix, MixedSet, MixedSource
+from hml.data.mixing import Rows, mix
+from hml.data.splits import hold_out
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, group_by_stimulus
+from hml.labels import LabelStrategy, MixedExample, label_checked
+
+
+class HMixDataModule(LightningDataModule):
+    """CIFAR-10 and human-judged mixed images, or whatever else is put in their place.
+
+    Args:
+        strategy: Makes the labels of mixed images.
+        images: The plain images; by default `Cifar10`.
+        mixed: The mixed images and their judgements; by default `HMix`.
+        data_dir: Where the files are, or are downloaded to; by default HML_DATA_DIR, else ./data.
+        batch_size: Images in a batch of all ranks together.
+        label_draw: How an image with K labels trains: "sample" draws one of them anew each epoch, "expand" makes
+            K copies.
+        augment: "crop_flip" shifts training images by up to four pixels and mirrors half of them.
+        plain_labels: What plain images are trained on: "hard" true classes, or what people say, "human".
+        val_size: Images held out of the training split for `hml validate`.
+        seed: Decides every draw; the command line's `seed_everything`.
+
+    Raises:
+        InputError: an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        strategy: LabelStrategy,
+        images: ImageSource | None = None,
+        mixed: MixedSource | None = None,
+        data_dir: str | None = None,
+        batch_size: int = 128,
+        label_draw: Literal["sample", "expand"] = "sample",
+        augment: Augment = "none",
+        plain_labels: Literal["hard", "human"] = "hard",
+        val_size: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise InputError(f"batch_size={batch_size} must be 2 or more: batch normalisation needs several images.")
+        if seed < 0:
+            raise InputError(f"seed={seed} must be 0 or more.")
+        self.strategy = strategy
+        self.images = images or Cifar10()
+        self.mixed = mixed or HMix()
+        self.data_dir = find_data_dir(data_dir)
+        self.batch_size = batch_size
+        self.label_draw = label_draw
+        self.augment = augment
+        self.plain_labels = plain_labels
+        self.val_size = val_size
+        self.seed = seed
+        self._is_set_up = False
+
+    @override
+    def prepare_data(self) -> None:
+        fetch([*self.images.remote_files(self.data_dir), *self.mixed.remote_files(self.data_dir)], self.data_dir)
+
+    @override
+    def setup(self, stage: str) -> None:
+        """Read everything once, and label the mixed images.
+
+        After it, `bank`, `examples` (one `MixedExample` a mixed image), `train_rows` and `val_ids` are there.
+
+        Raises:
+            DataError: a released file is missing or corrupt.
+            InputError: judgements don't fit the images, or the strategy's labels aren't probabilities.
+        """
+        if self._is_set_up:
+            return
+        self.bank = self.images.load(self.data_dir)
+        self._mixed_set = self.mixed.load(self.data_dir, self.bank)
+        self.examples = _make_examples(self.bank, self._mixed_set)
+        self.train_rows, self.val_ids = self._label()
+        self._is_set_up = True
+
+    def _label(self) -> tuple[Rows, Tensor]:
+        bank, examples = self.bank, self.examples
+        ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples]).view(-1, 2)  # (S, 2)
+        lambda_f = torch.tensor([example.lambda_f for example in examples])  # (S,)
+        labels = [label_checked(self.strategy, example, len(CLASS_NAMES)).float() for example in examples]
+        num_labels = torch.tensor([len(label) for label in labels], dtype=torch.int64)  # (S,)
+        used = num_labels > 0
+        mixed = Rows(
+            ids[used, 0],
+            ids[used, 1],
+            lambda_f[used],
+            torch.cat([*labels, torch.empty(0, len(CLASS_NAMES))]),
+            num_labels[used],
+        )
+        if self.label_draw == "expand":
+            mixed = mixed.expanded()
+        plain_ids, val_ids = hold_out(bank.train_ids, bank.labels, ids.flatten(), self.val_size)
+        hard = torch.nn.functional.one_hot(bank.labels, len(CLASS_NAMES)).float()
+        plain = Rows.plain(plain_ids, (hard if self.plain_labels == "hard" else bank.human)[plain_ids])
+        return Rows.concatenate(plain, mixed), val_ids
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
+        judgements = self._mixed_set.judgements
+        return {
+            "files": dict(sorted((self.bank.files | self._mixed_set.files).items())),
+            "canonical_pixels": self.bank.canonical_pixels,
+            "train_rows": len(self.train_rows),
+            "test_images": len(self.bank.test_ids),
+            "mixed_images": len(self.examples),
+            "judgements": len(judgements),
+            "annotators": len({judgement.annotator for judgement in judgements}),
+        }
+
+    @override
+    def train_dataloader(self) -> MixingLoader:
+        return self._loader(self.train_rows, train=True)
+
+    @override
+    def val_dataloader(self) -> MixingLoader | list[MixingLoader]:
+        return self._evaluation_loader(self.val_ids) if len(self.val_ids) else []
+
+    @override
+    def test_dataloader(self) -> MixingLoader:
+        return self._evaluation_loader(self.bank.test_ids)
+
+    @override
+    def predict_dataloader(self) -> MixingLoader:
+        return self._evaluation_loader(self.bank.test_ids)
+
+    def _evaluation_loader(self, ids: Tensor) -> MixingLoader:
+        return self._loader(Rows.plain(ids, self.bank.human[ids]), train=False)
+
+    def _loader(self, rows: Rows, train: bool) -> MixingLoader:
+        # Outside of a Trainer, in a notebook say, batches are made where the bank is: on the CPU.
+        trainer = self.trainer
+        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        return MixingLoader(
+            self.bank.images.to(device),
+            self.bank.labels.to(device),
+            rows.to(device),
+            batch_size=self.batch_size,
+            train=train,
+            augment=self.augment,
+            seed=self.seed,
+            rank=0 if trainer is None else trainer.global_rank,
+            world_size=1 if trainer is None else trainer.world_size,
+        )
+
+
+def _make_examples(bank: ImageBank, mixed_set: MixedSet) -> list[MixedExample]:
+    """Group judgements by image and mix its pixels.
+
+    Raises:
+        InputError: an endpoint isn't in the bank, is of another class there, or is evaluated on.
+    """
+    groups = group_by_stimulus(mixed_set.judgements)
+    leaked = set()
+    test_ids = set(bank.test_ids.tolist())
+    for stimulus in groups:
+        for endpoint in stimulus.endpoints:
+            if endpoint.image_id >= len(bank.labels):
+                raise InputError(f"{stimulus.filename}: there are only {len(bank.labels)} images to mix.")
+            label = int(bank.labels[endpoint.image_id])
+            if label != endpoint.label:
+                raise InputError(
+                    f"{stimulus.filename}: image {endpoint.image_id} is of class {CLASS_NAMES[label]}, "
+                    f"not {CLASS_NAMES[endpoint.label]}. Ids count the images of the test set."
+                )
+            if endpoint.image_id in test_ids:
+                leaked.add(endpoint.image_id)
+    if leaked:
+        raise InputError(
+            f"{len(leaked)} endpoints of mixed images are among the {len(test_ids)} evaluation images, and to train on "
+            f"them would make the evaluation worthless: ids {', '.join(map(str, sorted(leaked)))}. "
+            "Leave their judgements out."
+        )
+    stimuli = list(groups)
+    ids = torch.tensor([[end.image_id for end in stimulus.endpoints] for stimulus in stimuli]).view(-1, 2)  # (S, 2)
+    lambda_f = torch.tensor([stimulus.lambda_f for stimulus in stimuli])  # (S,)
+    pixels = mix(bank.images, ids[:, 0], ids[:, 1], lambda_f)  # (S, 3, H, W)
+    return [MixedExample(stimulus, groups[stimulus], image) for stimulus, image in zip(stimuli, pixels, strict=True)]

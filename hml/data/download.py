@@ -1,0 +1,164 @@
+"""The released files: where each comes from, what its hash is, and how it gets into the data folder.
+
+hml ships none of them. CIFAR-10H is CC BY-NC-SA 4.0 (Peterson et al., 2019); H-Mix and the authors' split carry no
+licence file.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+
+from hml.errors import DataError
+
+_TRIES = 3
+_TIMEOUT_SECONDS = 30
+_HILL_MIXUP = "https://raw.githubusercontent.com/cambridge-mlg/hill-mixup/5a022730a270b6785355f9e57b6d2620075bfbab/h_mix"
+_CIFAR10S = (
+    "https://raw.githubusercontent.com/cambridge-mlg/cifar-10s/86b114f0257ad88e36add572db3dd69dbca0fdf7/other_data"
+)
+_CIFAR10H = "https://raw.githubusercontent.com/jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file pinned by its hash, so that any address may serve it.
+
+    Args:
+        name: Its name in the data folder.
+        sha256: Its SHA-256, in hexadecimal.
+        addresses: Where it can be had, tried in this order.
+        mirror_variable: An environment variable with one more address, tried first.
+    """
+
+    name: str
+    sha256: str
+    addresses: tuple[str, ...]
+    mirror_variable: str | None = None
+
+    @property
+    def all_addresses(self) -> tuple[str, ...]:
+        """The user's mirror, where there is one, and the pinned addresses."""
+        mirror = os.environ.get(self.mirror_variable) if self.mirror_variable else None
+        return (mirror, *self.addresses) if mirror else self.addresses
+
+
+CIFAR10_ARCHIVE = RemoteFile(
+    "cifar-10-python.tar.gz",
+    "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    (
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/cifar-10-python.tar.gz",
+    ),
+    mirror_variable="HML_CIFAR10_URL",
+)
+CIFAR10H_COUNTS = RemoteFile(
+    "cifar10h-counts.npy",
+    "9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff",
+    (f"{_CIFAR10H}/cifar10h-counts.npy",),
+)
+TRAIN_INDICES = RemoteFile(
+    "train_indices.npy",
+    "af80134e896dda7f42c7acc9386243d53b4bf54c996b219452fa6ac600c8883a",
+    (f"{_CIFAR10S}/train_indices.npy",),
+)
+TEST_INDICES = RemoteFile(
+    "test_indices.npy",
+    "2cda098d4cc19137cde538b37f26759e8c0fbc20c470aa89a9574f4edba2bcbb",
+    (f"{_CIFAR10S}/test_indices.npy",),
+)
+HMIX_INFERENCES = RemoteFile(
+    "hmix_infer_mixing_factor.csv",
+    "9f8aa49c85e9879453a032ea43abf7764425fe1a452c8fdd5f3c9b7c9fd35eeb",
+    (f"{_HILL_MIXUP}/hmix_infer_mixing_factor.csv",),
+)
+
+
+def find_data_dir(data_dir: str | Path | None = None) -> Path:
+    """Return the data folder: the one given, else HML_DATA_DIR's, else ./data."""
+    return Path(data_dir or os.environ.get("HML_DATA_DIR") or "data")
+
+
+def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
+    """Read a pinned file whole, and its hash before anything parses it.
+
+    Raises:
+        DataError: it is missing, or its content isn't the released one.
+    """
+    path = data_dir / file.name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"Can't read {path} ({error.strerror}): run `hml download`.") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        raise DataError(
+            f"{path} is not the released file{_resemblance(content)}: its sha256 is {digest}, expected {file.sha256}. "
+            "Move it away, then run `hml download`."
+        )
+    return content
+
+
+def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
+    """Download what is missing, with a progress bar, and check what is there.
+
+    A finished file appears under its name only once its hash is right; it is kept when another fails.
+
+    Raises:
+        DataError: a file that is there is wrong, or some can't be downloaded; lists each with address and hash.
+    """
+    failures = []
+    for file in files:
+        if (data_dir / file.name).exists():
+            read_verified(file, data_dir)
+        elif reason := _download(file, data_dir):
+            failures.append(
+                f"  {file.name}\n"
+                + "".join(f"    from    {address}\n" for address in file.all_addresses)
+                + f"    sha256  {file.sha256}\n    failed  {reason}"
+            )
+    if failures:
+        raise DataError(
+            f"Missing in {data_dir}, and could not be downloaded:\n"
+            + "\n".join(failures)
+            + f"\nPut the files into {data_dir} by other means, or name the folder that holds them: "
+            "--data.data_dir, or HML_DATA_DIR."
+        )
+
+
+def _download(file: RemoteFile, data_dir: Path) -> str | None:
+    """Try each address in turn; return what went wrong at the last, or None."""
+    reason = None
+    for address in file.all_addresses:
+        downloads = pooch.create(
+            path=data_dir,
+            base_url="",
+            registry={file.name: f"sha256:{file.sha256}"},
+            urls={file.name: address},
+            retry_if_failed=_TRIES - 1,
+        )
+        progress = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
+        try:
+            downloads.fetch(file.name, downloader=progress)
+        except (requests.RequestException, ValueError) as error:  # pooch says ValueError for a wrong hash
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            return None
+    return reason
+
+
+def _resemblance(content: bytes) -> str:
+    """Say what a wrong file looks like, since that is usually what went wrong."""
+    start = content[:200].lstrip().lower()
+    if not content:
+        return " (it is empty)"
+    if start.startswith((b"<!doctype", b"<html")):
+        return " (it is a web page)"
+    if start.startswith(b"version https://git-lfs"):
+        return " (it is a Git LFS pointer)"
+    return ""

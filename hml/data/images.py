@@ -1,0 +1,155 @@
+"""Where the plain images come from: a bank of pixels, their labels, what people see in them, and the split."""
+
+import hashlib
+import io
+import pickle
+import tarfile
+import zipfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
+from typing_extensions import override
+
+from hml.data.download import (
+    CIFAR10_ARCHIVE,
+    CIFAR10H_COUNTS,
+    TEST_INDICES,
+    TRAIN_INDICES,
+    RemoteFile,
+    read_verified,
+)
+from hml.errors import DataError, InputError
+
+STAND_IN = "cifar10_test.npz"
+_TEST_BATCH = "cifar-10-batches-py/test_batch"
+_TEST_BATCH_MD5 = "40351d587109b95175f43aff81a1287e"
+_LABELS_SHA256 = "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5"
+
+
+@dataclass(frozen=True)
+class ImageBank:
+    """All original images of a data set, and what is known of each.
+
+    Args:
+        images: Pixels, uint8, shape (M, 3, H, W).
+        labels: True classes, int64, shape (M,).
+        human: The distribution of what people say each image is, shape (M, C), rows sum to 1.
+        train_ids: Images to train on, shape (n,).
+        test_ids: Images to evaluate on, shape (m,), none of them among the former.
+        files: The SHA-256 of each file it was read from.
+        canonical_pixels: Whether the pixels are the released ones, to the bit.
+
+    Raises:
+        InputError: an image is both trained and evaluated on.
+    """
+
+    images: Tensor
+    labels: Tensor
+    human: Tensor
+    train_ids: Tensor
+    test_ids: Tensor
+    files: dict[str, str] = field(default_factory=dict)
+    canonical_pixels: bool = True
+
+    def __post_init__(self) -> None:
+        if bool((both := torch.isin(self.train_ids, self.test_ids)).any()):
+            raise InputError(f"images {self.train_ids[both][:10].tolist()} are in both halves of the split.")
+
+
+class ImageSource(ABC):
+    """A data set of plain images. Subclass it to bring one of your own."""
+
+    @abstractmethod
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        """List the pinned files that `load` needs in the data folder."""
+
+    @abstractmethod
+    def load(self, data_dir: Path) -> ImageBank:
+        """Read the images.
+
+        Raises:
+            DataError: a file is missing or corrupt.
+        """
+
+
+class Cifar10(ImageSource):
+    """CIFAR-10's 10,000 test images with CIFAR-10H's people, split by the paper's authors into 7,000 and 3,000.
+
+    All come from the *test* set, since that is what CIFAR-10H has labels for. Pixels are taken from
+    `cifar-10-python.tar.gz`, from the `test_batch` that unpacking it leaves, or else from a stand-in
+    `cifar10_test.npz` (`images`, `labels`), whose pixels may differ from the released ones.
+    """
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        pixels = [] if any((data_dir / name).exists() for name in (_TEST_BATCH, STAND_IN)) else [CIFAR10_ARCHIVE]
+        return [*pixels, CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES]
+
+    @override
+    def load(self, data_dir: Path) -> ImageBank:
+        name, digest, images, labels = _read_pixels(data_dir)
+        if hashlib.sha256(labels.tobytes()).hexdigest() != _LABELS_SHA256:
+            raise DataError(f"The labels in {data_dir / name} are not those of CIFAR-10's test set, in its order.")
+        canonical = name != STAND_IN
+        if not canonical:
+            rank_zero_warn(
+                f"Pixels come from the stand-in {data_dir / STAND_IN} and may differ from CIFAR-10's own: put "
+                f"{CIFAR10_ARCHIVE.name} beside it (`hml download` does) for canonical results."
+            )
+        arrays = {file.name: np.load(io.BytesIO(read_verified(file, data_dir)), allow_pickle=False) for file in _ARRAYS}
+        counts = torch.from_numpy(arrays[CIFAR10H_COUNTS.name]).double()  # (10000, 10)
+        return ImageBank(
+            images=torch.from_numpy(images),
+            labels=torch.from_numpy(labels.astype(np.int64)),
+            human=(counts / counts.sum(1, keepdim=True)).float(),
+            train_ids=torch.from_numpy(arrays[TRAIN_INDICES.name]),
+            test_ids=torch.from_numpy(arrays[TEST_INDICES.name]),
+            files={name: digest} | {file.name: file.sha256 for file in _ARRAYS},
+            canonical_pixels=canonical,
+        )
+
+
+_ARRAYS = (CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES)
+_Pixels = tuple[str, str, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+
+def _read_pixels(data_dir: Path) -> _Pixels:
+    """Read (file name, sha256, images (10000, 3, 32, 32), labels (10000,)) from the best source there is."""
+    if (data_dir / CIFAR10_ARCHIVE.name).exists():
+        archive = read_verified(CIFAR10_ARCHIVE, data_dir)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            member = tar.extractfile(_TEST_BATCH)
+            assert member is not None, "an archive with the right hash has a test batch"
+            return CIFAR10_ARCHIVE.name, CIFAR10_ARCHIVE.sha256, *_unpickle_test_batch(member.read())
+    if (data_dir / _TEST_BATCH).exists():
+        content = (data_dir / _TEST_BATCH).read_bytes()
+        if (digest := hashlib.md5(content, usedforsecurity=False).hexdigest()) != _TEST_BATCH_MD5:
+            raise DataError(f"{data_dir / _TEST_BATCH} has md5 {digest}, expected {_TEST_BATCH_MD5}: unpack it again.")
+        return _TEST_BATCH, hashlib.sha256(content).hexdigest(), *_unpickle_test_batch(content)
+    return _read_stand_in(data_dir / STAND_IN)
+
+
+def _unpickle_test_batch(content: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Read CIFAR-10's pickle, whose hash is known to be right: nothing else may be unpickled."""
+    batch = pickle.loads(content, encoding="bytes")
+    return batch[b"data"].reshape(-1, 3, 32, 32), np.array(batch[b"labels"], dtype=np.uint8)
+
+
+def _read_stand_in(path: Path) -> _Pixels:
+    try:
+        content = path.read_bytes()
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            images, labels = arrays["images"], arrays["labels"]
+    except FileNotFoundError as error:
+        raise DataError(f"No CIFAR-10 images in {path.parent}: run `hml download`.") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} can't be read as an npz file of `images` and `labels`: {error}.") from error
+    if images.shape != (10_000, 32, 32, 3) or images.dtype != np.uint8 or labels.dtype != np.uint8:
+        raise DataError(f"{path} holds {images.dtype} images of shape {images.shape}, expected uint8 (10000, 32, 32, 3).")
+    return path.name, hashlib.sha256(content).hexdigest(), np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels

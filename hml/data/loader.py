@@ -1,0 +1,130 @@
+"""The one loader: mixes whole batches out of the bank, on the device, without worker processes."""
+
+from collections.abc import Iterator
+from typing import Literal, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hml.data.mixing import Rows, crop_and_flip, mix
+from hml.errors import InputError
+from hml.randomness import Draws
+
+Augment = Literal["none", "crop_flip"]
+
+
+class Batch(TypedDict):
+    """What a step is given: this rank's share of a global batch of B images."""
+
+    image: Tensor
+    """Pixels in [0, 1], shape (B, 3, H, W)."""
+    target: Tensor
+    """Soft labels, shape (B, C)."""
+    label: Tensor
+    """The true class of the first endpoint: of the image itself, if it is plain. Shape (B,)."""
+    index: Tensor
+    """Rows of the data set, shape (B,)."""
+
+
+class MixingLoader:
+    """Iterates batches; Lightning takes it like any other loader.
+
+    It remembers what was consumed of an epoch (`state_dict`), so a run that is resumed goes on with the very next
+    batch. What it draws depends on (seed, epoch, row, purpose) alone.
+
+    Args:
+        images: The bank's pixels, uint8, shape (M, 3, H, W).
+        labels: The bank's classes, shape (M,).
+        rows: What to mix out of the bank.
+        batch_size: Images in a global batch: all ranks together.
+        train: Whether to shuffle, to draw labels, to augment and to leave out the epoch's last incomplete batch:
+            batch normalisation is not to be trained on two images. Evaluation takes every row once, in order,
+            in batches of nearly equal size.
+        augment: "crop_flip" shifts by up to four pixels and mirrors, in training.
+        seed: The run's seed.
+        rank: Which share of every batch is this process's.
+        world_size: Number of processes.
+
+    Raises:
+        InputError: there are no rows, or the ranks can't share batches of this size evenly in training.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        rows: Rows,
+        batch_size: int,
+        train: bool,
+        augment: Augment = "none",
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if len(rows) == 0:
+            raise InputError("There are no images to load.")
+        if train and batch_size % world_size:
+            raise InputError(
+                f"batch_size={batch_size} can't be shared evenly by {world_size} processes: "
+                f"make --data.batch_size a multiple of {world_size}."
+            )
+        self.images, self.labels, self.rows = images, labels, rows
+        self.batch_size, self.train, self.augment = batch_size, train, augment
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.epoch = 0
+        self._first_label = rows.num_labels.cumsum(0) - rows.num_labels  # (N,)
+        self._consumed = 0
+        self._start = 0
+
+    def __len__(self) -> int:
+        """Batches an epoch, the same on every rank."""
+        if self.train:
+            return max(1, len(self.rows) // self.batch_size)
+        return -(-len(self.rows) // self.batch_size)
+
+    @property
+    def sampler(self) -> "MixingLoader":
+        """Itself: Lightning tells the epoch to a loader's sampler only."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch that the next iteration draws for."""
+        self.epoch = epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how many batches of this epoch were handed out."""
+        return {"consumed": self._consumed}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the batches that were handed out when the state was taken."""
+        self._consumed = self._start = state["consumed"] % len(self)
+
+    def __iter__(self) -> Iterator[Batch]:
+        # Lightning calls iter() before set_epoch(): as a generator, this reads the epoch at the first batch.
+        start, self._start = self._start, 0
+        device = self.images.device
+        rows = np.arange(len(self.rows))
+        draws = Draws(self.seed, self.epoch, rows)
+        which = torch.from_numpy(draws.uniform("label")).to(device) if self.train else 0
+        label = self._first_label + (which * self.rows.num_labels).long()  # (N,) into soft_labels
+        shifts = torch.from_numpy(draws.uniform("augment", (3,))).to(device) if self.train else None  # (N, 3)
+        for number, batch in enumerate(self._split(draws.order("order") if self.train else rows)):
+            if number < start:
+                continue
+            index = torch.from_numpy(batch[self.rank :: self.world_size]).to(device)  # (B,)
+            id_1 = self.rows.id_1[index]
+            image = mix(self.images, id_1, self.rows.id_2[index], self.rows.lambda_f[index])
+            if shifts is not None and self.augment == "crop_flip":
+                image = crop_and_flip(image, shifts[index])
+            self._consumed = number + 1
+            yield Batch(
+                image=image, target=self.rows.soft_labels[label[index]], label=self.labels[id_1], index=index
+            )
+
+    def _split(self, order: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Cut an epoch into global batches, each the same for every rank."""
+        if self.train:
+            return [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
+        return np.array_split(order, len(self))

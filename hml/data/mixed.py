@@ -1,0 +1,73 @@
+"""Where the mixed images and the judgements of them come from."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from typing_extensions import override
+
+from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
+from hml.data.images import ImageBank
+from hml.errors import InputError
+from hml.judgements import Cohort, Judgement, parse_hmix
+
+
+@dataclass(frozen=True)
+class MixedSet:
+    """Judgements of mixed images, and the SHA-256 of each file they were read from."""
+
+    judgements: list[Judgement]
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class MixedSource(ABC):
+    """A set of judged mixed images. Subclass it to bring one of your own."""
+
+    @abstractmethod
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        """List the pinned files that `load` needs in the data folder."""
+
+    @abstractmethod
+    def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
+        """Read the judgements of images mixed from the bank's.
+
+        Raises:
+            InputError: a file of the user's own is wrong.
+            DataError: a released file is missing or corrupt.
+        """
+
+
+class HMix(MixedSource):
+    """H-Mix, the data of "Human-in-the-loop mixup", or judgements of one's own in its columns.
+
+    Args:
+        cohort: "paper": 810 images, 33 people, 1,974 judgements; "all" adds the second collection: 2,070 images,
+            81 people, 4,950 judgements. Concerns the released file alone.
+        judgements: A CSV file of one's own to use instead, taken whole.
+        include_repeats: Whether a person's second judgement of an image counts, as in the authors' own file.
+    """
+
+    def __init__(
+        self, cohort: Cohort = "paper", judgements: Path | str | None = None, include_repeats: bool = True
+    ) -> None:
+        self.cohort = cohort
+        self.judgements = None if judgements is None else Path(judgements)
+        self.include_repeats = include_repeats
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        return [HMIX_INFERENCES] if self.judgements is None else []
+
+    @override
+    def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
+        if self.judgements is None:
+            name, content, cohort = HMIX_INFERENCES.name, read_verified(HMIX_INFERENCES, data_dir), self.cohort
+        else:
+            name, cohort = self.judgements.name, "all"
+            try:
+                content = self.judgements.read_bytes()
+            except OSError as error:
+                raise InputError(f"Can't read judgements from {self.judgements}: {error.strerror}.") from error
+        judgements = parse_hmix(content, name, cohort, self.include_repeats)
+        return MixedSet(judgements, {name: hashlib.sha256(content).hexdigest()})

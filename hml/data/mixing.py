@@ -1,0 +1,89 @@
+"""Mixing: rows of (id_1, id_2, lambda_f) into pixels. A plain image is a row with lambda_f = 1."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Images to be mixed out of a bank, and the labels each may take.
+
+    Args:
+        id_1: First endpoints in the bank, shape (N,).
+        id_2: Second endpoints, shape (N,); a plain image's own id.
+        lambda_f: Weights of the first endpoints, shape (N,); a plain image's is 1.
+        soft_labels: The labels of all rows one after the other, shape (L, C).
+        num_labels: How many of them each row has, 1 or more, shape (N,).
+    """
+
+    id_1: Tensor
+    id_2: Tensor
+    lambda_f: Tensor
+    soft_labels: Tensor
+    num_labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.id_1)
+
+    @classmethod
+    def plain(cls, ids: Tensor, soft_labels: Tensor) -> "Rows":
+        """Make rows of unmixed images, ids of shape (N,), with one label each, shape (N, C)."""
+        return cls(ids, ids, torch.ones(len(ids)), soft_labels, torch.ones_like(ids))
+
+    @classmethod
+    def concatenate(cls, *parts: "Rows") -> "Rows":
+        """Put several sets of rows one after the other."""
+        return cls(*(torch.cat([getattr(part, column.name) for part in parts]) for column in fields(cls)))
+
+    def to(self, device: torch.device) -> "Rows":
+        """Move every tensor to a device."""
+        return Rows(*(getattr(self, column.name).to(device) for column in fields(self)))
+
+    def expanded(self) -> "Rows":
+        """Copy each row once for each of its labels, so that every row has one."""
+        return Rows(
+            self.id_1.repeat_interleave(self.num_labels),
+            self.id_2.repeat_interleave(self.num_labels),
+            self.lambda_f.repeat_interleave(self.num_labels),
+            self.soft_labels,
+            torch.ones(len(self.soft_labels), dtype=self.num_labels.dtype),
+        )
+
+
+def mix(images: Tensor, id_1: Tensor, id_2: Tensor, lambda_f: Tensor) -> Tensor:
+    """Blend pairs of images: lambda_f · first + (1 − lambda_f) · second.
+
+    Args:
+        images: The bank's pixels, uint8, shape (M, 3, H, W).
+        id_1: First endpoints, shape (B,).
+        id_2: Second endpoints, shape (B,).
+        lambda_f: Weights of the first endpoints, shape (B,).
+
+    Returns:
+        Pixels in [0, 1], float, shape (B, 3, H, W).
+    """
+    first, second = images[id_1].float(), images[id_2].float()  # (B, 3, H, W)
+    return torch.lerp(second, first, lambda_f.view(-1, 1, 1, 1)) / 255
+
+
+def crop_and_flip(image: Tensor, draws: Tensor, padding: int = 4) -> Tensor:
+    """Shift each image by up to `padding` pixels, filling with black, and mirror half of them.
+
+    Args:
+        image: Pixels, shape (B, 3, H, W).
+        draws: Random numbers in [0, 1), shape (B, 3): down, right, mirror.
+        padding: The largest shift.
+
+    Returns:
+        Pixels, shape (B, 3, H, W).
+    """
+    height, width = image.shape[-2:]
+    shift = (draws[:, :2] * (2 * padding + 1)).long()  # (B, 2)
+    rows = torch.arange(height, device=image.device) + shift[:, :1]  # (B, H)
+    columns = torch.arange(width, device=image.device).expand(len(image), -1)
+    columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns) + shift[:, 1:]  # (B, W)
+    padded = torch.nn.functional.pad(image, (padding,) * 4).movedim(1, -1)  # (B, H + 2p, W + 2p, 3)
+    which = torch.arange(len(image), device=image.device)[:, None, None]
+    return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()

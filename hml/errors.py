@@ -1,0 +1,37 @@
+"""hml's exceptions: each says what happened, where and what to do, and carries the exit code of the command line.
+
+Exit codes: 0 done, 1 a bug, 2 configuration or input, 3 data missing or corrupt, 4 loss not finite,
+5 folder in use, 6 storage, 130 interrupted, 143 terminated.
+"""
+
+from typing import ClassVar
+
+
+class HmlError(Exception):
+    """An error that a person can act on; shown as one message, without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(HmlError, ValueError):
+    """A configuration, an argument or a user's own file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(HmlError):
+    """A released data file is missing, can't be downloaded, or isn't what its hash says."""
+
+    exit_code = 3
+
+
+class NonFiniteLossError(HmlError):
+    """Training has diverged: its loss is infinite or not a number."""
+
+    exit_code = 4
+
+
+class StorageError(HmlError):
+    """Results can't be written: the disk is full, read-only, or not what it should be."""
+
+    exit_code = 6

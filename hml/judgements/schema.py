@@ -1,0 +1,106 @@
+"""What a person was shown and what they said: frozen records, checked when they are made."""
+
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hml.errors import InputError
+
+CLASS_NAMES = ("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck")
+"""CIFAR-10's classes in the order of its labels, spelled as H-Mix spells them."""
+
+NUM_IMAGES = 10_000
+"""Images in CIFAR-10's test set, which every image id points into."""
+
+
+def _check_unit_interval(name: str, value: float, hint: str) -> None:
+    """Refuse what isn't a number in [0, 1], NaN included."""
+    if not 0.0 <= value <= 1.0:
+        raise InputError(f"{name}={value} is outside [0, 1]: {hint}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of the two images that a mixed image blends.
+
+    Args:
+        image_id: Its place in CIFAR-10's test set, 0 to 9999.
+        label: Its class, an index into `CLASS_NAMES`.
+
+    Raises:
+        InputError: either is outside its range.
+    """
+
+    image_id: int
+    label: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= operator.index(self.image_id) < NUM_IMAGES:
+            raise InputError(
+                f"image id {self.image_id} is outside 0..{NUM_IMAGES - 1}: ids count the images of CIFAR-10's test set."
+            )
+        if not 0 <= operator.index(self.label) < len(CLASS_NAMES):
+            raise InputError(f"label {self.label} is outside 0..{len(CLASS_NAMES) - 1}: it is a class index.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """A mixed image: lambda_f · first endpoint + (1 − lambda_f) · second endpoint.
+
+    Args:
+        filename: The name it is known by; two stimuli with one name are one stimulus.
+        lambda_f: Weight of the first endpoint in the pixels, in [0, 1].
+        endpoints: The two images blended.
+
+    Raises:
+        InputError: lambda_f is outside [0, 1], or one image id stands with two labels.
+    """
+
+    filename: str
+    lambda_f: float
+    endpoints: tuple[Endpoint, Endpoint]
+
+    def __post_init__(self) -> None:
+        _check_unit_interval("lambda_f", self.lambda_f, "it is the first image's weight in the blend")
+        first, second = self.endpoints
+        if first.image_id == second.image_id and first.label != second.label:
+            raise InputError(f"image {first.image_id} can't be of two classes, {first.label} and {second.label}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one person said about one stimulus.
+
+    Args:
+        stimulus: What they saw.
+        annotator: Who they are: any name that tells people apart.
+        lambda_h: The weight they gave the first endpoint, in [0, 1].
+        omega: Their confidence, in [0, 1].
+        reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.
+        is_repeat: Whether they had judged this stimulus before.
+
+    Raises:
+        InputError: lambda_h or omega is outside [0, 1], or reaction_ms isn't a time.
+    """
+
+    stimulus: Stimulus
+    annotator: str
+    lambda_h: float
+    omega: float
+    reaction_ms: float | None = None
+    is_repeat: bool = False
+
+    def __post_init__(self) -> None:
+        _check_unit_interval("lambda_h", self.lambda_h, "it is the share a person gives the first image")
+        _check_unit_interval("omega", self.omega, "raw confidence is 0 to 100, divide by 100")
+        if self.reaction_ms is not None and not 0.0 <= self.reaction_ms < math.inf:
+            raise InputError(f"reaction_ms={self.reaction_ms} is not a time in milliseconds.")
+
+
+def group_by_stimulus(judgements: Iterable[Judgement]) -> dict[Stimulus, list[Judgement]]:
+    """Collect the judgements of each stimulus, both in order of first appearance."""
+    groups: dict[Stimulus, list[Judgement]] = {}
+    for judgement in judgements:
+        groups.setdefault(judgement.stimulus, []).append(judgement)
+    return groups

@@ -1,0 +1,22 @@
+"""Label strategies: what a mixed image is labelled with, and the functions that strategies are made of."""
+
+from hml.labels.base import LabelStrategy, MixedBatch, MixedExample, label_checked
+from hml.labels.human import AggregateLabels, ConfidenceWeightedLabels, SeparateLabels
+from hml.labels.mixup import MixupLabels, NoMixed, UniformLabels
+from hml.labels.soft_labels import check_soft_labels, smooth_by_confidence, two_hot
+
+__all__ = [
+    "AggregateLabels",
+    "ConfidenceWeightedLabels",
+    "LabelStrategy",
+    "MixedBatch",
+    "MixedExample",
+    "MixupLabels",
+    "NoMixed",
+    "SeparateLabels",
+    "UniformLabels",
+    "check_soft_labels",
+    "label_checked",
+    "smooth_by_confidence",
+    "two_hot",
+]

@@ -1,0 +1,123 @@
+"""`LabelStrategy`: what a labelling idea implements, and what it is given."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hml.errors import InputError
+from hml.judgements import Judgement, Stimulus
+from hml.labels.soft_labels import check_soft_labels
+from hml.randomness import Draws
+
+
+@dataclass(frozen=True)
+class MixedExample:
+    """A mixed image and what people said about it.
+
+    Args:
+        stimulus: Which two images, mixed by which lambda_f.
+        judgements: What each person said, K of them, in the file's order.
+        image: The mixed pixels in [0, 1], shape (3, H, W).
+    """
+
+    stimulus: Stimulus
+    judgements: Sequence[Judgement]
+    image: Tensor
+
+    @property
+    def lambda_f(self) -> float:
+        """The first endpoint's weight in the pixels."""
+        return self.stimulus.lambda_f
+
+    @property
+    def classes(self) -> tuple[int, int]:
+        """The endpoints' classes."""
+        first, second = self.stimulus.endpoints
+        return first.label, second.label
+
+    @property
+    def lambda_h(self) -> Tensor:
+        """The weight each person gave the first endpoint, shape (K,)."""
+        return torch.tensor([judgement.lambda_h for judgement in self.judgements])
+
+    @property
+    def omega(self) -> Tensor:
+        """Each person's confidence, shape (K,)."""
+        return torch.tensor([judgement.omega for judgement in self.judgements])
+
+
+@dataclass(frozen=True)
+class MixedBatch:
+    """Images mixed freshly, which nobody has judged: all tensors of shape (B,).
+
+    Args:
+        id_1: The first endpoints' image ids.
+        id_2: The second endpoints' image ids.
+        class_1: The first endpoints' classes.
+        class_2: The second endpoints' classes.
+        lambda_f: The first endpoints' weights in the pixels.
+    """
+
+    id_1: Tensor
+    id_2: Tensor
+    class_1: Tensor
+    class_2: Tensor
+    lambda_f: Tensor
+
+
+class LabelStrategy(ABC):
+    """Makes the training labels of mixed images. Subclass it to try a labelling of your own."""
+
+    @abstractmethod
+    def label(self, example: MixedExample) -> Tensor:
+        """Label one mixed image.
+
+        Returns:
+            Soft labels, shape (K, C), rows sum to 1. Of K > 1 labels training draws one anew each epoch;
+            with K = 0 the image is left out.
+        """
+
+    def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
+        """Label freshly mixed images, of which there are no judgements.
+
+        Args:
+            batch: What was mixed, B images.
+            draws: Random numbers for the strategies that need some, one row an image.
+
+        Returns:
+            Soft labels, shape (B, C), rows sum to 1.
+
+        Raises:
+            InputError: this strategy can't do without judgements.
+        """
+        raise InputError(
+            f"{type(self).__name__} needs people's judgements of each image, and freshly mixed images have none: "
+            "use a strategy with label_batch, such as MixupLabels, or the images of data.mixed HMix."
+        )
+
+
+def label_checked(strategy: LabelStrategy, example: MixedExample, num_classes: int = 10) -> Tensor:
+    """Label an example and check what came out.
+
+    Returns:
+        Soft labels, shape (K, C).
+
+    Raises:
+        InputError: the strategy's labels aren't rows of probabilities; names strategy and image.
+    """
+    where = f"{type(strategy).__name__} labelled {example.stimulus.filename}"
+    try:
+        soft_label = strategy.label(example)
+    except Exception as error:
+        error.add_note(f"This came up when {where}.")
+        raise
+    if not isinstance(soft_label, Tensor):
+        raise InputError(f"{where} with a {type(soft_label).__name__}: return a tensor of shape (K, {num_classes}).")
+    try:
+        check_soft_labels(soft_label, num_classes)
+    except InputError as error:
+        raise InputError(f"{where} wrongly: {error}") from error
+    return soft_label

@@ -1,0 +1,99 @@
+"""Soft labels as tensors: building, smoothing and checking them. Pure functions."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hml.errors import InputError
+
+SmoothOver = Literal["all", "endpoints"]
+
+
+def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_classes: int = 10) -> Tensor:
+    """Share each label between two classes: lambda_g to the first, 1 − lambda_g to the second.
+
+    Args:
+        lambda_g: Weights of the first class, shape (K,).
+        class_1: The first class of every row, or of each, shape (K,).
+        class_2: The second class, likewise; where it equals the first, the row is one-hot.
+        num_classes: C.
+
+    Returns:
+        Soft labels, shape (K, C).
+
+    Example:
+        >>> two_hot(torch.tensor([0.75]), class_1=1, class_2=3, num_classes=4)
+        tensor([[0.0000, 0.7500, 0.0000, 0.2500]])
+    """
+    first = torch.as_tensor(class_1, device=lambda_g.device).expand(lambda_g.shape)  # (K,)
+    second = torch.as_tensor(class_2, device=lambda_g.device).expand(lambda_g.shape)  # (K,)
+    classes = torch.stack([first, second], dim=1)  # (K, 2)
+    weights = torch.stack([lambda_g, 1 - lambda_g], dim=1)  # (K, 2)
+    return weights.new_zeros(len(lambda_g), num_classes).scatter_add(1, classes, weights)
+
+
+def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, support: Tensor | None = None) -> Tensor:
+    """Smooth soft labels towards uniform, the more the less confident their annotator is.
+
+    With s = gamma^omega: label ← (1 − s)·label + s·uniform. So omega = 0 leaves a uniform label and omega = 1
+    keeps 1 − gamma of the label.
+
+    Args:
+        soft_label: Class probabilities, shape (K, C), rows sum to 1.
+        omega: Confidence of each row, shape (K,), in [0, 1].
+        gamma: Smoothing base, in (0, 1]; the paper's is 0.005.
+        support: The classes that share the uniform part, shape (K, C), boolean; by default all.
+
+    Returns:
+        Smoothed labels, shape (K, C), rows sum to 1.
+
+    Raises:
+        InputError: a row doesn't sum to 1, omega is outside [0, 1], or gamma outside (0, 1].
+
+    Source: Collins et al., "Human-in-the-Loop Mixup", the confidence-smoothed label varieties.
+
+    Example:
+        >>> smooth_by_confidence(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), gamma=0.25)
+        tensor([[0.7500, 0.2500]])
+    """
+    check_gamma(gamma)
+    if not bool(((omega >= 0) & (omega <= 1)).all()):
+        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: raw confidence is 0 to 100, divide by 100.")
+    check_soft_labels(soft_label)
+    uniform = torch.ones_like(soft_label) if support is None else support.to(soft_label.dtype)
+    uniform = uniform / uniform.sum(dim=1, keepdim=True)  # (K, C)
+    s = gamma ** omega.to(soft_label.dtype).unsqueeze(1)  # (K, 1)
+    return (1 - s) * soft_label + s * uniform
+
+
+def check_gamma(gamma: float) -> None:
+    """Refuse a smoothing base outside (0, 1].
+
+    Raises:
+        InputError: it is.
+    """
+    if not 0 < gamma <= 1:
+        raise InputError(f"gamma={gamma} is outside (0, 1]: the paper's is 0.005, and null smooths nothing.")
+
+
+def check_soft_labels(soft_label: Tensor, num_classes: int | None = None) -> None:
+    """Refuse what isn't rows of probabilities.
+
+    Args:
+        soft_label: What should be soft labels, shape (K, C).
+        num_classes: C, where it is known.
+
+    Raises:
+        InputError: wrong shape or type, a negative or non-finite entry, or a row that doesn't sum to 1 within 1e-4.
+    """
+    columns = "C" if num_classes is None else num_classes
+    if soft_label.ndim != 2 or (num_classes is not None and soft_label.shape[1] != num_classes):
+        raise InputError(f"soft labels have shape {tuple(soft_label.shape)}, expected (K, {columns}).")
+    if not soft_label.is_floating_point():
+        raise InputError(f"soft labels are {soft_label.dtype}, expected floating point.")
+    for row, (smallest, total) in enumerate(zip(soft_label.amin(1).tolist(), soft_label.sum(1).tolist(), strict=True)):
+        if not smallest >= 0:
+            raise InputError(f"row {row} of the soft labels has the entry {smallest}: probabilities are 0 or more.")
+        if not abs(total - 1) <= 1e-4:
+            raise InputError(f"row {row} of the soft labels sums to {total:.6g}, not to 1.")

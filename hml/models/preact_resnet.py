@@ -1,0 +1,81 @@
+"""PreAct ResNet-18 for 32 × 32 images.
+
+Source: He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", 2016. As is usual on CIFAR, the stem is
+one 3 × 3 convolution without pooling. Weights start at PyTorch's defaults.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hml.errors import InputError
+
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR10_STD = (0.2470, 0.2435, 0.2616)
+"""Per channel, over CIFAR-10's 50,000 training images in [0, 1]."""
+
+
+class PreActBlock(nn.Module):
+    """Two 3 × 3 convolutions, each after batch normalisation and ReLU, around a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.norm_1 = nn.BatchNorm2d(in_channels)
+        self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.norm_2 = nn.BatchNorm2d(out_channels)
+        self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.shortcut = None
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride)."""
+        active = functional.relu(self.norm_1(x))
+        # Where the shape changes, the projection too sees activated features (He et al. 2016, section 4.1).
+        shortcut = x if self.shortcut is None else self.shortcut(active)
+        return self.conv_2(functional.relu(self.norm_2(self.conv_1(active)))) + shortcut
+
+
+class PreActResNet18(nn.Module):
+    """PreAct ResNet-18, which takes pixels in [0, 1] and normalises them itself.
+
+    Args:
+        num_classes: C.
+        width: Channels of the first stage; the others have 2, 4 and 8 times as many.
+        final_norm: Whether batch normalisation and ReLU follow the last block, as in He et al.; some
+            implementations leave them out.
+
+    Raises:
+        InputError: num_classes or width is below 1.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, num_classes: int = 10, width: int = 64, final_norm: bool = True) -> None:
+        super().__init__()
+        if num_classes < 1 or width < 1:
+            raise InputError(f"num_classes={num_classes} and width={width} must be 1 or more.")
+        self.register_buffer("mean", torch.tensor(CIFAR10_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(CIFAR10_STD).view(1, 3, 1, 1), persistent=False)
+        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.stages = nn.Sequential(
+            *[
+                PreActBlock(in_channels * width, out_channels * width, stride)
+                for in_channels, out_channels, stride in (
+                    *((1, 1, 1), (1, 1, 1)),  # 32 × 32
+                    *((1, 2, 2), (2, 2, 1)),  # 16 × 16
+                    *((2, 4, 2), (4, 4, 1)),  # 8 × 8
+                    *((4, 8, 2), (8, 8, 1)),  # 4 × 4
+                )
+            ]
+        )
+        self.final_norm = nn.BatchNorm2d(8 * width) if final_norm else None
+        self.head = nn.Linear(8 * width, num_classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
+        x = self.stages(self.stem((image - self.mean) / self.std))  # (B, 8·width, H/8, W/8)
+        if self.final_norm is not None:
+            x = functional.relu(self.final_norm(x))
+        return self.head(x.mean(dim=(2, 3)))
