@@ -74,7 +74,8 @@ class MixingLoader:
         self.batch_size, self.train, self.augment = batch_size, train, augment
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.epoch = 0
-        self._first_label = rows.num_labels.cumsum(0) - rows.num_labels  # (N,)
+        self._num_labels = rows.num_labels.cpu().numpy()  # (N,)
+        self._first_label = self._num_labels.cumsum() - self._num_labels  # (N,) into soft_labels
         self._consumed = 0
         self._start = 0
 
@@ -107,20 +108,26 @@ class MixingLoader:
         device = self.images.device
         rows = np.arange(len(self.rows))
         draws = Draws(self.seed, self.epoch, rows)
-        which = torch.from_numpy(draws.uniform("label")).to(device) if self.train else 0
-        label = self._first_label + (which * self.rows.num_labels).long()  # (N,) into soft_labels
-        shifts = torch.from_numpy(draws.uniform("augment", (3,))).to(device) if self.train else None  # (N, 3)
-        for number, batch in enumerate(self._split(draws.order("order") if self.train else rows)):
+        label = self._first_label  # (N,) into soft_labels
+        order = rows
+        if self.train:
+            label = label + (draws.uniform("label") * self._num_labels).astype(np.int64)
+            order = draws.order("order")
+        label_index = torch.from_numpy(label).to(device)
+        shifts = None
+        if self.train and self.augment == "crop_flip":
+            shifts = torch.from_numpy(draws.uniform("augment", (3,)).astype(np.float32)).to(device)  # (N, 3)
+        for number, batch in enumerate(self._split(order)):
             if number < start:
                 continue
             index = torch.from_numpy(batch[self.rank :: self.world_size]).to(device)  # (B,)
             id_1 = self.rows.id_1[index]
             image = mix(self.images, id_1, self.rows.id_2[index], self.rows.lambda_f[index])
-            if shifts is not None and self.augment == "crop_flip":
+            if shifts is not None:
                 image = crop_and_flip(image, shifts[index])
             self._consumed = number + 1
             yield Batch(
-                image=image, target=self.rows.soft_labels[label[index]], label=self.labels[id_1], index=index
+                image=image, target=self.rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index
             )
 
     def _split(self, order: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:

@@ -80,7 +80,8 @@ def crop_and_flip(image: Tensor, draws: Tensor, padding: int = 4) -> Tensor:
         Pixels, shape (B, 3, H, W).
     """
     height, width = image.shape[-2:]
-    shift = (draws[:, :2] * (2 * padding + 1)).long()  # (B, 2)
+    # In single precision a draw can round up to 1.
+    shift = (draws[:, :2] * (2 * padding + 1)).long().clamp(max=2 * padding)  # (B, 2)
     rows = torch.arange(height, device=image.device) + shift[:, :1]  # (B, H)
     columns = torch.arange(width, device=image.device).expand(len(image), -1)
     columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns) + shift[:, 1:]  # (B, W)

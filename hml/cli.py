@@ -1,0 +1,115 @@
+"""The command line: what each verb dispatches to, and how errors reach people."""
+
+import argparse
+import errno
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hml
+from hml.errors import HmlError, InputError, StorageError
+
+_LIGHTNING_VERBS = {
+    "fit": "train a network, then test it",
+    "validate": "evaluate a checkpoint on images held out of training",
+    "test": "evaluate a checkpoint on the test images",
+    "predict": "write a checkpoint's probabilities for the test images to a CSV file",
+}
+_DOWNLOAD = "download"
+_HELP = f"""\
+usage: hml <verb> [flags]
+
+Train image classifiers on mixed images labelled by people, and measure whether it helps.
+
+{"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _LIGHTNING_VERBS.items())}\
+  {_DOWNLOAD:10}fetch the data ahead of time
+
+  hml fit --config configs/sep_conf.yaml                              the paper's best scheme
+  hml fit --config configs/sep_conf.yaml --config configs/demo.yaml   the same in under a minute, on made-up data
+  hml <verb> --help                                                   all flags of a verb
+"""
+_STORAGE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EDQUOT}
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb.
+
+    Args:
+        argv: Verb and flags; by default the process's.
+
+    Returns:
+        The exit code, as `hml.errors` lists them.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_HELP, end="")
+        return 0 if args else InputError.exit_code
+    if args[0] == "--version":
+        print(f"hml {hml.__version__}")
+        return 0
+    # A console script doesn't see the modules of the folder it is called in, and a user's own strategy lies there.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        if args[0] == _DOWNLOAD:
+            _download(args[1:])
+        elif args[0] in _LIGHTNING_VERBS:
+            _run_lightning(args)
+        else:
+            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _DOWNLOAD))}.")
+    except HmlError as error:
+        return _fail(error)
+    except OSError as error:
+        if error.errno not in _STORAGE_ERRNOS:
+            raise
+        return _fail(StorageError(f"Can't write {error.filename or 'results'}: {error.strerror}."))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into exit code 1.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            return _INTERRUPTED
+        raise
+    return 0
+
+
+def _run_lightning(args: Sequence[str]) -> None:
+    """Run one of Lightning's verbs, and turn its and jsonargparse's complaints about input into hml's."""
+    training = importlib.import_module("hml.training")
+    from jsonargparse import ArgumentError
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+    try:
+        training.run(args)
+    except (ArgumentError, MisconfigurationException) as error:
+        raise InputError(f"{error}{_suggest(str(error), training)}") from error
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+
+
+def _suggest(message: str, training: object) -> str:
+    return ""
+
+
+def _download(args: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("hml download", description="Fetch the data that training needs, and check it.")
+    parser.add_argument("--data_dir", help="where to; by default HML_DATA_DIR, else ./data")
+    data_dir = parser.parse_args(args).data_dir
+    from hml.data import Cifar10, HMix
+    from hml.data.download import fetch, find_data_dir
+
+    folder = find_data_dir(data_dir)
+    files = [*Cifar10().remote_files(folder), *HMix().remote_files(folder)]
+    fetch(files, folder)
+    print(f"In {folder}: {', '.join(file.name for file in files)}.")
+
+
+def _fail(error: HmlError) -> int:
+    print(f"hml: {error}", file=sys.stderr)
+    return error.exit_code

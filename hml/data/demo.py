@@ -1,0 +1,167 @@
+"""A small made-up data set: ten kinds of textures, and simulated people who judge mixtures of them.
+
+It lets the whole path run offline in under a minute. It wears CIFAR-10's class names, and nothing that comes out of it
+says anything about CIFAR-10 or about people.
+"""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from typing_extensions import override
+
+from hml.data.download import RemoteFile
+from hml.data.images import ImageBank, ImageSource
+from hml.data.mixed import MixedSet, MixedSource
+from hml.judgements import CLASS_NAMES, Endpoint, Judgement, Stimulus
+
+_SIZE = 32
+_NUM_CLASSES = len(CLASS_NAMES)
+_Array = npt.NDArray[np.float64]
+
+
+class DemoImages(ImageSource):
+    """Textures: stripes, checks, rings, spokes and the like, each with its own colours, phase and noise.
+
+    Some are blends of two kinds, and what "people" see in those bends the blend as `simulate_lambda_h` says, so labels
+    that come from people are closer to the truth than the pixels' own weights.
+
+    Args:
+        num_train: Images to train on.
+        num_test: Images to evaluate on.
+    """
+
+    def __init__(self, num_train: int = 1200, num_test: int = 500) -> None:
+        self.num_train = num_train
+        self.num_test = num_test
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        return []
+
+    @override
+    def load(self, data_dir: Path) -> ImageBank:
+        rng = np.random.default_rng(0)
+        count = self.num_train + self.num_test
+        labels = np.arange(count) % _NUM_CLASSES
+        others = (labels + rng.integers(1, _NUM_CLASSES, count)) % _NUM_CLASSES
+        # Training images are of one kind. Of the test images half are blends in which the label still outweighs.
+        share = np.ones(count)
+        blended = np.arange(count) >= self.num_train + self.num_test // 2
+        share[blended] = rng.uniform(0.5, 1.0, blended.sum())
+        images = np.stack(
+            [
+                s * _texture(kind, rng) + (1 - s) * _texture(other, rng)
+                for kind, other, s in zip(labels, others, share, strict=True)
+            ]
+        )
+        human = np.zeros((count, _NUM_CLASSES))
+        seen = np.array([simulate_lambda_h(s, a, b) for s, a, b in zip(share, labels, others, strict=True)])
+        human[np.arange(count), labels] = seen
+        human[np.arange(count), others] += 1 - seen
+        return ImageBank(
+            images=torch.from_numpy((images * 255).round().astype(np.uint8)),
+            labels=torch.from_numpy(labels.astype(np.int64)),
+            human=torch.from_numpy(human).float(),
+            train_ids=torch.arange(self.num_train),
+            test_ids=torch.arange(self.num_train, count),
+            canonical_pixels=False,
+        )
+
+
+class DemoMixes(MixedSource):
+    """Mixed textures, judged by simulated people who bend lambda, disagree, and say how sure they are.
+
+    Args:
+        images_per_pair: Mixed images of each of the 45 class pairs.
+        annotators: How many people there are.
+        judgements_per_image: How many of them judge each image.
+    """
+
+    def __init__(self, images_per_pair: int = 6, annotators: int = 12, judgements_per_image: int = 3) -> None:
+        self.images_per_pair = images_per_pair
+        self.annotators = annotators
+        self.judgements_per_image = judgements_per_image
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        return []
+
+    @override
+    def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
+        rng = np.random.default_rng(1)
+        noise = rng.uniform(0.02, 0.2, self.annotators)  # some people are steadier than others
+        train_labels = bank.labels[bank.train_ids].numpy()
+        judgements = []
+        for class_1, class_2 in itertools.combinations(range(_NUM_CLASSES), 2):
+            for lambda_f in itertools.islice(itertools.cycle((0.5, 0.25, 0.75, 0.1, 0.9)), self.images_per_pair):
+                first, second = (
+                    Endpoint(int(bank.train_ids[rng.choice(np.flatnonzero(train_labels == label))]), label)
+                    for label in (class_1, class_2)
+                )
+                name = (
+                    f"mixed_{lambda_f}_{CLASS_NAMES[class_1]}_{first.image_id}_"
+                    f"{CLASS_NAMES[class_2]}_{second.image_id}.png"
+                )
+                stimulus = Stimulus(name, lambda_f, (first, second))
+                for person in rng.choice(self.annotators, self.judgements_per_image, replace=False):
+                    lambda_h = simulate_lambda_h(lambda_f, class_1, class_2) + rng.normal(0, noise[person])
+                    lambda_h = round(float(np.clip(lambda_h, 0, 1)), 2)
+                    # People hesitate near the middle, and unsteady people hesitate more.
+                    omega = 0.35 + 1.2 * abs(lambda_h - 0.5) - noise[person] + rng.normal(0, 0.1)
+                    omega = round(float(np.clip(omega, 0, 1)), 2)
+                    judgements.append(Judgement(stimulus, f"demo{person:02d}", lambda_h, omega, reaction_ms=6000.0))
+        return MixedSet(judgements)
+
+
+def simulate_lambda_h(lambda_f: float, class_1: int, class_2: int) -> float:
+    """Bend lambda_f as the simulated people do: steeper than straight, and drawn towards the class they favour.
+
+    Swapping the classes gives 1 − lambda_h of 1 − lambda_f. An unmixed image is seen as what it is.
+    """
+    if lambda_f in (0, 1):
+        return float(lambda_f)
+    favour = 0.35 * (class_2 - class_1)  # later classes are more salient
+    return 1 / (1 + ((1 - lambda_f) / lambda_f) ** 1.5 * float(np.exp(favour / 2)))
+
+
+def _texture(kind: int, rng: np.random.Generator) -> _Array:
+    """Draw one texture of a kind in 0..9, in [0, 1], shape (3, 32, 32)."""
+    y, x = np.mgrid[:_SIZE, :_SIZE] / _SIZE - rng.uniform(0.35, 0.65, (2, 1, 1))  # the origin is off-centre
+    tilt = rng.normal(0, 0.1)
+    x, y = x * np.cos(tilt) - y * np.sin(tilt), x * np.sin(tilt) + y * np.cos(tilt)
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    frequency = rng.uniform(3.5, 5.5)
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    wave = 2 * np.pi * frequency
+
+    def stripes(across: _Array, which: int = 0) -> _Array:
+        return np.sin(wave * across + phase[which])
+
+    match kind:
+        case 0:
+            pattern = stripes(x)
+        case 1:
+            pattern = stripes(y)
+        case 2:
+            pattern = stripes((x + y) / np.sqrt(2))
+        case 3:
+            pattern = stripes((x - y) / np.sqrt(2))
+        case 4:  # checks
+            pattern = np.sign(stripes(x)) * np.sign(stripes(y, 1))
+        case 5:  # rings
+            pattern = stripes(radius)
+        case 6:  # spokes
+            pattern = np.sin(round(2 * frequency) * angle + phase[0])
+        case 7:  # dots
+            pattern = np.maximum(stripes(x) + stripes(y, 1), 0.4) - 1.2
+        case 8:  # one large disc
+            pattern = np.tanh(40 * (rng.uniform(0.22, 0.32) - radius))
+        case _:  # clouds
+            pattern = sum(np.sin(2 * np.pi * (u * x + v * y) + rng.uniform(0, 6)) for u, v in rng.normal(0, 1.2, (6, 2)))
+            pattern = pattern / 2.5
+    dark, light = np.sort(rng.uniform(0.1, 0.9, (2, 3)), axis=0)[..., None, None]
+    image = (dark + light) / 2 + (light - dark + 0.2) / 2 * np.clip(pattern, -1, 1)
+    return np.clip(image + rng.normal(0, 0.08, (3, _SIZE, _SIZE)), 0, 1)

@@ -1,0 +1,7 @@
+"""Evaluation: pure functions, the metrics made of them, and the callbacks that run those at test time."""
+
+from hml.evaluation.alignment import soft_cross_entropy
+from hml.evaluation.attack import fgsm
+from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
+
+__all__ = ["expected_calibration_error", "fgsm", "rms_calibration_error", "soft_cross_entropy"]

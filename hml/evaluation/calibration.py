@@ -1,0 +1,88 @@
+"""Whether a model is right as often as it is confident. Pure functions of confidences and successes, both (N,)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hml.errors import InputError
+
+CalibrationMode = Literal["pixmix", "full"]
+
+
+def rms_calibration_error(
+    confidence: Tensor, correct: Tensor, bin_size: int = 100, mode: CalibrationMode = "pixmix"
+) -> Tensor:
+    """RMS calibration error over adaptive bins: sqrt(Σ n_b / N · (mean confidence_b − accuracy_b)²).
+
+    Predictions are sorted by confidence and cut into bins of bin_size; what is left over joins the last bin.
+
+    Args:
+        confidence: Largest class probability, shape (N,).
+        correct: Whether the prediction is right, shape (N,), boolean or 0 and 1.
+        bin_size: Predictions in a bin.
+        mode: "full" uses every bin. "pixmix" is what PixMix's code computes, and with it the paper's table: its loop
+            is `range(len(bins) − 1)`, so the last bin, the most confident predictions, is left out while N still
+            counts it.
+
+    Returns:
+        A scalar in [0, 1]; NaN where no bin remains (fewer than 2 · bin_size predictions in mode "pixmix").
+
+    Raises:
+        InputError: the shapes differ or bin_size is below 1.
+
+    Source: Hendrycks et al., "PixMix", 2022, `calibration_tools.py`; adaptive bins after Nguyen and O'Connor, 2015.
+
+    Example:
+        >>> rms_calibration_error(torch.tensor([0.6, 0.8]), torch.tensor([0, 1]), bin_size=1, mode="full")
+        tensor(0.4472)
+        >>> rms_calibration_error(torch.tensor([0.6, 0.8]), torch.tensor([0, 1]), bin_size=1, mode="pixmix")
+        tensor(0.4243)
+    """
+    if confidence.ndim != 1 or confidence.shape != correct.shape:
+        raise InputError(f"confidence {tuple(confidence.shape)} and correct {tuple(correct.shape)} must both be (N,).")
+    if bin_size < 1:
+        raise InputError(f"bin_size={bin_size} must be 1 or more.")
+    total = len(confidence)
+    num_bins = max(1, total // bin_size)
+    used_bins = num_bins - 1 if mode == "pixmix" else num_bins
+    if total == 0 or used_bins == 0:
+        return confidence.new_tensor(torch.nan)
+    order = torch.argsort(confidence, stable=True)
+    gap = (confidence - correct.to(confidence.dtype))[order]  # (N,)
+    which_bin = (torch.arange(total, device=gap.device) // bin_size).clamp(max=num_bins - 1)
+    gaps, counts = _sums_by_bin(gap, which_bin, num_bins)
+    return (gaps.square() / counts / total)[:used_bins].sum().sqrt()
+
+
+def expected_calibration_error(confidence: Tensor, correct: Tensor, num_bins: int = 15) -> Tensor:
+    """Expected calibration error over equal-width bins: Σ n_b / N · |mean confidence_b − accuracy_b|.
+
+    Args:
+        confidence: Largest class probability, shape (N,), in [0, 1].
+        correct: Whether the prediction is right, shape (N,).
+        num_bins: Bins of equal width; each includes its upper edge, and so the last a confidence of 1.
+
+    Returns:
+        A scalar in [0, 1]; NaN where there are no predictions.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    """
+    if len(confidence) == 0:
+        return confidence.new_tensor(torch.nan)
+    gaps, _ = _sums_by_bin(
+        confidence - correct.to(confidence.dtype), equal_width_bin(confidence, num_bins), num_bins
+    )
+    return gaps.abs().sum() / len(confidence)
+
+
+def equal_width_bin(confidence: Tensor, num_bins: int) -> Tensor:
+    """Tell which of num_bins equal parts of (0, 1] each confidence falls into, shape (N,)."""
+    edges = torch.linspace(0, 1, num_bins + 1, dtype=confidence.dtype, device=confidence.device)
+    return torch.bucketize(confidence, edges[1:-1])
+
+
+def _sums_by_bin(value: Tensor, which_bin: Tensor, num_bins: int) -> tuple[Tensor, Tensor]:
+    """Sum values, and count them, per bin."""
+    sums = value.new_zeros(num_bins).index_add(0, which_bin, value)
+    return sums, value.new_zeros(num_bins).index_add(0, which_bin, torch.ones_like(value))

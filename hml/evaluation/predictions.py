@@ -1,0 +1,52 @@
+"""`PredictionWriter`: `hml predict`'s CSV of image ids and probabilities."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from hml.data import HMixDataModule
+from hml.evaluation.metrics import GatheredPredictions
+from hml.judgements import CLASS_NAMES
+from hml.storage import write_atomically
+
+
+class PredictionWriter(Callback):
+    """Writes `predictions.csv` into the run's folder: `image_id`, `label`, and a probability for each class.
+
+    The images of all ranks are in it once each, in the order of the evaluation split.
+    """
+
+    def __init__(self) -> None:
+        self._gathered = GatheredPredictions()
+
+    @override
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._gathered.reset()
+
+    @override
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        self._gathered.update(outputs, batch["target"], batch["label"], batch["index"])
+
+    @override
+    def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._gathered.to(pl_module.device)
+        gathered = self._gathered.compute()
+        data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        if not trainer.is_global_zero or trainer.log_dir is None:
+            return
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["image_id", "label", *CLASS_NAMES])
+        ids = data.bank.test_ids[gathered["index"]].tolist()
+        probabilities = gathered["logits"].double().softmax(1).tolist()
+        for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True):
+            writer.writerow([image_id, CLASS_NAMES[label], *(f"{value:.8g}" for value in row)])
+        path = Path(trainer.log_dir) / "predictions.csv"
+        write_atomically(path, text.getvalue())
+        print(f"{len(ids):,} predictions: {path}")

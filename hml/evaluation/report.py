@@ -1,0 +1,125 @@
+"""`Report`: what a run leaves behind. Writes metrics.json, prints the row, and tells TensorBoard."""
+
+import json
+import math
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy
+import torch
+import torchmetrics
+import torchvision
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from typing_extensions import override
+
+import hml
+from hml.data import HMixDataModule
+from hml.data.download import HMIX_INFERENCES
+from hml.evaluation.callbacks import add_figure
+from hml.evaluation.figures import mixed_grid
+from hml.evaluation.paper import PAPER_TABLE
+from hml.storage import write_atomically
+
+_COLUMNS = {
+    "CE": "test/cross_entropy",
+    "Calib": "test/rms_calibration",
+    "FGSM": "test/fgsm_cross_entropy",
+    "accuracy": "test/accuracy",
+}
+_PICTURES = 18
+
+
+class Report(Callback):
+    """Writes `metrics.json` last and whole, so that a run which has one is done.
+
+    Args:
+        scheme: What the run is called.
+        seed: Its seed.
+        recipe: Every choice that made it.
+    """
+
+    def __init__(self, scheme: str, seed: int, recipe: Mapping[str, Any]) -> None:
+        self.scheme = scheme
+        self.seed = seed
+        self.recipe = recipe
+        self._started = 0.0
+        self._seconds: dict[str, float | None] = {"fit": None, "test": None}
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.perf_counter()
+        # Spread over the set, so that more than one class pair and lambda_f is seen.
+        if isinstance(data := getattr(trainer, "datamodule", None), HMixDataModule) and data.examples:
+            add_figure(trainer, "mixed images", mixed_grid(data.examples[:: -(-len(data.examples) // _PICTURES)]))
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._seconds["fit"] = round(time.perf_counter() - self._started, 3)
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._seconds["test"] = round(time.perf_counter() - self._started, 3)
+        if not trainer.is_global_zero or trainer.fast_dev_run or trainer.log_dir is None:
+            return
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(_flat({"scheme": self.scheme, "seed": self.seed, **self.recipe}), metrics)
+        path = Path(trainer.log_dir) / "metrics.json"
+        data = trainer.datamodule.provenance  # type: ignore[attr-defined]
+        content = {
+            "metrics": {name: value if math.isfinite(value) else None for name, value in metrics.items()},
+            "scheme": self.scheme,
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "data": data,
+            "versions": _versions(pl_module.device),
+            "seconds": self._seconds,
+        }
+        write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        # The paper's figures belong beside its own data only.
+        is_papers = HMIX_INFERENCES.name in data["files"] and data["mixed_images"] == 810
+        print(_table(self.scheme, self.seed, metrics, is_papers), f"\n{path}")
+
+
+def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: bool) -> str:
+    """Lay the run's row out, beside the paper's where there is one."""
+    rows = [("", *_COLUMNS), (f"{scheme}, seed {seed}", *(f"{metrics[name]:.3f}" for name in _COLUMNS.values()))]
+    if beside_paper and (paper := PAPER_TABLE.get(scheme)):
+        rows.append(("paper, 65 epochs, mean of 5 seeds", *(f"{value:.2f}" for value in paper), "–"))
+    first = max(len(row[0]) for row in rows)
+    return "\n" + "\n".join(row[0].ljust(first) + "".join(cell.rjust(10) for cell in row[1:]) for row in rows) + "\n"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
+    """Flatten nested choices to `a/b/c`, as TensorBoard's table of hyperparameters wants them."""
+    flat: dict[str, str | int | float | bool] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}/")
+        else:
+            flat[prefix + key] = value if isinstance(value, str | int | float | bool) else str(value)
+    return flat
+
+
+def _versions(device: torch.device) -> dict[str, str]:
+    cpu = torch.backends.cpu.get_cpu_capability()
+    return {
+        "hml": hml.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "lightning": lightning.__version__,
+        "torchmetrics": torchmetrics.__version__,
+        "numpy": numpy.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({cpu})",
+    }

@@ -1,0 +1,30 @@
+"""Writing files so that none is ever half there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from hml.errors import StorageError
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
+
+    Raises:
+        StorageError: the folder can't be written to; what was there before is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", newline="", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error

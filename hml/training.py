@@ -1,0 +1,188 @@
+"""Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from typing_extensions import override
+
+from hml.classifier import Classifier
+from hml.data import HMixDataModule
+from hml.errors import InputError
+from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.evaluation.predictions import PredictionWriter
+from hml.evaluation.report import Report
+
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+
+_TRAINER_RECIPE = (
+    *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
+    *("gradient_clip_algorithm", "limit_train_batches", "limit_test_batches", "overfit_batches"),
+    *("sync_batchnorm", "strategy", "devices", "num_nodes"),
+)
+_NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
+
+
+def run(args: Sequence[str]) -> "HmlCLI":
+    """Carry out `fit`, `validate`, `test` or `predict`.
+
+    Args:
+        args: The subcommand and its flags, as on the command line.
+
+    Returns:
+        The finished run: its `trainer`, `model` and `datamodule`.
+
+    Raises:
+        HmlError: something that a person can mend is wrong.
+        jsonargparse.ArgumentError: a flag or a key of a config is.
+    """
+    return HmlCLI(
+        Classifier,
+        HMixDataModule,
+        parser_kwargs={
+            "prog": "hml",
+            "exit_on_error": False,
+            **{
+                subcommand: {"exit_on_error": False, "default_config_files": [str(files("hml") / "defaults.yaml")]}
+                for subcommand in SUBCOMMANDS
+            },
+        },
+        args=list(args),
+    )
+
+
+class LatestCheckpoint(ModelCheckpoint):
+    """Keeps `checkpoints/last.ckpt`: renewed every few minutes, and at the end of training.
+
+    Args:
+        minutes: Time between two saves.
+    """
+
+    def __init__(self, minutes: float = 2.0) -> None:
+        super().__init__(filename="last", train_time_interval=timedelta(minutes=minutes), enable_version_counter=False)
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
+
+
+class HmlCLI(LightningCLI):
+    """LightningCLI with hml's callbacks, its way of naming runs, and a test after fit."""
+
+    @override
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything",
+            "--seed",
+            type=int,
+            default=0,
+            help="Decides the network's first weights and everything that is drawn.",
+        )
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--scheme", type=str | None, help="What the run is called; by default after its strategy.")
+        parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+        parser.add_lightning_class_args(Calibration, "calibration")
+        parser.add_lightning_class_args(FGSM, "fgsm")
+        parser.add_lightning_class_args(LatestCheckpoint, "checkpoint")
+        parser.link_arguments("seed_everything", "data.seed")
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        # LightningCLI warns where sys.argv has arguments too, as it does under any runner.
+        self.config = parser.parse_args(args)
+        self.settings: Namespace = self.config[self.config["subcommand"]]
+        _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
+        self.settings["scheme"] = _name_scheme(self.settings)
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        if self.subcommand == "validate" and self.settings.data.val_size == 0:
+            raise InputError(
+                "There are no validation images: give the same --data.val_size as in fit, say 500. "
+                "(hml test evaluates on the test images.)"
+            )
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        settings = self.settings.trainer
+        logger = self.config_init[self.subcommand].trainer.logger
+        if logger is None or logger is True:
+            root = Path(settings.default_root_dir or ".")
+            logger = TensorBoardLogger(root / "lightning_logs", name=self.settings.scheme, default_hp_metric=False)
+        self.trainer_defaults["callbacks"] = self._callbacks(logger)
+        return super().instantiate_trainer(logger=logger, **kwargs)
+
+    def _callbacks(self, logger: Logger | list[Logger] | bool) -> list[Callback]:
+        report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe())
+        monitors = [LearningRateMonitor(logging_interval="epoch")] if logger else []
+        return [HumanAlignment(), *monitors, PredictionWriter(), report]
+
+    def recipe(self) -> dict[str, Any]:
+        """Every choice that decides the run's numbers, but for its seed."""
+        choices = yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand]
+        return {
+            "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
+            "model": choices["model"],
+            "trainer": {key: choices["trainer"][key] for key in _TRAINER_RECIPE},
+            "calibration": choices["calibration"],
+            "fgsm": choices["fgsm"],
+        }
+
+    def after_fit(self) -> None:
+        """Test the network as training left it, as the paper does."""
+        if self.settings.eval_after_fit and not self.trainer.interrupted:
+            self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+
+
+def _name_scheme(settings: Namespace) -> str:
+    """Name a run: what its config calls it, unless another strategy has been put in since; then after that."""
+    strategy = settings.data.strategy
+    class_name = strategy.class_path.rpartition(".")[2]
+    for path in reversed(settings.get("config") or []):
+        layer = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) or {}
+        if layer.get("scheme") != settings.scheme or settings.scheme is None:
+            continue
+        named = layer.get("data", {}).get("strategy")
+        if named is None:
+            break
+        named = named if isinstance(named, dict) else {"class_path": named}
+        if str(named["class_path"]).rpartition(".")[2] == class_name:
+            break
+        kept = {
+            key: value
+            for key, value in (strategy.get("init_args") or Namespace()).as_dict().items()
+            if named.get("init_args", {}).get(key) == value
+        }
+        if kept:
+            arguments = ", ".join(f"{key}={value}" for key, value in kept.items())
+            rank_zero_info(f"{class_name} takes over {arguments} from {path}.")
+        return _snake_case(class_name)
+    return str(settings.scheme or _snake_case(class_name))
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _check_checkpoint(subcommand: str, path: str | None) -> None:
+    if path is None:
+        if subcommand != "fit":
+            raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
+    elif path not in ("last", "best", "hpc") and not Path(path).is_file():
+        raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
+    elif Path(path).is_file() and not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is not a checkpoint, or is one that was cut off.")
