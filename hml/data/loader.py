@@ -51,6 +51,8 @@ class MixingLoader:
         InputError: there are no rows, or the ranks can't share batches of this size evenly in training.
     """
 
+    batch_sampler = None  # Lightning asks whatever has a sampler for it
+
     def __init__(
         self,
         images: Tensor,
