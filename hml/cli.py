@@ -2,9 +2,7 @@
 
 import argparse
 import errno
-import importlib
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,23 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_lightning(args: Sequence[str]) -> None:
-    """Run one of Lightning's verbs, and turn its and jsonargparse's complaints about input into hml's."""
-    training = importlib.import_module("hml.training")
-    from jsonargparse import ArgumentError
+    """Run one of Lightning's verbs, and turn its complaints about input into hml's."""
     from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+    from hml import training
 
     try:
         training.run(args)
-    except (ArgumentError, MisconfigurationException) as error:
-        raise InputError(f"{error}{_suggest(str(error), training)}") from error
+    except MisconfigurationException as error:
+        raise InputError(str(error)) from error
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
         raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
-
-
-def _suggest(message: str, training: object) -> str:
-    return ""
 
 
 def _download(args: Sequence[str]) -> None:

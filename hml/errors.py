@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 a bug, 2 configuration or input, 3 data missing or corrupt
 5 folder in use, 6 storage, 130 interrupted, 143 terminated.
 """
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 
 class HmlError(Exception):
@@ -35,3 +35,13 @@ class StorageError(HmlError):
     """Results can't be written: the disk is full, read-only, or not what it should be."""
 
     exit_code = 6
+
+
+def check_choice(name: str, value: object, choices: object) -> None:
+    """Refuse a value that isn't one of a Literal's.
+
+    Raises:
+        InputError: it isn't; names the choices.
+    """
+    if value not in get_args(choices):
+        raise InputError(f"{name}={value!r} is none of {', '.join(map(repr, get_args(choices)))}.")

@@ -1,15 +1,16 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
+import difflib
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import ArgumentError, Namespace
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -17,6 +18,9 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+import hml.data
+import hml.labels
+import hml.models
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
 from hml.errors import InputError
@@ -44,8 +48,7 @@ def run(args: Sequence[str]) -> "HmlCLI":
         The finished run: its `trainer`, `model` and `datamodule`.
 
     Raises:
-        HmlError: something that a person can mend is wrong.
-        jsonargparse.ArgumentError: a flag or a key of a config is.
+        HmlError: something that a person can mend is wrong: a flag, a config, a file.
     """
     return HmlCLI(
         Classifier,
@@ -99,11 +102,16 @@ class HmlCLI(LightningCLI):
         parser.add_lightning_class_args(FGSM, "fgsm")
         parser.add_lightning_class_args(LatestCheckpoint, "checkpoint")
         parser.link_arguments("seed_everything", "data.seed")
+        flags = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
+        self._known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        # LightningCLI warns where sys.argv has arguments too, as it does under any runner.
-        self.config = parser.parse_args(args)
+        # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
         _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         self.settings["scheme"] = _name_scheme(self.settings)
@@ -124,6 +132,8 @@ class HmlCLI(LightningCLI):
             root = Path(settings.default_root_dir or ".")
             logger = TensorBoardLogger(root / "lightning_logs", name=self.settings.scheme, default_hp_metric=False)
         self.trainer_defaults["callbacks"] = self._callbacks(logger)
+        if self.datamodule.val_size == 0:
+            kwargs["limit_val_batches"] = 0
         return super().instantiate_trainer(logger=logger, **kwargs)
 
     def _callbacks(self, logger: Logger | list[Logger] | bool) -> list[Callback]:
@@ -145,7 +155,7 @@ class HmlCLI(LightningCLI):
     def after_fit(self) -> None:
         """Test the network as training left it, as the paper does."""
         if self.settings.eval_after_fit and not self.trainer.interrupted:
-            self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+            self.trainer.test(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
 
 
 def _name_scheme(settings: Namespace) -> str:
@@ -172,6 +182,15 @@ def _name_scheme(settings: Namespace) -> str:
             rank_zero_info(f"{class_name} takes over {arguments} from {path}.")
         return _snake_case(class_name)
     return str(settings.scheme or _snake_case(class_name))
+
+
+def _suggest(message: str, known_words: Collection[str]) -> str:
+    """Name the known word that an unknown one in the message comes close to."""
+    for word in re.findall(r"[\w.]*\w", message):
+        nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
+        if nearest and word not in known_words:
+            return f"\nDid you mean {nearest[0]}?"
+    return ""
 
 
 def _snake_case(name: str) -> str:

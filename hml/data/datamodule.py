@@ -13,9 +13,12 @@ from hml.data.loader import Augment, MixingLoader
 from hml.data.mixed import HMix, MixedSet, MixedSource
 from hml.data.mixing import Rows, mix
 from hml.data.splits import hold_out
-from hml.errors import InputError
+from hml.errors import InputError, check_choice
 from hml.judgements import CLASS_NAMES, group_by_stimulus
 from hml.labels import LabelStrategy, MixedExample, label_checked
+
+LabelDraw = Literal["sample", "expand"]
+PlainLabels = Literal["hard", "human"]
 
 
 class HMixDataModule(LightningDataModule):
@@ -45,20 +48,23 @@ class HMixDataModule(LightningDataModule):
         mixed: MixedSource | None = None,
         data_dir: str | None = None,
         batch_size: int = 128,
-        label_draw: Literal["sample", "expand"] = "sample",
+        label_draw: LabelDraw = "sample",
         augment: Augment = "none",
-        plain_labels: Literal["hard", "human"] = "hard",
+        plain_labels: PlainLabels = "hard",
         val_size: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_choice("label_draw", label_draw, LabelDraw)
+        check_choice("augment", augment, Augment)
+        check_choice("plain_labels", plain_labels, PlainLabels)
         if batch_size < 2:
             raise InputError(f"batch_size={batch_size} must be 2 or more: batch normalisation needs several images.")
         if seed < 0:
             raise InputError(f"seed={seed} must be 0 or more.")
         self.strategy = strategy
-        self.images = images or Cifar10()
-        self.mixed = mixed or HMix()
+        self.images = Cifar10() if images is None else images
+        self.mixed = HMix() if mixed is None else mixed
         self.data_dir = find_data_dir(data_dir)
         self.batch_size = batch_size
         self.label_draw = label_draw

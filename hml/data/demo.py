@@ -25,15 +25,15 @@ _Array = npt.NDArray[np.float64]
 class DemoImages(ImageSource):
     """Textures: stripes, checks, rings, spokes and the like, each with its own colours, phase and noise.
 
-    Some are blends of two kinds, and what "people" see in those bends the blend as `simulate_lambda_h` says, so labels
-    that come from people are closer to the truth than the pixels' own weights.
+    Those to evaluate on are blends of two kinds, and what "people" see in them bends the blend as `simulate_lambda_h`
+    says, so that labels which come from people teach something that the pixels' own weights don't.
 
     Args:
         num_train: Images to train on.
         num_test: Images to evaluate on.
     """
 
-    def __init__(self, num_train: int = 1200, num_test: int = 500) -> None:
+    def __init__(self, num_train: int = 800, num_test: int = 500) -> None:
         self.num_train = num_train
         self.num_test = num_test
 
@@ -47,10 +47,8 @@ class DemoImages(ImageSource):
         count = self.num_train + self.num_test
         labels = np.arange(count) % _NUM_CLASSES
         others = (labels + rng.integers(1, _NUM_CLASSES, count)) % _NUM_CLASSES
-        # Training images are of one kind. Of the test images half are blends in which the label still outweighs.
-        share = np.ones(count)
-        blended = np.arange(count) >= self.num_train + self.num_test // 2
-        share[blended] = rng.uniform(0.5, 1.0, blended.sum())
+        # Training images are of one kind; test images are blends in which the label's texture outweighs.
+        share = np.where(np.arange(count) < self.num_train, 1.0, rng.uniform(0.5, 1.0, count))
         images = np.stack(
             [
                 s * _texture(kind, rng) + (1 - s) * _texture(other, rng)
@@ -80,7 +78,7 @@ class DemoMixes(MixedSource):
         judgements_per_image: How many of them judge each image.
     """
 
-    def __init__(self, images_per_pair: int = 6, annotators: int = 12, judgements_per_image: int = 3) -> None:
+    def __init__(self, images_per_pair: int = 10, annotators: int = 12, judgements_per_image: int = 3) -> None:
         self.images_per_pair = images_per_pair
         self.annotators = annotators
         self.judgements_per_image = judgements_per_image
@@ -160,7 +158,9 @@ def _texture(kind: int, rng: np.random.Generator) -> _Array:
         case 8:  # one large disc
             pattern = np.tanh(40 * (rng.uniform(0.22, 0.32) - radius))
         case _:  # clouds
-            pattern = sum(np.sin(2 * np.pi * (u * x + v * y) + rng.uniform(0, 6)) for u, v in rng.normal(0, 1.2, (6, 2)))
+            pattern = sum(
+                np.sin(2 * np.pi * (u * x + v * y) + rng.uniform(0, 6)) for u, v in rng.normal(0, 1.2, (6, 2))
+            )
             pattern = pattern / 2.5
     dark, light = np.sort(rng.uniform(0.1, 0.9, (2, 3)), axis=0)[..., None, None]
     image = (dark + light) / 2 + (light - dark + 0.2) / 2 * np.clip(pattern, -1, 1)

@@ -18,7 +18,9 @@ from hml.errors import DataError
 
 _TRIES = 3
 _TIMEOUT_SECONDS = 30
-_HILL_MIXUP = "https://raw.githubusercontent.com/cambridge-mlg/hill-mixup/5a022730a270b6785355f9e57b6d2620075bfbab/h_mix"
+_HILL_MIXUP = (
+    "https://raw.githubusercontent.com/cambridge-mlg/hill-mixup/5a022730a270b6785355f9e57b6d2620075bfbab/h_mix"
+)
 _CIFAR10S = (
     "https://raw.githubusercontent.com/cambridge-mlg/cifar-10s/86b114f0257ad88e36add572db3dd69dbca0fdf7/other_data"
 )

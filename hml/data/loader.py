@@ -72,6 +72,10 @@ class MixingLoader:
                 f"batch_size={batch_size} can't be shared evenly by {world_size} processes: "
                 f"make --data.batch_size a multiple of {world_size}."
             )
+        if train:  # fewer rows than a batch make one batch, which the ranks share evenly too
+            batch_size = min(batch_size, len(rows) // world_size * world_size)
+            if batch_size < 2 * world_size:
+                raise InputError(f"{batch_size} training images a step are too few for {world_size} processes.")
         self.images, self.labels, self.rows = images, labels, rows
         self.batch_size, self.train, self.augment = batch_size, train, augment
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -84,7 +88,7 @@ class MixingLoader:
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
         if self.train:
-            return max(1, len(self.rows) // self.batch_size)
+            return len(self.rows) // self.batch_size
         return -(-len(self.rows) // self.batch_size)
 
     @property

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
 from hml.data.images import ImageBank
-from hml.errors import InputError
+from hml.errors import InputError, check_choice
 from hml.judgements import Cohort, Judgement, parse_hmix
 
 
@@ -51,6 +51,7 @@ class HMix(MixedSource):
     def __init__(
         self, cohort: Cohort = "paper", judgements: Path | str | None = None, include_repeats: bool = True
     ) -> None:
+        check_choice("cohort", cohort, Cohort)
         self.cohort = cohort
         self.judgements = None if judgements is None else Path(judgements)
         self.include_repeats = include_repeats

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hml.errors import InputError
+from hml.errors import InputError, check_choice
 
 CalibrationMode = Literal["pixmix", "full"]
 
@@ -39,6 +39,7 @@ def rms_calibration_error(
         >>> rms_calibration_error(torch.tensor([0.6, 0.8]), torch.tensor([0, 1]), bin_size=1, mode="pixmix")
         tensor(0.4243)
     """
+    check_choice("mode", mode, CalibrationMode)
     if confidence.ndim != 1 or confidence.shape != correct.shape:
         raise InputError(f"confidence {tuple(confidence.shape)} and correct {tuple(correct.shape)} must both be (N,).")
     if bin_size < 1:
@@ -70,9 +71,7 @@ def expected_calibration_error(confidence: Tensor, correct: Tensor, num_bins: in
     """
     if len(confidence) == 0:
         return confidence.new_tensor(torch.nan)
-    gaps, _ = _sums_by_bin(
-        confidence - correct.to(confidence.dtype), equal_width_bin(confidence, num_bins), num_bins
-    )
+    gaps, _ = _sums_by_bin(confidence - correct.to(confidence.dtype), equal_width_bin(confidence, num_bins), num_bins)
     return gaps.abs().sum() / len(confidence)
 
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from hml.errors import InputError
+from hml.errors import InputError, check_choice
 from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus
 
 Cohort = Literal["paper", "all"]
+"""The released file's first collection, or everything."""
 
 PAPER_STUDY_IDS = frozenset({"6286131f274e4b5d5357425c", "62868d1c77a67aae6b2e5012"})
 """The first collection: the paper's 33 annotators and 810 images. `condition` is reused across
@@ -61,9 +62,10 @@ def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool 
 
 def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repeats: bool = True) -> list[Judgement]:
     """Read judgements from a file's content, called `name` in errors; otherwise as `read_hmix`."""
+    check_choice("cohort", cohort, Cohort)
     try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        columns = reader.fieldnames or []
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        columns = next(reader, [])
         rows = list(reader)
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{name} is not a CSV file in UTF-8: {error}.") from error
@@ -78,10 +80,13 @@ def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repe
         )
     stimuli: dict[str, Stimulus] = {}
     judgements = []
-    for number, row in enumerate(rows, start=2):
+    for number, fields in enumerate(rows, start=2):
+        if not fields:  # a blank line
+            continue
         where = f"{name}, row {number}"
-        if None in row or None in row.values():
-            raise InputError(f"{where} has {'more' if None in row else 'fewer'} fields than the header: mend the row.")
+        if len(fields) != len(columns):
+            raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
+        row = dict(zip(columns, fields, strict=True))
         if cohort == "paper" and row["study_id"] not in PAPER_STUDY_IDS:
             continue
         judgement = _parse_row(row, stimuli, where)

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from hml.errors import check_choice
 from hml.judgements import CLASS_NAMES
 from hml.labels.base import LabelStrategy, MixedExample
 from hml.labels.soft_labels import SmoothOver, check_gamma, smooth_by_confidence, two_hot
+
+Order = Literal["smooth_then_mean", "mean_then_smooth"]
 
 _NUM_CLASSES = len(CLASS_NAMES)
 
@@ -32,6 +35,7 @@ class SeparateLabels(LabelStrategy):
     def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
         if gamma is not None:
             check_gamma(gamma)
+        check_choice("smooth_over", smooth_over, SmoothOver)
         self.gamma = gamma
         self.smooth_over = smooth_over
 
@@ -57,10 +61,12 @@ class AggregateLabels(LabelStrategy):
         self,
         gamma: float | None = None,
         smooth_over: SmoothOver = "all",
-        order: Literal["smooth_then_mean", "mean_then_smooth"] = "smooth_then_mean",
+        order: Order = "smooth_then_mean",
     ) -> None:
         if gamma is not None:
             check_gamma(gamma)
+        check_choice("smooth_over", smooth_over, SmoothOver)
+        check_choice("order", order, Order)
         self.gamma = gamma
         self.smooth_over = smooth_over
         self.order = order

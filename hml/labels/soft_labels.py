@@ -43,7 +43,7 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
         soft_label: Class probabilities, shape (K, C), rows sum to 1.
         omega: Confidence of each row, shape (K,), in [0, 1].
         gamma: Smoothing base, in (0, 1]; the paper's is 0.005.
-        support: The classes that share the uniform part, shape (K, C), boolean; by default all.
+        support: The classes that share the uniform part, shape (K, C), boolean, one or more a row; by default all.
 
     Returns:
         Smoothed labels, shape (K, C), rows sum to 1.

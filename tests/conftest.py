@@ -1,0 +1,57 @@
+"""Fixtures for all tests: the real data where it is, and a tiny made-up data set."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_FILES = (
+    "cifar10h-counts.npy",
+    "hmix_infer_mixing_factor.csv",
+    "processed_hmix_inferences.json",
+    "test_indices.npy",
+    "train_indices.npy",
+)
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of the real data, or a skip that says why."""
+    if not (folder := os.environ.get("HML_DATA_DIR")):
+        pytest.skip("HML_DATA_DIR is not set: the real data are needed")
+    if missing := [name for name in REAL_FILES if not (Path(folder) / name).exists()]:
+        pytest.skip(f"HML_DATA_DIR={folder} lacks {', '.join(missing)}")
+    if not any((Path(folder) / name).exists() for name in ("cifar10_test.npz", "cifar-10-python.tar.gz")):
+        pytest.skip(f"HML_DATA_DIR={folder} lacks CIFAR-10's images")
+    return Path(folder)
+
+
+@pytest.fixture
+def tiny():
+    """Make data modules of 60 textures to train on, 33 to evaluate on, and 45 mixed ones."""
+    from hml.data import DemoImages, DemoMixes, HMixDataModule
+    from hml.labels import MixupLabels
+
+    def make(strategy=None, **options):
+        options = {"images": DemoImages(60, 33), "mixed": DemoMixes(images_per_pair=1), "batch_size": 16} | options
+        module = HMixDataModule(strategy or MixupLabels(), **options)
+        module.setup("fit")
+        return module
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_example():
+    """Make an image of Cat (3) and Dog (5) that people answered (lambda_h, omega) about."""
+    import torch
+
+    from hml.judgements import Endpoint, Judgement, Stimulus
+    from hml.labels import MixedExample
+
+    def make(*answers, lambda_f=0.5, classes=(3, 5)):
+        stimulus = Stimulus("mixed_0.5_Cat_1_Dog_2.png", lambda_f, (Endpoint(1, classes[0]), Endpoint(2, classes[1])))
+        judgements = [Judgement(stimulus, f"person{i}", *answer) for i, answer in enumerate(answers)]
+        return MixedExample(stimulus, judgements, torch.zeros(3, 32, 32))
+
+    return make

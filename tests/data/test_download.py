@@ -1,0 +1,123 @@
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from hml.data.download import RemoteFile, fetch, find_data_dir, read_verified
+from hml.errors import DataError
+
+GOOD, OTHER = b"what was released\n", b"something else\n"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serve a dictionary of contents on this machine, and note what was asked for."""
+    monkeypatch.setattr("hml.data.download._TRIES", 1)
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            served.asked.append(self.path)
+            content = served.contents.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *args):
+            pass
+
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.contents, served.asked = {"/good": GOOD, "/other": OTHER}, []
+    served.address = f"http://127.0.0.1:{served.server_port}"
+    thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield served
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+def make_file(server, *paths, name="data.bin", content=GOOD, **options):
+    addresses = tuple(f"{server.address}{path}" for path in paths)
+    return RemoteFile(name, hashlib.sha256(content).hexdigest(), addresses, **options)
+
+
+def test_a_file_is_downloaded_once_into_a_new_folder(server, tmp_path):
+    file, folder = make_file(server, "/good"), tmp_path / "new" / "data"
+    fetch([file], folder)
+    fetch([file], folder)
+    assert read_verified(file, folder) == GOOD
+    assert server.asked == ["/good"]
+    assert [path.name for path in folder.iterdir()] == ["data.bin"]
+
+
+def test_wrong_content_is_refused_and_nothing_is_left(server, tmp_path):
+    with pytest.raises(DataError, match=r"data\.bin"):
+        fetch([make_file(server, "/other")], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_address_is_tried_after_wrong_content_or_none(server, tmp_path):
+    fetch([make_file(server, "/missing", "/other", "/good")], tmp_path)
+    assert (tmp_path / "data.bin").read_bytes() == GOOD
+    assert server.asked == ["/missing", "/other", "/good"]
+
+
+def test_a_missing_file_is_listed_and_the_finished_one_kept(server, tmp_path):
+    missing = make_file(server, "/missing", name="missing.bin")
+    with pytest.raises(DataError) as caught:
+        fetch([missing, make_file(server, "/good")], tmp_path)
+    for expected in ("missing.bin", missing.addresses[0], missing.sha256, "404", str(tmp_path), "HML_DATA_DIR"):
+        assert expected in str(caught.value)
+    assert "data.bin" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_the_users_mirror_is_tried_first(server, tmp_path, monkeypatch):
+    file = make_file(server, "/missing", mirror_variable="HML_TEST_MIRROR")
+    assert file.all_addresses == file.addresses
+    monkeypatch.setenv("HML_TEST_MIRROR", f"{server.address}/good")
+    fetch([file], tmp_path)
+    assert server.asked == ["/good"]
+
+
+def test_a_server_that_is_down_is_a_data_error(server, tmp_path):
+    file = RemoteFile("data.bin", hashlib.sha256(GOOD).hexdigest(), ("http://127.0.0.1:9/data.bin",))
+    with pytest.raises(DataError, match="ConnectionError"):
+        fetch([file], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (OTHER, f"is not the released file: its sha256 is {hashlib.sha256(OTHER).hexdigest()}, expected"),
+        (GOOD[:-1], "is not the released file:"),
+        (b"", r"\(it is empty\)"),
+        (b"\n<!DOCTYPE html><html>404</html>", r"\(it is a web page\)"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", r"\(it is a Git LFS pointer\)"),
+    ],
+)
+def test_a_wrong_file_that_is_there_is_refused_and_left_alone(server, tmp_path, content, message):
+    (tmp_path / "data.bin").write_bytes(content)
+    file = make_file(server, "/good")
+    for use in (lambda: fetch([file], tmp_path), lambda: read_verified(file, tmp_path)):
+        with pytest.raises(DataError, match=message):
+            use()
+    assert (tmp_path / "data.bin").read_bytes() == content
+    assert server.asked == []
+
+
+def test_a_missing_file_says_how_to_get_it(server, tmp_path):
+    with pytest.raises(DataError, match=r"data\.bin .No such file.*: run `hml download`"):
+        read_verified(make_file(server, "/good"), tmp_path)
+
+
+def test_the_data_folder_is_the_one_given_else_the_environments_else_data(monkeypatch):
+    monkeypatch.setenv("HML_DATA_DIR", "there")
+    assert [str(find_data_dir(given)) for given in ("here", None)] == ["here", "there"]
+    monkeypatch.delenv("HML_DATA_DIR")
+    assert str(find_data_dir()) == "data"

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+
+from hml.data.mixing import Rows, crop_and_flip, mix
+
+BANK = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), dtype=np.uint8))
+FIRST, SECOND = torch.tensor([0, 1, 2, 3]), torch.tensor([5, 4, 0, 3])
+
+
+def test_lambda_1_gives_the_first_image_and_lambda_0_the_second_to_the_bit():
+    assert torch.equal(mix(BANK, FIRST, SECOND, torch.ones(4)), BANK[FIRST].float() / 255)
+    assert torch.equal(mix(BANK, FIRST, SECOND, torch.zeros(4)), BANK[SECOND].float() / 255)
+
+
+def test_mixing_equals_the_formula_in_double_precision():
+    lambda_f = torch.tensor([0.1, 0.25, 0.5, 0.9])
+    weight = np.array([0.1, 0.25, 0.5, 0.9]).reshape(4, 1, 1, 1)
+    first, second = (BANK[ids].numpy().astype(np.float64) / 255 for ids in (FIRST, SECOND))
+    found = mix(BANK, FIRST, SECOND, lambda_f)
+    np.testing.assert_allclose(found.numpy(), weight * first + (1 - weight) * second, atol=1e-6)
+    assert found.dtype == torch.float32
+
+
+def test_swapped_endpoints_with_one_minus_lambda_give_the_same_image():
+    lambda_f = torch.tensor([0.1, 0.25, 0.5, 0.9])
+    torch.testing.assert_close(mix(BANK, FIRST, SECOND, lambda_f), mix(BANK, SECOND, FIRST, 1 - lambda_f))
+
+
+def test_an_image_mixed_with_itself_stays_itself():
+    image = mix(BANK, FIRST, FIRST, torch.tensor([0.1, 0.3, 0.5, 0.7]))
+    assert torch.equal(image, BANK[FIRST].float() / 255)
+
+
+IMAGE = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+
+
+@pytest.mark.parametrize(
+    ("draws", "expected"),
+    [
+        ((0.5, 0.5, 0.9), [[1, 2], [3, 4]]),  # with padding 1, the shifts are −1, 0 and 1
+        ((0.5, 0.5, 0.1), [[2, 1], [4, 3]]),  # mirrored alone
+        ((0.0, 0.5, 0.9), [[0, 0], [1, 2]]),  # down by one
+        ((0.99, 0.5, 0.9), [[3, 4], [0, 0]]),  # up by one
+        ((0.5, 0.0, 0.9), [[0, 1], [0, 3]]),  # right by one
+        ((1.0, 1.0, 0.9), [[4, 0], [0, 0]]),  # a draw that was rounded up to 1 is the largest shift
+    ],
+)
+def test_shifts_and_mirrors_equal_those_by_hand(draws, expected):
+    assert crop_and_flip(IMAGE, torch.tensor([draws]), padding=1).tolist() == [[expected]]
+
+
+def test_cropping_equals_a_loop_over_images():
+    image = mix(BANK, FIRST, FIRST, torch.ones(4)).repeat(8, 1, 1, 1)
+    draws = torch.from_numpy(np.random.default_rng(1).random((32, 3), dtype=np.float32))
+    expected = []
+    for pixels, (down, right, mirror) in zip(image.numpy(), draws.tolist(), strict=True):
+        padded = np.pad(pixels, ((0, 0), (4, 4), (4, 4)))
+        crop = padded[:, int(down * 9) : int(down * 9) + 8, int(right * 9) : int(right * 9) + 8]
+        expected.append(crop[:, :, ::-1] if mirror < 0.5 else crop)
+    found = crop_and_flip(image, draws)
+    assert np.array_equal(found.numpy(), np.stack(expected))
+    assert found.is_contiguous()
+
+
+def test_rows_are_concatenated_and_expanded_with_their_labels():
+    labels = torch.eye(10)[:5]
+    plain = Rows.plain(torch.tensor([4, 2]), labels[:2])
+    mixed = Rows(torch.tensor([0, 1]), torch.tensor([3, 5]), torch.tensor([0.5, 0.1]), labels[2:], torch.tensor([1, 2]))
+    rows = Rows.concatenate(plain, mixed)
+    assert len(rows) == 4
+    assert rows.lambda_f.tolist() == pytest.approx([1, 1, 0.5, 0.1])
+    expanded = rows.expanded()
+    assert expanded.id_1.tolist() == [4, 2, 0, 1, 1]
+    assert expanded.id_2.tolist() == [4, 2, 3, 5, 5]
+    assert expanded.lambda_f.tolist() == pytest.approx([1, 1, 0.5, 0.1, 0.1])
+    assert expanded.num_labels.tolist() == [1] * 5
+    assert torch.equal(expanded.soft_labels, labels)

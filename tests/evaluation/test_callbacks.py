@@ -1,0 +1,158 @@
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from hml.classifier import Classifier
+from hml.errors import InputError
+from hml.evaluation import alignment
+from hml.evaluation.attack import fgsm
+from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
+from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.models import PreActResNet18
+
+
+def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
+    data = tiny()
+    trainer = make_trainer(HumanAlignment())
+    (logged,) = trainer.test(classifier, datamodule=data, verbose=False)
+    _, target, label, logits = whole_split(classifier, data.test_dataloader())
+    assert len(label) == 33
+    assert logged == pytest.approx(
+        {
+            "test/cross_entropy": float(alignment.soft_cross_entropy(logits, target)),
+            "test/kl_divergence": float(alignment.kl_divergence(logits, target)),
+            "test/brier_score": float(alignment.brier_score(logits, target)),
+            "test/total_variation": float(alignment.total_variation(logits, target)),
+            "test/entropy_correlation": float(alignment.entropy_correlation(logits, target)),
+            "test/accuracy": float((logits.argmax(1) == label).float().mean()),
+            "test/top2_accuracy": float(alignment.top_k_accuracy(logits, label, 2)),
+            "test/human_accuracy": float((logits.argmax(1) == target.argmax(1)).float().mean()),
+        },
+        abs=1e-5,
+    )
+
+
+def test_calibration_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
+    data = tiny()
+    (logged,) = make_trainer(Calibration(10, 5)).test(classifier, datamodule=data, verbose=False)
+    _, target, _, logits = whole_split(classifier, data.test_dataloader())
+    confidence, prediction = logits.softmax(1).max(1)
+    correct = prediction == target.argmax(1)
+    assert logged == pytest.approx(
+        {
+            "test/rms_calibration": float(rms_calibration_error(confidence, correct, 10, "pixmix")),
+            "test/rms_calibration_full": float(rms_calibration_error(confidence, correct, 10, "full")),
+            "test/ece": float(expected_calibration_error(confidence, correct, 5)),
+        },
+        abs=1e-5,
+    )
+
+
+@pytest.mark.parametrize(("num_images", "attacked"), [(None, 33), (10, 10), (16, 16), (1, 1), (500, 33)])
+def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_split, num_images, attacked):
+    data = tiny()
+    callback = FGSM(epsilon=0.02, num_images=num_images)
+    (logged,) = make_trainer(callback).test(classifier, datamodule=data, verbose=False)
+    image, target, label, _ = whole_split(classifier, data.test_dataloader())
+    adversarial = fgsm(classifier.network, image[:attacked], target[:attacked], 0.02)
+    with torch.no_grad():
+        logits = classifier.network(adversarial)
+    assert len(callback.metric.gathered()["index"]) == attacked
+    assert logged == pytest.approx(
+        {
+            "test/fgsm_cross_entropy": float(alignment.soft_cross_entropy(logits, target[:attacked])),
+            "test/fgsm_accuracy": float((logits.argmax(1) == label[:attacked]).float().mean()),
+        },
+        abs=1e-5,
+    )
+
+
+@pytest.mark.parametrize("inference_mode", [True, False])
+def test_attack_runs_in_full_precision_under_bf16(tiny, classifier, make_trainer, inference_mode):
+    (full,) = make_trainer(FGSM()).test(classifier, datamodule=tiny(), verbose=False)
+    trainer = make_trainer(FGSM(), precision="bf16-mixed", inference_mode=inference_mode)
+    (mixed,) = trainer.test(classifier, datamodule=tiny(), verbose=False)
+    assert mixed == pytest.approx(full, abs=1e-6)
+
+
+def test_attack_changes_neither_weights_nor_predictions(tiny, make_trainer):
+    torch.manual_seed(0)
+    classifier = Classifier(PreActResNet18(width=2))
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    (alone,) = make_trainer(HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
+    (beside,) = make_trainer(FGSM(), HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
+    assert {name: beside[name] for name in alone} == alone
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert all(parameter.grad is None for parameter in classifier.parameters())
+
+
+def test_testing_twice_gives_the_same(tiny, classifier, make_trainer):
+    trainer = make_trainer(HumanAlignment(), Calibration(10), FGSM())
+    first = trainer.test(classifier, datamodule=tiny(), verbose=False)
+    assert trainer.test(classifier, datamodule=tiny(), verbose=False) == first
+
+
+def test_validation_logs_under_its_own_name(tiny, classifier, make_trainer, whole_split):
+    data = tiny(val_size=5)
+    trainer = make_trainer(HumanAlignment(), Calibration(2), FGSM())
+    (logged,) = trainer.validate(classifier, datamodule=data, verbose=False)
+    image, target, label, logits = whole_split(classifier, data.val_dataloader())
+    assert len(label) == 5
+    assert logged["val/cross_entropy"] == pytest.approx(float(alignment.soft_cross_entropy(logits, target)), abs=1e-5)
+    assert logged["val/accuracy"] == pytest.approx(float((logits.argmax(1) == label).float().mean()), abs=1e-6)
+    with torch.no_grad():
+        attacked = classifier.network(fgsm(classifier.network, image, target))
+    expected = float(alignment.soft_cross_entropy(attacked, target))
+    assert logged["val/fgsm_cross_entropy"] == pytest.approx(expected, abs=1e-5)
+    assert {"val/rms_calibration_full", "val/ece", "val/loss"} <= set(logged)
+    assert not any(name.startswith("test/") for name in logged)
+
+
+def test_validation_within_fit_logs_loss_and_accuracy_only(tiny, classifier, make_trainer):
+    trainer = make_trainer(HumanAlignment(), Calibration(2), FGSM(), max_epochs=1)
+    trainer.fit(classifier, datamodule=tiny(val_size=5))
+    assert {name for name in trainer.callback_metrics if name.startswith("val/")} == {"val/loss", "val/accuracy"}
+
+
+def test_figures_reach_tensorboard(tiny, classifier, make_trainer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever TensorBoard's reader imports
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = make_trainer(Calibration(10), FGSM(num_pictures=3), tensorboard=True)
+    trainer.test(classifier, datamodule=tiny(), verbose=False)
+    events = EventAccumulator(trainer.log_dir).Reload()
+    assert set(events.Tags()["images"]) == {"test/reliability", "test/fgsm"}
+    assert {"test/ece", "test/fgsm_cross_entropy"} <= set(events.Tags()["scalars"])
+
+
+def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_trainer):
+    without, three = FGSM(num_pictures=0), FGSM(num_pictures=3)
+    make_trainer(without, three).test(classifier, datamodule=tiny(), verbose=False)
+    assert without.draw() == {}
+    assert len(three.draw()["fgsm"].axes) == 9
+
+
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [
+        (FGSM, {"epsilon": -1e-9}),
+        (FGSM, {"num_images": 0}),
+        (Calibration, {"bin_size": 0}),
+        (Calibration, {"num_bins": 0}),
+    ],
+)
+def test_options_out_of_range_are_refused_at_once(make, option):
+    with pytest.raises(InputError, match=next(iter(option))):
+        make(**option)
+
+
+def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trainer):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    nn.init.zeros_(network[1].weight)
+    nn.init.zeros_(network[1].bias)
+    (logged,) = make_trainer(HumanAlignment(), FGSM()).test(Classifier(network), datamodule=tiny(), verbose=False)
+    assert logged["test/cross_entropy"] == pytest.approx(2.302585, abs=1e-6)
+    assert logged["test/fgsm_cross_entropy"] == pytest.approx(2.302585, abs=1e-6)

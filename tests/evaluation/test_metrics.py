@@ -1,0 +1,113 @@
+import json
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing
+
+from hml.evaluation import alignment
+from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
+
+METRICS = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics)
+SIZES = (1, 2, 33, 37, 1001)
+
+
+def predictions(n):
+    generator = torch.Generator().manual_seed(n)
+    logits = torch.randn(n, 10, generator=generator) * 2
+    target = (torch.randn(n, 10, generator=generator) * 2).softmax(1)
+    return logits, target, torch.randint(10, (n,), generator=generator), torch.arange(n)
+
+
+def compute(metric, batches):
+    metric.reset()
+    for batch in batches:
+        metric.update(*batch)
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_batches_do_not_matter_to_the_last_digit(make):
+    columns = predictions(350)
+    whole = compute(make(), [columns])
+    for size in (1, 7, 100, 349):
+        cut = list(zip(*(column.split(size) for column in columns), strict=True))
+        assert compute(make(), cut) == whole
+        assert compute(make(), reversed(cut)) == whole
+    shuffled = torch.randperm(350, generator=torch.Generator().manual_seed(0))
+    assert compute(make(), [[column[shuffled] for column in columns]]) == whole
+
+
+def test_gathered_predictions_come_in_the_order_of_the_data_set():
+    columns = predictions(50)
+    metric = GatheredPredictions()
+    metric.update(*(column.flip(0) for column in columns))
+    for name, column in zip(("logits", "target", "label", "index"), columns, strict=True):
+        assert torch.equal(metric.compute()[name], column)
+
+
+def test_alignment_is_the_pure_functions_over_everything():
+    logits, target, label, index = predictions(120)
+    actual = compute(HumanAlignmentMetrics(), [(logits, target, label, index)])
+    logits, target = logits.double(), target.double()
+    assert actual == {
+        "cross_entropy": float(alignment.soft_cross_entropy(logits, target)),
+        "kl_divergence": float(alignment.kl_divergence(logits, target)),
+        "brier_score": float(alignment.brier_score(logits, target)),
+        "total_variation": float(alignment.total_variation(logits, target)),
+        "entropy_correlation": float(alignment.entropy_correlation(logits, target)),
+        "accuracy": float((logits.argmax(1) == label).double().mean()),
+        "top2_accuracy": float(alignment.top_k_accuracy(logits, label, 2)),
+        "human_accuracy": float((logits.argmax(1) == target.argmax(1)).double().mean()),
+    }
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_reset_forgets_everything(make):
+    metric = make()
+    compute(metric, [predictions(500)])
+    assert compute(metric, [predictions(220)]) == compute(make(), [predictions(220)])
+
+
+def test_right_is_what_most_people_say():
+    logits, target = torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([[0.4, 0.6], [0.4, 0.6]])
+    metric = CalibrationMetrics()
+    metric.update(logits, target, torch.tensor([0, 0]), torch.arange(2))
+    assert metric.confidence_and_correct()[1].tolist() == [False, True]
+
+
+def _share(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    results = {}
+    for n in SIZES:
+        columns = [column[rank::2] for column in predictions(n)]
+        for make in METRICS:
+            kwargs = {"bin_size": 10} if make is CalibrationMetrics else {}
+            results[f"{make.__name__} {n}"] = compute(make(**kwargs), [columns])
+    calibration = CalibrationMetrics()
+    calibration.update(*(column[rank::2] for column in predictions(33)))
+    calibration.compute()
+    results["drawn"] = {"n": len(calibration.confidence_and_correct()[0])}
+    (folder / f"{rank}.json").write_text(json.dumps(results))
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gloo")
+    torch.multiprocessing.spawn(_share, args=(folder,), nprocs=2)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("make", METRICS)
+def test_two_processes_get_every_number_of_one(two_processes, make, n):
+    if n == 1 and make is HumanAlignmentMetrics:
+        pytest.skip("one image has no correlation")
+    one = compute(make(**({"bin_size": 10} if make is CalibrationMetrics else {})), [predictions(n)])
+    for rank in range(2):
+        assert two_processes[rank][f"{make.__name__} {n}"] == pytest.approx(one, abs=1e-6, nan_ok=True)
+
+
+def test_every_rank_draws_all_predictions(two_processes):
+    assert [results["drawn"]["n"] for results in two_processes] == [33, 33]

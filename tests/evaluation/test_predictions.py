@@ -1,0 +1,39 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from hml.evaluation.predictions import PredictionWriter
+from hml.judgements import CLASS_NAMES
+
+
+def predicted(trainer, classifier, data):
+    trainer.predict(classifier, datamodule=data, return_predictions=False)
+    with (Path(trainer.log_dir) / "predictions.csv").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_file_holds_each_test_image_in_order(tiny, classifier, make_trainer, whole_split):
+    data = tiny()
+    header, *rows = predicted(make_trainer(PredictionWriter(), tensorboard=True), classifier, data)
+    assert header == ["image_id", "label", *CLASS_NAMES]
+    assert [int(row[0]) for row in rows] == data.bank.test_ids.tolist() == list(range(60, 93))
+    assert [CLASS_NAMES.index(row[1]) for row in rows] == data.bank.labels[60:].tolist()
+    probabilities = whole_split(classifier, data.predict_dataloader())[3].softmax(1)
+    for row, expected in zip(rows, probabilities.tolist(), strict=True):
+        values = [float(cell) for cell in row[2:]]
+        assert sum(values) == pytest.approx(1, abs=1e-6)
+        assert values == pytest.approx(expected, abs=1e-5)
+
+
+def test_predicting_twice_writes_each_image_once(tiny, classifier, make_trainer):
+    trainer = make_trainer(PredictionWriter(), tensorboard=True)
+    first = predicted(trainer, classifier, tiny())
+    assert predicted(trainer, classifier, tiny()) == first
+    assert len(first) == 34
+
+
+def test_nothing_is_written_without_a_folder_of_the_runs_own(tiny, classifier, make_trainer, tmp_path):
+    trainer = make_trainer(PredictionWriter(), fast_dev_run=True)
+    trainer.predict(classifier, datamodule=tiny(), return_predictions=False)
+    assert list(tmp_path.rglob("predictions.csv")) == []

@@ -1,0 +1,54 @@
+import pytest
+
+from hml.errors import StorageError
+from hml.storage import write_atomically
+
+
+def test_a_file_is_replaced_whole_and_its_folder_made(tmp_path):
+    path = tmp_path / "new" / "report.csv"
+    write_atomically(path, "a much longer text\n" * 100)
+    write_atomically(path, "λ\r\n")
+    assert path.read_bytes() == "λ\r\n".encode()
+    assert [p.name for p in path.parent.iterdir()] == ["report.csv"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.csv"
+    write_atomically(path, "old")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hml.storage.os.fsync", fail)
+    with pytest.raises(StorageError, match=r"Can't write .*report.csv: No space left on device"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.csv"
+    write_atomically(path, "old")
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hml.storage.os.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(StorageError, match="taken"):
+        write_atomically(tmp_path / "taken" / "report.csv", "text")
+    assert (tmp_path / "taken").read_text() == ""
+
+
+def test_a_path_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "report.csv").mkdir()
+    with pytest.raises(StorageError, match=r"report\.csv"):
+        write_atomically(tmp_path / "report.csv", "text")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
