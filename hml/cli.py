@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs, and turn its complaints about input into hml's."""
-    from lightning.pytorch.utilities.exceptions import MisconfigurationException
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from hml import training
 

@@ -22,9 +22,9 @@ def write_atomically(path: Path, text: str) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(file.name, path)
+                Path(file.name).replace(path)
             except BaseException:
-                os.unlink(file.name)
+                Path(file.name).unlink()
                 raise
     except OSError as error:
         raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error

@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info
 from typing_extensions import override
 
 import hml.data
@@ -77,8 +77,12 @@ class LatestCheckpoint(ModelCheckpoint):
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.fast_dev_run:
-            trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt", weights_only=False)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {}  # it has one file, always of the same name: there is nothing to remember
 
 
 class HmlCLI(LightningCLI):
@@ -109,7 +113,7 @@ class HmlCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
@@ -174,7 +178,7 @@ def _name_scheme(settings: Namespace) -> str:
             break
         kept = {
             key: value
-            for key, value in (strategy.get("init_args") or Namespace()).as_dict().items()
+            for key, value in (strategy.init_args.as_dict() if strategy.get("init_args") else {}).items()
             if named.get("init_args", {}).get(key) == value
         }
         if kept:

@@ -27,7 +27,7 @@ FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 def part_of(module):
     """Tell which part of hml a dotted name lies in: `hml.data.loader` in data, `hml` itself in hml."""
-    return (module.split(".") + ["hml"])[1] if "." in module else "hml"
+    return [*module.split("."), "hml"][1] if "." in module else "hml"
 
 
 def module_name(path):

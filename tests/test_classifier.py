@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from hml.classifier import Classifier
+from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.errors import NonFiniteLossError
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
@@ -48,7 +49,7 @@ class LossWatcher(Callback):
 
 def test_loss_of_a_step_is_soft_cross_entropy(tiny, tmp_path):
     watcher = LossWatcher()
-    trainer = make_trainer(tmp_path, watcher, max_epochs=1)
+    trainer = make_trainer(tmp_path, watcher, max_epochs=1, limit_val_batches=0)
     trainer.fit(Classifier(linear()), datamodule=tiny())
     assert len(watcher.actual) == 105 // 16
     assert watcher.actual == pytest.approx(watcher.expected, rel=1e-5)
@@ -90,7 +91,7 @@ def test_compiling_leaves_the_names_of_weights():
 @pytest.mark.parametrize("learning_rate", [1e38, math.inf])
 def test_loss_that_is_not_finite_stops_training(tiny, tmp_path, learning_rate):
     classifier = Classifier(linear(), optimizer=lambda parameters: torch.optim.SGD(parameters, lr=learning_rate))
-    trainer = make_trainer(tmp_path, max_epochs=3)
+    trainer = make_trainer(tmp_path, max_epochs=3, limit_val_batches=0)
     with pytest.raises(NonFiniteLossError, match=r"epoch 0, at step 6.*--model\.optimizer\.lr"):
         trainer.fit(classifier, datamodule=tiny())
 
@@ -123,7 +124,8 @@ def test_schedule_steps_each_epoch(tiny, tmp_path):
             rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
     classifier = Classifier(linear(), lr_scheduler=schedule)
-    make_trainer(tmp_path, RateWatcher(), max_epochs=3).fit(classifier, datamodule=tiny())
+    trainer = make_trainer(tmp_path, RateWatcher(), max_epochs=3, limit_val_batches=0)
+    trainer.fit(classifier, datamodule=tiny())
     assert rates == pytest.approx([0.1, 0.1, 0.01])
 
 
@@ -138,15 +140,13 @@ def _trained(tiny, folder, *callbacks, checkpoint=None):
 
     classifier = Classifier(linear(), optimizer, schedule)
     data = tiny(SeparateLabels(), batch_size=32, augment="crop_flip", seed=3)
-    trainer = make_trainer(folder, *callbacks, max_epochs=3)
+    trainer = make_trainer(folder, *callbacks, max_epochs=3, limit_val_batches=0)
     trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=False)
     return classifier.network[1].weight.detach(), trainer.optimizers[0].param_groups[0]["lr"], trainer.global_step
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    from hml.data import DemoImages, DemoMixes, HMixDataModule
-
     def tiny(strategy, **options):
         return HMixDataModule(strategy, DemoImages(60, 33), DemoMixes(images_per_pair=1), **options)
 
@@ -155,6 +155,7 @@ def uninterrupted(tmp_path_factory):
     return tiny, folder, _trained(tiny, folder, saver)
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # resumed without the saver
 @pytest.mark.parametrize("step", range(1, 10))
 def test_run_resumed_after_any_step_ends_as_if_it_had_not_stopped(uninterrupted, tmp_path, step):
     tiny, folder, (weight, rate, steps) = uninterrupted

@@ -5,6 +5,7 @@ says anything about CIFAR-10 or about people.
 """
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +53,13 @@ class DemoImages(ImageSource):
         images = np.stack(
             [
                 s * _texture(kind, rng) + (1 - s) * _texture(other, rng)
-                for kind, other, s in zip(labels, others, share, strict=True)
+                for kind, other, s in zip(labels.tolist(), others.tolist(), share, strict=True)
             ]
         )
         human = np.zeros((count, _NUM_CLASSES))
-        seen = np.array([simulate_lambda_h(s, a, b) for s, a, b in zip(share, labels, others, strict=True)])
+        seen = np.array(
+            [simulate_lambda_h(s, a, b) for s, a, b in zip(share, labels.tolist(), others.tolist(), strict=True)]
+        )
         human[np.arange(count), labels] = seen
         human[np.arange(count), others] += 1 - seen
         return ImageBank(
@@ -122,7 +125,8 @@ def simulate_lambda_h(lambda_f: float, class_1: int, class_2: int) -> float:
     if lambda_f in (0, 1):
         return float(lambda_f)
     favour = 0.35 * (class_2 - class_1)  # later classes are more salient
-    return 1 / (1 + ((1 - lambda_f) / lambda_f) ** 1.5 * float(np.exp(favour / 2)))
+    odds: float = (lambda_f / (1 - lambda_f)) ** 1.5 * math.exp(-favour / 2)
+    return odds / (1 + odds)
 
 
 def _texture(kind: int, rng: np.random.Generator) -> _Array:

@@ -24,7 +24,7 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def entropy(probabilities: Tensor) -> Tensor:
     """Shannon entropy of each row of (N, C), in nats, shape (N,); 0 · log 0 is 0."""
-    return torch.special.entr(probabilities).sum(1)
+    return -torch.xlogy(probabilities, probabilities).sum(1)
 
 
 def kl_divergence(logits: Tensor, target: Tensor) -> Tensor:

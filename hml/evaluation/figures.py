@@ -18,7 +18,7 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     figure = Figure(figsize=(4.5, 5), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     which_bin = equal_width_bin(confidence, num_bins)
-    used = which_bin.unique()
+    used = sorted(set(which_bin.tolist()))
     means = [float(confidence[which_bin == b].mean()) for b in used]
     accuracy = [float(correct[which_bin == b].double().mean()) for b in used]
     top.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfectly calibrated")

@@ -38,7 +38,8 @@ class PredictionWriter(Callback):
         self._gathered.to(pl_module.device)
         gathered = self._gathered.compute()
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        if not trainer.is_global_zero or trainer.log_dir is None:
+        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        if not trainer.is_global_zero or folder is None:
             return
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -47,6 +48,6 @@ class PredictionWriter(Callback):
         probabilities = gathered["logits"].double().softmax(1).tolist()
         for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True):
             writer.writerow([image_id, CLASS_NAMES[label], *(f"{value:.8g}" for value in row)])
-        path = Path(trainer.log_dir) / "predictions.csv"
+        path = Path(folder) / "predictions.csv"
         write_atomically(path, text.getvalue())
         print(f"{len(ids):,} predictions: {path}")

@@ -68,13 +68,14 @@ class Report(Callback):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["test"] = round(time.perf_counter() - self._started, 3)
-        if not trainer.is_global_zero or trainer.fast_dev_run or trainer.log_dir is None:
+        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(_flat({"scheme": self.scheme, "seed": self.seed, **self.recipe}), metrics)
-        path = Path(trainer.log_dir) / "metrics.json"
+        path = Path(folder) / "metrics.json"
         data = trainer.datamodule.provenance  # type: ignore[attr-defined]
         content = {
             "metrics": {name: value if math.isfinite(value) else None for name, value in metrics.items()},

@@ -33,7 +33,8 @@ class PreActBlock(nn.Module):
         active = functional.relu(self.norm_1(x))
         # Where the shape changes, the projection too sees activated features (He et al. 2016, section 4.1).
         shortcut = x if self.shortcut is None else self.shortcut(active)
-        return self.conv_2(functional.relu(self.norm_2(self.conv_1(active)))) + shortcut
+        residual: Tensor = self.conv_2(functional.relu(self.norm_2(self.conv_1(active))))
+        return residual + shortcut
 
 
 class PreActResNet18(nn.Module):
@@ -78,4 +79,5 @@ class PreActResNet18(nn.Module):
         x = self.stages(self.stem((image - self.mean) / self.std))  # (B, 8·width, H/8, W/8)
         if self.final_norm is not None:
             x = functional.relu(self.final_norm(x))
-        return self.head(x.mean(dim=(2, 3)))
+        logits: Tensor = self.head(x.mean(dim=(2, 3)))
+        return logits

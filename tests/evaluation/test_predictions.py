@@ -31,9 +31,3 @@ def test_predicting_twice_writes_each_image_once(tiny, classifier, make_trainer)
     first = predicted(trainer, classifier, tiny())
     assert predicted(trainer, classifier, tiny()) == first
     assert len(first) == 34
-
-
-def test_nothing_is_written_without_a_folder_of_the_runs_own(tiny, classifier, make_trainer, tmp_path):
-    trainer = make_trainer(PredictionWriter(), fast_dev_run=True)
-    trainer.predict(classifier, datamodule=tiny(), return_predictions=False)
-    assert list(tmp_path.rglob("predictions.csv")) == []

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from hml.data import HMixDataModule
+from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.report import Report, _flat, _table
 
@@ -20,7 +21,7 @@ def refuse(constant):
     raise AssertionError(f"{constant} is no JSON")
 
 
-def tested(trainer, classifier, data):
+def report_of(trainer, classifier, data):
     trainer.test(classifier, datamodule=data, verbose=False)
     path = Path(trainer.log_dir) / "metrics.json"
     return json.loads(path.read_text(), parse_constant=refuse)
@@ -32,7 +33,7 @@ def callbacks():
 
 
 def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, callbacks):
-    content = tested(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
+    content = report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     assert list(content) == ["metrics", "scheme", "seed", "recipe", "data", "versions", "seconds"]
     assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE)
     assert content["data"]["test_images"] == 33
@@ -44,7 +45,7 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
 
 
 def test_numbers_that_do_not_exist_are_null(tiny, classifier, make_trainer, callbacks):
-    metrics = tested(make_trainer(*callbacks, tensorboard=True), classifier, tiny())["metrics"]
+    metrics = report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())["metrics"]
     assert metrics["test/rms_calibration"] is None  # 33 images fill no two bins of 100
     assert 0 <= metrics["test/rms_calibration_full"] <= 1
     assert all(isinstance(value, float) for name, value in metrics.items() if name != "test/rms_calibration")
@@ -52,16 +53,16 @@ def test_numbers_that_do_not_exist_are_null(tiny, classifier, make_trainer, call
 
 def test_numbers_are_those_that_were_logged(tiny, classifier, make_trainer, callbacks):
     trainer = make_trainer(*callbacks, tensorboard=True)
-    content = tested(trainer, classifier, tiny())
+    content = report_of(trainer, classifier, tiny())
     for name, value in trainer.callback_metrics.items():
         if name != "test/rms_calibration":
             assert content["metrics"][name] == float(value)
 
 
 def test_seconds_of_fit_are_told(tiny, classifier, make_trainer, callbacks):
-    trainer = make_trainer(*callbacks, tensorboard=True, max_epochs=1)
+    trainer = make_trainer(*callbacks, tensorboard=True, max_epochs=1, limit_val_batches=0)
     trainer.fit(classifier, datamodule=tiny())
-    assert tested(trainer, classifier, tiny())["seconds"]["fit"] > 0
+    assert report_of(trainer, classifier, tiny())["seconds"]["fit"] > 0
 
 
 def test_nothing_is_written_without_a_folder_of_the_runs_own(tiny, classifier, make_trainer, callbacks, tmp_path):
@@ -70,20 +71,20 @@ def test_nothing_is_written_without_a_folder_of_the_runs_own(tiny, classifier, m
 
 
 def test_made_up_data_do_not_stand_beside_the_papers_row(tiny, classifier, make_trainer, callbacks, capsys):
-    tested(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
+    report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     printed = capsys.readouterr().out
     assert "sep_conf, seed 3" in printed
-    assert "paper" not in printed
+    assert "paper, 65 epochs" not in printed
 
 
 @pytest.mark.parametrize(("mixed_images", "beside"), [(810, True), (809, False)])
 def test_papers_data_stand_beside_its_row(
     tiny, classifier, make_trainer, callbacks, capsys, monkeypatch, mixed_images, beside
 ):
-    provenance = {"files": {"processed_hmix_inferences.json": "…"}, "mixed_images": mixed_images}
+    provenance = {"files": {HMIX_INFERENCES.name: "…"}, "mixed_images": mixed_images}
     monkeypatch.setattr(HMixDataModule, "provenance", provenance)
-    tested(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
-    assert ("paper" in capsys.readouterr().out) == beside
+    report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
+    assert ("paper, 65 epochs" in capsys.readouterr().out) == beside
 
 
 def test_table_lines_up_under_its_columns():

@@ -1,0 +1,304 @@
+"""The command line as its users call it: real commands, their exit codes, and what they leave behind."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hml.cli import main
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SCHEMES = [path for path in CONFIGS if "scheme:" in path.read_text()]
+DEMO = ["--config", str(ROOT / "configs" / "demo.yaml")]
+QUICK = [
+    *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
+    *("--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"),
+    *("--calibration.bin_size", "10"),
+]
+NARROW = ["--model.network.width", "2"]
+
+STUBBORN = '''
+"""My labels."""
+
+from hml.labels import LabelStrategy, two_hot
+
+
+class Stubborn(LabelStrategy):
+    """Whoever says more than half means it wholly."""
+
+    def __init__(self, gamma: float = 0.5, threshold: float = 0.5):
+        self.threshold = threshold
+
+    def label(self, example):
+        return two_hot((example.lambda_h > self.threshold).float(), *example.classes)
+'''
+
+
+def config(scheme):
+    return ["--config", str(ROOT / "configs" / f"{scheme}.yaml")]
+
+
+@pytest.fixture(autouse=True)
+def stand_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder of `hml fit` on the demo data."""
+    root = tmp_path_factory.mktemp("trained")
+    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--trainer.default_root_dir", str(root)]) == 0
+    return root / "lightning_logs" / "sep_conf" / "version_0"
+
+
+def refused(capsys, code, *args):
+    """Run a command that must fail with one message and no traceback; return the message."""
+    assert main(list(args)) == code
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    assert "hml: " in message
+    return message
+
+
+def test_every_scheme_and_overlay_is_known():
+    assert [path.stem for path in SCHEMES] == ["agg", "agg_conf", "mixup", "regular", "sep", "sep_conf"]
+    for path in CONFIGS:
+        assert path.read_text().startswith("# ")
+    for path in SCHEMES:
+        assert len(path.read_text().splitlines()) <= 15
+        assert yaml.safe_load(path.read_text())["scheme"] == path.stem
+        assert f"hml fit --config configs/{path.name}" in path.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("scheme", [path.stem for path in SCHEMES])
+def test_every_scheme_trains_and_tests(scheme, capsys):
+    assert main(["fit", *config(scheme), *DEMO, *QUICK, *NARROW, "--seed", "3"]) == 0
+    run = Path("lightning_logs") / scheme / "version_0"
+    result = json.loads((run / "metrics.json").read_text())
+    assert result["scheme"] == scheme
+    assert result["seed"] == 3
+    assert {"test/cross_entropy", "test/rms_calibration", "test/fgsm_cross_entropy", "test/accuracy"} <= set(
+        result["metrics"]
+    )
+    assert result["data"]["train_rows"] == (60 if scheme == "regular" else 105)
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+    printed = capsys.readouterr().out
+    assert f"{result['metrics']['test/cross_entropy']:.3f}" in printed
+    assert "paper" not in printed  # its figures say nothing about made-up data
+
+
+def test_a_run_is_a_function_of_its_seed():
+    for root, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--seed", seed, "--trainer.default_root_dir", root]) == 0
+    metrics = [
+        json.loads((Path(root) / "lightning_logs/sep/version_0/metrics.json").read_text())["metrics"] for root in "abc"
+    ]
+    assert metrics[0] == metrics[1]
+    assert metrics[0]["test/cross_entropy"] != metrics[2]["test/cross_entropy"]
+
+
+def test_fit_without_a_test_leaves_no_metrics():
+    assert main(["fit", *config("mixup"), *DEMO, *QUICK, *NARROW, "--eval_after_fit=false"]) == 0
+    assert not list(Path().rglob("metrics.json"))
+    assert list(Path().rglob("last.ckpt"))
+
+
+def test_testing_a_checkpoint_gives_what_fit_reported(trained):
+    checkpoint = str(trained / "checkpoints/last.ckpt")
+    assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
+    again = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
+    assert again["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
+
+
+def test_a_runs_own_config_tests_its_checkpoint(trained):
+    saved, checkpoint = str(trained / "config.yaml"), str(trained / "checkpoints/last.ckpt")
+    assert main(["test", "--config", saved, "--ckpt_path", checkpoint, "--trainer.default_root_dir", "."]) == 0
+    assert Path("lightning_logs/sep_conf/version_0/metrics.json").is_file()
+
+
+def test_predict_writes_ids_and_probabilities(trained):
+    checkpoint = str(trained / "checkpoints/last.ckpt")
+    assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
+    (path,) = Path().rglob("predictions.csv")
+    rows = list(csv.reader(path.open()))
+    assert rows[0][:3] == ["image_id", "label", "Airplane"]
+    assert [int(row[0]) for row in rows[1:]] == list(range(60, 93))
+    assert all(abs(sum(map(float, row[2:])) - 1) < 1e-6 for row in rows[1:])
+
+
+def test_validate_evaluates_held_out_images(trained, capsys):
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
+    assert "val_size" in refused(capsys, 2, "validate", *args)
+    # More plain images than endpoints, so that some are left to hold out.
+    assert main(["validate", *args, "--data.images.num_train", "300", "--data.val_size", "20"]) == 0
+    assert "val/cross_entropy" in capsys.readouterr().out
+
+
+def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
+    Path("my_labels.py").write_text(STUBBORN)
+    command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
+    done = subprocess.run(
+        [*command, "--data.strategy", "my_labels.Stubborn"], capture_output=True, text=True, check=False, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(Path("lightning_logs/stubborn/version_0/metrics.json").read_text())
+    assert result["scheme"] == "stubborn"
+    assert result["recipe"]["data"]["strategy"]["class_path"] == "my_labels.Stubborn"
+    assert "gamma=0.005" in done.stdout + done.stderr  # inherited from the config, so it is said
+
+
+def test_a_scheme_given_on_the_command_line_is_kept():
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--scheme", "mine", "--eval_after_fit=false"]) == 0
+    assert Path("lightning_logs/mine/version_0").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--data.bath_size", "3"], "data.batch_size"),
+        (["--data.strategy", "SeperateLabels"], "SeparateLabels"),
+        (["--data.strategy", "nowhere.Stubborn"], "nowhere"),
+        (["--data.strategy.gamma", "3"], "gamma=3"),
+        (["--data.batch_size", "many"], "data.batch_size"),
+        (["--data.label_draw", "smaple"], "sample"),
+        (["--fgsm.epsilon", "-1"], "fgsm.epsilon"),
+        (["--seed", "-1"], "seed=-1"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
+        (["--data.mixed", "HMix", "--data.mixed.judgements", "nowhere.csv"], "nowhere.csv"),
+        (["--data.val_size", "9999"], "val_size=9999"),
+    ],
+)
+def test_wrong_input_exits_with_2_and_says_what(args, said, capsys):
+    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, *args)
+    assert not list(Path().rglob("metrics.json"))
+
+
+def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
+    Path("mine.yaml").write_text("data: {stratgy: hml.labels.SeparateLabels}")
+    assert "data.strategy" in refused(capsys, 2, "fit", *config("sep"), "--config", "mine.yaml")
+
+
+@pytest.mark.parametrize("verb", ["test", "validate", "predict"])
+def test_verbs_that_need_weights_ask_for_them(verb, capsys):
+    assert "--ckpt_path" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *NARROW)
+
+
+def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
+    args = [*config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
+    assert "another network" in refused(capsys, 2, "test", *args, "--model.network.width", "3")
+
+
+def test_a_broken_checkpoint_is_refused(capsys):
+    Path("broken.ckpt").write_bytes(b"PK\x03\x04 cut off")
+    assert "broken.ckpt" in refused(capsys, 2, "test", *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt")
+
+
+def test_missing_data_exits_with_3_and_lists_each_file(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("hml.data.download._TRIES", 1)
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", _unreachable)
+    message = refused(capsys, 3, "fit", *config("sep"), "--data.data_dir", str(tmp_path / "data"))
+    for name in ("cifar-10-python.tar.gz", "cifar10h-counts.npy", "train_indices.npy", "hmix_infer_mixing_factor.csv"):
+        assert name in message
+    assert "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce" in message
+    assert "https://" in message
+    assert refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
+
+
+def _unreachable(*args, **kwargs):
+    import requests
+
+    raise requests.ConnectionError("no internet")
+
+
+def test_a_folder_that_cannot_be_written_exits_with_6(capsys):
+    Path("file").write_text("in the way")
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.default_root_dir", "file"]
+    assert "file" in refused(capsys, 6, *args)
+
+
+def test_a_diverging_run_exits_with_4(capsys):
+    args = ["--model.optimizer.lr", "1e30", "--trainer.gradient_clip_val", "null"]
+    assert "diverged" in refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *NARROW, *args)
+    assert not list(Path().rglob("metrics.json"))
+
+
+def test_interrupting_exits_with_130(monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hml.classifier.Classifier.training_step", interrupt)
+    monkeypatch.setattr("signal.signal", lambda *args: None)  # Lightning would leave Ctrl-C ignored in this process
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW]) == 130
+
+
+def test_help_and_version_need_no_torch():
+    for flag, said in (("--help", "hml fit --config"), ("--version", "hml 0.")):
+        code = f"import sys; from hml.cli import main; main([{flag!r}]); assert 'torch' not in sys.modules"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+
+
+def test_an_unknown_verb_is_refused(capsys):
+    assert "download" in refused(capsys, 2, "trian")
+
+
+def test_print_config_shows_the_recipe(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *config("sep_conf"), "--print_config"])
+    assert stop.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["scheme"] == "sep_conf"
+    assert printed["model"]["optimizer"]["init_args"]["lr"] == 0.1
+    assert printed["trainer"]["max_epochs"] == 65
+    assert printed["data"]["strategy"]["init_args"]["gamma"] == 0.005
+
+
+def test_download_finds_what_is_there(data_dir, capsys):
+    assert main(["download", "--data_dir", str(data_dir)]) == 0
+    assert "hmix_infer_mixing_factor.csv" in capsys.readouterr().out
+
+
+def test_the_real_data_trains_and_stands_beside_the_papers_row(data_dir, capsys):
+    limits = [
+        *("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--trainer.limit_test_batches", "2"),
+        *("--model.network.width", "2", "--trainer.enable_progress_bar", "false"),
+    ]
+    assert main(["fit", *config("sep_conf"), "--data.data_dir", str(data_dir), *limits]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"paper.* 1\.83 +0\.24 +11\.81", printed)
+    data = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())["data"]
+    assert (data["train_rows"], data["mixed_images"], data["judgements"], data["annotators"]) == (7810, 810, 1974, 33)
+
+
+def test_two_processes_report_what_one_does(tmp_path):
+    """A network without batch normalisation sees the same gradients however a batch is shared."""
+    Path("linear.py").write_text(
+        "from torch import nn\n\n\n"
+        "class Linear(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(3072, 10))\n"
+    )
+    metrics = []
+    for devices in ("1", "2"):
+        command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK]
+        command += ["--model.network", "linear.Linear", "--model.optimizer.lr", "0.01"]
+        command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
+        command += ["--trainer.default_root_dir", devices]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+        assert done.returncode == 0, done.stderr
+        metrics.append(
+            json.loads((Path(devices) / "lightning_logs/sep_conf/version_0/metrics.json").read_text())["metrics"]
+        )
+    assert metrics[0].keys() == metrics[1].keys()
+    for name, value in metrics[0].items():
+        assert metrics[1][name] == pytest.approx(value, abs=1e-5), name
