@@ -30,6 +30,7 @@ from hml.evaluation.report import Report
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
+_LARGEST_SEED = 2**32 - 1  # NumPy's
 _TRAINER_RECIPE = (
     *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
     *("gradient_clip_algorithm", "limit_train_batches", "limit_test_batches", "overfit_batches"),
@@ -117,6 +118,8 @@ class HmlCLI(LightningCLI):
         except ArgumentError as error:
             raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
+        if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
+            raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
         _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         self.settings["scheme"] = _name_scheme(self.settings)
 

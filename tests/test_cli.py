@@ -127,7 +127,7 @@ def test_predict_writes_ids_and_probabilities(trained):
     checkpoint = str(trained / "checkpoints/last.ckpt")
     assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
     (path,) = Path().rglob("predictions.csv")
-    rows = list(csv.reader(path.open()))
+    rows = list(csv.reader(path.read_text().splitlines()))
     assert rows[0][:3] == ["image_id", "label", "Airplane"]
     assert [int(row[0]) for row in rows[1:]] == list(range(60, 93))
     assert all(abs(sum(map(float, row[2:])) - 1) < 1e-6 for row in rows[1:])
