@@ -96,7 +96,10 @@ def test_every_scheme_trains_and_tests(scheme, capsys):
 
 def test_a_run_is_a_function_of_its_seed():
     for root, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--seed", seed, "--trainer.default_root_dir", root]) == 0
+        assert (
+            main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--seed", seed, "--trainer.default_root_dir", root])
+            == 0
+        )
     metrics = [
         json.loads((Path(root) / "lightning_logs/sep/version_0/metrics.json").read_text())["metrics"] for root in "abc"
     ]
@@ -198,7 +201,9 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
 
 def test_a_broken_checkpoint_is_refused(capsys):
     Path("broken.ckpt").write_bytes(b"PK\x03\x04 cut off")
-    assert "broken.ckpt" in refused(capsys, 2, "test", *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt")
+    assert "broken.ckpt" in refused(
+        capsys, 2, "test", *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt"
+    )
 
 
 def test_missing_data_exits_with_3_and_lists_each_file(capsys, monkeypatch, tmp_path):

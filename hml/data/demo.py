@@ -140,7 +140,8 @@ def _texture(kind: int, rng: np.random.Generator) -> _Array:
     wave = 2 * np.pi * frequency
 
     def stripes(across: _Array, which: int = 0) -> _Array:
-        return np.sin(wave * across + phase[which])
+        sine: _Array = np.sin(wave * across + phase[which])
+        return sine
 
     match kind:
         case 0:
@@ -168,4 +169,5 @@ def _texture(kind: int, rng: np.random.Generator) -> _Array:
             pattern = pattern / 2.5
     dark, light = np.sort(rng.uniform(0.1, 0.9, (2, 3)), axis=0)[..., None, None]
     image = (dark + light) / 2 + (light - dark + 0.2) / 2 * np.clip(pattern, -1, 1)
-    return np.clip(image + rng.normal(0, 0.08, (3, _SIZE, _SIZE)), 0, 1)
+    noisy: _Array = np.clip(image + rng.normal(0, 0.08, (3, _SIZE, _SIZE)), 0, 1)
+    return noisy

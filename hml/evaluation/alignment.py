@@ -1,4 +1,4 @@
-"""How close a model's probabilities come to people's. Pure functions of logits (N, C) and human distributions (N, C)."""
+"""How close a model's probabilities come to people's. Pure functions of logits and distributions, (N, C)."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Cross entropy of predictions against soft targets, −Σ target · log softmax(logits), the mean over images.
 
     Args:
-        logits: Predictions before softmax, shape (N, C).
+        logits: Predictions before softmax, finite, shape (N, C).
         target: Distributions, shape (N, C), rows sum to 1; where an entry is 0 it adds nothing.
 
     Returns:
@@ -44,7 +44,11 @@ def total_variation(logits: Tensor, target: Tensor) -> Tensor:
 
 def entropy_correlation(logits: Tensor, target: Tensor) -> Tensor:
     """Pearson correlation over images between the model's entropy and people's; NaN where either is constant."""
-    return torch.corrcoef(torch.stack([entropy(logits.softmax(1)), entropy(target)]))[0, 1]
+    entropies = torch.stack([entropy(logits.softmax(1)), entropy(target)])  # (2, N)
+    # The mean of equal numbers can differ from them by rounding, and it would be that noise which is correlated.
+    if bool((entropies.amax(1) - entropies.amin(1) < 1e-9).any()):
+        return logits.new_tensor(torch.nan)
+    return torch.corrcoef(entropies)[0, 1]
 
 
 def top_k_accuracy(logits: Tensor, label: Tensor, k: int = 1) -> Tensor:

@@ -40,10 +40,7 @@ def rms_calibration_error(
         tensor(0.4243)
     """
     check_choice("mode", mode, CalibrationMode)
-    if confidence.ndim != 1 or confidence.shape != correct.shape:
-        raise InputError(f"confidence {tuple(confidence.shape)} and correct {tuple(correct.shape)} must both be (N,).")
-    if bin_size < 1:
-        raise InputError(f"bin_size={bin_size} must be 1 or more.")
+    _check(confidence, correct, bin_size=bin_size)
     total = len(confidence)
     num_bins = max(1, total // bin_size)
     used_bins = num_bins - 1 if mode == "pixmix" else num_bins
@@ -67,8 +64,12 @@ def expected_calibration_error(confidence: Tensor, correct: Tensor, num_bins: in
     Returns:
         A scalar in [0, 1]; NaN where there are no predictions.
 
+    Raises:
+        InputError: the shapes differ or num_bins is below 1.
+
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
+    _check(confidence, correct, num_bins=num_bins)
     if len(confidence) == 0:
         return confidence.new_tensor(torch.nan)
     gaps, _ = _sums_by_bin(confidence - correct.to(confidence.dtype), equal_width_bin(confidence, num_bins), num_bins)
@@ -79,6 +80,14 @@ def equal_width_bin(confidence: Tensor, num_bins: int) -> Tensor:
     """Tell which of num_bins equal parts of (0, 1] each confidence falls into, shape (N,)."""
     edges = torch.linspace(0, 1, num_bins + 1, dtype=confidence.dtype, device=confidence.device)
     return torch.bucketize(confidence, edges[1:-1])
+
+
+def _check(confidence: Tensor, correct: Tensor, **positive: int) -> None:
+    if confidence.ndim != 1 or confidence.shape != correct.shape:
+        raise InputError(f"confidence {tuple(confidence.shape)} and correct {tuple(correct.shape)} must both be (N,).")
+    for name, value in positive.items():
+        if value < 1:
+            raise InputError(f"{name}={value} must be 1 or more.")
 
 
 def _sums_by_bin(value: Tensor, which_bin: Tensor, num_bins: int) -> tuple[Tensor, Tensor]:

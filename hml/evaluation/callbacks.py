@@ -104,8 +104,7 @@ class Calibration(EvaluationCallback):
 
     @override
     def draw(self) -> dict[str, Figure]:
-        confidence, correct = self.calibration.confidence_and_correct()
-        return {"reliability": reliability_diagram(confidence, correct, self.calibration.num_bins)}
+        return {"reliability": reliability_diagram(*self.calibration.predictions, self.calibration.num_bins)}
 
 
 class FGSM(EvaluationCallback):

@@ -35,7 +35,7 @@ def mixed_grid(examples: Sequence[MixedExample], columns: int = 6) -> Figure:
     """Draw mixed images, each under lambda_f and what people said: the first endpoint's share."""
     rows = -(-len(examples) // columns)
     figure = Figure(figsize=(2 * columns, 2.5 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).flat
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
     for axes, example in zip(grid, examples, strict=False):

@@ -104,8 +104,8 @@ class CalibrationMetrics(GatheredPredictions):
         return confidence, prediction == gathered["target"].argmax(1)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name."""
-        confidence, correct = self.confidence_and_correct()
+        """Return scalars by name, and keep what they were computed of in `predictions`, for figures."""
+        self.predictions = confidence, correct = self.confidence_and_correct()
         return {
             "rms_calibration": rms_calibration_error(confidence, correct, self.bin_size, "pixmix"),
             "rms_calibration_full": rms_calibration_error(confidence, correct, self.bin_size, "full"),

@@ -39,7 +39,7 @@ class PredictionWriter(Callback):
         gathered = self._gathered.compute()
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
         folder = trainer.log_dir  # every rank must ask, for the first one tells the others
-        if not trainer.is_global_zero or folder is None:
+        if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -200,8 +200,8 @@ def test_bad_rows_are_refused_by_file_row_field_and_value(change, field, value):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"subject,filename,responses\nann,mixed.png\n", "mine.csv, row 2 has fewer fields"),
-        (b"subject,filename,responses\nann,a,b,c\n", "mine.csv, row 2 has more fields"),
+        (b"subject,filename,responses\nann,mixed.png\n", "mine.csv, row 2 has 2 fields where the header has 3"),
+        (b"subject,filename,responses\nann,a,b,c\n", "mine.csv, row 2 has 4 fields where the header has 3"),
         (b"subject,filename\nann,mixed.png\n", "mine.csv has no column responses .*its columns: subject, filename"),
         (b"subject,filename,responses,subject\n", "mine.csv has two columns called subject"),
         (b'<!DOCTYPE html>\n<html><body class="a">404</body></html>\n', "mine.csv has no column subject"),
