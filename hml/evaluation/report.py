@@ -53,9 +53,10 @@ class Report(Callback):
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
-        # Spread over the set, so that more than one class pair and lambda_f is seen.
         if isinstance(data := getattr(trainer, "datamodule", None), HMixDataModule) and data.examples:
-            add_figure(trainer, "mixed images", mixed_grid(data.examples[:: -(-len(data.examples) // _PICTURES)]))
+            # Spread over the set, so that more than one class pair and lambda_f is seen.
+            chosen = numpy.linspace(0, len(data.examples) - 1, _PICTURES).astype(int).tolist()
+            add_figure(trainer, "mixed images", mixed_grid([data.examples[i] for i in dict.fromkeys(chosen)]))
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
