@@ -1,7 +1,9 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
 import difflib
+import logging
 import re
+import warnings
 import zipfile
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -51,6 +53,7 @@ def run(args: Sequence[str]) -> "HmlCLI":
     Raises:
         HmlError: something that a person can mend is wrong: a flag, a config, a file.
     """
+    _quieten_lightning()
     return HmlCLI(
         Classifier,
         HMixDataModule,
@@ -63,6 +66,14 @@ def run(args: Sequence[str]) -> "HmlCLI":
             },
         },
         args=list(args),
+    )
+
+
+def _quieten_lightning() -> None:
+    """Keep an advertisement and a note to Lightning's own developers (2.6.6) from every run's output."""
+    warnings.filterwarnings("ignore", message=".*LeafSpec")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage()
     )
 
 

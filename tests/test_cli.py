@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,7 @@ QUICK = [
 ]
 NARROW = ["--model.network.width", "2"]
 
-STUBBORN = '''
-"""My labels."""
-
-from hml.labels import LabelStrategy, two_hot
-
-
-class Stubborn(LabelStrategy):
-    """Whoever says more than half means it wholly."""
-
-    def __init__(self, gamma: float = 0.5, threshold: float = 0.5):
-        self.threshold = threshold
-
-    def label(self, example):
-        return two_hot((example.lambda_h > self.threshold).float(), *example.classes)
-'''
+STUBBORN = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
 
 
 def config(scheme):
@@ -94,6 +81,17 @@ def test_every_scheme_trains_and_tests(scheme, capsys):
     assert "paper" not in printed  # its figures say nothing about made-up data
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed", "bf16-true"])
+def test_lightnings_precisions_work(precision):
+    # Lightning turns 16-mixed into bf16-mixed on a CPU, and says so.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*fp16 is not supported on CPU")
+        assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--trainer.precision", precision]) == 0
+    result = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
+    assert result["recipe"]["trainer"]["precision"] == precision
+    assert result["metrics"]["test/fgsm_cross_entropy"] > result["metrics"]["test/cross_entropy"]
+
+
 def test_a_run_is_a_function_of_its_seed():
     for root, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert (
@@ -145,7 +143,9 @@ def test_validate_evaluates_held_out_images(trained, capsys):
 
 
 def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
-    Path("my_labels.py").write_text(STUBBORN)
+    assert len(STUBBORN.splitlines()) <= 15
+    # An argument that it shares with the config's strategy is taken over, and that is said.
+    Path("my_labels.py").write_text(STUBBORN.replace("threshold: float", "gamma: float = 1, threshold: float"))
     command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
     done = subprocess.run(
         [*command, "--data.strategy", "my_labels.Stubborn"], capture_output=True, text=True, check=False, timeout=200
@@ -154,7 +154,7 @@ def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
     result = json.loads(Path("lightning_logs/stubborn/version_0/metrics.json").read_text())
     assert result["scheme"] == "stubborn"
     assert result["recipe"]["data"]["strategy"]["class_path"] == "my_labels.Stubborn"
-    assert "gamma=0.005" in done.stdout + done.stderr  # inherited from the config, so it is said
+    assert "gamma=0.005" in done.stdout + done.stderr
 
 
 def test_a_scheme_given_on_the_command_line_is_kept():

@@ -12,8 +12,9 @@ from hml.errors import InputError
 def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 255) -> Tensor:
     """Move each image one step along the sign of its loss's gradient.
 
-    The loss is the cross entropy against soft targets. The attack runs in full precision on the model in evaluation
-    mode, whatever surrounds it (inference mode, autocast), and leaves modes, buffers and gradients as they were.
+    The loss is the cross entropy against soft targets. The attack runs in the image's own precision on the model in
+    evaluation mode, whatever surrounds it (inference mode, autocast), and leaves modes, buffers and gradients as they
+    were.
 
     Args:
         model: Maps images in [0, 1] to logits, shape (B, C); normalisation is its own.
@@ -38,7 +39,7 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
         torch.autocast(image.device.type, enabled=False),
         evaluating(model),
     ):
-        attacked = image.detach().clone().float().requires_grad_(True)
+        attacked = image.detach().clone().requires_grad_(True)
         log_probabilities = model(attacked).float().log_softmax(1)
         # The sum, not the mean: only the sign matters, and tiny gradients don't underflow.
         loss = -(target.clone().float() * log_probabilities).sum()
