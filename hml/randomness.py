@@ -34,9 +34,9 @@ class Draws:
 
         Example:
             >>> Draws(seed=0, epoch=3, index=np.array([5, 2])).uniform("coin").round(3).tolist()
-            [0.198, 0.842]
+            [0.693, 0.228]
             >>> Draws(seed=0, epoch=3, index=np.array([2])).uniform("coin").round(3).tolist()
-            [0.842]
+            [0.228]
         """
         # A Philox stream is cheap to start anywhere and its first n numbers don't depend on how many
         # are taken, so drawing up to the largest index makes each number a function of its index alone.

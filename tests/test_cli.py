@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -90,6 +91,16 @@ def test_lightnings_precisions_work(precision):
     result = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
     assert result["recipe"]["trainer"]["precision"] == precision
     assert result["metrics"]["test/fgsm_cross_entropy"] > result["metrics"]["test/cross_entropy"]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_runs_checkpoint_loads_without_compiling():
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW]
+    assert main(["fit", *args, "--model.compile", "true"]) == 0
+    run = Path("lightning_logs/sep_conf/version_0")
+    assert main(["test", *args, "--ckpt_path", str(run / "checkpoints/last.ckpt")]) == 0
+    compiled, eager = (json.loads((run.parent / v / "metrics.json").read_text()) for v in ("version_0", "version_1"))
+    assert compiled["metrics"] == pytest.approx(eager["metrics"], abs=1e-3)
 
 
 def test_a_run_is_a_function_of_its_seed():

@@ -37,6 +37,8 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(image.device.type, enabled=False),
+        # torch 2.14's compiled backward of batch normalisation in evaluation mode crashes on a CPU.
+        torch.compiler.set_stance("force_eager"),
         evaluating(model),
     ):
         attacked = image.detach().clone().requires_grad_(True)
