@@ -34,7 +34,7 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
 def mixed_grid(examples: Sequence[MixedExample], columns: int = 6) -> Figure:
     """Draw mixed images, each under lambda_f and what people said: the first endpoint's share."""
     rows = -(-len(examples) // columns)
-    figure = Figure(figsize=(2 * columns, 2.5 * rows), layout="constrained")
+    figure = Figure(figsize=(2 * columns, 2.4 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")

@@ -75,7 +75,8 @@ class Report(Callback):
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(_flat({"scheme": self.scheme, "seed": self.seed, **self.recipe}), metrics)
+                choices = _flat({"scheme": self.scheme, "seed": self.seed, **self.recipe})
+                logger.log_hyperparams(choices, metrics, step=trainer.global_step)
         path = Path(folder) / "metrics.json"
         data = trainer.datamodule.provenance  # type: ignore[attr-defined]
         content = {
