@@ -30,7 +30,7 @@ Train image classifiers on mixed images labelled by people, and measure whether 
   hml <verb> --help                                                   all flags of a verb
 """
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EDQUOT}
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,11 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs, and turn its complaints about input into hml's."""
     from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from hml import training
 
     try:
         training.run(args)
+    except SIGTERMException:  # which would exit with 0
+        sys.exit(_TERMINATED)
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
     except RuntimeError as error:

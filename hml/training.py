@@ -184,16 +184,14 @@ def _name_scheme(settings: Namespace) -> str:
         layer = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) or {}
         if layer.get("scheme") != settings.scheme or settings.scheme is None:
             continue
-        named = layer.get("data", {}).get("strategy")
-        if named is None:
-            break
+        named = (layer.get("data") or {}).get("strategy") or class_name
         named = named if isinstance(named, dict) else {"class_path": named}
-        if str(named["class_path"]).rpartition(".")[2] == class_name:
+        if str(named.get("class_path", class_name)).rpartition(".")[2] == class_name:
             break
         kept = {
             key: value
             for key, value in (strategy.init_args.as_dict() if strategy.get("init_args") else {}).items()
-            if named.get("init_args", {}).get(key) == value
+            if (named.get("init_args") or {}).get(key) == value
         }
         if kept:
             arguments = ", ".join(f"{key}={value}" for key, value in kept.items())

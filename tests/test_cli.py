@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -246,13 +248,21 @@ def test_a_diverging_run_exits_with_4(capsys):
     assert not list(Path().rglob("metrics.json"))
 
 
-def test_interrupting_exits_with_130(monkeypatch):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("hml.classifier.Classifier.training_step", interrupt)
-    monkeypatch.setattr("signal.signal", lambda *args: None)  # Lightning would leave Ctrl-C ignored in this process
-    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW]) == 130
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_stopped_run_says_so_by_its_exit_code(name, code):
+    command = [sys.executable, "-m", "hml", "fit", *config("sep"), *DEMO, *QUICK, *NARROW]
+    run = subprocess.Popen([*command, "--trainer.max_epochs", "9999"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with run:
+        folder = Path("lightning_logs/sep/version_0")
+        deadline = time.monotonic() + 120
+        # Events are written as soon as epochs end, and from then on Lightning's handlers are in place.
+        while not any(path.stat().st_size > 2000 for path in folder.glob("events*")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(1)
+        run.send_signal(getattr(signal, name))
+        printed, _ = run.communicate(timeout=60)
+    assert run.returncode == code, printed.decode()
+    assert not (folder / "metrics.json").exists()
 
 
 def test_help_and_version_need_no_torch():
