@@ -66,6 +66,7 @@ def run(args: Sequence[str]) -> "HmlCLI":
             },
         },
         args=list(args),
+        auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
     )
 
 
@@ -116,7 +117,7 @@ class HmlCLI(LightningCLI):
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
         parser.add_lightning_class_args(Calibration, "calibration")
         parser.add_lightning_class_args(FGSM, "fgsm")
-        parser.add_lightning_class_args(LatestCheckpoint, "checkpoint")
+        parser.add_class_arguments(LatestCheckpoint, "checkpoint")
         parser.link_arguments("seed_everything", "data.seed")
         flags = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
         self._known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
@@ -156,8 +157,12 @@ class HmlCLI(LightningCLI):
 
     def _callbacks(self, logger: Logger | list[Logger] | bool) -> list[Callback]:
         report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe())
-        monitors = [LearningRateMonitor(logging_interval="epoch")] if logger else []
-        return [HumanAlignment(), *monitors, PredictionWriter(), report]
+        optional: list[Callback] = []
+        if logger:
+            optional.append(LearningRateMonitor(logging_interval="epoch"))
+        if self.settings.trainer.enable_checkpointing is not False:
+            optional.append(self.config_init[self.subcommand].checkpoint)
+        return [HumanAlignment(), *optional, PredictionWriter(), report]
 
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
@@ -201,9 +206,10 @@ def _name_scheme(settings: Namespace) -> str:
 
 
 def _suggest(message: str, known_words: Collection[str]) -> str:
-    """Name the known word that an unknown one in the message comes close to."""
+    """Name the known word that an unknown one in the message comes close to, or is the last part of."""
     for word in re.findall(r"[\w.]*\w", message):
         nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
+        nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
         if nearest and word not in known_words:
             return f"\nDid you mean {nearest[0]}?"
     return ""

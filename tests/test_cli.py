@@ -170,6 +170,13 @@ def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
     assert "gamma=0.005" in done.stdout + done.stderr
 
 
+def test_logging_and_checkpoints_can_be_switched_off():
+    off = ["--trainer.logger", "false", "--trainer.enable_checkpointing", "false"]
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 0
+    assert json.loads(Path("metrics.json").read_text())["scheme"] == "sep"
+    assert not list(Path().rglob("*.ckpt"))
+
+
 def test_a_scheme_given_on_the_command_line_is_kept():
     assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--scheme", "mine", "--eval_after_fit=false"]) == 0
     assert Path("lightning_logs/mine/version_0").is_dir()
@@ -184,6 +191,7 @@ def test_a_scheme_given_on_the_command_line_is_kept():
         (["--data.strategy.gamma", "3"], "gamma=3"),
         (["--data.batch_size", "many"], "data.batch_size"),
         (["--data.label_draw", "smaple"], "sample"),
+        (["--optimizer.lr", "0.5"], "model.optimizer"),
         (["--fgsm.epsilon", "-1"], "fgsm.epsilon"),
         (["--seed", "-1"], "seed=-1"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
