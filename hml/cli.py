@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hml
-from hml.errors import HmlError, InputError, StorageError
+from hml.errors import FolderInUseError, HmlError, InputError, StorageError
 
 _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
@@ -89,9 +89,12 @@ def _run_lightning(args: Sequence[str]) -> None:
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
     except RuntimeError as error:
-        if "loading state_dict" not in str(error):
-            raise
-        raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+        if "loading state_dict" in str(error):
+            raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+        if "SaveConfigCallback expected" in str(error):
+            message = "The folder has another run's config.yaml: give another --trainer.default_root_dir."
+            raise FolderInUseError(message) from error
+        raise
 
 
 def _download(args: Sequence[str]) -> None:
@@ -102,7 +105,7 @@ def _download(args: Sequence[str]) -> None:
     from hml.data.download import fetch, find_data_dir
 
     folder = find_data_dir(data_dir)
-    files = [*Cifar10().remote_files(folder), *HMix().remote_files(folder)]
+    files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder)]
     fetch(files, folder)
     print(f"In {folder}: {', '.join(file.name for file in files)}.")
 

@@ -31,6 +31,12 @@ class NonFiniteLossError(HmlError):
     exit_code = 4
 
 
+class FolderInUseError(HmlError):
+    """Another run's results are in the folder."""
+
+    exit_code = 5
+
+
 class StorageError(HmlError):
     """Results can't be written: the disk is full, read-only, or not what it should be."""
 

@@ -38,6 +38,7 @@ _TRAINER_RECIPE = (
     *("gradient_clip_algorithm", "limit_train_batches", "limit_test_batches", "overfit_batches"),
     *("sync_batchnorm", "strategy", "devices", "num_nodes"),
 )
+_STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 20
 _NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
 
 
@@ -87,6 +88,12 @@ class LatestCheckpoint(ModelCheckpoint):
 
     def __init__(self, minutes: float = 2.0) -> None:
         super().__init__(filename="last", train_time_interval=timedelta(minutes=minutes), enable_version_counter=False)
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        # Ranks agree on the time by a broadcast, which would hold up each step.
+        if trainer.global_step % _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+            super().on_train_batch_end(trainer, *args, **kwargs)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -223,7 +230,7 @@ def _check_checkpoint(subcommand: str, path: str | None) -> None:
     if path is None:
         if subcommand != "fit":
             raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
-    elif path not in ("last", "best", "hpc") and not Path(path).is_file():
+    elif not Path(path).is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
         raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
-    elif Path(path).is_file() and not zipfile.is_zipfile(path):
+    elif not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not a checkpoint, or is one that was cut off.")

@@ -175,6 +175,10 @@ def test_logging_and_checkpoints_can_be_switched_off():
     assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 0
     assert json.loads(Path("metrics.json").read_text())["scheme"] == "sep"
     assert not list(Path().rglob("*.ckpt"))
+    # A second run in the same folder would mix its files with the first's.
+    before = Path("metrics.json").read_text()
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 5
+    assert Path("metrics.json").read_text() == before
 
 
 def test_a_scheme_given_on_the_command_line_is_kept():
@@ -196,6 +200,8 @@ def test_a_scheme_given_on_the_command_line_is_kept():
         (["--seed", "-1"], "seed=-1"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
+        (["--ckpt_path", "last"], "no checkpoint last"),
+        (["--data.images.num_train", "3"], "num_train=3"),
         (["--data.mixed", "HMix", "--data.mixed.judgements", "nowhere.csv"], "nowhere.csv"),
         (["--data.val_size", "9999"], "val_size=9999"),
     ],
@@ -296,9 +302,14 @@ def test_print_config_shows_the_recipe(capsys):
     assert printed["data"]["strategy"]["init_args"]["gamma"] == 0.005
 
 
-def test_download_finds_what_is_there(data_dir, capsys):
-    assert main(["download", "--data_dir", str(data_dir)]) == 0
-    assert "hmix_infer_mixing_factor.csv" in capsys.readouterr().out
+def test_download_asks_only_for_what_is_missing(data_dir, capsys, monkeypatch):
+    monkeypatch.setattr("hml.data.download._TRIES", 1)
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", _unreachable)
+    has_archive = (data_dir / "cifar-10-python.tar.gz").exists()
+    assert main(["download", "--data_dir", str(data_dir)]) == (0 if has_archive else 3)
+    printed = capsys.readouterr()
+    assert ("cifar-10-python.tar.gz" in printed.err) != has_archive
+    assert "hmix_infer_mixing_factor.csv" not in printed.err
 
 
 def test_the_real_data_trains_and_stands_beside_the_papers_row(data_dir, capsys):

@@ -98,7 +98,8 @@ class HMixDataModule(LightningDataModule):
 
     def _label(self) -> tuple[Rows, Tensor]:
         bank, examples = self.bank, self.examples
-        ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples]).view(-1, 2)  # (S, 2)
+        ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples])
+        ids = ids.long().view(-1, 2)  # (S, 2)
         lambda_f = torch.tensor([example.lambda_f for example in examples])  # (S,)
         labels = [label_checked(self.strategy, example, len(CLASS_NAMES)).float() for example in examples]
         num_labels = torch.tensor([len(label) for label in labels], dtype=torch.int64)  # (S,)
@@ -195,7 +196,8 @@ def _make_examples(bank: ImageBank, mixed_set: MixedSet) -> list[MixedExample]:
             "Leave their judgements out."
         )
     stimuli = list(groups)
-    ids = torch.tensor([[end.image_id for end in stimulus.endpoints] for stimulus in stimuli]).view(-1, 2)  # (S, 2)
+    ids = torch.tensor([[end.image_id for end in stimulus.endpoints] for stimulus in stimuli])
+    ids = ids.long().view(-1, 2)  # (S, 2)
     lambda_f = torch.tensor([stimulus.lambda_f for stimulus in stimuli])  # (S,)
     pixels = mix(bank.images, ids[:, 0], ids[:, 1], lambda_f)  # (S, 3, H, W)
     return [MixedExample(stimulus, groups[stimulus], image) for stimulus, image in zip(stimuli, pixels, strict=True)]

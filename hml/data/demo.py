@@ -16,6 +16,7 @@ from typing_extensions import override
 from hml.data.download import RemoteFile
 from hml.data.images import ImageBank, ImageSource
 from hml.data.mixed import MixedSet, MixedSource
+from hml.errors import InputError
 from hml.judgements import CLASS_NAMES, Endpoint, Judgement, Stimulus
 
 _SIZE = 32
@@ -35,6 +36,8 @@ class DemoImages(ImageSource):
     """
 
     def __init__(self, num_train: int = 800, num_test: int = 500) -> None:
+        if num_train < _NUM_CLASSES or num_test < 1:
+            raise InputError(f"num_train={num_train} and num_test={num_test} must be {_NUM_CLASSES} and 1, or more.")
         self.num_train = num_train
         self.num_test = num_test
 
@@ -82,6 +85,11 @@ class DemoMixes(MixedSource):
     """
 
     def __init__(self, images_per_pair: int = 10, annotators: int = 12, judgements_per_image: int = 3) -> None:
+        if images_per_pair < 0 or not 1 <= judgements_per_image <= annotators:
+            raise InputError(
+                f"images_per_pair={images_per_pair} must be 0 or more, and judgements_per_image={judgements_per_image} "
+                f"1 to annotators={annotators}."
+            )
         self.images_per_pair = images_per_pair
         self.annotators = annotators
         self.judgements_per_image = judgements_per_image

@@ -83,23 +83,31 @@ class Cifar10(ImageSource):
     All come from the *test* set, since that is what CIFAR-10H has labels for. Pixels are taken from
     `cifar-10-python.tar.gz`, from the `test_batch` that unpacking it leaves, or else from a stand-in
     `cifar10_test.npz` (`images`, `labels`), whose pixels may differ from the released ones.
+
+    Args:
+        stand_in: Whether the stand-in will do where there is nothing better.
     """
+
+    def __init__(self, stand_in: bool = True) -> None:
+        self.stand_in = stand_in
 
     @override
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        pixels = [] if any((data_dir / name).exists() for name in (_TEST_BATCH, STAND_IN)) else [CIFAR10_ARCHIVE]
+        others = (_TEST_BATCH, STAND_IN) if self.stand_in else (_TEST_BATCH,)
+        has_other = any((data_dir / name).exists() for name in others)
+        pixels = [] if has_other and not (data_dir / CIFAR10_ARCHIVE.name).exists() else [CIFAR10_ARCHIVE]
         return [*pixels, CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES]
 
     @override
     def load(self, data_dir: Path) -> ImageBank:
-        name, digest, images, labels = _read_pixels(data_dir)
+        name, digest, images, labels = _read_pixels(data_dir, self.stand_in)
         if hashlib.sha256(labels.tobytes()).hexdigest() != _LABELS_SHA256:
             raise DataError(f"The labels in {data_dir / name} are not those of CIFAR-10's test set, in its order.")
         canonical = name != STAND_IN
         if not canonical:
             rank_zero_warn(
                 f"Pixels come from the stand-in {data_dir / STAND_IN} and may differ from CIFAR-10's own: put "
-                f"{CIFAR10_ARCHIVE.name} beside it for canonical results."
+                f"{CIFAR10_ARCHIVE.name} beside it (`hml download` does) for canonical results."
             )
         arrays = {file.name: np.load(io.BytesIO(read_verified(file, data_dir)), allow_pickle=False) for file in _ARRAYS}
         counts = torch.from_numpy(arrays[CIFAR10H_COUNTS.name]).double()  # (10000, 10)
@@ -118,7 +126,7 @@ _ARRAYS = (CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES)
 _Pixels = tuple[str, str, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
-def _read_pixels(data_dir: Path) -> _Pixels:
+def _read_pixels(data_dir: Path, stand_in: bool) -> _Pixels:
     """Read (file name, sha256, images (10000, 3, 32, 32), labels (10000,)) from the best source there is."""
     if (data_dir / CIFAR10_ARCHIVE.name).exists():
         archive = read_verified(CIFAR10_ARCHIVE, data_dir)
@@ -131,6 +139,8 @@ def _read_pixels(data_dir: Path) -> _Pixels:
         if (digest := hashlib.md5(content, usedforsecurity=False).hexdigest()) != _TEST_BATCH_MD5:
             raise DataError(f"{data_dir / _TEST_BATCH} has md5 {digest}, expected {_TEST_BATCH_MD5}: unpack it again.")
         return _TEST_BATCH, hashlib.sha256(content).hexdigest(), *_unpickle_test_batch(content)
+    if not stand_in:
+        raise DataError(f"No {CIFAR10_ARCHIVE.name} in {data_dir}: run `hml download`.")
     return _read_stand_in(data_dir / STAND_IN)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -48,7 +47,7 @@ class MixingLoader:
         world_size: Number of processes.
 
     Raises:
-        InputError: there are no rows, or the ranks can't share batches of this size evenly in training.
+        InputError: there are fewer rows than ranks, or the ranks can't share batches of this size evenly in training.
     """
 
     batch_sampler = None  # Lightning asks whatever has a sampler for it
@@ -65,8 +64,8 @@ class MixingLoader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        if len(rows) == 0:
-            raise InputError("There are no images to load.")
+        if len(rows) < world_size:
+            raise InputError(f"{len(rows)} images are too few for {world_size} processes.")
         if train and batch_size % world_size:
             raise InputError(
                 f"batch_size={batch_size} can't be shared evenly by {world_size} processes: "
@@ -115,18 +114,18 @@ class MixingLoader:
         rows = np.arange(len(self.rows))
         draws = Draws(self.seed, self.epoch, rows)
         label = self._first_label  # (N,) into soft_labels
-        order = rows
+        order = torch.from_numpy(rows)
         if self.train:
             label = label + (draws.uniform("label") * self._num_labels).astype(np.int64)
-            order = draws.order("order")
+            order = torch.from_numpy(draws.order("order"))
         label_index = torch.from_numpy(label).to(device)
         shifts = None
         if self.train and self.augment == "crop_flip":
             shifts = torch.from_numpy(draws.uniform("augment", (3,)).astype(np.float32)).to(device)  # (N, 3)
-        for number, batch in enumerate(self._split(order)):
+        for number, batch in enumerate(self._split(order.to(device))):
             if number < start:
                 continue
-            index = torch.from_numpy(batch[self.rank :: self.world_size]).to(device)  # (B,)
+            index = batch[self.rank :: self.world_size]  # (B,)
             id_1 = self.rows.id_1[index]
             image = mix(self.images, id_1, self.rows.id_2[index], self.rows.lambda_f[index])
             if shifts is not None:
@@ -136,8 +135,8 @@ class MixingLoader:
                 image=image, target=self.rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index
             )
 
-    def _split(self, order: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    def _split(self, order: Tensor) -> tuple[Tensor, ...]:
         """Cut an epoch into global batches, each the same for every rank."""
         if self.train:
-            return [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
-        return np.array_split(order, len(self))
+            return order[: len(self) * self.batch_size].split(self.batch_size)
+        return order.tensor_split(len(self))

@@ -53,4 +53,9 @@ def entropy_correlation(logits: Tensor, target: Tensor) -> Tensor:
 
 def top_k_accuracy(logits: Tensor, label: Tensor, k: int = 1) -> Tensor:
     """Share of images whose label, shape (N,), is among the k most probable classes."""
-    return (logits.topk(k, dim=1).indices == label[:, None]).any(1).to(logits.dtype).mean()
+    return (
+        (logits.topk(k, dim=1).indices == label[:, None])
+        .any(1)
+        .to(torch.promote_types(logits.dtype, torch.float32))
+        .mean()
+    )

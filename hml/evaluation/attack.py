@@ -36,7 +36,7 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        torch.autocast(image.device.type, enabled=False),
+        full_precision(image.device),
         # torch 2.14's compiled backward of batch normalisation in evaluation mode crashes on a CPU.
         torch.compiler.set_stance("force_eager"),
         evaluating(model),
@@ -47,6 +47,19 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
         loss = -(target.clone().float() * log_probabilities).sum()
         (gradient,) = torch.autograd.grad(loss, attacked)
     return (attacked + epsilon * gradient.sign()).clamp(0, 1).detach()
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Compute in the tensors' own precision: without autocast, and without TF32 in a GPU's convolutions."""
+    cudnn = torch.backends.cudnn
+    with (
+        torch.autocast(device.type, enabled=False),
+        cudnn.flags(
+            enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
+        ),
+    ):
+        yield
 
 
 @contextmanager

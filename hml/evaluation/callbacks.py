@@ -6,7 +6,6 @@ loss and accuracy. Each is a flag group of its own on the command line.
 
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
@@ -16,7 +15,7 @@ from typing_extensions import override
 
 from hml.data import Batch
 from hml.errors import InputError
-from hml.evaluation.attack import fgsm
+from hml.evaluation.attack import fgsm, full_precision
 from hml.evaluation.figures import attack_grid, reliability_diagram
 from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
 
@@ -45,9 +44,12 @@ class EvaluationCallback(Callback):
     def _finish(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.metric.to(module.device)
         # All ranks computed the same numbers from the same predictions: averaging them changes nothing.
-        module.log_dict({f"{stage}/{name}": value for name, value in self.metric.compute().items()}, sync_dist=True)
-        for name, figure in self.draw().items():
-            add_figure(trainer, f"{stage}/{name}", figure)
+        values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
+        module.log_dict(values, sync_dist=True)
+        if tensorboards := find_tensorboards(trainer):
+            for name, figure in self.draw().items():
+                for tensorboard in tensorboards:
+                    tensorboard.experiment.add_figure(f"{stage}/{name}", figure, global_step=trainer.global_step)
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -139,7 +141,7 @@ class FGSM(EvaluationCallback):
         attacked_logits = logits[:0]
         if len(image):
             attacked = fgsm(module, image, target, self.epsilon)
-            with torch.autocast(image.device.type, enabled=False):
+            with full_precision(image.device):
                 attacked_logits = module(attacked)
             if self._pictures is None and self.num_pictures > 0:
                 drawn = (image, attacked, logits[chosen], attacked_logits)
@@ -151,8 +153,8 @@ class FGSM(EvaluationCallback):
         return {} if self._pictures is None else {"fgsm": attack_grid(*self._pictures)}
 
 
-def add_figure(trainer: Trainer, name: str, figure: Figure) -> None:
-    """Show a figure in TensorBoard, where the run logs to it."""
-    for logger in trainer.loggers:
-        if trainer.is_global_zero and isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_figure(name, figure, global_step=trainer.global_step)
+def find_tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
+    """List the TensorBoard loggers that this process draws figures for: on other ranks than the first, none."""
+    if not trainer.is_global_zero:
+        return []
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

@@ -14,13 +14,12 @@ import torch
 import torchmetrics
 import torchvision
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from typing_extensions import override
 
 import hml
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
-from hml.evaluation.callbacks import add_figure
+from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import PAPER_TABLE
 from hml.storage import write_atomically
@@ -53,10 +52,12 @@ class Report(Callback):
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
-        if isinstance(data := getattr(trainer, "datamodule", None), HMixDataModule) and data.examples:
+        data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        for tensorboard in find_tensorboards(trainer) if data.examples else []:
             # Spread over the set, so that more than one class pair and lambda_f is seen.
             chosen = numpy.linspace(0, len(data.examples) - 1, _PICTURES).astype(int).tolist()
-            add_figure(trainer, "mixed images", mixed_grid([data.examples[i] for i in dict.fromkeys(chosen)]))
+            figure = mixed_grid([data.examples[i] for i in dict.fromkeys(chosen)])
+            tensorboard.experiment.add_figure("mixed images", figure)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -73,10 +74,9 @@ class Report(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                choices = _flat({"scheme": self.scheme, "seed": self.seed, **self.recipe})
-                logger.log_hyperparams(choices, metrics, step=trainer.global_step)
+        for tensorboard in find_tensorboards(trainer):
+            choices = _flat({"scheme": self.scheme, "seed": self.seed, **self.recipe})
+            tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
         path = Path(folder) / "metrics.json"
         data = trainer.datamodule.provenance  # type: ignore[attr-defined]
         content = {
