@@ -151,6 +151,16 @@ class HmlCLI(LightningCLI):
             )
 
     @override
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            # What an optional part's __init__ refuses, jsonargparse 4.53 wraps into the text of an error of its own.
+            if "Union subtypes" not in str(error):
+                raise
+            raise InputError(str(error)) from error
+
+    @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         settings = self.settings.trainer
         logger = self.config_init[self.subcommand].trainer.logger

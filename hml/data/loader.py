@@ -138,5 +138,5 @@ class MixingLoader:
     def _split(self, order: Tensor) -> tuple[Tensor, ...]:
         """Cut an epoch into global batches, each the same for every rank."""
         if self.train:
-            return order[: len(self) * self.batch_size].split(self.batch_size)
+            return order[: len(self) * self.batch_size].view(-1, self.batch_size).unbind()
         return order.tensor_split(len(self))

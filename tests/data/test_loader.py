@@ -162,5 +162,5 @@ def test_a_batch_that_ranks_cannot_share_is_refused_in_training_alone():
 
 
 def test_no_rows_are_refused():
-    with pytest.raises(InputError, match="no images"):
+    with pytest.raises(InputError, match="0 images are too few"):
         make_loader(make_rows(0))
