@@ -265,16 +265,26 @@ def test_a_diverging_run_exits_with_4(capsys):
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_stopped_run_says_so_by_its_exit_code(name, code):
     command = [sys.executable, "-m", "hml", "fit", *config("sep"), *DEMO, *QUICK, *NARROW]
-    run = subprocess.Popen([*command, "--trainer.max_epochs", "9999"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    run = subprocess.Popen(
+        [*command, "--trainer.max_epochs", "9999"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # A job in the background, such as a CI's, ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     with run:
-        folder = Path("lightning_logs/sep/version_0")
-        deadline = time.monotonic() + 120
-        # Events are written as soon as epochs end, and from then on Lightning's handlers are in place.
-        while not any(path.stat().st_size > 2000 for path in folder.glob("events*")) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        time.sleep(1)
-        run.send_signal(getattr(signal, name))
-        printed, _ = run.communicate(timeout=60)
+        try:
+            folder = Path("lightning_logs/sep/version_0")
+            deadline = time.monotonic() + 120
+            # Events are written once the run has started, and then Lightning's handlers are in place.
+            while not any(path.stat().st_size > 2000 for path in folder.glob("events*")):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            time.sleep(1)
+            run.send_signal(getattr(signal, name))
+            printed, _ = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert run.returncode == code, printed.decode()
     assert not (folder / "metrics.json").exists()
 
