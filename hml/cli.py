@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hml
-from hml.errors import FolderInUseError, HmlError, InputError, StorageError
+from hml.errors import HmlError, InputError, StorageError
 
 _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
@@ -30,7 +30,7 @@ Train image classifiers on mixed images labelled by people, and measure whether 
   hml <verb> --help                                                   all flags of a verb
 """
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EDQUOT}
-_INTERRUPTED, _TERMINATED = 130, 143
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,25 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_lightning(args: Sequence[str]) -> None:
-    """Run one of Lightning's verbs, and turn its complaints about input into hml's."""
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
-
     from hml import training
 
-    try:
-        training.run(args)
-    except SIGTERMException:  # which would exit with 0
-        sys.exit(_TERMINATED)
-    except MisconfigurationException as error:
-        raise InputError(str(error)) from error
-    except RuntimeError as error:
-        if "loading state_dict" in str(error):
-            raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
-        if "SaveConfigCallback expected" in str(error):
-            message = "The folder has another run's config.yaml: give another --trainer.default_root_dir."
-            raise FolderInUseError(message) from error
-        raise
+    training.run(args)
 
 
 def _download(args: Sequence[str]) -> None:

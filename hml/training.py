@@ -1,11 +1,15 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
 import difflib
+import hashlib
+import inspect
 import logging
+import pydoc
 import re
 import warnings
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -13,11 +17,13 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 import hml.data
@@ -25,7 +31,7 @@ import hml.labels
 import hml.models
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
-from hml.errors import InputError
+from hml.errors import FolderInUseError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
@@ -39,6 +45,8 @@ _TRAINER_RECIPE = (
     *("sync_batchnorm", "strategy", "devices", "num_nodes"),
 )
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 20
+_KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
+_TERMINATED = 143
 _NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
 
 
@@ -54,7 +62,26 @@ def run(args: Sequence[str]) -> "HmlCLI":
     Raises:
         HmlError: something that a person can mend is wrong: a flag, a config, a file.
     """
+    cli = prepare(args)
+    cli.carry_out()
+    return cli
+
+
+def prepare(args: Sequence[str]) -> "HmlCLI":
+    """Put a run together, up to the point of carrying it out.
+
+    Args:
+        args: The subcommand and its flags, as on the command line.
+
+    Raises:
+        InputError: a flag or a config is wrong.
+    """
     _quieten_lightning()
+    with _complaints_for_people():
+        return _build(args)
+
+
+def _build(args: Sequence[str]) -> "HmlCLI":
     return HmlCLI(
         Classifier,
         HMixDataModule,
@@ -69,6 +96,24 @@ def run(args: Sequence[str]) -> "HmlCLI":
         args=list(args),
         auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
     )
+
+
+@contextmanager
+def _complaints_for_people() -> Iterator[None]:
+    """Turn Lightning's complaints about input into hml's, and its way of being terminated into an exit code."""
+    try:
+        yield
+    except SIGTERMException as error:  # which would exit with 0
+        raise SystemExit(_TERMINATED) from error
+    except MisconfigurationException as error:
+        raise InputError(str(error)) from error
+    except RuntimeError as error:
+        if "loading state_dict" in str(error):
+            raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+        if "SaveConfigCallback expected" in str(error):
+            message = "The folder has another run's config.yaml: give another --run_folder."
+            raise FolderInUseError(message) from error
+        raise
 
 
 def _quieten_lightning() -> None:
@@ -106,7 +151,20 @@ class LatestCheckpoint(ModelCheckpoint):
 
 
 class HmlCLI(LightningCLI):
-    """LightningCLI with hml's callbacks, its way of naming runs, and a test after fit."""
+    """LightningCLI with hml's callbacks, its way of naming runs, and a test after fit; runs once told to `carry_out`."""
+
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Wait for `carry_out`: a runner looks at a run first, or shares data with it."""
+
+    def carry_out(self) -> None:
+        """Do what the subcommand says.
+
+        Raises:
+            HmlError: something that a person can mend is wrong, or the loss isn't finite.
+        """
+        with _complaints_for_people():
+            super()._run_subcommand(self.config["subcommand"])
 
     @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -121,6 +179,11 @@ class HmlCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--scheme", type=str | None, help="What the run is called; by default after its strategy.")
+        parser.add_argument(
+            "--run_folder",
+            type=Path | None,
+            help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>.",
+        )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
         parser.add_lightning_class_args(Calibration, "calibration")
         parser.add_lightning_class_args(FGSM, "fgsm")
@@ -164,7 +227,10 @@ class HmlCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         settings = self.settings.trainer
         logger = self.config_init[self.subcommand].trainer.logger
-        if logger is None or logger is True:
+        folder: Path | None = self.settings.run_folder
+        if folder is not None:
+            logger = TensorBoardLogger(folder.parent, name="", version=folder.name, default_hp_metric=False)
+        elif logger is None or logger is True:
             root = Path(settings.default_root_dir or ".")
             logger = TensorBoardLogger(root / "lightning_logs", name=self.settings.scheme, default_hp_metric=False)
         self.trainer_defaults["callbacks"] = self._callbacks(logger)
@@ -185,6 +251,7 @@ class HmlCLI(LightningCLI):
         """Every choice that decides the run's numbers, but for its seed."""
         choices = yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand]
         return {
+            "code": _hash_users_code(choices),
             "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
             "model": choices["model"],
             "trainer": {key: choices["trainer"][key] for key in _TRAINER_RECIPE},
@@ -196,6 +263,22 @@ class HmlCLI(LightningCLI):
         """Test the network as training left it, as the paper does."""
         if self.settings.eval_after_fit and not self.trainer.interrupted:
             self.trainer.test(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
+
+
+def _hash_users_code(choices: object) -> dict[str, str]:
+    """Hash the files of classes that aren't hml's or a package's that it builds on: they are part of the recipe."""
+    if isinstance(choices, list):
+        choices = dict(enumerate(choices))
+    if not isinstance(choices, dict):
+        return {}
+    found = {}
+    class_path = choices.get("class_path")
+    if isinstance(class_path, str) and class_path.partition(".")[0] not in _KNOWN_PACKAGES:
+        source = inspect.getsourcefile(pydoc.locate(class_path))
+        found[class_path] = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
+    for value in choices.values():
+        found |= _hash_users_code(value)
+    return found
 
 
 def _name_scheme(settings: Namespace) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -16,6 +17,7 @@ from hml.data.splits import hold_out
 from hml.errors import InputError, check_choice
 from hml.judgements import CLASS_NAMES, group_by_stimulus
 from hml.labels import LabelStrategy, MixedExample, label_checked
+from hml.randomness import Draws
 
 LabelDraw = Literal["sample", "expand"]
 PlainLabels = Literal["hard", "human"]
@@ -72,7 +74,12 @@ class HMixDataModule(LightningDataModule):
         self.plain_labels = plain_labels
         self.val_size = val_size
         self.seed = seed
+        self._bank: ImageBank | None = None
         self._is_set_up = False
+
+    def reuse_images(self, other: "HMixDataModule") -> None:
+        """Take over the images that another data module of the same images has read already, before `setup`."""
+        self._bank = other.bank
 
     @override
     def prepare_data(self) -> None:
@@ -90,7 +97,7 @@ class HMixDataModule(LightningDataModule):
         """
         if self._is_set_up:
             return
-        self.bank = self.images.load(self.data_dir)
+        self.bank = self.images.load(self.data_dir) if self._bank is None else self._bank
         self._mixed_set = self.mixed.load(self.data_dir, self.bank)
         self.examples = _make_examples(self.bank, self._mixed_set)
         self.train_rows, self.val_ids = self._label()
@@ -101,6 +108,7 @@ class HMixDataModule(LightningDataModule):
         ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples])
         ids = ids.long().view(-1, 2)  # (S, 2)
         lambda_f = torch.tensor([example.lambda_f for example in examples])  # (S,)
+        self.strategy.prepare(examples, Draws(self.seed, 0, np.arange(len(examples))))
         labels = [label_checked(self.strategy, example, len(CLASS_NAMES)).float() for example in examples]
         num_labels = torch.tensor([len(label) for label in labels], dtype=torch.int64)  # (S,)
         used = num_labels > 0

@@ -3,7 +3,18 @@
 Source: Collins, Bhatt, Liu, Love and Weller, "Human-in-the-Loop Mixup", Table 1.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from hml.data.download import HMIX_INFERENCES
+
+COLUMNS = {
+    "CE": "test/cross_entropy",
+    "Calib": "test/rms_calibration",
+    "FGSM": "test/fgsm_cross_entropy",
+    "accuracy": "test/accuracy",
+}
+"""The table's columns, as it calls them, and what each is logged as. The paper has no accuracy."""
 
 
 class PaperRow(NamedTuple):
@@ -22,3 +33,9 @@ PAPER_TABLE = {
     "agg_conf": PaperRow(2.09, 0.27, 14.01),
     "sep_conf": PaperRow(1.83, 0.24, 11.81),
 }
+PAPER_MIXED_IMAGES = 810
+
+
+def is_on_hmix(data: Mapping[str, Any]) -> bool:
+    """Whether a run's data, as `metrics.json` tells them, are those that the paper's figures may stand beside."""
+    return HMIX_INFERENCES.name in data["files"]

@@ -3,6 +3,8 @@
 import json
 import math
 import platform
+import re
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,18 +20,11 @@ from typing_extensions import override
 
 import hml
 from hml.data import HMixDataModule
-from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
-from hml.evaluation.paper import PAPER_TABLE
+from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
 from hml.storage import write_atomically
 
-_COLUMNS = {
-    "CE": "test/cross_entropy",
-    "Calib": "test/rms_calibration",
-    "FGSM": "test/fgsm_cross_entropy",
-    "accuracy": "test/accuracy",
-}
 _PICTURES = 18
 
 
@@ -75,7 +70,7 @@ class Report(Callback):
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         for tensorboard in find_tensorboards(trainer):
-            choices = _flat({"scheme": self.scheme, "seed": self.seed, **self.recipe})
+            choices = flatten({"scheme": self.scheme, "seed": self.seed, **self.recipe})
             tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
         path = Path(folder) / "metrics.json"
         data = trainer.datamodule.provenance  # type: ignore[attr-defined]
@@ -90,39 +85,59 @@ class Report(Callback):
         }
         write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
         # The paper's figures belong beside its own data only.
-        is_papers = HMIX_INFERENCES.name in data["files"] and data["mixed_images"] == 810
+        is_papers = is_on_hmix(data) and data["mixed_images"] == PAPER_MIXED_IMAGES
         print(_table(self.scheme, self.seed, metrics, is_papers), f"\n{path}")
 
 
 def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: bool) -> str:
     """Lay the run's row out, beside the paper's where there is one."""
-    rows = [("", *_COLUMNS), (f"{scheme}, seed {seed}", *(f"{metrics[name]:.3f}" for name in _COLUMNS.values()))]
+    rows = [("", *COLUMNS), (f"{scheme}, seed {seed}", *(f"{metrics[name]:.3f}" for name in COLUMNS.values()))]
     if beside_paper and (paper := PAPER_TABLE.get(scheme)):
         rows.append(("paper, 65 epochs, mean of 5 seeds", *(f"{value:.2f}" for value in paper), "–"))
     first = max(len(row[0]) for row in rows)
     return "\n" + "\n".join(row[0].ljust(first) + "".join(cell.rjust(10) for cell in row[1:]) for row in rows) + "\n"
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
-    """Flatten nested choices to `a/b/c`, as TensorBoard's table of hyperparameters wants them."""
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
+    """Flatten nested choices to `a/b/c`, as TensorBoard's table of hyperparameters and comparisons want them."""
     flat: dict[str, str | int | float | bool] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}/")
+            flat |= flatten(value, f"{prefix}{key}/")
         else:
             flat[prefix + key] = value if isinstance(value, str | int | float | bool) else str(value)
     return flat
 
 
 def _versions(device: torch.device) -> dict[str, str]:
-    cpu = torch.backends.cpu.get_cpu_capability()
+    is_cuda = device.type == "cuda"
     return {
         "hml": hml.__version__,
+        "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "lightning": lightning.__version__,
         "torchmetrics": torchmetrics.__version__,
         "numpy": numpy.__version__,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({cpu})",
+        "device": torch.cuda.get_device_name(device) if is_cuda else f"{_cpu()}, {torch.get_num_threads()} threads",
     }
+
+
+def _commit() -> str:
+    """Name the commit that hml was run from, where it is a checkout, with `-dirty` if it was changed since."""
+    checkout = Path(hml.__file__).parent.parent
+    if not (checkout / ".git").exists():
+        return "unknown"
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):  # no git, or a checkout of another user's
+        return "unknown"
+
+
+def _cpu() -> str:
+    """Name the processor and its widest instructions."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else []
+    return f"{names[0] if names else platform.machine()} ({torch.backends.cpu.get_cpu_capability()})"

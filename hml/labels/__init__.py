@@ -1,19 +1,23 @@
 """Label strategies: what a mixed image is labelled with, and the functions that strategies are made of."""
 
 from hml.labels.base import LabelStrategy, MixedBatch, MixedExample, label_checked
+from hml.labels.controls import ConfidenceOnlyLabels, ConstantSmoothingLabels, ShuffledJudgements
 from hml.labels.human import AggregateLabels, ConfidenceWeightedLabels, SeparateLabels
 from hml.labels.mixup import MixupLabels, NoMixed, UniformLabels
 from hml.labels.soft_labels import check_soft_labels, smooth_by_confidence, two_hot
 
 __all__ = [
     "AggregateLabels",
+    "ConfidenceOnlyLabels",
     "ConfidenceWeightedLabels",
+    "ConstantSmoothingLabels",
     "LabelStrategy",
     "MixedBatch",
     "MixedExample",
     "MixupLabels",
     "NoMixed",
     "SeparateLabels",
+    "ShuffledJudgements",
     "UniformLabels",
     "check_soft_labels",
     "label_checked",

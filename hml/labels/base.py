@@ -71,6 +71,14 @@ class MixedBatch:
 class LabelStrategy(ABC):
     """Makes the training labels of mixed images. Subclass it to try a labelling of your own."""
 
+    def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:  # noqa: B027 - most need nothing
+        """Look at the whole set before any of it is labelled. Does nothing unless a strategy needs it.
+
+        Args:
+            examples: Every mixed image, S of them.
+            draws: Random numbers of the run's seed, one row an image.
+        """
+
     @abstractmethod
     def label(self, example: MixedExample) -> Tensor:
         """Label one mixed image.

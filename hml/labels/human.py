@@ -9,19 +9,11 @@ from typing_extensions import override
 from hml.errors import check_choice
 from hml.judgements import CLASS_NAMES
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_gamma, smooth_by_confidence, two_hot
+from hml.labels.soft_labels import SmoothOver, check_gamma, smooth_label, two_hot
 
 Order = Literal["smooth_then_mean", "mean_then_smooth"]
 
 _NUM_CLASSES = len(CLASS_NAMES)
-
-
-def _smooth(soft_label: Tensor, omega: Tensor, example: MixedExample, gamma: float, over: SmoothOver) -> Tensor:
-    support = None
-    if over == "endpoints":
-        support = torch.zeros_like(soft_label, dtype=torch.bool)
-        support[:, list(example.classes)] = True
-    return smooth_by_confidence(soft_label, omega, gamma, support)
 
 
 class SeparateLabels(LabelStrategy):
@@ -44,7 +36,7 @@ class SeparateLabels(LabelStrategy):
         own = two_hot(example.lambda_h, *example.classes, num_classes=_NUM_CLASSES)  # (K, C)
         if self.gamma is None:
             return own
-        return _smooth(own, example.omega, example, self.gamma, self.smooth_over)
+        return smooth_label(own, example.omega, self.gamma, example.classes, self.smooth_over)
 
 
 class AggregateLabels(LabelStrategy):
@@ -78,7 +70,7 @@ class AggregateLabels(LabelStrategy):
         if self.order == "mean_then_smooth":
             soft_label, omega = soft_label.mean(0, keepdim=True), omega.mean(0, keepdim=True)  # (1, C), (1,)
         if self.gamma is not None:
-            soft_label = _smooth(soft_label, omega, example, self.gamma, self.smooth_over)
+            soft_label = smooth_label(soft_label, omega, self.gamma, example.classes, self.smooth_over)
         return soft_label.mean(0, keepdim=True)  # (1, C)
 
 

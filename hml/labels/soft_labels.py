@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hml.errors import InputError
+from hml.errors import InputError, check_choice
 
 SmoothOver = Literal["all", "endpoints"]
 
@@ -65,6 +65,38 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
     uniform = uniform / uniform.sum(dim=1, keepdim=True)  # (K, C)
     s = gamma ** omega.to(soft_label.dtype).unsqueeze(1)  # (K, 1)
     return (1 - s) * soft_label + s * uniform
+
+
+def smooth_label(
+    soft_label: Tensor, omega: Tensor, gamma: float, classes: tuple[int, int], smooth_over: SmoothOver
+) -> Tensor:
+    """Smooth labels of one mixed image by confidence, over all classes or those of its endpoints.
+
+    Args:
+        soft_label: Class probabilities, shape (K, C), rows sum to 1.
+        omega: Confidence of each row, shape (K,), in [0, 1].
+        gamma: Smoothing base, in (0, 1].
+        classes: The endpoints' classes.
+        smooth_over: Which classes share the uniform part.
+
+    Returns:
+        Smoothed labels, shape (K, C), rows sum to 1.
+    """
+    support = None
+    if smooth_over == "endpoints":
+        support = torch.zeros_like(soft_label, dtype=torch.bool)
+        support[:, list(classes)] = True
+    return smooth_by_confidence(soft_label, omega, gamma, support)
+
+
+def check_smoothing(gamma: float, smooth_over: SmoothOver) -> None:
+    """Refuse a strategy's arguments for smoothing.
+
+    Raises:
+        InputError: gamma is outside (0, 1], or smooth_over none of its choices.
+    """
+    check_gamma(gamma)
+    check_choice("smooth_over", smooth_over, SmoothOver)
 
 
 def check_gamma(gamma: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
-from hml.evaluation.report import Report, _flat, _table
+from hml.evaluation.report import Report, _table, flatten
 
 RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
 METRICS = {
@@ -101,4 +101,4 @@ def test_scheme_that_the_paper_lacks_stands_alone():
 
 
 def test_recipe_is_flattened_for_tensorboard():
-    assert _flat({"a": {"b": 1, "c": {"d": None}}, "e": [1, 2]}) == {"a/b": 1, "a/c/d": "None", "e": "[1, 2]"}
+    assert flatten({"a": {"b": 1, "c": {"d": None}}, "e": [1, 2]}) == {"a/b": 1, "a/c/d": "None", "e": "[1, 2]"}

@@ -1,0 +1,109 @@
+"""Controls that the paper lacks: each keeps one part of what people said and takes the rest away."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, Judgement, Stimulus
+from hml.labels.base import LabelStrategy, MixedExample
+from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label, two_hot
+from hml.randomness import Draws
+
+_NUM_CLASSES = len(CLASS_NAMES)
+
+
+class ConfidenceOnlyLabels(LabelStrategy):
+    """Mixup's lambda_f, smoothed by each person's confidence, K rows: does confidence alone do it?
+
+    Args:
+        gamma: Base of the smoothing by confidence, in (0, 1].
+        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+    """
+
+    def __init__(self, gamma: float = 0.005, smooth_over: SmoothOver = "all") -> None:
+        check_smoothing(gamma, smooth_over)
+        self.gamma = gamma
+        self.smooth_over = smooth_over
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        omega = example.omega  # (K,)
+        label = two_hot(torch.full_like(omega, example.lambda_f), *example.classes, num_classes=_NUM_CLASSES)
+        return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
+
+
+class ConstantSmoothingLabels(LabelStrategy):
+    """Mixup's lambda_f, smoothed by one constant, the mean that people's confidence gives: is it label smoothing?
+
+    The constant is the mean over images of each image's mean gamma^omega, which is the mean over what is trained on
+    where one of the image's labels is drawn each epoch.
+
+    Args:
+        gamma: Base of the smoothing by confidence, in (0, 1].
+        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+    """
+
+    def __init__(self, gamma: float = 0.005, smooth_over: SmoothOver = "all") -> None:
+        check_smoothing(gamma, smooth_over)
+        self.gamma = gamma
+        self.smooth_over = smooth_over
+        self._share: float | None = None
+
+    @override
+    def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:
+        if examples:
+            self._share = float(torch.stack([(self.gamma**example.omega).mean() for example in examples]).mean())
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        if self._share is None:
+            raise _unprepared(self)
+        label = two_hot(torch.tensor([example.lambda_f]), *example.classes, num_classes=_NUM_CLASSES)
+        # With omega = 1 the uniform part is gamma itself.
+        return smooth_label(label, torch.ones(1), self._share, example.classes, self.smooth_over)
+
+
+class ShuffledJudgements(LabelStrategy):
+    """Another strategy, given what people said of some other image with the same lambda_f: is it the image?
+
+    All judgements of an image stay together. Each seed shuffles anew.
+
+    Args:
+        strategy: What labels the images out of one another's judgements.
+    """
+
+    def __init__(self, strategy: LabelStrategy) -> None:
+        self.strategy = strategy
+        self._judgements: dict[Stimulus, Sequence[Judgement]] = {}
+
+    @override
+    def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:
+        alike: dict[float, list[int]] = {}
+        for i, example in enumerate(examples):
+            alike.setdefault(example.lambda_f, []).append(i)
+        if len(alike) == len(examples):
+            raise InputError("ShuffledJudgements needs images with the same lambda_f, and no two have.")
+        givers: dict[float, list[int]] = {lambda_f: [] for lambda_f in alike}
+        for i in draws.order("shuffle judgements").tolist():
+            givers[examples[i].lambda_f].append(i)
+        for lambda_f, takers in alike.items():
+            for taker, giver in zip(takers, givers[lambda_f], strict=True):
+                self._judgements[examples[taker].stimulus] = examples[giver].judgements
+        self.strategy.prepare([self._shuffled(example) for example in examples], draws)
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        return self.strategy.label(self._shuffled(example))
+
+    def _shuffled(self, example: MixedExample) -> MixedExample:
+        if example.stimulus not in self._judgements:
+            raise _unprepared(self)
+        return dataclasses.replace(example, judgements=self._judgements[example.stimulus])
+
+
+def _unprepared(strategy: LabelStrategy) -> InputError:
+    return InputError(f"{type(strategy).__name__} must see all images first: call its prepare with them.")
