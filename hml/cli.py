@@ -16,13 +16,14 @@ _LIGHTNING_VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's probabilities for the test images to a CSV file",
 }
-_DOWNLOAD = "download"
+_DOWNLOAD, _TABLE1 = "download", "table1"
 _HELP = f"""\
 usage: hml <verb> [flags]
 
 Train image classifiers on mixed images labelled by people, and measure whether it helps.
 
 {"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _LIGHTNING_VERBS.items())}\
+  {_TABLE1:10}run every scheme at every seed, and set the results beside the paper's
   {_DOWNLOAD:10}fetch the data ahead of time
 
   hml fit --config configs/sep_conf.yaml                              the paper's best scheme
@@ -55,10 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args[0] == _DOWNLOAD:
             _download(args[1:])
+        elif args[0] == _TABLE1:
+            from hml.experiments import table1
+
+            return table1.main(args[1:])
         elif args[0] in _LIGHTNING_VERBS:
             _run_lightning(args)
         else:
-            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _DOWNLOAD))}.")
+            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _TABLE1, _DOWNLOAD))}.")
     except HmlError as error:
         return _fail(error)
     except OSError as error:

@@ -151,7 +151,7 @@ class LatestCheckpoint(ModelCheckpoint):
 
 
 class HmlCLI(LightningCLI):
-    """LightningCLI with hml's callbacks, its way of naming runs, and a test after fit; runs once told to `carry_out`."""
+    """LightningCLI with hml's callbacks and naming of runs, and a test after fit; it runs once told to `carry_out`."""
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:
@@ -274,7 +274,8 @@ def _hash_users_code(choices: object) -> dict[str, str]:
     found = {}
     class_path = choices.get("class_path")
     if isinstance(class_path, str) and class_path.partition(".")[0] not in _KNOWN_PACKAGES:
-        source = inspect.getsourcefile(pydoc.locate(class_path))
+        users_class: Any = pydoc.locate(class_path)
+        source = inspect.getsourcefile(users_class)
         found[class_path] = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
     for value in choices.values():
         found |= _hash_users_code(value)

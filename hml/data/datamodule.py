@@ -77,9 +77,9 @@ class HMixDataModule(LightningDataModule):
         self._bank: ImageBank | None = None
         self._is_set_up = False
 
-    def reuse_images(self, other: "HMixDataModule") -> None:
-        """Take over the images that another data module of the same images has read already, before `setup`."""
-        self._bank = other.bank
+    def reuse_images(self, bank: ImageBank) -> None:
+        """Before `setup`: take these images, which another data module has read already, instead of reading them."""
+        self._bank = bank
 
     @override
     def prepare_data(self) -> None:

@@ -1,0 +1,68 @@
+"""A table as a picture: a panel a metric, every seed a dot."""
+
+import math
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hml.errors import StorageError
+from hml.experiments.table import Row, Table
+
+# Okabe and Ito's palette, which colour-blind readers tell apart.
+_OURS, _PAPER = "#0072B2", "#D55E00"
+
+
+def draw(table: Table) -> Figure:
+    """Draw each scheme's seeds, mean and standard error, and the paper's figure."""
+    columns = list(table.columns)
+    height = 1.2 + 0.35 * len(table.rows)
+    figure = Figure(figsize=(1.2 + 2.6 * len(columns), height), layout="constrained", dpi=150)
+    panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axes, column in zip(panels, columns, strict=True):
+        for place, row in enumerate(table.rows):
+            _draw_cell(axes, place, row, column)
+        axes.set_title(column)
+        axes.set_yticks(range(len(table.rows)), [f"{row.scheme} ({row.n})" for row in table.rows])
+        axes.grid(axis="x", alpha=0.3)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    panels[0].invert_yaxis()
+    handles = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
+    cell = row.cells[column]
+    values = list(cell.values.values())
+    axes.plot(values, [place] * len(values), ".", color=_OURS, alpha=0.35, label="a seed")
+    if cell.summary is not None:
+        error = cell.summary.standard_error
+        axes.errorbar(
+            cell.summary.mean,
+            place,
+            xerr=0 if error is None or math.isnan(error) else error,
+            fmt="o",
+            color=_OURS,
+            capsize=3,
+            label="mean ± standard error",
+        )
+    if cell.paper is not None:
+        axes.plot(cell.paper, place, "D", color=_PAPER, fillstyle="none", label="paper")
+
+
+def save(table: Table, path: Path) -> None:
+    """Draw the table into a PNG file.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    partial = path.with_name(f".{path.name}")
+    try:
+        draw(table).savefig(partial, format="png")
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error

@@ -1,0 +1,50 @@
+"""A study's progress: a bar over runs, with the time left, and a line for each run that ends."""
+
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from hml.evaluation.paper import COLUMNS
+from hml.experiments.runs import Failure, Result, Run
+
+_FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, {remaining} left]"
+
+
+class Progress:
+    """A bar over runs.
+
+    Args:
+        total: How many runs there are to do.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True)
+        self._ended = 0
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+    def advance(self, share: float) -> None:
+        """Show that this share of the run after the ended ones is done."""
+        self._bar.update(self._ended + share - self._bar.n)
+
+    def end(self, run: Run, outcome: Result | Failure) -> None:
+        """Show that a run has ended, and how."""
+        if isinstance(outcome, Failure):
+            told = f"failed: {' '.join(outcome.error.split())}"
+        else:
+            figures = {column: outcome.metrics.get(name) for column, name in COLUMNS.items()}
+            told = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)
+            told += f"  {sum(part or 0 for part in outcome.seconds.values()):.0f} s"
+        self._bar.write(f"{run}: {told}")
+        self._ended += 1
+        self.advance(0)

@@ -1,0 +1,105 @@
+"""One run of a study, and what it left on disk: a result, a failure, or nothing yet."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hml.evaluation.report import flatten
+from hml.storage import write_atomically
+
+RESULT = "metrics.json"
+_FAILURE = "failed.json"
+_PARTS = ("metrics", "recipe", "data", "versions", "seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A scheme at a seed.
+
+    Args:
+        scheme: What the scheme is called.
+        seed: The run's seed.
+        folder: Where its files go.
+        args: The arguments of `hml` that make it; none where it is only read.
+        devices: How many devices it trains on: several need a process of its own.
+    """
+
+    scheme: str
+    seed: int
+    folder: Path
+    args: tuple[str, ...] = ()
+    devices: int = 1
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{self.scheme}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its `metrics.json`."""
+
+    scheme: str
+    seed: int
+    metrics: Mapping[str, float | None]
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended without a result: why, and with which exit code."""
+
+    scheme: str
+    seed: int
+    error: str
+    exit_code: int
+
+
+def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | None:
+    """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole."""
+    if (content := _read_json(folder / RESULT)) is not None:
+        try:
+            return Result(scheme, seed, **{key: dict(content[key]) for key in _PARTS})
+        except (KeyError, TypeError, ValueError):
+            return None
+    if (content := _read_json(folder / _FAILURE)) is not None:
+        return Failure(scheme, seed, str(content.get("error")), int(content.get("exit_code", 1)))
+    return None
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_failure(run: Run, error: str, exit_code: int) -> None:
+    """Leave in the run's folder why it failed."""
+    write_atomically(run.folder / _FAILURE, json.dumps({"error": error, "exit_code": exit_code}, indent=2) + "\n")
+
+
+def clear(run: Run) -> None:
+    """Make the run's folder, and take out of it what an earlier attempt left."""
+    if run.folder.exists():
+        shutil.rmtree(run.folder)
+    run.folder.mkdir(parents=True)
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Find the choices in which two recipes, or two data, differ.
+
+    Example:
+        >>> differences({"trainer": {"max_epochs": 65}, "code": {}}, {"trainer": {"max_epochs": 8}})
+        {'trainer.max_epochs': (65, 8)}
+    """
+    a, b = flatten(first), flatten(second)
+    keys = [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)]
+    return {key.replace("/", "."): (a.get(key), b.get(key)) for key in keys}

@@ -1,0 +1,90 @@
+"""Which configs a study compares, and over which seeds: what `--schemes` and `--seeds` stand for."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+import hml
+from hml.errors import InputError
+from hml.evaluation.paper import PAPER_TABLE
+
+PAPER_SCHEMES = tuple(PAPER_TABLE)
+CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
+_ALL_CONTROLS = "controls"
+_LARGEST_SEED = 2**32 - 1
+_MOST_SEEDS = 1000
+
+
+def find_configs(schemes: Iterable[str]) -> list[Path]:
+    """Find the config of each scheme.
+
+    Args:
+        schemes: Names of configs that hml has, paths of one's own, or "controls" for the four controls, which alone
+            adds them to the paper's six. None stand for the six.
+
+    Raises:
+        InputError: there is no such scheme or file.
+    """
+    return [_find_config(name) for name in _expand(schemes)]
+
+
+def scheme_names(schemes: Iterable[str]) -> list[str]:
+    """Say what runs of these schemes are called.
+
+    Raises:
+        InputError: there is no such scheme or file.
+    """
+    return [str(yaml.safe_load(path.read_text(encoding="utf-8"))["scheme"]) for path in find_configs(schemes)]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names of schemes: the paper's, the controls, and then others by name."""
+    first = [*PAPER_SCHEMES, *CONTROLS]
+    return sorted(set(names), key=lambda name: (first.index(name) if name in first else len(first), name))
+
+
+def _expand(schemes: Iterable[str]) -> list[str]:
+    names = [name for part in schemes for name in part.split(",") if name]
+    if set(names) <= {_ALL_CONTROLS}:
+        names = [*PAPER_SCHEMES, *names]
+    return list(dict.fromkeys(name for part in names for name in (CONTROLS if part == _ALL_CONTROLS else (part,))))
+
+
+def _find_config(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise InputError(f"There is no config {name}.")
+        return Path(name)
+    folders = [Path("configs"), Path(hml.__file__).parent.parent / "configs"]
+    for folder in folders:
+        if (path := folder / f"{name}.yaml").is_file():
+            return path
+    known = [*PAPER_SCHEMES, *CONTROLS, _ALL_CONTROLS]
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"hml has {', '.join(known)}; one of yours goes by its path."
+    raise InputError(f"There is no scheme {name!r} in {' or '.join(map(str, folders))}: {hint}")
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read seeds: a range that includes both ends, a list, or both.
+
+    Raises:
+        InputError: it is neither, or a seed is out of range.
+
+    Example:
+        >>> parse_seeds("0..2,7")
+        [0, 1, 2, 7]
+    """
+    seeds: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d{1,10})(?:\.\.(\d{1,10}))?", part)
+        if match is None:
+            raise InputError(f"seeds={text!r} is no range such as 0..4 and no list such as 0,1,7.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last <= _LARGEST_SEED or last - first >= _MOST_SEEDS:
+            raise InputError(f"seeds={text!r}: {part} is no rising range of up to {_MOST_SEEDS} seeds.")
+        seeds.extend(range(first, last + 1))
+    return list(dict.fromkeys(seeds))

@@ -1,0 +1,102 @@
+"""A study: which runs it is made of, which of them are done, and doing the rest."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hml.errors import InputError
+from hml.experiments.execution import Worker
+from hml.experiments.progress import Progress
+from hml.experiments.runs import Result, Run, differences, read_outcome, write_failure
+
+_OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path")
+_SHOWN_DIFFERENCES = 10
+_RUN_FOLDER = "seed_"
+
+Executor = Callable[[Sequence[Run], Progress], Iterator[Run]]
+
+
+def plan(
+    configs: Iterable[Path], seeds: Sequence[int], flags: Sequence[str], root: Path, worker: Worker, rerun: bool
+) -> tuple[list[Run], list[Run]]:
+    """Put every scheme together once, before any of them runs, and see what is done already.
+
+    Args:
+        configs: A config a scheme.
+        seeds: The seeds of each.
+        flags: More of `hml fit`'s flags, for all.
+        root: Where the runs' folders are.
+        worker: Reads the data, which runs in this process then share.
+        rerun: Whether a run that was done by another recipe is done again.
+
+    Returns:
+        All runs, and those that are to be done.
+
+    Raises:
+        HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
+    """
+    for flag in flags:
+        if flag.partition("=")[0] in _OWN_FLAGS:
+            raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
+    runs: list[Run] = []
+    todo: list[Run] = []
+    for config in configs:
+        # One device a run unless a config says otherwise: Lightning's own choice is all of them.
+        args = ["fit", "--trainer.devices", "1", "--config", str(config), *flags]
+        cli = worker.prepare(args)
+        scheme = cli.settings.scheme
+        if any(run.scheme == scheme for run in runs):
+            raise InputError(f"Two configs call their scheme {scheme}, the second of them {config}: rename one.")
+        asked = {"recipe": cli.recipe(), "data": cli.datamodule.provenance}
+        devices = cli.trainer.num_devices * cli.trainer.num_nodes
+        for seed in seeds:
+            folder = folder_of(root, scheme, seed)
+            run = Run(scheme, seed, folder, (*args, "--seed", str(seed), "--run_folder", str(folder)), devices)
+            runs.append(run)
+            if not _is_done(run, asked, rerun):
+                todo.append(run)
+    # All schemes at the first seed, then at the next: a study that is cut short has whole pairs to compare.
+    todo.sort(key=lambda run: seeds.index(run.seed))
+    return runs, todo
+
+
+def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
+    outcome = read_outcome(run.folder, run.scheme, run.seed)
+    if not isinstance(outcome, Result):
+        return False
+    there = {"recipe": outcome.recipe, "data": outcome.data}
+    found = differences(there, json.loads(json.dumps(asked)))
+    if found and not rerun:
+        told = [f"{key.partition('.')[2]}: {a} there, {b} asked for" for key, (a, b) in found.items()]
+        more = f"\n  and {len(told) - _SHOWN_DIFFERENCES} more" if len(told) > _SHOWN_DIFFERENCES else ""
+        raise InputError(
+            f"{run.folder} has a run with another recipe:\n  "
+            + "\n  ".join(told[:_SHOWN_DIFFERENCES])
+            + f"{more}\nGive another --root to keep it, or --rerun to replace it."
+        )
+    return not found
+
+
+def carry_out(runs: Sequence[Run], execute: Executor) -> None:
+    """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed."""
+    with Progress(len(runs)) as progress:
+        for run in execute(runs, progress):
+            if read_outcome(run.folder, run.scheme, run.seed) is None:
+                write_failure(run, f"It left no metrics.json: see {run.folder}.", 1)
+            outcome = read_outcome(run.folder, run.scheme, run.seed)
+            assert outcome is not None, "a failure was just written"
+            progress.end(run, outcome)
+
+
+def folder_of(root: Path, scheme: str, seed: int) -> Path:
+    """Say where a run's files go."""
+    return root / scheme / f"{_RUN_FOLDER}{seed}"
+
+
+def find_runs(root: Path) -> list[tuple[str, int]]:
+    """Find scheme and seed of each run below a folder."""
+    found = [
+        (folder.parent.name, folder.name.removeprefix(_RUN_FOLDER)) for folder in sorted(root.glob(f"*/{_RUN_FOLDER}*"))
+    ]
+    return [(scheme, int(seed)) for scheme, seed in found if seed.isdecimal()]

@@ -1,0 +1,210 @@
+"""Puts the results of runs together into a table: a row a scheme, a column a metric."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hml.errors import InputError
+from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.experiments.runs import Failure, Result, differences
+from hml.experiments.statistics import (
+    Order,
+    PairedDifference,
+    Summary,
+    adjust_by_holm,
+    compare_order,
+    paired_difference,
+    summarise,
+)
+
+BASELINE = "mixup"
+_PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
+_PER_SCHEME_DATA = ("train_rows",)
+_SHOWN_DIFFERENCES = 6
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a scheme's seeds say of one metric.
+
+    Args:
+        values: The metric by seed, where it is finite.
+        summary: Its mean; None without a value.
+        paper: The paper's figure, where there is one.
+        to_baseline: The paired difference to the baseline's; None for the baseline itself, or without common seeds.
+        adjusted_p: Its p value, adjusted by Holm over the schemes of the column.
+    """
+
+    values: Mapping[int, float]
+    summary: Summary | None
+    paper: float | None
+    to_baseline: PairedDifference | None
+    adjusted_p: float | None
+
+    @property
+    def to_paper(self) -> float | None:
+        """Ours less the paper's."""
+        return None if self.paper is None or self.summary is None else self.summary.mean - self.paper
+
+
+@dataclass(frozen=True)
+class Row:
+    """A scheme: how many of its runs there are, of how many, and a cell a column."""
+
+    scheme: str
+    n: int
+    asked: int
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table.
+
+    Args:
+        columns: What each column's metric is logged as, by the column's name.
+        rows: A row a scheme, in the order asked for.
+        orders: How the schemes' order agrees with the paper's, by column.
+        results: The runs it is made of.
+        failures: The runs that failed.
+        notes: What a reader must know beside the figures.
+    """
+
+    columns: Mapping[str, str]
+    rows: Sequence[Row]
+    orders: Mapping[str, Order]
+    results: Sequence[Result]
+    failures: Sequence[Failure]
+    notes: Sequence[str] = field(default=())
+
+
+def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[str, str]:
+    """Name the columns for the metrics asked for; by default the paper's, and accuracy.
+
+    Raises:
+        InputError: no run logged such a metric; names those that were.
+    """
+    if not metrics:
+        return dict(COLUMNS)
+    logged = dict.fromkeys(name for result in results for name in result.metrics)
+    short = {name: column for column, name in COLUMNS.items()}
+    columns = {}
+    for metric in metrics:
+        name = COLUMNS.get(metric, metric if metric in logged else f"test/{metric}")
+        if name not in logged:
+            raise InputError(
+                f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged)) or 'no runs'}."
+            )
+        columns[short.get(name, name.removeprefix("test/"))] = name
+    return columns
+
+
+def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure], metrics: Sequence[str] = ()) -> Table:
+    """Make the table.
+
+    Args:
+        schemes: How many runs of each scheme were asked for, in the rows' order.
+        outcomes: What came of them.
+        metrics: The columns, by what is logged; by default the paper's, and accuracy.
+
+    Raises:
+        InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
+    """
+    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    by_scheme = {scheme: [result for result in results if result.scheme == scheme] for scheme in schemes}
+    for own in by_scheme.values():
+        _check_alike(own)
+    columns = choose_columns(metrics, results)
+    beside_paper = bool(results) and is_on_hmix(results[0].data)
+    cells = {column: _make_cells(by_scheme, column, name, beside_paper) for column, name in columns.items()}
+    rows = [
+        Row(scheme, len(by_scheme[scheme]), asked, {column: cells[column][scheme] for column in columns})
+        for scheme, asked in schemes.items()
+    ]
+    orders = {}
+    for column in columns:
+        ours = {scheme: cell.summary.mean for scheme, cell in cells[column].items() if cell.summary}
+        theirs = {scheme: cell.paper for scheme, cell in cells[column].items() if cell.paper is not None}
+        if (order := compare_order(ours, theirs)).pairs:
+            orders[column] = order
+    return Table(columns, rows, orders, results, failures, _make_notes(by_scheme, results, columns))
+
+
+def _check_alike(results: Sequence[Result]) -> None:
+    for other in results[1:]:
+        first = results[0]
+        if found := {**differences(first.recipe, other.recipe), **differences(first.data, other.data)}:
+            told = [f"{key} is {a} at seed {first.seed} and {b} at seed {other.seed}" for key, (a, b) in found.items()]
+            raise InputError(
+                f"The runs of {first.scheme} can't share a row: {'; '.join(told[:_SHOWN_DIFFERENCES])}. "
+                "Run them again with --rerun, or name the --seeds that belong together."
+            )
+
+
+def _make_cells(
+    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool
+) -> dict[str, Cell]:
+    values = {
+        scheme: {result.seed: value for result in own if (value := result.metrics.get(name)) is not None}
+        for scheme, own in by_scheme.items()
+    }
+    paired = {
+        scheme: paired_difference(own, values[BASELINE])
+        for scheme, own in values.items()
+        if scheme != BASELINE and BASELINE in values
+    }
+    adjusted = adjust_by_holm({scheme: pair.p for scheme, pair in paired.items() if pair and pair.p is not None})
+    paper_columns = list(COLUMNS)
+    return {
+        scheme: Cell(
+            values=own,
+            summary=summarise(list(own.values())) if own else None,
+            paper=_paper_figure(scheme, paper_columns.index(column)) if beside_paper and column in COLUMNS else None,
+            to_baseline=paired.get(scheme),
+            adjusted_p=adjusted.get(scheme),
+        )
+        for scheme, own in values.items()
+    }
+
+
+def _paper_figure(scheme: str, column: int) -> float | None:
+    row = PAPER_TABLE.get(scheme, ())
+    return row[column] if column < len(row) else None
+
+
+def _make_notes(
+    by_scheme: Mapping[str, Sequence[Result]], results: Sequence[Result], columns: Mapping[str, str]
+) -> list[str]:
+    """Say what the figures rest on, and where that isn't the same for all."""
+    if not results:
+        return []
+    first = results[0]
+    data, trainer = first.data, first.recipe["trainer"]
+    notes = [
+        f"{trainer['max_epochs']} epochs in {trainer['precision']}, batches of {first.recipe['data']['batch_size']}; "
+        f"{data['mixed_images']} mixed images, {data['judgements']} judgements by {data['annotators']} people; "
+        f"{data['test_images']} test images."
+    ]
+    if is_on_hmix(data) and data["mixed_images"] != PAPER_MIXED_IMAGES:
+        notes.append(f"The paper's figures are for {PAPER_MIXED_IMAGES} mixed images.")
+    if is_on_hmix(data) and not data["canonical_pixels"]:
+        notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
+    for own in by_scheme.values():
+        if own and (found := _unexpected_differences(first, own[0])):
+            told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
+            notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(told)}.")
+        for column, name in columns.items():
+            if seeds := [result.seed for result in own if result.metrics.get(name) is None]:
+                notes.append(f"{own[0].scheme} has no finite {column} at seed {', '.join(map(str, seeds))}.")
+    for key in ("device", "torch", "hml", "commit"):
+        values = dict.fromkeys(result.versions.get(key, "unknown") for result in results)
+        notes.append(f"{key}: {'; '.join(values)}.")
+    seconds = [sum(part or 0 for part in result.seconds.values()) for result in results]
+    notes.append(f"Seconds a run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
+    return notes
+
+
+def _unexpected_differences(first: Result, other: Result) -> dict[str, tuple[object, object]]:
+    found = {**differences(first.recipe, other.recipe)}
+    found |= {key: pair for key, pair in differences(first.data, other.data).items() if key not in _PER_SCHEME_DATA}
+    return {key: pair for key, pair in found.items() if not key.startswith(_PER_SCHEME)}

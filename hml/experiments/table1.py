@@ -1,0 +1,162 @@
+"""`hml table1`: every scheme at every seed, and the table they make beside the paper's."""
+
+import argparse
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from hml.errors import FolderInUseError, InputError
+from hml.experiments import picture, rendering, study
+from hml.experiments.execution import (
+    Worker,
+    carry_out_here,
+    carry_out_on_cluster,
+    carry_out_on_slots,
+    quieten_lightning,
+    visible_gpus,
+)
+from hml.experiments.progress import Progress
+from hml.experiments.runs import Run, read_outcome
+from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
+from hml.experiments.table import Table, make_table
+from hml.storage import write_atomically
+
+_EPILOG = """\
+Any other flag is one of hml fit's, and goes to every run:
+
+  hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on made-up data
+  hml table1 --schemes mixup,sep_conf,my/stubborn.yaml --trainer.precision bf16-mixed
+  hml table1 --schemes controls --seeds 0..19 --cluster slurm --job slurm_partition=gpu --job gpus_per_node=1
+"""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run what isn't done yet, and tell the table.
+
+    Args:
+        args: Flags, as on the command line.
+
+    Returns:
+        The exit code: 0, or that of the first run that failed.
+
+    Raises:
+        HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
+    """
+    options, flags = _parser().parse_known_args(args)
+    metrics = [name for part in options.metric for name in part.split(",") if name]
+    if options.collect and flags:
+        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(flags)}.")
+    runs = _find_runs(options) if options.collect else _run(options, flags)
+    outcomes = [outcome for run in runs if (outcome := read_outcome(run.folder, run.scheme, run.seed))]
+    table = make_table(Counter(run.scheme for run in runs), outcomes, metrics)
+    _tell(table, options.root)
+    return table.failures[0].exit_code if table.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "hml table1",
+        description="Train and test every scheme at every seed, and set the results beside the paper's Table 1.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--schemes",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="configs by name or path, or controls (default: the six)",
+    )
+    add("--seeds", help="a range or a list (default: 0..4)")
+    add("--config", action="append", default=[], metavar="FILE", help="an overlay for every run; may be repeated")
+    add("--cohort", choices=["paper", "all"], help="H-Mix's first collection or both")
+    add(
+        "--root",
+        type=Path,
+        default=Path("lightning_logs/table1"),
+        help="where runs and tables go (default: %(default)s)",
+    )
+    add("--rerun", action="store_true", help="do runs again that were done by another recipe")
+    add("--collect", action="store_true", help="run nothing: make the table of what is there")
+    add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
+    add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
+    add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
+    add("--chunk", type=int, default=5, help="runs a job (default: %(default)s)")
+    add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
+    return parser
+
+
+def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
+    for name in ("slots", "chunk"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise InputError(f"--{name} {value} must be 1 or more.")
+    configs = find_configs(options.schemes)
+    seeds = parse_seeds(options.seeds or "0..4")
+    overlays = [part for overlay in options.config for part in ("--config", overlay)]
+    cohort = ["--data.mixed.cohort", options.cohort] if options.cohort else []
+    quieten_lightning()
+    worker = Worker()
+    options.root.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(options.root / ".lock", timeout=0):
+            runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+            if len(todo) < len(runs):
+                print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
+            if todo:
+                study.carry_out(todo, functools.partial(_execute, options=options, worker=worker))
+    except Timeout as error:
+        raise FolderInUseError(f"Another hml table1 writes into {options.root}: give another --root.") from error
+    return runs
+
+
+def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Run]:
+    if options.cluster:
+        return carry_out_on_cluster(
+            runs, options.cluster, options.chunk, options.root / "jobs", _parse_parameters(options.job)
+        )
+    slots = options.slots or len(visible_gpus()) or 1
+    if slots > 1:
+        return carry_out_on_slots(runs, slots)
+    return carry_out_here(runs, worker, progress.advance)
+
+
+def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    parameters = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise InputError(f"--job {pair} is no KEY=VALUE, such as --job timeout_min=60.")
+        parameters[key] = yaml.safe_load(value)
+    return parameters
+
+
+def _find_runs(options: argparse.Namespace) -> list[Run]:
+    """Find what is there: of the schemes and seeds asked for, or else of all."""
+    found = study.find_runs(options.root)
+    schemes = scheme_names(options.schemes) if options.schemes else in_order(scheme for scheme, _ in found)
+    seeds = parse_seeds(options.seeds) if options.seeds else sorted({seed for _, seed in found})
+    if not found:
+        raise InputError(f"There are no runs in {options.root}: give the --root that hml table1 ran with.")
+    return [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
+
+
+def _tell(table: Table, root: Path) -> None:
+    """Print the table, and write it in every form."""
+    text = rendering.to_markdown(table)
+    files = {
+        "table1.md": text,
+        "table1.csv": rendering.to_csv(table),
+        "table1.tex": rendering.to_latex(table),
+        "runs.csv": rendering.runs_to_csv(table),
+    }
+    for name, content in files.items():
+        write_atomically(root / name, content)
+    picture.save(table, root / "table1.png")
+    print(f"\n{text}\n{root / 'table1.md'} (also .csv, .tex, .png; each run in runs.csv)")
