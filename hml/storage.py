@@ -7,19 +7,17 @@ from pathlib import Path
 from hml.errors import StorageError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
 
     Raises:
         StorageError: the folder can't be written to; what was there before is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", newline="", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
-                file.write(text)
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).replace(path)

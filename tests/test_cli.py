@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from hml.cli import main
+from hml.experiments.schemes import CONTROLS, PAPER_SCHEMES
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -58,7 +59,7 @@ def refused(capsys, code, *args):
 
 
 def test_every_scheme_and_overlay_is_known():
-    assert [path.stem for path in SCHEMES] == ["agg", "agg_conf", "mixup", "regular", "sep", "sep_conf"]
+    assert [path.stem for path in SCHEMES] == sorted([*PAPER_SCHEMES, *CONTROLS])
     for path in CONFIGS:
         assert path.read_text().startswith("# ")
     for path in SCHEMES:

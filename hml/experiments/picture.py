@@ -1,12 +1,11 @@
 """A table as a picture: a panel a metric, every seed a dot."""
 
+import io
 import math
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.errors import StorageError
 from hml.experiments.table import Row, Table
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
@@ -27,7 +26,7 @@ def draw(table: Table) -> Figure:
         axes.grid(axis="x", alpha=0.3)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(table.rows) - 0.5, -0.5)
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -54,15 +53,8 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
         axes.plot(cell.paper, place, "D", color=_PAPER, fillstyle="none", label="paper")
 
 
-def save(table: Table, path: Path) -> None:
-    """Draw the table into a PNG file.
-
-    Raises:
-        StorageError: it can't be written.
-    """
-    partial = path.with_name(f".{path.name}")
-    try:
-        draw(table).savefig(partial, format="png")
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error
+def to_png(table: Table) -> bytes:
+    """Draw the table as a PNG file's content."""
+    content = io.BytesIO()
+    draw(table).savefig(content, format="png")
+    return content.getvalue()

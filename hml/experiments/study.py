@@ -12,6 +12,8 @@ from hml.experiments.runs import Result, Run, differences, read_outcome, write_f
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path")
 _SHOWN_DIFFERENCES = 10
+# Lightning's own choice is all devices. The study has a bar of its own.
+_DEFAULTS = ("--trainer.devices", "1", "--trainer.enable_progress_bar", "false")
 _RUN_FOLDER = "seed_"
 
 Executor = Callable[[Sequence[Run], Progress], Iterator[Run]]
@@ -42,8 +44,7 @@ def plan(
     runs: list[Run] = []
     todo: list[Run] = []
     for config in configs:
-        # One device a run unless a config says otherwise: Lightning's own choice is all of them.
-        args = ["fit", "--trainer.devices", "1", "--config", str(config), *flags]
+        args = ["fit", *_DEFAULTS, "--config", str(config), *flags]
         cli = worker.prepare(args)
         scheme = cli.settings.scheme
         if any(run.scheme == scheme for run in runs):

@@ -11,7 +11,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from hml.errors import FolderInUseError, InputError
-from hml.experiments import picture, rendering, study
+from hml.experiments import rendering, study
 from hml.experiments.execution import (
     Worker,
     carry_out_here,
@@ -20,6 +20,7 @@ from hml.experiments.execution import (
     quieten_lightning,
     visible_gpus,
 )
+from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
@@ -150,13 +151,13 @@ def _find_runs(options: argparse.Namespace) -> list[Run]:
 def _tell(table: Table, root: Path) -> None:
     """Print the table, and write it in every form."""
     text = rendering.to_markdown(table)
-    files = {
+    files: dict[str, str | bytes] = {
         "table1.md": text,
         "table1.csv": rendering.to_csv(table),
         "table1.tex": rendering.to_latex(table),
+        "table1.png": to_png(table),
         "runs.csv": rendering.runs_to_csv(table),
     }
     for name, content in files.items():
         write_atomically(root / name, content)
-    picture.save(table, root / "table1.png")
     print(f"\n{text}\n{root / 'table1.md'} (also .csv, .tex, .png; each run in runs.csv)")

@@ -1,0 +1,55 @@
+"""Results of made-up runs."""
+
+import pytest
+
+from hml.experiments.runs import Result
+
+
+@pytest.fixture
+def make_result():
+    """Make a result with these metrics, on H-Mix unless told otherwise."""
+
+    def make(
+        scheme, seed, files=("hmix_infer_mixing_factor.csv",), epochs=65, strategy="", mixed_images=810, **metrics
+    ):
+        return Result(
+            scheme,
+            seed,
+            metrics={f"test/{name}": value for name, value in metrics.items()},
+            recipe={
+                "data": {"strategy": {"class_path": strategy or scheme}, "batch_size": 128},
+                "trainer": {"max_epochs": epochs, "precision": "32-true"},
+                "code": {},
+            },
+            data={
+                "files": dict.fromkeys(files, "…"),
+                "canonical_pixels": True,
+                "mixed_images": mixed_images,
+                "judgements": 1974,
+                "annotators": 33,
+                "test_images": 3000,
+                "train_rows": 7810,
+            },
+            versions={"hml": "0.1.0", "torch": "2.14", "device": "a CPU", "commit": "abc"},
+            seconds={"fit": 100.0, "test": 20.0},
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_four(make_result):
+    """Make a result with the table's four metrics."""
+
+    def make(scheme, seed, cross_entropy, calibration=0.25, fgsm=12.0, accuracy=0.66, **options):
+        return make_result(
+            scheme,
+            seed,
+            cross_entropy=cross_entropy,
+            rms_calibration=calibration,
+            fgsm_cross_entropy=fgsm,
+            accuracy=accuracy,
+            **options,
+        )
+
+    return make

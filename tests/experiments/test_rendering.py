@@ -1,0 +1,90 @@
+import csv
+
+import pytest
+
+from hml.experiments.rendering import runs_to_csv, to_csv, to_latex, to_markdown
+from hml.experiments.runs import Failure
+from hml.experiments.table import make_table
+
+
+@pytest.fixture
+def table(make_four):
+    values = {"mixup": [2.1, 2.3], "sep_conf": [1.8, 1.9]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    return make_table(dict.fromkeys(values, 3), [*outcomes, Failure("sep_conf", 2, "The loss is nan.\nSee there.", 4)])
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_markdown_sets_mean_and_error_beside_the_paper(table):
+    lines = to_markdown(table).splitlines()
+    assert cells(lines[0])[:5] == ["scheme", "n", "CE", "paper", "Δ"]
+    assert cells(lines[2])[:5] == ["mixup", "2", "2.200 ± 0.100", "2.19", "+0.010"]
+    assert cells(lines[3])[:5] == ["sep_conf", "2", "1.850 ± 0.050", "1.83", "+0.020"]
+    assert len({len(line) for line in lines[:4]}) == 1
+
+
+def test_markdown_tells_paired_differences_order_and_failures(table):
+    text = to_markdown(table)
+    # Differences −.3 and −.4: mean −.35, standard error .05, t(.975, 1) = 12.706.
+    assert "−0.350 [−0.985, +0.285]" in text
+    assert "- CE: 1 of 1 pairs in the paper's order, which holds." in text
+    assert "- sep_conf: n = 2 of 3; seed 2 failed: The loss is nan. See there." in text
+    assert "- mixup: n = 2 of 3; 1 not run." in text
+    assert "- torch: 2.14." in text
+
+
+def test_a_reversed_order_is_spelt_out(make_four):
+    outcomes = [make_four("mixup", 0, 1.0), make_four("sep_conf", 0, 2.0)]
+    text = to_markdown(make_table({"mixup": 1, "sep_conf": 1}, outcomes))
+    assert "- CE: 0 of 1 pairs in the paper's order, which does not hold: mixup < sep_conf." in text
+
+
+def test_without_the_papers_data_there_is_no_paper_column(make_four):
+    text = to_markdown(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())]))
+    assert "paper" not in text
+    assert cells(text.splitlines()[2]) == ["mixup", "1", "2.000", "0.250", "12.000", "0.660"]
+
+
+def test_csv_has_every_figure_in_full(table):
+    rows = list(csv.DictReader(to_csv(table).splitlines()))
+    assert [(row["scheme"], row["metric"]) for row in rows][:2] == [
+        ("mixup", "test/cross_entropy"),
+        ("mixup", "test/rms_calibration"),
+    ]
+    row = rows[4]
+    assert (row["scheme"], row["n"], row["asked"], row["paper"]) == ("sep_conf", "2", "3", "1.83")
+    assert float(row["mean"]) == pytest.approx(1.85, abs=1e-12)
+    assert float(row["minus_mixup"]) == pytest.approx(-0.35, abs=1e-12)
+    assert float(row["p"]) == pytest.approx(float(row["p_holm"]))
+    assert rows[3]["paper"] == ""
+
+
+def test_csv_of_runs_has_a_line_a_run(table):
+    rows = list(csv.DictReader(runs_to_csv(table).splitlines()))
+    assert [(row["scheme"], row["seed"], row["test/cross_entropy"]) for row in rows] == [
+        ("mixup", "0", "2.1"),
+        ("mixup", "1", "2.3"),
+        ("sep_conf", "0", "1.8"),
+        ("sep_conf", "1", "1.9"),
+    ]
+    assert rows[0]["seconds/fit"] == "100.0"
+
+
+def test_latex_is_a_booktabs_table_with_as_many_cells_in_each_row(table):
+    lines = to_latex(table).splitlines()
+    assert [line for line in lines if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    rows = [line for line in lines if line.endswith(r"\\")]
+    assert {line.count(" & ") for line in rows} == {11}
+    assert r"\begin{tabular}{l" + "r" * 11 + "}" in lines
+    assert rows[2].startswith(r"sep\_conf & 2 & 1.850 $\pm$ 0.050 & 1.83 & +0.020")
+    assert "Seeds: 0, 1." in to_latex(table)
+
+
+def test_an_empty_table_renders():
+    table = make_table({"mixup": 2}, [])
+    assert "- mixup: n = 0 of 2; 2 not run." in to_markdown(table)
+    assert runs_to_csv(table) == ""
+    assert r"mixup & 0 & -- & -- & -- & -- \\" in to_latex(table)

@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from hml.experiments.runs import Failure, Result, Run, clear, differences, read_outcome, write_failure
+
+WHOLE = {"metrics": {"test/accuracy": 0.5}, "recipe": {}, "data": {}, "versions": {}, "seconds": {"fit": 1.0}}
+
+
+def test_a_whole_metrics_json_is_a_result(tmp_path):
+    (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
+    outcome = read_outcome(tmp_path, "sep", 3)
+    assert outcome == Result("sep", 3, {"test/accuracy": 0.5}, {}, {}, {}, {"fit": 1.0})
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"metrics": {}}', json.dumps(WHOLE | {"data": 3})])
+def test_a_broken_one_is_not(tmp_path, content):
+    (tmp_path / "metrics.json").write_text(content)
+    assert read_outcome(tmp_path, "sep", 3) is None
+
+
+def test_a_failure_is_read_as_it_was_written(tmp_path):
+    run = Run("sep", 3, tmp_path / "seed_3")
+    assert read_outcome(run.folder, "sep", 3) is None
+    write_failure(run, "The loss is nan.", 4)
+    assert read_outcome(run.folder, "sep", 3) == Failure("sep", 3, "The loss is nan.", 4)
+
+
+def test_clearing_leaves_an_empty_folder(tmp_path):
+    run = Run("sep", 3, tmp_path / "a" / "seed_3")
+    clear(run)
+    (run.folder / "checkpoints").mkdir()
+    write_failure(run, "…", 1)
+    clear(run)
+    assert list(run.folder.iterdir()) == []
+
+
+def test_differences_name_what_either_lacks():
+    assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "d": [3]}) == {"c": (2, None), "d": (None, "[3]")}
+    assert differences({"a": {}}, {}) == {}

@@ -1,0 +1,85 @@
+import pytest
+
+from hml.errors import InputError
+from hml.experiments.runs import Failure
+from hml.experiments.table import make_table
+
+
+def test_rows_have_means_errors_and_the_papers_figures(make_four):
+    outcomes = [make_four("mixup", seed, value) for seed, value in enumerate([2.0, 2.2, 2.4])]
+    (row,) = make_table({"mixup": 3}, outcomes).rows
+    cell = row.cells["CE"]
+    assert (row.n, row.asked) == (3, 3)
+    assert cell.summary.mean == pytest.approx(2.2)
+    assert cell.summary.standard_error == pytest.approx(0.2 / 3**0.5)
+    assert (cell.paper, cell.to_paper) == (2.19, pytest.approx(0.01))
+    assert (row.cells["Calib"].paper, row.cells["FGSM"].paper, row.cells["accuracy"].paper) == (0.28, 14.35, None)
+    assert cell.to_baseline is None
+
+
+def test_differences_to_mixup_are_paired_by_seed_and_adjusted_within_a_column(make_four):
+    values = {"mixup": [2.0, 2.5, 2.2], "sep": [1.9, 2.3, 2.0], "agg": [2.1, 2.4, 2.3]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    rows = {row.scheme: row.cells["CE"] for row in make_table(dict.fromkeys(values, 3), outcomes).rows}
+    assert rows["sep"].to_baseline.mean == pytest.approx(-0.5 / 3)
+    smaller, larger = sorted((rows["sep"], rows["agg"]), key=lambda cell: cell.to_baseline.p)
+    assert smaller.adjusted_p == pytest.approx(min(1, 2 * smaller.to_baseline.p))
+    assert larger.adjusted_p == pytest.approx(max(smaller.adjusted_p, larger.to_baseline.p))
+
+
+def test_the_papers_order_is_checked_for_its_own_columns(make_four):
+    outcomes = [make_four("mixup", 0, 2.0), make_four("sep_conf", 0, 1.5), make_four("agg", 0, 1.9)]
+    orders = make_table(dict.fromkeys(["mixup", "sep_conf", "agg"], 1), outcomes).orders
+    assert "accuracy" not in orders
+    assert (orders["CE"].agreeing, orders["CE"].pairs, orders["CE"].reversed) == (2, 3, (("mixup", "agg"),))
+
+
+def test_a_failed_run_counts_among_those_asked_for(make_four):
+    table = make_table({"mixup": 2}, [make_four("mixup", 0, 2.0), Failure("mixup", 1, "diverged", 4)])
+    assert (table.rows[0].n, table.rows[0].asked) == (1, 2)
+    assert [failure.error for failure in table.failures] == ["diverged"]
+
+
+def test_a_scheme_without_any_result_has_empty_cells(make_four):
+    table = make_table({"mixup": 1, "sep": 1}, [make_four("mixup", 0, 2.0)])
+    assert table.rows[1].cells["CE"].summary is None
+    assert make_table({"sep": 1}, []).rows[0].cells["CE"].to_paper is None
+
+
+def test_values_that_are_not_finite_are_left_out_and_told(make_four):
+    table = make_table({"mixup": 2}, [make_four("mixup", 0, 2.0), make_four("mixup", 1, None)])
+    assert table.rows[0].cells["CE"].summary.n == 1
+    assert "mixup has no finite CE at seed 1." in table.notes
+
+
+def test_made_up_data_stand_beside_no_paper(make_four):
+    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())])
+    assert table.rows[0].cells["CE"].paper is None
+    assert table.orders == {}
+
+
+def test_another_cohort_is_told_beside_the_papers_figures(make_four):
+    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, mixed_images=2070)])
+    assert table.rows[0].cells["CE"].paper == 2.19
+    assert "The paper's figures are for 810 mixed images." in table.notes
+
+
+def test_one_row_of_two_recipes_is_refused(make_four):
+    with pytest.raises(InputError, match=r"trainer\.max_epochs is 65 at seed 0 and 8 at seed 1"):
+        make_table({"mixup": 2}, [make_four("mixup", 0, 2.0), make_four("mixup", 1, 2.0, epochs=8)])
+
+
+def test_schemes_that_differ_in_more_than_labels_are_told(make_four):
+    outcomes = [make_four("mixup", 0, 2.0), make_four("sep", 0, 2.0, epochs=8)]
+    notes = make_table({"mixup": 1, "sep": 1}, outcomes).notes
+    assert "mixup and sep differ in more than labels: trainer.max_epochs (65 and 8)." in notes
+    alike = make_table({"mixup": 1, "sep": 1}, [make_four("mixup", 0, 2.0), make_four("sep", 0, 2.0)]).notes
+    assert not any("differ" in note for note in alike)
+
+
+def test_any_logged_metric_makes_a_column(make_result):
+    outcomes = [make_result("mixup", 0, cross_entropy=2.0, ece=0.1)]
+    assert make_table({"mixup": 1}, outcomes, ["ece", "CE"]).columns == {"ece": "test/ece", "CE": "test/cross_entropy"}
+    assert make_table({"mixup": 1}, outcomes, ["test/ece"]).rows[0].cells["ece"].summary.mean == 0.1
+    with pytest.raises(InputError, match="'nll': there are test/cross_entropy, test/ece"):
+        make_table({"mixup": 1}, outcomes, ["nll"])

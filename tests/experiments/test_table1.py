@@ -1,0 +1,266 @@
+"""`hml table1` as its users call it, on the demo's data with a network of width 2."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from hml.cli import main
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+QUICK = [
+    *("--config", str(CONFIGS / "demo.yaml")),
+    *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
+    *("--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--calibration.bin_size", "10"),
+    *("--model.network.width", "2"),
+]
+TWO = ["--schemes", "mixup,sep_conf", "--seeds", "0,1", "--root", "study"]
+
+DIES = """\
+import os
+from torch import nn
+class Dies(nn.Linear):
+    def forward(self, image):
+        os._exit(9)
+"""
+
+
+@pytest.fixture(autouse=True)
+def stand_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished study of two schemes and two seeds."""
+    root = tmp_path_factory.mktemp("finished") / "study"
+    assert main(["table1", *QUICK, *TWO[:-1], str(root)]) == 0
+    return root
+
+
+@pytest.fixture
+def study(finished):
+    """A copy of it, called `study`, where one stands."""
+    return Path(shutil.copytree(finished, "study"))
+
+
+def times(root):
+    return {path.parent: path.stat().st_mtime_ns for path in root.glob("*/*/metrics.json")}
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())["metrics"]
+
+
+def refused(capsys, code, *args):
+    capsys.readouterr()
+    assert main(["table1", *args]) == code
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    assert "hml: " in message
+    return message
+
+
+def test_two_schemes_at_two_seeds_make_a_table(study):
+    rows = list(csv.DictReader((study / "table1.csv").read_text().splitlines()))
+    row = next(row for row in rows if (row["scheme"], row["metric"]) == ("sep_conf", "test/cross_entropy"))
+    values = [metrics(study / "sep_conf" / f"seed_{seed}")["test/cross_entropy"] for seed in (0, 1)]
+    assert float(row["mean"]) == pytest.approx(sum(values) / 2, rel=1e-12)
+    assert float(row["standard_error"]) == pytest.approx(abs(values[0] - values[1]) / 2, rel=1e-9)
+    assert "| sep_conf" in (study / "table1.md").read_text()
+    assert r"\bottomrule" in (study / "table1.tex").read_text()
+    assert (study / "table1.png").stat().st_size > 10_000
+    assert len((study / "runs.csv").read_text().splitlines()) == 5
+
+
+def test_a_run_of_a_table_is_what_hml_fit_gives(finished):
+    for name in ("mixup", "sep_conf"):
+        assert main(["fit", "--config", str(CONFIGS / f"{name}.yaml"), *QUICK, "--seed", "1"]) == 0
+        alone = Path("lightning_logs") / name / "version_0"
+        assert metrics(alone) == metrics(finished / name / "seed_1")
+
+
+def test_runs_that_are_done_are_not_run_again(study, capsys):
+    before = times(study)
+    assert main(["table1", *QUICK, *TWO]) == 0
+    assert times(study) == before
+    assert "4 of 4 runs are done already" in capsys.readouterr().out
+
+
+def test_a_study_grows_by_a_seed_and_mends_what_was_cut_short(study):
+    (study / "mixup/seed_0/metrics.json").unlink()
+    (study / "sep_conf/seed_1/metrics.json").write_text('{"metrics": {')
+    before = times(study)
+    assert main(["table1", *QUICK, *TWO, "--seeds", "0..2"]) == 0
+    after = times(study)
+    assert {str(folder.relative_to(study)) for folder in after if after[folder] != before.get(folder)} == {
+        "mixup/seed_0",
+        "mixup/seed_2",
+        "sep_conf/seed_1",
+        "sep_conf/seed_2",
+    }
+
+
+def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(study, capsys):
+    before = times(study)
+    other = [*QUICK, "--model.optimizer.lr", "0.05"]
+    message = refused(capsys, 2, *other, *TWO)
+    assert "model.optimizer.init_args.lr: 0.1 there, 0.05 asked for" in message
+    assert "--rerun" in message
+    assert times(study) == before
+    assert main(["table1", *other, *TWO, "--rerun"]) == 0
+    assert not set(times(study).items()) & set(before.items())
+
+
+def test_other_data_are_another_recipe(study, capsys):
+    assert "there, " in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
+
+
+def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(study, capsys):
+    code = (
+        "import torch\nfrom hml.labels import LabelStrategy, two_hot\n\n\n"
+        "class Always(LabelStrategy):\n"
+        "    def label(self, example):\n"
+        "        return two_hot(torch.tensor([1.0]), *example.classes)\n"
+    )
+    Path("my_table_labels.py").write_text(code)
+    Path("always.yaml").write_text("scheme: always\ndata: {strategy: {class_path: my_table_labels.Always}}\n")
+    asked = [*QUICK, "--schemes", "mixup,sep_conf,always.yaml", *TWO[2:]]
+    assert main(["table1", *asked]) == 0
+    assert "| always" in capsys.readouterr().out
+    Path("my_table_labels.py").write_text(code.replace("1.0", "0.9"))
+    assert "code.my_table_labels.Always" in refused(capsys, 2, *asked)
+
+
+def test_a_run_that_fails_stops_no_other_and_is_told(capsys):
+    diverges = "model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0e+30}}}\n"
+    diverges += "trainer: {gradient_clip_val: null}\n"
+    Path("diverges.yaml").write_text(f"scheme: diverges\ndata: {{strategy: hml.labels.MixupLabels}}\n{diverges}")
+    Path("sep.yaml").write_text("scheme: sep\ndata: {strategy: hml.labels.SeparateLabels}\n")
+    asked = [*QUICK, "--schemes", "diverges.yaml,sep.yaml", "--seeds", "5", "--root", "study"]
+    assert main(["table1", *asked]) == 4
+    printed = capsys.readouterr().out
+    assert "diverges: n = 0 of 1; seed 5 failed: The training loss is nan" in printed
+    assert metrics(Path("study/sep/seed_5"))
+    # Looking again says the same, and trying again tries again.
+    assert main(["table1", "--collect", "--root", "study"]) == 4
+    assert "diverges: n = 0 of 1; seed 5 failed: The training loss is nan" in capsys.readouterr().out
+
+
+def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys):
+    Path("dies.py").write_text(DIES)
+    Path("dies.yaml").write_text(
+        "scheme: dies\ndata: {strategy: hml.labels.MixupLabels}\n"
+        "model: {network: {class_path: dies.Dies, init_args: {in_features: 1, out_features: 1}}}\n"
+    )
+    width = QUICK.index("--model.network.width")
+    Path("narrow.yaml").write_text("model: {network: {class_path: hml.models.PreActResNet18, init_args: {width: 2}}}\n")
+    Path("sep_conf.yaml").write_text((CONFIGS / "sep_conf.yaml").read_text() + Path("narrow.yaml").read_text())
+    overlay = (CONFIGS / "demo.yaml").read_text()
+    start = overlay.index("  network:")
+    Path("demo.yaml").write_text(overlay[:start] + overlay[overlay.index("  lr_scheduler:") :])
+    quick = ["--config", "demo.yaml", *QUICK[2:width], *QUICK[width + 2 :]]
+    asked = [*quick, "--schemes", "dies.yaml,sep_conf.yaml", *TWO[2:], "--slots", "2"]
+    assert main(["table1", *asked]) == 1
+    assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in capsys.readouterr().out
+    for seed in (0, 1):
+        found, expected = (metrics(root / "sep_conf" / f"seed_{seed}") for root in (Path("study"), finished))
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_submitits_jobs_give_what_one_process_gives(finished):
+    asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "3", "--job", "timeout_min=5"]
+    assert main(["table1", *asked]) == 0
+    assert len(list(Path("study/jobs").glob("*_result.pkl"))) == 2
+    for run in ("mixup/seed_0", "sep_conf/seed_1"):
+        assert metrics(Path("study") / run) == pytest.approx(metrics(finished / run), abs=1e-4)
+
+
+def test_a_run_on_several_devices_is_a_process_of_its_own(monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    asked = [*QUICK, "--schemes", "mixup", "--seeds", "0", "--root", "study"]
+    assert main(["table1", *asked, "--trainer.devices", "2", "--trainer.strategy", "ddp"]) == 0
+    recipe = json.loads(Path("study/mixup/seed_0/metrics.json").read_text())["recipe"]
+    assert recipe["trainer"]["devices"] == "2"
+
+
+def test_collect_reads_what_is_there(study, capsys):
+    shutil.rmtree(study / "mixup/seed_1")
+    before = times(study)
+    assert main(["table1", "--collect", "--root", "study", "--metric", "brier_score"]) == 0
+    printed = capsys.readouterr().out
+    assert "brier_score" in printed
+    assert "mixup: n = 1 of 2; 1 not run" in printed
+    assert times(study) == before
+    assert main(["table1", "--collect", "--root", "study", "--schemes", "sep_conf", "--seeds", "1"]) == 0
+    assert "| sep_conf | 1 |" in capsys.readouterr().out
+
+
+def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
+    assert "no use for" in refused(capsys, 2, "--collect", "--root", "study", "--data.batch_size", "3")
+    assert "no runs in elsewhere" in refused(capsys, 2, "--collect", "--root", "elsewhere")
+    assert "brier_score" in refused(capsys, 2, "--collect", "--root", "study", "--metric", "nll")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--schemes", "mixpu"], "mixup"),
+        (["--seeds", "4..0"], "seeds="),
+        (["--seed", "3"], "--seeds"),
+        (["--data.bath_size", "3"], "data.batch_size"),
+        (["--slots", "0"], "--slots 0"),
+        (["--cohort", "all"], "cohort"),
+        (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
+        (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_runs(args, said, capsys):
+    assert said in refused(capsys, 2, *QUICK, "--root", "study", "--schemes", "mixup", "--seeds", "0", *args)
+    assert not list(Path().rglob("metrics.json"))
+
+
+def test_two_configs_of_one_name_are_refused(capsys):
+    Path("mine.yaml").write_text((CONFIGS / "mixup.yaml").read_text())
+    assert "mine.yaml" in refused(capsys, 2, *QUICK, "--schemes", "mixup,mine.yaml", "--root", "study")
+
+
+def test_a_second_study_in_the_same_folder_is_refused(capsys):
+    Path("study").mkdir()
+    with filelock.FileLock("study/.lock"):
+        assert "--root" in refused(capsys, 5, *QUICK, *TWO)
+
+
+@pytest.mark.parametrize("slots", ["1", "2"])
+def test_ctrl_c_stops_a_study(slots):
+    command = [sys.executable, "-m", "hml", "table1", *QUICK, *TWO, "--slots", slots, "--trainer.max_epochs", "9999"]
+    run = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with run:
+        try:
+            deadline = time.monotonic() + 120
+            while not any(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            time.sleep(1)
+            os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+            printed, _ = run.communicate(timeout=60)
+        finally:
+            run.kill()
+    assert run.returncode == 130, printed.decode()
+    assert b"Traceback" not in printed
+    assert not list(Path("study").glob("*/*/metrics.json"))
