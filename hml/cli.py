@@ -30,7 +30,16 @@ Train image classifiers on mixed images labelled by people, and measure whether 
   hml fit --config configs/sep_conf.yaml --config configs/demo.yaml   the same in under a minute, on made-up data
   hml <verb> --help                                                   all flags of a verb
 """
-_STORAGE_ERRNOS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EDQUOT}
+_STORAGE_ERRNOS = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EDQUOT,
+    errno.EEXIST,
+}
 _INTERRUPTED = 130
 
 

@@ -1,7 +1,6 @@
 """Writing files so that none is ever half there."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from hml.errors import StorageError
@@ -15,14 +14,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        with beside.open("wb") as file:
             try:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(path)
+                beside.replace(path)
             except BaseException:
-                Path(file.name).unlink()
+                beside.unlink()
                 raise
     except OSError as error:
         raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error

@@ -1,6 +1,7 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
 import difflib
+import functools
 import hashlib
 import inspect
 import logging
@@ -39,11 +40,13 @@ from hml.evaluation.report import Report
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 _LARGEST_SEED = 2**32 - 1  # NumPy's
-_TRAINER_RECIPE = (
-    *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
-    *("gradient_clip_algorithm", "limit_train_batches", "limit_test_batches", "overfit_batches"),
-    *("sync_batchnorm", "strategy", "devices", "num_nodes"),
-)
+# What a Trainer may be told without changing what it trains and tests.
+_NOT_RECIPE_OF_TRAINER = {
+    *("accelerator", "logger", "default_root_dir", "log_every_n_steps", "profiler", "detect_anomaly"),
+    *("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "enable_autolog_hparams"),
+    *("num_sanity_val_steps", "limit_val_batches", "val_check_interval", "check_val_every_n_epoch"),
+    *("limit_predict_batches", "inference_mode", "model_registry"),
+}
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 20
 _KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
 _TERMINATED = 143
@@ -204,6 +207,8 @@ class HmlCLI(LightningCLI):
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
         _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         self.settings["scheme"] = _name_scheme(self.settings)
+        if not re.fullmatch(r"\w[\w.+-]*", self.settings.scheme):
+            raise InputError(f"scheme={self.settings.scheme!r} names a folder: use letters, digits, and . + - _.")
 
     @override
     def before_instantiate_classes(self) -> None:
@@ -228,6 +233,7 @@ class HmlCLI(LightningCLI):
         settings = self.settings.trainer
         logger = self.config_init[self.subcommand].trainer.logger
         folder: Path | None = self.settings.run_folder
+        self.settings["run_folder"] = None  # the saved config may be run again, elsewhere
         if folder is not None:
             logger = TensorBoardLogger(folder.parent, name="", version=folder.name, default_hp_metric=False)
         elif logger is None or logger is True:
@@ -254,7 +260,9 @@ class HmlCLI(LightningCLI):
             "code": _hash_users_code(choices),
             "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
             "model": choices["model"],
-            "trainer": {key: choices["trainer"][key] for key in _TRAINER_RECIPE},
+            # Lightning takes 1 and "1" devices for the same.
+            "trainer": {key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
+            | {"devices": str(choices["trainer"]["devices"])},
             "calibration": choices["calibration"],
             "fgsm": choices["fgsm"],
         }
@@ -274,12 +282,20 @@ def _hash_users_code(choices: object) -> dict[str, str]:
     found = {}
     class_path = choices.get("class_path")
     if isinstance(class_path, str) and class_path.partition(".")[0] not in _KNOWN_PACKAGES:
-        users_class: Any = pydoc.locate(class_path)
-        source = inspect.getsourcefile(users_class)
-        found[class_path] = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
+        found[class_path] = _hash_source(class_path)
     for value in choices.values():
         found |= _hash_users_code(value)
     return found
+
+
+@functools.cache  # what was imported is what runs, though the file may change since
+def _hash_source(class_path: str) -> str:
+    users_class: Any = pydoc.locate(class_path)
+    try:
+        source = inspect.getsourcefile(users_class)
+    except TypeError:  # it isn't written in Python
+        source = None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
 
 
 def _name_scheme(settings: Namespace) -> str:

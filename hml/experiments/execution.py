@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -27,6 +28,7 @@ from hml.experiments.runs import Run, clear, read_outcome, write_failure
 
 _OUTPUT = "output.txt"
 _LINES_OF_AN_ERROR = 20
+_MINUTES_A_JOB = 720  # submitit's own default is 5
 
 
 class Worker:
@@ -50,9 +52,13 @@ class Worker:
         """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards."""
         clear(run)
         try:
-            with (run.folder / _OUTPUT).open("w", encoding="utf-8") as output, contextlib.redirect_stdout(output):
+            with (
+                (run.folder / _OUTPUT).open("w", encoding="utf-8") as output,
+                contextlib.redirect_stdout(output),
+                contextlib.redirect_stderr(output),
+            ):
                 if run.devices > 1:
-                    _carry_out_apart(run)
+                    _carry_out_apart(run, output)
                     return
                 cli = self.prepare(run.args)
                 if watcher is not None:
@@ -66,18 +72,14 @@ class Worker:
             write_failure(run, f"{type(error).__name__}: {error} (see {run.folder / _OUTPUT})", 1)
 
 
-def _carry_out_apart(run: Run) -> None:
+def _carry_out_apart(run: Run, output: TextIO) -> None:
     """Run `hml` itself: to use several devices, Lightning starts its process's command line again on each."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hml", *run.args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    print(done.stdout)
+    command = [sys.executable, "-m", "hml", *run.args]
+    done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        write_failure(run, "\n".join(done.stdout.splitlines()[-_LINES_OF_AN_ERROR:]), done.returncode)
+        told = (run.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_AN_ERROR:]
+        # A process that a signal ended has the negative of its number.
+        write_failure(run, "\n".join(told), done.returncode if done.returncode > 0 else 128 - done.returncode)
 
 
 def quieten_lightning() -> None:
@@ -138,16 +140,26 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
     done: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
     stopped = threading.Event()
 
+    gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
+    threads_each = max(1, torch.get_num_threads() // slots)
+
+    def start_process(slot: int) -> ProcessPoolExecutor:
+        gpu = gpus[slot % len(gpus)] if gpus else None
+        spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
+        return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=(gpu, threads_each))
+
     def occupy(slot: int) -> None:
-        pool = _start_process(slot, slots)
+        pool = start_process(slot)
         try:
             while not stopped.is_set():
                 run = waiting.get_nowait()
                 try:
                     pool.submit(carry_out_all, [run]).result()
-                except BrokenProcessPool:
-                    write_failure(run, "Its process was killed, perhaps for want of memory.", 1)
-                    pool = _start_process(slot, slots)
+                except (BrokenProcessPool, SystemExit) as error:
+                    if not stopped.is_set():
+                        write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
+                    pool.shutdown()
+                    pool = start_process(slot)
                 done.put(run)
         except queue.Empty:
             pass
@@ -166,17 +178,22 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
         future.result()
 
 
-def _start_process(slot: int, slots: int) -> ProcessPoolExecutor:
-    spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
-    return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=(slot, slots))
-
-
-def _take_slot(slot: int, slots: int) -> None:
-    if gpus := visible_gpus():
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+def _take_slot(gpu: str | None, threads: int) -> None:
+    """Set a slot's process up, before anything in it touches a GPU."""
+    if gpu is None:
+        torch.set_num_threads(threads)
     else:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // slots))
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     quieten_lightning()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the study's ends, however that was: else it would go on, with nobody to tell."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a slot's process is started by the study's"
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def visible_gpus() -> list[str]:
@@ -208,17 +225,22 @@ def carry_out_on_cluster(
     try:
         import submitit
     except ImportError as error:
-        raise InputError("Jobs on a cluster need submitit: pip install 'hml[cluster]'.") from error
+        raise InputError("Jobs on a cluster need submitit: pip install submitit.") from error
+    chunks = [runs[start : start + chunk] for start in range(0, len(runs), chunk)]
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-        executor.update_parameters(**parameters)
+        executor.update_parameters(**({"timeout_min": _MINUTES_A_JOB} | parameters))
+        jobs = dict(zip(executor.map_array(carry_out_all, chunks), chunks, strict=True))
     except (NameError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"submitit refuses --cluster {cluster} with {parameters}: {error}") from error
-    chunks = [runs[start : start + chunk] for start in range(0, len(runs), chunk)]
-    jobs = dict(zip(executor.map_array(carry_out_all, chunks), chunks, strict=True))
-    for job in submitit.helpers.as_completed(list(jobs)):
-        broke = job.exception() is not None
-        for run in jobs[job]:
-            if broke and read_outcome(run.folder, run.scheme, run.seed) is None:
-                write_failure(run, f"Job {job.job_id} ended early (see {job.paths.stderr}).", 1)
-            yield run
+    try:
+        for job in submitit.helpers.as_completed(list(jobs)):
+            broke = job.exception() is not None
+            for run in jobs[job]:
+                if broke and read_outcome(run.folder, run.scheme, run.seed) is None:
+                    write_failure(run, f"Job {job.job_id} ended early (see {job.paths.stderr}).", 1)
+                yield run
+    finally:
+        for job in jobs:
+            if not job.done():
+                job.cancel(check=False)

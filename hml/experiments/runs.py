@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hml.errors import InputError
 from hml.evaluation.report import flatten
 from hml.storage import write_atomically
 
@@ -25,6 +26,7 @@ class Run:
         folder: Where its files go.
         args: The arguments of `hml` that make it; none where it is only read.
         devices: How many devices it trains on: several need a process of its own.
+        on_gpu: Whether they are GPUs.
     """
 
     scheme: str
@@ -32,6 +34,7 @@ class Run:
     folder: Path
     args: tuple[str, ...] = ()
     devices: int = 1
+    on_gpu: bool = False
 
     def __str__(self) -> str:
         """Name it for people."""
@@ -62,12 +65,16 @@ class Failure:
 
 
 def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | None:
-    """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole."""
+    """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole.
+
+    Raises:
+        InputError: there is a whole `metrics.json`, but not one of this version's.
+    """
     if (content := _read_json(folder / RESULT)) is not None:
-        try:
-            return Result(scheme, seed, **{key: dict(content[key]) for key in _PARTS})
-        except (KeyError, TypeError, ValueError):
-            return None
+        parts: dict[str, Any] = {key: content.get(key) for key in _PARTS}
+        if wrong := [key for key, part in parts.items() if not isinstance(part, dict)]:
+            raise InputError(f"{folder / RESULT} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
+        return Result(scheme, seed, **parts)
     if (content := _read_json(folder / _FAILURE)) is not None:
         return Failure(scheme, seed, str(content.get("error")), int(content.get("exit_code", 1)))
     return None
@@ -75,8 +82,8 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | Non
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -84,6 +91,12 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 def write_failure(run: Run, error: str, exit_code: int) -> None:
     """Leave in the run's folder why it failed."""
     write_atomically(run.folder / _FAILURE, json.dumps({"error": error, "exit_code": exit_code}, indent=2) + "\n")
+
+
+def forget(run: Run) -> None:
+    """Take away what an earlier attempt came to, so that nothing takes it for this one's."""
+    for name in (RESULT, _FAILURE):
+        (run.folder / name).unlink(missing_ok=True)
 
 
 def clear(run: Run) -> None:
@@ -94,12 +107,12 @@ def clear(run: Run) -> None:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Find the choices in which two recipes, or two data, differ.
+    """Find the choices in which two recipes, or two data, differ, 1 and 1.0 among them.
 
     Example:
         >>> differences({"trainer": {"max_epochs": 65}, "code": {}}, {"trainer": {"max_epochs": 8}})
         {'trainer.max_epochs': (65, 8)}
     """
     a, b = flatten(first), flatten(second)
-    keys = [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)]
+    keys = [key for key in dict.fromkeys([*a, *b]) if repr(a.get(key)) != repr(b.get(key))]
     return {key.replace("/", "."): (a.get(key), b.get(key)) for key in keys}

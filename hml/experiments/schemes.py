@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
@@ -31,13 +31,27 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     return [_find_config(name) for name in _expand(schemes)]
 
 
-def scheme_names(schemes: Iterable[str]) -> list[str]:
+def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[str]:
     """Say what runs of these schemes are called.
 
+    Args:
+        schemes: As for `find_configs`, or names that are known.
+        known: What runs are called that need no config.
+
     Raises:
-        InputError: there is no such scheme or file.
+        InputError: there is no such scheme or file, or its config doesn't name it.
     """
-    return [str(yaml.safe_load(path.read_text(encoding="utf-8"))["scheme"]) for path in find_configs(schemes)]
+    return [name if name in known else _read_name(_find_config(name)) for name in _expand(schemes)]
+
+
+def _read_name(path: Path) -> str:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict) or not content.get("scheme"):
+        raise InputError(f"{path} has no `scheme:`, so what its runs are called is unknown: name them instead.")
+    return str(content["scheme"])
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -58,14 +72,19 @@ def _find_config(name: str) -> Path:
         if not Path(name).is_file():
             raise InputError(f"There is no config {name}.")
         return Path(name)
-    folders = [Path("configs"), Path(hml.__file__).parent.parent / "configs"]
+    package = Path(hml.__file__).parent
+    folders = [
+        Path("configs"),
+        package.parent / "configs",
+        package / "configs",
+    ]  # here, a checkout's, an installation's
     for folder in folders:
         if (path := folder / f"{name}.yaml").is_file():
             return path
     known = [*PAPER_SCHEMES, *CONTROLS, _ALL_CONTROLS]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"hml has {', '.join(known)}; one of yours goes by its path."
-    raise InputError(f"There is no scheme {name!r} in {' or '.join(map(str, folders))}: {hint}")
+    raise InputError(f"There is no scheme {name!r} in configs/: {hint}")
 
 
 def parse_seeds(text: str) -> list[int]:

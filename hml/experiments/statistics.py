@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -22,7 +24,7 @@ class Summary:
 class PairedDifference:
     """The mean difference of n pairs, its 95 % t interval, and the p value of there being none.
 
-    With a single pair there is no interval and no p.
+    With a single pair there is no interval and no p, and no p either where all pairs differ alike.
     """
 
     n: int
@@ -80,8 +82,8 @@ def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]
         return PairedDifference(n, float(difference[0])) if n else None
     summary = summarise(difference.tolist())
     error = summary.standard_error or 0.0
-    if error == 0:  # the same difference at every seed: t is 0/0 or infinite
-        return PairedDifference(n, summary.mean, summary.mean, summary.mean, 1.0 if summary.mean == 0 else 0.0)
+    if error <= _ROUNDING * np.abs(difference).max():  # the same at every seed: t is 0/0, or infinite
+        return PairedDifference(n, summary.mean, summary.mean, summary.mean)
     half = float(stats.t.ppf(0.975, n - 1)) * error
     p = 2 * float(stats.t.sf(abs(summary.mean) / error, n - 1))
     return PairedDifference(n, summary.mean, summary.mean - half, summary.mean + half, p)

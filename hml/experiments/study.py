@@ -8,7 +8,7 @@ from typing import Any
 from hml.errors import InputError
 from hml.experiments.execution import Worker
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Result, Run, differences, read_outcome, write_failure
+from hml.experiments.runs import Result, Run, differences, forget, read_outcome, write_failure
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path")
 _SHOWN_DIFFERENCES = 10
@@ -39,21 +39,26 @@ def plan(
         HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
     """
     for flag in flags:
-        if flag.partition("=")[0] in _OWN_FLAGS:
+        name = flag.partition("=")[0]
+        if len(name) > len("--s") and any(own.startswith(name) for own in _OWN_FLAGS):
             raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
+    configs_of: dict[str, Path] = {}
     runs: list[Run] = []
     todo: list[Run] = []
     for config in configs:
         args = ["fit", *_DEFAULTS, "--config", str(config), *flags]
         cli = worker.prepare(args)
         scheme = cli.settings.scheme
-        if any(run.scheme == scheme for run in runs):
-            raise InputError(f"Two configs call their scheme {scheme}, the second of them {config}: rename one.")
+        if (other := configs_of.setdefault(scheme, config)) is not config:
+            raise InputError(f"{other} and {config} both come to the scheme {scheme}: rename one, or mend an overlay.")
+        if not cli.settings.eval_after_fit or cli.settings.ckpt_path is not None:
+            raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
         asked = {"recipe": cli.recipe(), "data": cli.datamodule.provenance}
         devices = cli.trainer.num_devices * cli.trainer.num_nodes
+        on_gpu = cli.trainer.strategy.root_device.type == "cuda"
         for seed in seeds:
             folder = folder_of(root, scheme, seed)
-            run = Run(scheme, seed, folder, (*args, "--seed", str(seed), "--run_folder", str(folder)), devices)
+            run = Run(scheme, seed, folder, (*args, "--seed", str(seed), "--run_folder", str(folder)), devices, on_gpu)
             runs.append(run)
             if not _is_done(run, asked, rerun):
                 todo.append(run)
@@ -69,7 +74,7 @@ def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
     there = {"recipe": outcome.recipe, "data": outcome.data}
     found = differences(there, json.loads(json.dumps(asked)))
     if found and not rerun:
-        told = [f"{key.partition('.')[2]}: {a} there, {b} asked for" for key, (a, b) in found.items()]
+        told = [f"{key.partition('.')[2]}: {a!r} there, {b!r} asked for" for key, (a, b) in found.items()]
         more = f"\n  and {len(told) - _SHOWN_DIFFERENCES} more" if len(told) > _SHOWN_DIFFERENCES else ""
         raise InputError(
             f"{run.folder} has a run with another recipe:\n  "
@@ -81,6 +86,8 @@ def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
 
 def carry_out(runs: Sequence[Run], execute: Executor) -> None:
     """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed."""
+    for run in runs:
+        forget(run)
     with Progress(len(runs)) as progress:
         for run in execute(runs, progress):
             if read_outcome(run.folder, run.scheme, run.seed) is None:

@@ -90,10 +90,8 @@ def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[st
     columns = {}
     for metric in metrics:
         name = COLUMNS.get(metric, metric if metric in logged else f"test/{metric}")
-        if name not in logged:
-            raise InputError(
-                f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged)) or 'no runs'}."
-            )
+        if results and name not in logged:
+            raise InputError(f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged))}.")
         columns[short.get(name, name.removeprefix("test/"))] = name
     return columns
 
@@ -115,7 +113,7 @@ def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure],
     for own in by_scheme.values():
         _check_alike(own)
     columns = choose_columns(metrics, results)
-    beside_paper = bool(results) and is_on_hmix(results[0].data)
+    beside_paper = bool(results) and all(is_on_hmix(result.data) for result in results)
     cells = {column: _make_cells(by_scheme, column, name, beside_paper) for column, name in columns.items()}
     rows = [
         Row(scheme, len(by_scheme[scheme]), asked, {column: cells[column][scheme] for column in columns})

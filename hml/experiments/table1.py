@@ -32,7 +32,7 @@ Any other flag is one of hml fit's, and goes to every run:
 
   hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on made-up data
   hml table1 --schemes mixup,sep_conf,my/stubborn.yaml --trainer.precision bf16-mixed
-  hml table1 --schemes controls --seeds 0..19 --cluster slurm --job slurm_partition=gpu --job gpus_per_node=1
+  hml table1 --schemes controls --seeds 0..19 --cluster slurm --job gpus_per_node=1 --job timeout_min=300
 """
 
 
@@ -122,7 +122,11 @@ def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespac
         return carry_out_on_cluster(
             runs, options.cluster, options.chunk, options.root / "jobs", _parse_parameters(options.job)
         )
-    slots = options.slots or len(visible_gpus()) or 1
+    several = any(run.devices > 1 for run in runs)
+    if several and options.slots:
+        raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
+    gpus = visible_gpus() if any(run.on_gpu for run in runs) and not several else []
+    slots = options.slots or max(1, len(gpus))
     if slots > 1:
         return carry_out_on_slots(runs, slots)
     return carry_out_here(runs, worker, progress.advance)
@@ -141,7 +145,8 @@ def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
 def _find_runs(options: argparse.Namespace) -> list[Run]:
     """Find what is there: of the schemes and seeds asked for, or else of all."""
     found = study.find_runs(options.root)
-    schemes = scheme_names(options.schemes) if options.schemes else in_order(scheme for scheme, _ in found)
+    known = in_order(scheme for scheme, _ in found)
+    schemes = scheme_names(options.schemes, known) if options.schemes else known
     seeds = parse_seeds(options.seeds) if options.seeds else sorted({seed for _, seed in found})
     if not found:
         raise InputError(f"There are no runs in {options.root}: give the --root that hml table1 ran with.")

@@ -70,7 +70,7 @@ class ConstantSmoothingLabels(LabelStrategy):
 class ShuffledJudgements(LabelStrategy):
     """Another strategy, given what people said of some other image with the same lambda_f: is it the image?
 
-    All judgements of an image stay together. Each seed shuffles anew.
+    All judgements of an image stay together; an image alone with its lambda_f keeps its own. Each seed shuffles anew.
 
     Args:
         strategy: What labels the images out of one another's judgements.
@@ -83,15 +83,13 @@ class ShuffledJudgements(LabelStrategy):
     @override
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:
         alike: dict[float, list[int]] = {}
-        for i, example in enumerate(examples):
-            alike.setdefault(example.lambda_f, []).append(i)
+        for i in draws.order("shuffle judgements").tolist():
+            alike.setdefault(examples[i].lambda_f, []).append(i)
         if len(alike) == len(examples):
             raise InputError("ShuffledJudgements needs images with the same lambda_f, and no two have.")
-        givers: dict[float, list[int]] = {lambda_f: [] for lambda_f in alike}
-        for i in draws.order("shuffle judgements").tolist():
-            givers[examples[i].lambda_f].append(i)
-        for lambda_f, takers in alike.items():
-            for taker, giver in zip(takers, givers[lambda_f], strict=True):
+        for group in alike.values():
+            # In a ring, so that none is given its own.
+            for taker, giver in zip(group, [*group[1:], group[0]], strict=True):
                 self._judgements[examples[taker].stimulus] = examples[giver].judgements
         self.strategy.prepare([self._shuffled(example) for example in examples], draws)
 

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from hml.experiments.runs import Failure, Result, Run, clear, differences, read_outcome, write_failure
+from hml.errors import InputError
+from hml.experiments.runs import Failure, Result, Run, clear, differences, forget, read_outcome, write_failure
 
 WHOLE = {"metrics": {"test/accuracy": 0.5}, "recipe": {}, "data": {}, "versions": {}, "seconds": {"fit": 1.0}}
 
@@ -13,10 +14,27 @@ def test_a_whole_metrics_json_is_a_result(tmp_path):
     assert outcome == Result("sep", 3, {"test/accuracy": 0.5}, {}, {}, {}, {"fit": 1.0})
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"metrics": {}}', json.dumps(WHOLE | {"data": 3})])
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", json.dumps(WHOLE)[:-5]])
 def test_a_broken_one_is_not(tmp_path, content):
     (tmp_path / "metrics.json").write_text(content)
     assert read_outcome(tmp_path, "sep", 3) is None
+
+
+@pytest.mark.parametrize("content", ['{"metrics": {}}', json.dumps(WHOLE | {"data": 3})])
+def test_a_whole_one_of_another_version_is_refused_rather_than_thrown_away(tmp_path, content):
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(InputError, match="another version"):
+        read_outcome(tmp_path, "sep", 3)
+
+
+def test_what_an_earlier_attempt_came_to_can_be_forgotten(tmp_path):
+    run = Run("sep", 3, tmp_path)
+    forget(run)
+    (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
+    write_failure(run, "…", 1)
+    (tmp_path / "config.yaml").write_text("")
+    forget(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def test_a_failure_is_read_as_it_was_written(tmp_path):
@@ -38,3 +56,4 @@ def test_clearing_leaves_an_empty_folder(tmp_path):
 def test_differences_name_what_either_lacks():
     assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "d": [3]}) == {"c": (2, None), "d": (None, "[3]")}
     assert differences({"a": {}}, {}) == {}
+    assert differences({"limit": 1}, {"limit": 1.0}) == {"limit": (1, 1.0)}

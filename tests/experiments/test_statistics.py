@@ -46,9 +46,10 @@ def test_only_common_seeds_are_paired():
     assert paired_difference({0: 5.0}, {1: 4.0}) is None
 
 
-def test_a_difference_that_never_varies_has_a_width_of_zero():
-    assert paired_difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == PairedDifference(2, 0.0, 0.0, 0.0, 1.0)
-    assert paired_difference({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}).p == 0.0
+def test_a_difference_that_never_varies_has_a_width_of_zero_and_no_p():
+    assert paired_difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == PairedDifference(2, 0.0, 0.0, 0.0)
+    # .3 − .1 and .5 − .3 differ in their last bit alone.
+    assert paired_difference({0: 0.3, 1: 0.5}, {0: 0.1, 1: 0.3}).p is None
 
 
 def test_holm_is_rs_p_adjust():

@@ -120,6 +120,34 @@ def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(stu
     assert not set(times(study).items()) & set(before.items())
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--trainer.max_time", "00:00:00:01"),
+        ("--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "train/loss"),
+        ("--trainer.limit_train_batches", "1"),
+    ],
+)
+def test_whatever_changes_training_is_another_recipe(flags, study, capsys):
+    assert "trainer." in refused(capsys, 2, *QUICK, *TWO, *flags)
+
+
+def test_a_rerun_that_dies_leaves_no_figures_of_the_earlier_recipe(finished, capsys, monkeypatch):
+    shutil.copytree(finished, "study")
+    monkeypatch.setattr("hml.experiments.execution.Worker.carry_out", lambda *args: None)
+    assert main(["table1", *QUICK, *TWO, "--model.optimizer.lr", "0.05", "--rerun"]) == 1
+    printed = capsys.readouterr().out
+    assert "mixup: n = 0 of 2; seed 0 failed: It left no metrics.json" in printed
+
+
+def test_a_runs_own_config_tests_its_checkpoint_elsewhere(finished):
+    run = finished / "mixup/seed_0"
+    before = sorted(run.iterdir())
+    assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]) == 0
+    assert metrics(Path("lightning_logs/mixup/version_0")) == metrics(run)
+    assert sorted(run.iterdir()) == before
+
+
 def test_other_data_are_another_recipe(study, capsys):
     assert "there, " in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
 
@@ -137,7 +165,12 @@ def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(
     assert main(["table1", *asked]) == 0
     assert "| always" in capsys.readouterr().out
     Path("my_table_labels.py").write_text(code.replace("1.0", "0.9"))
-    assert "code.my_table_labels.Always" in refused(capsys, 2, *asked)
+    command = [sys.executable, "-m", "hml", "table1", *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert "code.my_table_labels.Always" in done.stderr
+    # Within a process what was imported is what runs, so that is what is compared.
+    assert main(["table1", *asked]) == 0
 
 
 def test_a_run_that_fails_stops_no_other_and_is_told(capsys):
@@ -220,13 +253,24 @@ def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
         (["--data.bath_size", "3"], "data.batch_size"),
         (["--slots", "0"], "--slots 0"),
         (["--cohort", "all"], "cohort"),
+        (["--eval_after_fit", "false"], "--eval_after_fit"),
+        (["--config", "untested.yaml"], "eval_after_fit"),
+        (["--config", "escape.yaml"], "scheme='../escape'"),
+        (["--slots", "2", "--trainer.devices", "2"], "--slots"),
         (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
 )
 def test_wrong_input_is_refused_before_anything_runs(args, said, capsys):
+    Path("untested.yaml").write_text("eval_after_fit: false")
+    Path("escape.yaml").write_text("scheme: ../escape")
     assert said in refused(capsys, 2, *QUICK, "--root", "study", "--schemes", "mixup", "--seeds", "0", *args)
     assert not list(Path().rglob("metrics.json"))
+
+
+def test_a_root_that_is_a_file_is_refused(capsys):
+    Path("study").write_text("in the way")
+    assert "study" in refused(capsys, 6, *QUICK, *TWO)
 
 
 def test_two_configs_of_one_name_are_refused(capsys):
@@ -240,8 +284,8 @@ def test_a_second_study_in_the_same_folder_is_refused(capsys):
         assert "--root" in refused(capsys, 5, *QUICK, *TWO)
 
 
-@pytest.mark.parametrize("slots", ["1", "2"])
-def test_ctrl_c_stops_a_study(slots):
+def start_endless_study(slots):
+    """Start a study that doesn't end of itself, in a group of processes of its own, and wait until it trains."""
     command = [sys.executable, "-m", "hml", "table1", *QUICK, *TWO, "--slots", slots, "--trainer.max_epochs", "9999"]
     run = subprocess.Popen(
         command,
@@ -250,13 +294,18 @@ def test_ctrl_c_stops_a_study(slots):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    with run:
+    deadline = time.monotonic() + 120
+    while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(slots):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(1)
+    return run
+
+
+@pytest.mark.parametrize("slots", ["1", "2"])
+def test_ctrl_c_stops_a_study(slots):
+    with start_endless_study(slots) as run:
         try:
-            deadline = time.monotonic() + 120
-            while not any(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")):
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            time.sleep(1)
             os.killpg(run.pid, signal.SIGINT)  # as a terminal does
             printed, _ = run.communicate(timeout=60)
         finally:
@@ -264,3 +313,22 @@ def test_ctrl_c_stops_a_study(slots):
     assert run.returncode == 130, printed.decode()
     assert b"Traceback" not in printed
     assert not list(Path("study").glob("*/*/metrics.json"))
+
+
+def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run():
+    with start_endless_study("2") as run:
+        children = subprocess.run(["pgrep", "-P", str(run.pid), "-f", "spawn_main"], capture_output=True, check=True)
+        first, *others = map(int, children.stdout.split())
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not list(Path("study").glob("*/*/failed.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        (failed,) = Path("study").glob("*/*/failed.json")
+        assert "killed" in failed.read_text()
+        run.terminate()
+        assert run.wait(timeout=60) in (-signal.SIGTERM, 143)
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{child}").exists() for child in others):
+            assert time.monotonic() < deadline, "a slot goes on without its study"
+            time.sleep(0.2)
