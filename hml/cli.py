@@ -98,14 +98,14 @@ def _run_lightning(args: Sequence[str]) -> None:
 
 
 def _download(args: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("hml download", description="Fetch the data that training needs, and check it.")
+    parser = argparse.ArgumentParser("hml download", description="Fetch the data, and check them.")
     parser.add_argument("--data_dir", help="where to; by default HML_DATA_DIR, else ./data")
     data_dir = parser.parse_args(args).data_dir
     from hml.data import Cifar10, HMix
-    from hml.data.download import fetch, find_data_dir
+    from hml.data.download import OTHER_TASKS, fetch, find_data_dir
 
     folder = find_data_dir(data_dir)
-    files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder)]
+    files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder), *OTHER_TASKS]
     fetch(files, folder)
     print(f"In {folder}: {', '.join(file.name for file in files)}.")
 
