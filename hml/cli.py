@@ -16,13 +16,14 @@ _LIGHTNING_VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's probabilities for the test images to a CSV file",
 }
-_DOWNLOAD = "download"
+_DOWNLOAD, _PERCEPTS = "download", "percepts"
 _HELP = f"""\
 usage: hml <verb> [flags]
 
 Train image classifiers on mixed images labelled by people, and measure whether it helps.
 
 {"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _LIGHTNING_VERBS.items())}\
+  {_PERCEPTS:10}analyse what people perceive, and write figures and a page
   {_DOWNLOAD:10}fetch the data ahead of time
 
   hml fit --config configs/sep_conf.yaml                              the paper's best scheme
@@ -55,10 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args[0] == _DOWNLOAD:
             _download(args[1:])
+        elif args[0] == _PERCEPTS:
+            _percepts(args[1:])
         elif args[0] in _LIGHTNING_VERBS:
             _run_lightning(args)
         else:
-            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _DOWNLOAD))}.")
+            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _PERCEPTS, _DOWNLOAD))}.")
     except HmlError as error:
         return _fail(error)
     except OSError as error:
@@ -108,6 +111,40 @@ def _download(args: Sequence[str]) -> None:
     files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder), *OTHER_TASKS]
     fetch(files, folder)
     print(f"In {folder}: {', '.join(file.name for file in files)}.")
+
+
+def _percepts(args: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "hml percepts",
+        description="Analyse judgements of mixed images; write percepts.json, figures, a page and TensorBoard events.",
+    )
+    parser.add_argument("--cohort", default="paper", choices=["paper", "all"], help="which of H-Mix (default: paper)")
+    parser.add_argument("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: lightning_logs/percepts)")
+    parser.add_argument("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
+    parser.add_argument("--pairs", nargs="+", default=(), metavar="Cat/Dog", help="class pairs to draw large")
+    parser.add_argument("--images", nargs="+", default=(), metavar="FILENAME", help="mixed images to show")
+    parser.add_argument("--replicates", type=int, default=1000, help="resamples of people (default: 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="what resamples are drawn from (default: 0)")
+    given = parser.parse_args(args)
+    from hml.analysis.percepts import Options, run
+    from hml.data.download import find_data_dir
+
+    page = run(
+        Options(
+            data_dir=find_data_dir(given.data_dir),
+            out=given.out or Path("lightning_logs", "percepts"),
+            cohort=given.cohort,
+            judgements=given.judgements,
+            pairs=tuple(given.pairs),
+            images=tuple(given.images),
+            replicates=given.replicates,
+            seed=given.seed,
+        )
+    )
+    print(
+        f"Open {page}; the numbers are in {page.with_name('percepts.json')}, the figures in {page.parent / 'figures'}."
+    )
 
 
 def _fail(error: HmlError) -> int:

@@ -76,8 +76,8 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
     once = first_judgements(table)
     pairs, paired = count_pairs(once)
     if pairs:
-        statistic = partial(disagreement, once, 1)
-        found.append(Headline("disagreement", "mean |difference| of two people", statistic, pairs, paired))
+        apart = disagreement(once, 1)
+        found.append(Headline("disagreement", "mean |difference| of two people", apart, pairs, paired))
     again, repeats, repeaters = retest_error(table)
     if repeats:
         found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters))

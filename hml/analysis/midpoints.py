@@ -6,6 +6,7 @@ import pandas as pd
 from hml.analysis import weighted
 from hml.analysis.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 from hml.analysis.reliability import count_pairs, disagreement
+from hml.analysis.tables import name_pairs
 
 _MIDDLE = 0.5
 
@@ -32,9 +33,7 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         "mean": bootstrap.estimate(weighted.mean_of(person, lambda_m), n, people, SHARE),
         "distance": bootstrap.estimate(weighted.mean_of(person, away), n, people, SHARE),
         "exact": bootstrap.estimate(weighted.mean_of(person, (away < 1e-6).astype(float)), n, people, SHARE),
-        "disagreement": bootstrap.estimate(
-            lambda weights: disagreement(once, 1, weights, "lambda_m"), pairs, paired, SHARE
-        ),
+        "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), pairs, paired, SHARE),
         "retest": NOTHING,
         "pull": NOTHING,
     }
@@ -56,6 +55,15 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
     return found
 
 
+def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Take the judgements of even blends, each with its `pair` of images and `implied`, 1 − lambda_h.
+
+    Who sees more than half of the first image in an even blend would put the middle below .5.
+    """
+    even = judgements[(judgements["lambda_f"] - _MIDDLE).abs() < 1e-9]
+    return even.assign(pair=name_pairs(even), implied=1 - even["lambda_h"])
+
+
 def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
     """Average what each task says of each pair of images that all of them show.
 
@@ -65,11 +73,10 @@ def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd
         judgements: The inference task's `judgement_table`, of which blends at lambda_f = .5 count.
 
     Returns:
-        One row a pair of images: id_1, id_2; the mean midpoint and answers of `construct` and of `select`;
+        One row a pair of images: pair; the mean midpoint and answers of `construct` and of `select`;
         `inferred`, the midpoint's side that the judgements imply (1 − mean lambda_h at .5), and its answers.
     """
-    even = judgements[(judgements["lambda_f"] - _MIDDLE).abs() < 1e-9]
-    even = even.assign(pair=list(zip(even["id_1"], even["id_2"], strict=True)), implied=1 - even["lambda_h"])
+    even = implied_midpoints(judgements)
     columns = {}
     for name, table, value in (
         ("construct", construct, "lambda_m"),
@@ -79,9 +86,7 @@ def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd
         groups = table.groupby("pair")[value]
         columns[name], columns[f"{name}_n"] = groups.mean(), groups.size()
     shared = pd.DataFrame(columns).dropna()
-    shared.insert(0, "id_1", [pair[0] for pair in shared.index])
-    shared.insert(1, "id_2", [pair[1] for pair in shared.index])
-    return shared.reset_index(drop=True)
+    return shared.reset_index(names="pair")
 
 
 def agreement(

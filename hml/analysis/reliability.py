@@ -40,27 +40,33 @@ def retest_error(table: pd.DataFrame) -> tuple[Statistic, int, int]:
     return weighted.mean_of(person, change), len(pairs), pairs["person"].nunique()
 
 
-def disagreement(table: pd.DataFrame, power: int, weights: Array, column: str = "lambda_h") -> Array:
-    """Average |difference|^power over all pairs of different people who judged the same image, shape (R,).
+def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> Statistic:
+    """Return the average of |difference|^power over all pairs of different people who judged the same image.
 
     Args:
-        table: Judgements without repeats, with `image`, `person` and the column.
+        table: First judgements, with `image`, `person` and the column.
         power: 1 or 2.
-        weights: People's weights, shape (R, A).
         column: What is compared.
 
     Returns:
-        Shape (R,); NaN where no two people judged the same image.
+        The statistic; NaN where no two people judged the same image.
     """
-    apart, together = (np.zeros((weights.shape[1],) * 2) for _ in range(2))
-    for _, part in table.groupby("image"):
-        who, said = part["person"].to_numpy(), part[column].to_numpy(float)
-        np.add.at(apart, (who[:, None], who), np.abs(said[:, None] - said) ** power)
-        np.add.at(together, (who[:, None], who), 1.0)
-    np.fill_diagonal(apart, 0)
-    np.fill_diagonal(together, 0)
-    total, pairs = (((weights @ matrix) * weights).sum(1) for matrix in (apart, together))
-    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+    said = table[["image", "person", column]]
+    both = said.merge(said, on="image", suffixes=("_a", "_b"))
+    both = both[both["person_a"] != both["person_b"]]
+    a, b = (both[f"person_{side}"].to_numpy(np.int64) for side in "ab")
+    apart = (both[f"{column}_a"] - both[f"{column}_b"]).abs().to_numpy(float) ** power
+    num_people = int(table["person"].max()) + 1
+    matrices = [
+        weighted.sums_by_person(a, b, values, num_people, num_people) for values in (apart, np.ones_like(apart))
+    ]
+
+    def statistic(weights: Array) -> Array:
+        own = weights[:, :num_people]
+        total, pairs = (((own @ matrix) * own).sum(1) for matrix in matrices)
+        return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+
+    return statistic
 
 
 def count_pairs(table: pd.DataFrame) -> tuple[int, int]:
@@ -120,7 +126,7 @@ def score_relabellers(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame
         change = (again["first"] - again["again"]).abs().to_numpy(float) ** power
         person = again["person"].to_numpy(np.int64)
         add("self", _root(weighted.mean_of(person, change), power), len(again), again["person"].nunique(), measure)
-        add("another", _root(partial(disagreement, once, power), power), pairs, paired, measure)
+        add("another", _root(disagreement(once, power), power), pairs, paired, measure)
         for name, (who, error) in errors_of(once).items():
             statistic = _root(weighted.mean_of(who, np.abs(error) ** power), power)
             add(name, statistic, len(error), len(np.unique(who)), measure)
@@ -153,21 +159,23 @@ def ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
     who, first, second = again["person"].to_numpy(np.int64), again["first"].to_numpy(), again["again"].to_numpy()
     change, repeats, repeaters = retest_error(table)
 
+    absolute, squared = disagreement(once, 1), disagreement(once, 2)
+
     def ceiling(weights: Array) -> Array:
-        within = disagreement(once, 2, weights) / 2
+        within = squared(weights) / 2
         mean = weighted.mean(weights, person, lambda_h)
         total = weighted.mean(weights, person, lambda_h**2) - mean**2
         return np.sqrt(np.clip(1 - within / np.where(total > 0, total, np.nan), 0, 1))
 
     def floor_mae(weights: Array) -> Array:
-        return disagreement(once, 1, weights) / 2
+        return absolute(weights) / 2
 
     def floor_rmse(weights: Array) -> Array:
-        return np.sqrt(disagreement(once, 2, weights) / 2)
+        return np.sqrt(squared(weights) / 2)
 
     people = once["person"].nunique()
     found = {
-        "disagreement": bootstrap.estimate(partial(disagreement, once, 1), pairs, paired),
+        "disagreement": bootstrap.estimate(absolute, pairs, paired),
         "floor_rmse": bootstrap.estimate(floor_rmse, pairs, paired),
         "floor_mae": bootstrap.estimate(floor_mae, pairs, paired),
         "ceiling_correlation": bootstrap.estimate(ceiling, pairs, paired, CORRELATION),

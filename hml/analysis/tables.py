@@ -80,9 +80,14 @@ def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
             for m in midpoints
         ]
     )
-    table["pair"] = pd.Series([*zip(table["id_1"], table["id_2"], strict=True)], index=table.index, dtype=object)
+    table["pair"] = name_pairs(table)
     table["person"] = pd.factorize(table["annotator"], sort=True)[0]
     return table
+
+
+def name_pairs(table: pd.DataFrame) -> "pd.Series[str]":
+    """Name each row's pair of images, "id_1_id_2"."""
+    return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
 
 
 def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:

@@ -1,0 +1,213 @@
+"""The sections on class pairs: the paper's Figure 2, the atlas, and psychometric curves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hml.analysis.figures import BLUE, GREY, PALE, draw_forest, draw_mixup_line, draw_points, finish, new_figure
+from hml.analysis.pairs import CurveEstimates
+from hml.analysis.report import Claim, Exhibit, Section, compare, pair_name
+from hml.judgements.curves import PairCurves
+
+PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
+"""The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
+
+_GRID = np.linspace(0, 1, 51)
+
+
+def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Section:
+    """Draw lambda_f against lambda_h for chosen pairs and for all 45."""
+    empty = int((cells["n"] == 0).sum())
+    lean = "" if not empty else f" {empty} of {len(cells)} cells hold no judgement, and stay empty."
+    return Section(
+        "pairs",
+        "Class by class",
+        [
+            "The paper shows that people's departures from mixup's line differ between pairs of classes. Each "
+            "dot is the "
+            "mean answer at one λ_f, with its 95 % interval over people where there are three or more of them, and the "
+            f"number of judgements beside it. Intervals of so few people are wide, and rough.{lean}",
+            "The grey curves are fitted to all judgements of the pair, and drawn to the overall curve as far as the "
+            "judgements are few; they are described below.",
+        ],
+        exhibits=[_draw_chosen(cells, curves, chosen), _draw_atlas(cells, curves)],
+    )
+
+
+def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Exhibit:
+    columns = min(len(chosen), 2)
+    rows = -(-len(chosen) // columns)
+    figure = new_figure(4.4 * columns + 0.4, 4.2 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in grid[len(chosen) :]:
+        axes.axis("off")
+    for axes, pair in zip(grid, chosen, strict=False):
+        part = _of(cells, pair)
+        _draw_pair(axes, part, curves, pair)
+        for _, cell in part[part["n"] > 0].iterrows():
+            top = cell["value"] if pd.isna(cell["high"]) else cell["high"]
+            axes.text(cell["lambda_f"], min(top + 0.025, 1.02), f"n = {cell['n']}", ha="center", fontsize=7.5)
+        finish(axes, title=pair_name(*pair), xlabel="λ_f", ylabel="λ_h", xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
+    grid[0].legend(loc="lower right", frameon=False, fontsize=8)
+    data = pd.concat([_of(cells, pair) for pair in chosen], ignore_index=True)
+    names = ", ".join(pair_name(*pair) for pair in chosen)
+    return Exhibit(
+        "pairs",
+        "λ_f against λ_h for chosen pairs",
+        f"People's mean answer (blue, with 95 % interval and number of judgements) at each λ_f, mixup's line (red) and "
+        f"the fitted curve (grey) for {names}. Shares are the first-named class's.",
+        f"Panels of inferred against generating share for {names}: blue points with intervals around a red diagonal.",
+        figure,
+        _named(data),
+    )
+
+
+def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
+    figure = Figure(figsize=(14, 9.2))  # laying out 45 panels automatically takes seconds
+    figure.subplots_adjust(left=0.035, right=0.995, bottom=0.045, top=0.955, wspace=0.12, hspace=0.5)
+    pairs = [(int(a), int(b)) for a, b in cells[["class_1", "class_2"]].drop_duplicates().to_numpy()]
+    for place, pair in enumerate(pairs):
+        axes = figure.add_subplot(5, 9, place + 1)
+        part = _of(cells, pair)
+        _draw_pair(axes, part, curves, pair, small=True)
+        judged = part[part["n"] > 0]
+        for x in part.loc[part["n"] == 0, "lambda_f"]:
+            axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=6, color=GREY)
+        for x, n in zip(judged["lambda_f"], judged["n"], strict=True):
+            axes.text(x, 1.03, f"{n}", ha="center", va="bottom", fontsize=6)
+        axes.set_title(pair_name(*pair), fontsize=8, pad=9)
+        axes.tick_params(labelsize=6, length=2)
+        finish(axes, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        if place % 9:
+            axes.set_yticklabels([])
+    figure.supxlabel("λ_f, the first-named class's share in the pixels", fontsize=9, y=0.005)
+    return Exhibit(
+        "atlas",
+        "Atlas of all 45 class pairs",
+        "As before, for every pair of CIFAR-10's classes. The small numbers on top count the judgements at each λ_f; "
+        "“empty” marks a λ_f at which nobody judged the pair.",
+        "Forty-five small panels, one for each class pair, of inferred against generating share.",
+        figure,
+        _named(cells),
+        wide=True,
+    )
+
+
+def _draw_pair(axes: Axes, part: pd.DataFrame, curves: PairCurves, pair: tuple[int, int], small: bool = False) -> None:
+    draw_mixup_line(axes)
+    if pair in curves.curves:
+        axes.plot(
+            _GRID, curves.of(*pair)(_GRID), color=GREY, linewidth=1, linestyle="--", label="fitted curve", zorder=1
+        )
+    draw_points(axes, part, "lambda_f", label="people, 95 % interval", size=2.5 if small else 4)
+
+
+def curves_section(found: CurveEstimates) -> Section:
+    """Describe the overall curve and the spread of the pairs'."""
+    texts = {
+        "bias": "Bias of the overall curve: the λ_f seen as half and half, less ½ (above 0: the alphabetically "
+        "second class outweighs)",
+        "slope": "Slope of the overall curve on the logistic's scale (4 is mixup's line at the middle)",
+        "lapse": "Lapse: the share of answers that don't depend on λ_f",
+    }
+    claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
+    clear = sum(compare(p["bias"]) in ("above", "below") for p in found.pairs.values())
+    spread_bias, spread_slope = found.curves.spread
+    paragraphs = [
+        "A psychometric curve says how the share that people see grows with the share in the pixels: a logistic with a "
+        "bias (where half and half lies), a slope, and a lapse (answers that pay no heed to the image). The overall "
+        "curve is fitted to all judgements. Each pair's curve shares its lapse, and its bias and slope are drawn "
+        "to the "
+        "overall curve's by a Gaussian prior whose width is estimated from the pairs themselves: pairs scatter around "
+        f"the overall bias by {spread_bias:.3f} and around its log slope by {spread_slope:.2f} (standard deviations).",
+        f"Of {len(found.pairs)} pairs, {clear} have a bias whose 95 % interval excludes 0; with none biased, about "
+        f"{0.05 * len(found.pairs):.0f} would by chance.",
+    ]
+    if "slope" not in found.overall:
+        paragraphs.append("There are fewer than three different λ_f, so slope and lapse can't be told.")
+    exhibits = [_draw_curves(found)]
+    if found.pairs:
+        exhibits.append(_draw_biases(found))
+    return Section("curves", "Psychometric curves", paragraphs, claims, exhibits)
+
+
+def _draw_curves(found: CurveEstimates) -> Exhibit:
+    figure = new_figure(6, 5)
+    axes = figure.subplots()
+    data = [found.bands.assign(pair="overall")]
+    for pair, curve in found.curves.curves.items():
+        axes.plot(
+            _GRID,
+            curve(_GRID),
+            color=GREY,
+            linewidth=0.5,
+            alpha=0.6,
+            label="each class pair" if len(data) == 1 else None,
+        )
+        data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": pair_name(*pair)}))
+    draw_mixup_line(axes)
+    bands = found.bands
+    if bands["low"].notna().all():
+        axes.fill_between(bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=PALE)
+    axes.plot(bands["lambda_f"], bands["value"], color=BLUE, linewidth=2, label="all judgements, 95 % interval")
+    finish(
+        axes,
+        xlim=(0, 1),
+        ylim=(0, 1),
+        xlabel="λ_f, first class's share in the pixels",
+        ylabel="λ_h, share that people infer",
+    )
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    return Exhibit(
+        "curves",
+        "Psychometric curves",
+        "The overall curve with its 95 % interval (blue), each class pair's curve (grey) and mixup's line (red). "
+        "Outside the λ_f that people judged, curves are extrapolated.",
+        "The overall curve in blue with its band beside mixup's red diagonal, among the pairs' thin grey curves.",
+        figure,
+        pd.concat(data, ignore_index=True)[["pair", "lambda_f", "value", "low", "high", "n", "people"]],
+    )
+
+
+def _draw_biases(found: CurveEstimates) -> Exhibit:
+    order = sorted(found.pairs, key=lambda pair: -(found.pairs[pair]["bias"].value or 0))
+    frame = pd.DataFrame(
+        [
+            {"class_1": a, "class_2": b, "parameter": name, **found.pairs[a, b][name].as_dict()}
+            for a, b in order
+            for name in found.pairs[a, b]
+        ]
+    )
+    biases = frame[frame["parameter"] == "bias"]
+    figure = new_figure(7, 0.19 * len(order) + 1.2)
+    axes = figure.subplots()
+    draw_forest(axes, [f"{pair_name(*pair)} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)], biases)
+    axes.tick_params(axis="y", labelsize=7.5)
+    finish(axes, xlabel="bias, in λ_f (left of 0: the first-named class outweighs; right: the second)")
+    return Exhibit(
+        "biases",
+        "Bias of each class pair",
+        "Where each pair's curve puts half and half, less ½, with 95 % intervals; in brackets the number of "
+        "judgements. "
+        "The intervals are of estimates drawn to the overall bias, so they are narrower than the judgements of "
+        "the pair "
+        "alone would give.",
+        "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
+        figure,
+        _named(frame),
+    )
+
+
+def _of(cells: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:
+    return cells[(cells["class_1"] == pair[0]) & (cells["class_2"] == pair[1])]
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the pair's name first."""
+    names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named = frame.drop(columns=["class_1", "class_2"])
+    named.insert(0, "pair", names)
+    return named
