@@ -1,7 +1,7 @@
 """Writing files so that none is ever half there."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from hml.errors import StorageError
@@ -15,16 +15,16 @@ def write_atomically(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", newline="", delete=False
-        ) as file:
+        # tempfile's files are for their owner alone, and a report is there to be shared.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with beside.open("x", encoding="utf-8", newline="") as file:
             try:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(path)
+                beside.replace(path)
             except BaseException:
-                Path(file.name).unlink()
+                beside.unlink()
                 raise
     except OSError as error:
         raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error

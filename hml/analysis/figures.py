@@ -25,6 +25,11 @@ BLUE, RED, GREEN, ORANGE, SKY, PURPLE, GREY = (
 PALE = "#cfe4f1"
 
 
+def typeset(text: str) -> str:
+    """Set λ_f and λ_h with subscripts."""
+    return text.replace("λ_f", r"$\lambda_f$").replace("λ_h", r"$\lambda_h$")
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure, in inches."""
     return Figure(figsize=(width, height), layout="constrained")
@@ -32,13 +37,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 def finish(axes: Axes, **settings: object) -> None:
     """Set labels and limits, and take away the frame's upper and right sides."""
-    axes.set(**settings)
+    axes.set(**{key: typeset(value) if isinstance(value, str) else value for key, value in settings.items()})
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_mixup_line(axes: Axes, label: str | None = "mixup: λ_h = λ_f") -> None:
+def draw_mixup_line(axes: Axes, label: str = "mixup: λ_h = λ_f") -> None:
     """Draw what mixup assumes."""
-    axes.plot([0, 1], [0, 1], color=RED, linewidth=1.3, label=label, zorder=1)
+    axes.plot([0, 1], [0, 1], color=RED, linewidth=1.3, label=typeset(label), zorder=1)
 
 
 def draw_points(

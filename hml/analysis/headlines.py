@@ -10,7 +10,7 @@ from hml.analysis import weighted
 from hml.analysis.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
 from hml.analysis.confidence import correlate
 from hml.analysis.generating import error_by_image, error_by_judgement
-from hml.analysis.pairs import CurveFits, identifiable, readable
+from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
 from hml.analysis.reliability import count_pairs, disagreement, first_judgements, retest_error
 
 
@@ -68,11 +68,10 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
                 name = f"omega_{variable}" + ("_by_image" if unit == "image" else "")
                 found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, CORRELATION))
     fits = CurveFits.of(table)
-    for i, (name, label) in enumerate(
-        [("bias", "overall curve: bias"), ("slope", "overall curve: slope"), ("lapse", "overall curve: lapse")]
-    ):
+    for i, name in enumerate(PARAMETERS):
         if name == "bias" or identifiable(table):
-            found.append(Headline(name, label, partial(_parameter, fits, i), judgements, people))
+            label = f"overall curve: {name}"
+            found.append(Headline(name, label, partial(_parameter, fits, i), judgements, people, BOUNDS[name]))
     once = first_judgements(table)
     pairs, paired = count_pairs(once)
     if pairs:

@@ -4,8 +4,14 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from hml.analysis.report import Section, write_interval, write_number
+
+
+def _typeset(text: str) -> Markup:
+    """Set λ_f and λ_h with subscripts."""
+    return Markup(escape(text).replace("λ_f", "λ<sub>f</sub>").replace("λ_h", "λ<sub>h</sub>"))
 
 
 def render_page(
@@ -36,6 +42,7 @@ def render_page(
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["typeset"] = _typeset
     environment.filters["number"] = write_number
     environment.filters["interval"] = write_interval
     encoded = {name: base64.b64encode(png).decode() for name, png in images.items()}

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from hml.analysis import weighted
 from hml.analysis.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate, Index, make_estimate
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
 
-PARAMETERS = ("bias", "slope", "lapse")
-BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE}
+PARAMETERS = ("bias", "slope", "lapse", "gain")
+BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
 NUM_CLASSES = 10
 
 
@@ -21,7 +22,7 @@ class CurveEstimates:
 
     Args:
         curves: The fitted curves.
-        overall: bias, slope and lapse of the overall curve.
+        overall: bias, slope, lapse and gain of the overall curve.
         pairs: bias and slope of each class pair's.
         bands: The overall curve and its interval on a grid: lambda_f, value, low, high.
     """
@@ -80,9 +81,13 @@ class CurveFits:
 
 
 def readable(parameters: Array) -> Array:
-    """Turn (bias, log slope, logit lapse), shape (..., 3), into bias, slope and lapse."""
+    """Turn (bias, log slope, logit lapse), shape (..., 3), into bias, slope, lapse and gain, shape (..., 4).
+
+    The gain is the curve's steepness at the middle: slope and lapse trade off against each other, it doesn't.
+    """
     bias, log_slope, logit_lapse = np.moveaxis(parameters, -1, 0)
-    return np.stack([bias, np.exp(log_slope), 1 / (1 + np.exp(-logit_lapse))], axis=-1)
+    slope, lapse = np.exp(log_slope), expit(logit_lapse)
+    return np.stack([bias, slope, lapse, (1 - lapse) * slope / 4], axis=-1)
 
 
 def identifiable(table: pd.DataFrame) -> bool:

@@ -37,7 +37,6 @@ class Exhibit:
         alt: The same for those who don't see it.
         figure: The figure.
         data: What is drawn.
-        wide: Whether a phone shows a part at a time rather than all of it too small.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Exhibit:
     alt: str
     figure: Figure
     data: pd.DataFrame
-    wide: bool = False
 
 
 @dataclass(frozen=True)

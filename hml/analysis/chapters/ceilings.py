@@ -3,7 +3,7 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import BLUE, GREEN, GREY, RED, finish, new_figure
+from hml.analysis.figures import BLUE, GREEN, GREY, RED, finish, new_figure, typeset
 from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
 from hml.analysis.report import Claim, Exhibit, Section, write_number
 
@@ -30,7 +30,7 @@ def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
         "floor of the squared error, and with the variance of all answers the ceiling of the correlation.",
         "The figure scores relabellers against one person's answer: first answers only, curves fitted without "
         "that person. "
-        "The mean of two other people is itself noisy, so a smooth curve, or λ_f, can come closer to a person "
+        "The mean of a few other people is itself noisy, so a smooth curve, or λ_f, can come closer to a person "
         "than other "
         "people do, though it sees no image.",
     ]
@@ -66,7 +66,7 @@ def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
                 color=color,
                 markersize=5,
             )
-        axes.set_yticks(part["row"], [f"{RELABELLERS[name]}" for name in names], fontsize=8.5)
+        axes.set_yticks(part["row"], [typeset(RELABELLERS[name]) for name in names], fontsize=8.5)
         if measure == "rmse" and floor is not None:
             axes.axvline(floor, color=GREY, linestyle=":", linewidth=1.2)
             axes.text(floor, len(names) - 0.55, " floor of one number an image", fontsize=7.5, color=GREY)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
-from hml.analysis.figures import BLUE, GREEN, GREY, ORANGE, draw_points, finish, new_figure, reaches
+from hml.analysis.figures import BLUE, GREEN, GREY, ORANGE, draw_points, finish, new_figure, reaches, typeset
 from hml.analysis.report import Claim, Exhibit, Section, compare, write_interval, write_number
 
 _LABELS = {
@@ -16,8 +16,8 @@ _LABELS = {
 }
 _UNIT_LABELS = {
     "judgement": "over judgements",
-    "within_person": "within people (less each one's means)",
-    "image": "over images (means)",
+    "within_person": "within people",
+    "image": "over images",
 }
 
 
@@ -73,7 +73,9 @@ def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
         axes.errorbar(
             part["value"], height, xerr=reaches(part), fmt=marker, color=color, markersize=5, label=_UNIT_LABELS[unit]
         )
-    axes.set_yticks(range(len(variables))[::-1], [_LABELS[v].replace(" (", "\n(") for v in variables], fontsize=8.5)
+    axes.set_yticks(
+        range(len(variables))[::-1], [typeset(_LABELS[v].replace(" (", "\n(")) for v in variables], fontsize=8.5
+    )
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8.5)
     finish(axes, xlabel="correlation with confidence ω", ylim=(-0.5, len(variables) - 0.5))
     return Exhibit(

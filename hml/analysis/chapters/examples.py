@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hml.analysis.figures import BLUE, RED, finish, new_figure
+from hml.analysis.figures import BLUE, RED, finish, new_figure, typeset
 from hml.analysis.pictures import Pixels, Triptych, most_surprising, picture
 from hml.analysis.report import Exhibit, Section
 from hml.data.images import ImageBank
@@ -81,7 +81,7 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
             }
         )
     grid[-1, 3].set_xlabel("share of the first endpoint")
-    said = "; ".join(f"{r['first']}/{r['second']} {r['lambda_f']:g} → {r['lambda_h']:.2f}" for r in rows)
+    said = "; ".join(f"{r['first']}/{r['second']} {r['lambda_f']:g} → {r['lambda_h']:.3f}" for r in rows)
     return Exhibit(
         name,
         title,
@@ -107,8 +107,8 @@ def _draw_shares(axes: Axes, shown: Triptych, first: str) -> None:
     axes.scatter(answers, height, s=22, color=BLUE, alpha=0.6, zorder=2)
     axes.scatter([float(image["lambda_h"])], [0], s=70, marker="D", color=BLUE, edgecolor="white", zorder=3)
     title = (
-        f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.2f}   "
+        f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}   "
         f"(ω = {image['omega']:.2f}, n = {int(image['n'])})"
     )
-    axes.set_title(title, fontsize=9)
+    axes.set_title(typeset(title), fontsize=9)
     finish(axes, xlim=(-0.03, 1.03), ylim=(-0.6, 0.6), yticks=[])

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import BLUE, PALE, draw_mixup_line, draw_points, finish, new_figure
+from hml.analysis.figures import BLUE, PALE, draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
 from hml.analysis.report import Claim, Exhibit, Section, Table, write_interval, write_number
 
@@ -59,7 +59,7 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         for place, n in zip(x, of["mean"]["n"], strict=True):
             axes.text(place, -0.04, f"n = {n:,}", ha="center", va="top", fontsize=8)
         finish(axes, xlim=(-0.02, 1.02), ylim=(-0.11, 1.02), xlabel="λ_f, share in the pixels", title=_UNITS[unit])
-    figure.axes[0].set_ylabel("λ_h, share that people infer")
+    figure.axes[0].set_ylabel(typeset("λ_h, share that people infer"))
     figure.axes[0].legend(loc="upper left", frameon=False, fontsize=9)
     return Exhibit(
         "aggregate",

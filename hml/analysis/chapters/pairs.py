@@ -7,7 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.analysis.figures import BLUE, GREY, PALE, draw_forest, draw_mixup_line, draw_points, finish, new_figure
+from hml.analysis.figures import (
+    BLUE,
+    GREY,
+    PALE,
+    draw_forest,
+    draw_mixup_line,
+    draw_points,
+    finish,
+    new_figure,
+    typeset,
+)
 from hml.analysis.pairs import CurveEstimates
 from hml.analysis.report import Claim, Exhibit, Section, compare, pair_name
 from hml.judgements.curves import PairCurves
@@ -47,11 +57,14 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
     for axes, pair in zip(grid, chosen, strict=False):
         part = _of(cells, pair)
         _draw_pair(axes, part, curves, pair)
-        for _, cell in part[part["n"] > 0].iterrows():
-            top = cell["value"] if pd.isna(cell["high"]) else cell["high"]
-            axes.text(cell["lambda_f"], min(top + 0.025, 1.02), f"n = {cell['n']}", ha="center", fontsize=7.5)
-        finish(axes, title=pair_name(*pair), xlabel="λ_f", ylabel="λ_h", xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
+        judged = part[part["n"] > 0]
+        tops = judged["high"].astype(float).fillna(judged["value"].astype(float))
+        for x, top, n in zip(judged["lambda_f"], tops, judged["n"], strict=True):
+            axes.text(x, min(top + 0.025, 1.02), f"n = {n}", ha="center", fontsize=7.5)
+        finish(axes, title=pair_name(*pair), xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
     grid[0].legend(loc="lower right", frameon=False, fontsize=8)
+    figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=10)
+    figure.supylabel(typeset("λ_h, share that people infer"), fontsize=10)
     data = pd.concat([_of(cells, pair) for pair in chosen], ignore_index=True)
     names = ", ".join(pair_name(*pair) for pair in chosen)
     return Exhibit(
@@ -83,7 +96,7 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         finish(axes, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         if place % 9:
             axes.set_yticklabels([])
-    figure.supxlabel("λ_f, the first-named class's share in the pixels", fontsize=9, y=0.005)
+    figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=9, y=0.005)
     return Exhibit(
         "atlas",
         "Atlas of all 45 class pairs",
@@ -92,7 +105,6 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         "Forty-five small panels, one for each class pair, of inferred against generating share.",
         figure,
         _named(cells),
-        wide=True,
     )
 
 
@@ -110,7 +122,8 @@ def curves_section(found: CurveEstimates) -> Section:
     texts = {
         "bias": "Bias of the overall curve: the λ_f seen as half and half, less ½ (above 0: the alphabetically "
         "second class outweighs)",
-        "slope": "Slope of the overall curve on the logistic's scale (4 is mixup's line at the middle)",
+        "slope": "Slope of the overall curve on the logistic's scale",
+        "gain": "Gain: how fast λ_h grows with λ_f where the overall curve is steepest (mixup's line: 1)",
         "lapse": "Lapse: the share of answers that don't depend on λ_f",
     }
     claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
@@ -151,8 +164,12 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     draw_mixup_line(axes)
     bands = found.bands
     if bands["low"].notna().all():
-        axes.fill_between(bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=PALE)
-    axes.plot(bands["lambda_f"], bands["value"], color=BLUE, linewidth=2, label="all judgements, 95 % interval")
+        axes.fill_between(
+            bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=PALE, zorder=3
+        )
+    axes.plot(
+        bands["lambda_f"], bands["value"], color=BLUE, linewidth=1.6, label="all judgements, 95 % interval", zorder=4
+    )
     finish(
         axes,
         xlim=(0, 1),

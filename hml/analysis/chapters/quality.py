@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import BLUE, GREY, finish, new_figure
+from hml.analysis.figures import BLUE, GREY, finish, new_figure, typeset
 from hml.analysis.quality import FAST_MS, count_rules, effects, people_table
 from hml.analysis.report import Exhibit, Section, Table, write_number
 
@@ -84,7 +84,7 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
         axes.errorbar(
             value, rows, xerr=reach, fmt="o" if rule == "none" else "s", color=color, markersize=4, label=label
         )
-    axes.set_yticks(range(len(labels))[::-1], list(labels), fontsize=8.5)
+    axes.set_yticks(range(len(labels))[::-1], [typeset(label) for label in labels], fontsize=8.5)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5)
     finish(axes, xlabel="value")
     return Exhibit(
