@@ -26,6 +26,7 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     png = io.BytesIO()
     exhibit.figure.savefig(png, format="png", dpi=_DPI)
     (folder / f"{exhibit.name}.png").write_bytes(png.getvalue())
+    exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
     # No date: the same data give the same file.
     exhibit.figure.savefig(folder / f"{exhibit.name}.pdf", format="pdf", metadata={"CreationDate": None})
     write_atomically(folder / f"{exhibit.name}.csv", exhibit.data.to_csv(index=False, lineterminator="\n"))

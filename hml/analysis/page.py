@@ -11,7 +11,7 @@ from hml.analysis.report import Section, write_interval, write_number
 
 def _typeset(text: str) -> Markup:
     """Set λ_f and λ_h with subscripts."""
-    return Markup(escape(text).replace("λ_f", "λ<sub>f</sub>").replace("λ_h", "λ<sub>h</sub>"))
+    return Markup(str(escape(text)).replace("λ_f", "λ<sub>f</sub>").replace("λ_h", "λ<sub>h</sub>"))
 
 
 def render_page(

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
-_STEPS, _TOLERANCE = 60, 1e-9
+_STEPS, _TOLERANCE = 60, 1e-7
 _LARGEST_STEP = np.array([0.2, 0.7, 1.0])
 _LOWEST, _HIGHEST = np.array([-2.0, -3.0, -12.0]), np.array([2.0, 6.0, 3.0])
 _FIXED_SD = 1e-6
@@ -63,40 +63,74 @@ def fit_groups(
     Returns:
         Parameters, shape (R, G, 3), and their covariances, shape (R, G, 3, 3).
     """
-    resamples = len(count)
-    mean = np.broadcast_to(prior.mean, (resamples, num_groups, 3))
+    cells = _Cells(lambda_f, group, (group[:, None] == np.arange(num_groups)).astype(float), count, total, dispersion)
+    mean = np.broadcast_to(prior.mean, (len(count), num_groups, 3))
     precision = 1 / np.maximum(prior.sd, _FIXED_SD) ** 2  # (3,)
-    member = (group[:, None] == np.arange(num_groups)).astype(float)  # (C, G)
-    parameters = mean.copy()
+
+    def penalised(parameters: Array) -> Array:
+        objective: Array = cells.likelihood(parameters) - (precision * (parameters - mean) ** 2).sum(-1) / 2
+        return objective  # (R, G)
+
+    parameters = np.clip(mean, _LOWEST, _HIGHEST)
+    reached, damping = penalised(parameters), np.zeros((len(count), num_groups))
     for _ in range(_STEPS):
-        own = parameters[:, group]  # (R, C, 3)
-        slope, lapse = np.exp(own[..., 1]), expit(own[..., 2])
-        reach = slope * (lambda_f - 0.5 - own[..., 0])
+        pull, information = cells.derivatives(parameters)
+        gradient = pull - precision * (parameters - mean)
+        information = information + np.diag(precision)
+        # Full steps overshoot where answers leave the slope open: a step that makes things worse is taken shorter.
+        damped = information + damping[..., None, None] * np.eye(3) * information
+        step = np.clip(np.linalg.solve(damped, gradient[..., None])[..., 0], -_LARGEST_STEP, _LARGEST_STEP)
+        moved = np.clip(parameters + step, _LOWEST, _HIGHEST)
+        objective = penalised(moved)
+        better = objective >= reached - 1e-12 * np.abs(reached)
+        moved_by = float(np.abs(moved - parameters).max(initial=0))
+        parameters = np.where(better[..., None], moved, parameters)
+        reached = np.where(better, objective, reached)
+        damping = np.where(better, damping / 5, np.maximum(damping, 0.02) * 5)
+        if moved_by < _TOLERANCE:
+            break
+    covariance: Array = np.linalg.inv(cells.derivatives(parameters)[1] + np.diag(precision)).astype(np.float64)
+    return parameters, covariance
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Cells and what was answered in them; `member` tells each cell's group, shape (C, G)."""
+
+    lambda_f: Array
+    group: Index
+    member: Array
+    count: Array
+    total: Array
+    dispersion: float
+
+    def likelihood(self, parameters: Array) -> Array:
+        """Bernoulli's log likelihood over the dispersion, parameters (R, G, 3), shape (R, G)."""
+        predicted = np.clip(respond(parameters[:, self.group], self.lambda_f), 1e-12, 1 - 1e-12)  # (R, C)
+        each = self.total * np.log(predicted) + (self.count - self.total) * np.log1p(-predicted)
+        likelihood: Array = each @ self.member / self.dispersion
+        return likelihood
+
+    def derivatives(self, parameters: Array) -> tuple[Array, Array]:
+        """Its gradient, shape (R, G, 3), and Fisher information, shape (R, G, 3, 3)."""
+        bias, log_slope, logit_lapse = np.moveaxis(parameters[:, self.group], -1, 0)  # each (R, C)
+        slope, lapse = np.exp(log_slope), expit(logit_lapse)
+        reach = slope * (self.lambda_f - 0.5 - bias)
         sigmoid = expit(reach)
         predicted = lapse / 2 + (1 - lapse) * sigmoid
-        variance = np.maximum(predicted * (1 - predicted), 1e-9) * dispersion
+        variance = np.maximum(predicted * (1 - predicted), 1e-12) * self.dispersion
         steepness = (1 - lapse) * sigmoid * (1 - sigmoid)
         direction = np.stack(  # d predicted / d parameters
             [-steepness * slope, steepness * reach, lapse * (1 - lapse) * (0.5 - sigmoid)], axis=1
         )  # (R, 3, C)
-        pull = ((total - count * predicted) / variance)[:, None] * direction
-        gradient = np.swapaxes(pull @ member, 1, 2) - precision * (parameters - mean)  # (R, G, 3)
-        information = np.empty((resamples, num_groups, 3, 3))
-        scale = count / variance
+        pull = (((self.total - self.count * predicted) / variance)[:, None] * direction) @ self.member
+        information = np.empty((*parameters.shape[:2], 3, 3))
+        scale = self.count / variance
         for i in range(3):
             for j in range(i, 3):
-                entry = (scale * direction[:, i] * direction[:, j]) @ member
+                entry = (scale * direction[:, i] * direction[:, j]) @ self.member
                 information[..., i, j] = information[..., j, i] = entry
-        information += np.diag(precision)
-        step = np.linalg.solve(information, gradient[..., None])[..., 0]
-        step = np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
-        moved = np.clip(parameters + step, _LOWEST, _HIGHEST)
-        moved_by = float(np.abs(moved - parameters).max(initial=0))
-        parameters = moved
-        if moved_by < _TOLERANCE:
-            break
-    covariance: Array = np.linalg.inv(information).astype(np.float64)
-    return parameters, covariance
+        return np.swapaxes(pull, 1, 2), information
 
 
 def estimate_dispersion(predicted: Array, count: Array, total: Array, squares: Array, num_parameters: int) -> float:
