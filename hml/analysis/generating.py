@@ -53,8 +53,7 @@ def error_by_judgement(table: pd.DataFrame, weights: Array) -> Array:
 def error_by_image(table: pd.DataFrame, weights: Array) -> Array:
     """Mean |mean lambda_h − lambda_f| over images, shape (R,)."""
     lambda_f = table.groupby(pd.factorize(table["image"])[0])["lambda_f"].first().to_numpy()
-    error: Array = np.nanmean(np.abs(image_means(table, "lambda_h", weights) - lambda_f), axis=1)
-    return error
+    return _row_means(np.abs(image_means(table, "lambda_h", weights) - lambda_f))
 
 
 def _codes(table: pd.DataFrame, column: str) -> tuple[Index, Index, Array]:
@@ -64,16 +63,11 @@ def _codes(table: pd.DataFrame, column: str) -> tuple[Index, Index, Array]:
 
 def _over_images(part: pd.DataFrame, weights: Array) -> Array:
     lambda_h, omega = image_means(part, "lambda_h", weights), image_means(part, "omega", weights)  # (R, I)
-    there = np.isfinite(lambda_h)
-    count = np.where(there.any(1), there.sum(1), np.nan)
     lambda_f = part.groupby(pd.factorize(part["image"])[0])["lambda_f"].first().to_numpy()
-
-    def average(values: Array) -> Array:
-        averaged: Array = np.where(there, values, 0).sum(1) / count
-        return averaged
-
     quantiles = [weighted.row_quantiles(lambda_h, q) for q in (0.5, 0.25, 0.75)]
-    return np.stack([average(lambda_h), *quantiles, average(np.abs(lambda_h - lambda_f)), average(omega)], axis=1)
+    return np.stack(
+        [_row_means(lambda_h), *quantiles, _row_means(np.abs(lambda_h - lambda_f)), _row_means(omega)], axis=1
+    )
 
 
 def _over_judgements(part: pd.DataFrame, weights: Array) -> Array:
@@ -82,3 +76,10 @@ def _over_judgements(part: pd.DataFrame, weights: Array) -> Array:
     columns = [lambda_h, part["error"].to_numpy(float), part["omega"].to_numpy(float)]
     means = [weighted.mean(weights, person, column) for column in columns]
     return np.stack([means[0], *quantiles, *means[1:]], axis=1)
+
+
+def _row_means(values: Array) -> Array:
+    """Average along the last axis, leaving out NaN; NaN where all are."""
+    there = np.isfinite(values)
+    count = there.sum(1)
+    return np.where(count > 0, np.where(there, values, 0).sum(1) / np.maximum(count, 1), np.nan)

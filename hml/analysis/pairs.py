@@ -70,10 +70,25 @@ class CurveFits:
 
     def pairs(self, weights: Array) -> Array:
         """Fit each pair's curve, drawn to the overall one: parameters, shape (R, G, 3)."""
+        return self._fit_pairs(weights)[0]
+
+    def unknown(self, num_people: int) -> Array:
+        """Say how far pairs' biases and log slopes may lie from where they are drawn to, shape (G, 2).
+
+        An estimate drawn to a mean by the share B varies less from resample to resample than it is uncertain: its
+        posterior variance V = B·τ² exceeds that by B²·τ² (Morris, 1983), whose root is returned.
+        """
+        spread = np.array(self.curves.spread)
+        _, covariance = self._fit_pairs(np.ones((1, num_people)))
+        posterior = np.diagonal(covariance[0], axis1=-2, axis2=-1)[:, :2]
+        unknown: Array = np.minimum(posterior / spread, spread)
+        return unknown
+
+    def _fit_pairs(self, weights: Array) -> tuple[Array, Array]:
         count, total = self.cell_sums(weights)
         prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
         cells = self.cells
-        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self._dispersion, len(cells.pairs))[0]
+        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self._dispersion, len(cells.pairs))
 
     @property
     def _dispersion(self) -> float:
@@ -108,13 +123,15 @@ def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates
         if name in known
     }
     replicated, points = readable(bootstrap.replicate(fits.pairs)), readable(bootstrap.value(fits.pairs))
+    unknown = fits.unknown(bootstrap.weights.shape[1])
+    unknown[:, 1] *= points[:, 1]  # from the log slope's scale to the slope's
     of_pair = fits.cells.group[fits.cells.member]  # (N,)
     pairs = {}
     for g, pair in enumerate(fits.cells.pairs):
         inside = of_pair == g
         n, who = int(inside.sum()), len(np.unique(fits.person[inside]))
         pairs[pair] = {
-            name: make_estimate(float(points[g, i]), replicated[:, g, i], n, who)
+            name: make_estimate(float(points[g, i]), _widen(replicated[:, g, i], unknown[g, i]), n, who, BOUNDS[name])
             for i, name in enumerate(PARAMETERS[:2])
             if name in known
         }
@@ -122,6 +139,12 @@ def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates
     bands = [make_estimate(float(v), r, len(table), people) for v, r in _curves_on(grid, point, overall)]
     frame = pd.DataFrame([{"lambda_f": x, **band.as_dict()} for x, band in zip(grid, bands, strict=True)])
     return CurveEstimates(fits.curves, named, pairs, frame)
+
+
+def _widen(replicates: Array, sd: float) -> Array:
+    """Scatter replicates wider around their mean, as much as an independent error of this deviation would."""
+    own = float(replicates.std())
+    return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
 
 
 def _curves_on(grid: Array, point: Array, replicates: Array) -> list[tuple[float, Array]]:

@@ -13,8 +13,8 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section."""
     classes, position = dominance(table, bootstrap)
     named = classes.assign(**{"class": [CLASS_NAMES[c] for c in classes["class"]]})
-    clear = [(row["class"], row["value"]) for _, row in named.iterrows() if row["low"] > 0 or row["high"] < 0]
-    strong, weak = ([name for name, value in clear if (value > 0) == wanted] for wanted in (True, False))
+    low, high = named["low"].astype(float), named["high"].astype(float)
+    strong, weak = (named.loc[clear, "class"].tolist() for clear in (low > 0, high < 0))
     said = []
     if strong:
         said.append(f"seen in more than their share of the pixels: {', '.join(strong)}")

@@ -209,9 +209,7 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
         "Bias of each class pair",
         "Where each pair's curve puts half and half, less ½, with 95 % intervals; in brackets the number of "
         "judgements. "
-        "The intervals are of estimates drawn to the overall bias, so they are narrower than the judgements of "
-        "the pair "
-        "alone would give.",
+        "Estimates are drawn to the overall bias, and the intervals hold what that leaves unknown.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
         _named(frame),
