@@ -5,6 +5,7 @@ import pandas as pd
 
 from hml.analysis import weighted
 from hml.analysis.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
+from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement
 from hml.analysis.tables import name_pairs
 
@@ -20,7 +21,8 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
 
     Returns:
         `mean`; `distance` (mean |midpoint − .5|); `exact` (share at .5); `disagreement` (mean |difference| of two
-        people on a pair of images); `retest` (mean |first − again|); `pull` (how much lower midpoints are that were
+        people on a pair of images); `varied` (the mean without people who answer alike, where there are
+        any); `retest` (mean |first − again|); `pull` (how much lower midpoints are that were
         searched from below .5 than from above), which needs a start on both sides.
     """
     person, lambda_m = table["person"].to_numpy(np.int64), table["lambda_m"].to_numpy(float)
@@ -34,9 +36,16 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         "distance": bootstrap.estimate(weighted.mean_of(person, away), n, people, SHARE),
         "exact": bootstrap.estimate(weighted.mean_of(person, (away < 1e-6).astype(float)), n, people, SHARE),
         "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), pairs, paired, SHARE),
+        "varied": NOTHING,
         "retest": NOTHING,
         "pull": NOTHING,
     }
+    commonest = table.groupby("person")["lambda_m"].agg(lambda said: said.value_counts(normalize=True).iloc[0])
+    varied = commonest.loc[person].to_numpy(float) < ALIKE
+    if varied.any() and not varied.all():
+        those = person[varied]
+        mean_of_those = weighted.mean_of(those, lambda_m[varied])
+        found["varied"] = bootstrap.estimate(mean_of_those, len(those), len(np.unique(those)), SHARE)
     firsts = table[~table["is_repeat"]].drop_duplicates(["person", "pair"])
     again = firsts.merge(table[table["is_repeat"]], on=["person", "pair"], suffixes=("_first", "_again"))
     if len(again):

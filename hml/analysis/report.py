@@ -79,7 +79,8 @@ class Section:
 
 def write_number(value: float | None, digits: int = 3) -> str:
     """Write a number with a true minus sign, or a dash where there is none."""
-    return "–" if value is None else f"{value + 0.0:.{digits}f}".replace("-", "−")
+    # Rounded first, and 0 added, lest a small number below 0 become −0.000.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def write_interval(estimate: Estimate, digits: int = 3) -> str:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from hml.analysis.bootstrap import Bootstrap
@@ -25,3 +28,10 @@ def test_headlines_that_need_more_are_left_out(simulate):
     estimates = [Bootstrap.over(3, 20).estimate(h.statistic, h.n, h.people) for h in headlines(table)]
     assert all(e.value is None or e.value == e.value for e in estimates)
     assert headlines(table[:0]) == []
+
+
+def test_the_measurements_need_no_torch():
+    modules = "dominance, generating, headlines, midpoints, page, quality, soft_categories"
+    code = f"import sys; from hml.analysis import {modules}; print(sorted({{'torch', 'lightning'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

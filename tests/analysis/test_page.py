@@ -8,7 +8,7 @@ from hml.analysis.report import Claim, Exhibit, Section, Table, compare, write_i
 
 def test_numbers_are_written_for_people():
     assert write_number(-0.03049) == "−0.030"
-    assert write_number(-0.0) == "0.000"
+    assert write_number(-0.0004) == write_number(-0.0) == "0.000"
     assert write_number(None) == "–"
     assert write_interval(Estimate(0.5, -0.25, 0.75, 9, 9), 2) == "−0.25 to 0.75"
     assert write_interval(Estimate(0.5, None, None, 9, 2)) == "too few people"

@@ -13,7 +13,9 @@ import pytest
 import requests
 
 from hml.analysis.percepts import parse_pair
+from hml.analysis.sources import read_sources
 from hml.cli import main
+from hml.data import Cifar10
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
@@ -70,16 +72,16 @@ def real(other_tasks, tmp_path_factory):
     return out
 
 
-def make_own(path, people=3, level=0.5, images=6):
+def make_own(path, people=3, ends=tuple((i, i + 50) for i in range(6))):
     """A file of one's own: few people, one lambda_f, no repeats, no times."""
     rng = np.random.default_rng(0)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["subject", "filename", "responses"])
         for person in range(people):
-            for i in range(images):
+            for cat, dog in ends:
                 said = {"mixingcoeff": int(rng.integers(101)), "confidence": int(rng.integers(101))}
-                name = f"mixed_{level}_Cat_{i}_Dog_{i + 50}.png"
+                name = f"mixed_0.5_Cat_{cat}_Dog_{dog}.png"
                 writer.writerow([f"p{person}", name, json.dumps(said)])
     return path
 
@@ -224,12 +226,23 @@ def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, offline, capsy
 
 
 def test_chosen_images_are_shown(data_dir, tmp_path):
-    name = "mixed_0.5_Cat_3_Dog_53.png"
-    own = ["--judgements", str(make_own(tmp_path / "mine.csv"))]
+    labels = Cifar10().load(data_dir).labels
+    ends = [(int(cat), int(dog)) for cat, dog in zip((labels == 3).nonzero(), (labels == 5).nonzero(), strict=False)][
+        :4
+    ]
+    name = f"mixed_0.5_Cat_{ends[2][0]}_Dog_{ends[2][1]}.png"
+    own = ["--judgements", str(make_own(tmp_path / "mine.csv", ends=ends))]
     args = ["--data_dir", str(data_dir), "--out", str(tmp_path), "--replicates", "2", "--images", name]
     assert main(["percepts", *own, *args]) == 0
     assert pd.read_csv(tmp_path / "figures" / "chosen.csv")["filename"].tolist() == [name]
     assert not (tmp_path / "figures" / "surprising.csv").exists()
+
+
+def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
+    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), data_dir)
+    assert sources.bank is None
+    assert sources.human is None
+    assert sum("other images were judged" in reason for reason in sources.left_out) == 2
 
 
 def test_wrong_input_exits_with_2_and_says_what(tmp_path, offline, capsys):

@@ -6,10 +6,12 @@ import pandas as pd
 from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.figures import BLUE, GREY, ORANGE, RED, finish, new_figure
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.quality import ALIKE
 from hml.analysis.report import Claim, Exhibit, Section
 
 _TEXTS = {
     "mean": "mean midpoint",
+    "varied": f"mean midpoint without people whose commonest answer is {ALIKE:.0%} of theirs or more",
     "distance": "mean distance from ½",
     "exact": "share of answers at exactly ½, as mixup has it",
     "disagreement": "mean |difference| of two people on one pair of images",
@@ -33,7 +35,7 @@ def midpoints_section(
         Claim(f"{task}_{name}", f"{title}: {_TEXTS[name]}", estimate)
         for task, title, table in (("construct", "Built", construct), ("select", "Picked", select))
         for name, estimate in summarise_midpoints(table, bootstraps[task]).items()
-        if not (name == "pull" and estimate.value is None)
+        if not (name in ("pull", "varied") and estimate.value is None)
     ]
     even = implied_midpoints(judgements)
     tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}

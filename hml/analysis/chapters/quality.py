@@ -61,14 +61,14 @@ def _cell(row: Mapping[Hashable, Any], which: str) -> str:
     names = (which, f"{which}_low", f"{which}_high") if which else ("value", "low", "high")
     value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in names)
     shown = write_number(value)
-    if which and value is not None and value > 0:
+    if which and value is not None and round(value, 3) > 0:
         shown = f"+{shown}"
     return shown if low is None else f"{shown}\n{write_number(low)} to {write_number(high)}"
 
 
 def _draw_effects(found: pd.DataFrame) -> Exhibit:
     chosen = found[found["rule"].isin(["none", "all"])]
-    kept = chosen[~chosen["headline"].isin(["slope"])]  # on another scale than the others
+    kept = chosen[~chosen["headline"].isin(["slope", "gain"])]  # on another scale than the others
     labels = kept["label"].unique()
     figure = new_figure(8.5, 0.42 * len(labels) + 1.1)
     axes = figure.subplots()
@@ -91,7 +91,7 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
         "quality",
         "Headline numbers with and without careless judgements",
         "Each headline number with its 95 % interval, from all judgements (circles) and with everything left out that "
-        "the table lists (squares). The curve's slope, on another scale, is in the table and the CSV only.",
+        "the table lists (squares). The curve's slope and gain, on another scale, are in the table and the CSV only.",
         "Pairs of intervals for each headline number, with and without careless judgements.",
         figure,
         found,
