@@ -17,7 +17,7 @@ from hml.analysis.chapters.dominance import dominance_section
 from hml.analysis.chapters.examples import examples_section
 from hml.analysis.chapters.generating import generating_section
 from hml.analysis.chapters.midpoints import midpoints_section
-from hml.analysis.chapters.pairs import PAPERS, curves_section, pairs_section
+from hml.analysis.chapters.pairs import curves_section, default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.confidence import add_variables
@@ -70,7 +70,7 @@ def run(options: Options) -> Path:
         DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
     """
     started = time.perf_counter()
-    pairs = [parse_pair(pair) for pair in options.pairs] or list(PAPERS)
+    pairs = [parse_pair(pair) for pair in options.pairs]
     sources = read_sources(options.cohort, options.judgements, options.data_dir)
     _check_images(options.images, sources)
     table = add_variables(sources.judgements, sources.human)
@@ -126,7 +126,7 @@ def _measure(
     if sources.bank is not None:
         sections.append(examples_section(sources.bank, table, image_table(table), options.images))
     sections += [
-        pairs_section(cells, curves.curves, pairs),
+        pairs_section(cells, curves.curves, pairs or default_pairs(cells)),
         curves_section(curves),
         dominance_section(table, bootstrap),
         confidence_section(table, bootstrap),

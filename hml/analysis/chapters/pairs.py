@@ -28,6 +28,14 @@ PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 _GRID = np.linspace(0, 1, 51)
 
 
+def default_pairs(cells: pd.DataFrame, count: int = 4) -> list[tuple[int, int]]:
+    """Choose the paper's pairs as far as they were judged, or else those judged most often."""
+    judged = cells.groupby(["class_1", "class_2"])["n"].sum()
+    papers = [pair for pair in PAPERS if judged.loc[pair] > 0]
+    most = judged[judged > 0].sort_values(ascending=False, kind="stable").index[:count]
+    return papers or [(int(a), int(b)) for a, b in most]
+
+
 def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Section:
     """Draw lambda_f against lambda_h for chosen pairs and for all 45."""
     empty = int((cells["n"] == 0).sum())
@@ -57,6 +65,7 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
     for axes, pair in zip(grid, chosen, strict=False):
         part = _of(cells, pair)
         _draw_pair(axes, part, curves, pair)
+        _mark_empty(axes, part, 8)
         judged = part[part["n"] > 0]
         tops = judged["high"].astype(float).fillna(judged["value"].astype(float))
         for x, top, n in zip(judged["lambda_f"], tops, judged["n"], strict=True):
@@ -87,8 +96,7 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         part = _of(cells, pair)
         _draw_pair(axes, part, curves, pair, small=True)
         judged = part[part["n"] > 0]
-        for x in part.loc[part["n"] == 0, "lambda_f"]:
-            axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=6, color=GREY)
+        _mark_empty(axes, part, 6)
         for x, n in zip(judged["lambda_f"], judged["n"], strict=True):
             axes.text(x, 1.03, f"{n}", ha="center", va="bottom", fontsize=6)
         axes.set_title(pair_name(*pair), fontsize=8, pad=9)
@@ -115,6 +123,11 @@ def _draw_pair(axes: Axes, part: pd.DataFrame, curves: PairCurves, pair: tuple[i
             _GRID, curves.of(*pair)(_GRID), color=GREY, linewidth=1, linestyle="--", label="fitted curve", zorder=1
         )
     draw_points(axes, part, "lambda_f", label="people, 95 % interval", size=2.5 if small else 4)
+
+
+def _mark_empty(axes: Axes, part: pd.DataFrame, size: float) -> None:
+    for x in part.loc[part["n"] == 0, "lambda_f"]:
+        axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=size, color=GREY)
 
 
 def curves_section(found: CurveEstimates) -> Section:
