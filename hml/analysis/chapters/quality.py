@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.figures import BLUE, GREY, finish, new_figure, typeset
@@ -104,8 +105,11 @@ def _draw_people(people: pd.DataFrame) -> Exhibit:
     seconds = people["reaction_ms"] / 1000
     left.scatter(seconds, people["correlation"], s=16, color=BLUE, alpha=0.7)
     left.axvline(FAST_MS / 1000, color=GREY, linestyle=":", linewidth=1)
-    if seconds.notna().any():
+    if (seconds > 0).any():
         left.set_xscale("log")
+        left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        left.xaxis.set_major_formatter(ScalarFormatter())
+        left.xaxis.set_minor_formatter(NullFormatter())
     finish(left, xlabel="median seconds an answer", ylabel="person's corr(λ_f, λ_h)", ylim=(-1, 1.05))
     right.scatter(people["commonest"], people["untouched"], s=16, color=BLUE, alpha=0.7)
     finish(right, xlabel="share of the person's commonest answer", ylabel="share of untouched sliders")
