@@ -13,11 +13,12 @@ import hml
 from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.chapters.ceilings import ceilings_section
 from hml.analysis.chapters.confidence import confidence_section
+from hml.analysis.chapters.curves import curves_section
 from hml.analysis.chapters.dominance import dominance_section
 from hml.analysis.chapters.examples import examples_section
 from hml.analysis.chapters.generating import generating_section
 from hml.analysis.chapters.midpoints import midpoints_section
-from hml.analysis.chapters.pairs import curves_section, default_pairs, pairs_section
+from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.confidence import add_variables
@@ -163,7 +164,7 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "Intervals are not corrected for how many there are.",
     ]
     footer = [
-        f"Made by hml {hml.__version__} with `hml percepts`. All numbers, and the files' hashes, are in percepts.json.",
+        f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",
         "The judgements are real people's work, given for research under codes instead of names: don't try to tell who "
         "they are.",
     ]

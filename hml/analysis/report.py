@@ -102,3 +102,11 @@ def compare(estimate: Estimate, with_value: float = 0.0) -> str:
 def pair_name(class_1: int, class_2: int) -> str:
     """Name a pair of classes: "Cat/Dog"."""
     return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
+
+
+def name_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the pair's name first, in place of class_1 and class_2."""
+    names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named = frame.drop(columns=["class_1", "class_2"])
+    named.insert(0, "pair", names)
+    return named

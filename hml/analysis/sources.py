@@ -107,7 +107,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
             sources.left_out.append(f"The images themselves: {_FOREIGN}")
     if missing:
         sources.left_out.append(
-            f"The images themselves: not in the data folder: {', '.join(missing)}. `hml download` fetches what is "
+            f"The images themselves: not in the data folder: {', '.join(missing)}. “hml download” fetches what is "
             "missing."
         )
     return sources
