@@ -16,7 +16,7 @@ _LIGHTNING_VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's probabilities for the test images to a CSV file",
 }
-_DOWNLOAD, _TABLE1 = "download", "table1"
+_DOWNLOAD, _TABLE1, _PERCEPTS = "download", "table1", "percepts"
 _HELP = f"""\
 usage: hml <verb> [flags]
 
@@ -24,6 +24,7 @@ Train image classifiers on mixed images labelled by people, and measure whether 
 
 {"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _LIGHTNING_VERBS.items())}\
   {_TABLE1:10}run every scheme at every seed, and set the results beside the paper's
+  {_PERCEPTS:10}analyse what people perceive, and write figures and a page
   {_DOWNLOAD:10}fetch the data ahead of time
 
   hml fit --config configs/sep_conf.yaml                              the paper's best scheme
@@ -69,10 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             from hml.experiments import table1
 
             return table1.main(args[1:])
+        elif args[0] == _PERCEPTS:
+            _percepts(args[1:])
         elif args[0] in _LIGHTNING_VERBS:
             _run_lightning(args)
         else:
-            raise InputError(f"There is no verb {args[0]!r}: {', '.join((*_LIGHTNING_VERBS, _TABLE1, _DOWNLOAD))}.")
+            verbs = ", ".join((*_LIGHTNING_VERBS, _TABLE1, _PERCEPTS, _DOWNLOAD))
+            raise InputError(f"There is no verb {args[0]!r}: {verbs}.")
     except HmlError as error:
         return _fail(error)
     except OSError as error:
@@ -96,16 +100,50 @@ def _run_lightning(args: Sequence[str]) -> None:
 
 
 def _download(args: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("hml download", description="Fetch the data that training needs, and check it.")
+    parser = argparse.ArgumentParser("hml download", description="Fetch the data, and check them.")
     parser.add_argument("--data_dir", help="where to; by default HML_DATA_DIR, else ./data")
     data_dir = parser.parse_args(args).data_dir
     from hml.data import Cifar10, HMix
-    from hml.data.download import fetch, find_data_dir
+    from hml.data.download import OTHER_TASKS, fetch, find_data_dir
 
     folder = find_data_dir(data_dir)
-    files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder)]
+    files = [*Cifar10(stand_in=False).remote_files(folder), *HMix().remote_files(folder), *OTHER_TASKS]
     fetch(files, folder)
     print(f"In {folder}: {', '.join(file.name for file in files)}.")
+
+
+def _percepts(args: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "hml percepts",
+        description="Analyse judgements of mixed images; write percepts.json, figures, a page and TensorBoard events.",
+    )
+    parser.add_argument("--cohort", default="paper", choices=["paper", "all"], help="which of H-Mix (default: paper)")
+    parser.add_argument("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: lightning_logs/percepts)")
+    parser.add_argument("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
+    parser.add_argument("--pairs", nargs="+", default=(), metavar="Cat/Dog", help="class pairs to draw large")
+    parser.add_argument("--images", nargs="+", default=(), metavar="FILENAME", help="mixed images to show")
+    parser.add_argument("--replicates", type=int, default=1000, help="resamples of people (default: 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="what resamples are drawn from (default: 0)")
+    given = parser.parse_args(args)
+    from hml.analysis.percepts import Options, run
+    from hml.data.download import find_data_dir
+
+    page = run(
+        Options(
+            data_dir=find_data_dir(given.data_dir),
+            out=given.out or Path("lightning_logs", "percepts"),
+            cohort=given.cohort,
+            judgements=given.judgements,
+            pairs=tuple(given.pairs),
+            images=tuple(given.images),
+            replicates=given.replicates,
+            seed=given.seed,
+        )
+    )
+    print(
+        f"Open {page}; the numbers are in {page.with_name('percepts.json')}, the figures in {page.parent / 'figures'}."
+    )
 
 
 def _fail(error: HmlError) -> int:

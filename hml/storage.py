@@ -1,6 +1,7 @@
 """Writing files so that none is ever half there."""
 
 import os
+import secrets
 from pathlib import Path
 
 from hml.errors import StorageError
@@ -14,8 +15,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        with beside.open("wb") as file:
+        # tempfile's files are for their owner alone, and a report is there to be shared.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with beside.open("xb") as file:
             try:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()

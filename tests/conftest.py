@@ -26,6 +26,20 @@ def data_dir():
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def other_tasks(data_dir):
+    """The folder of the real data, where it has H-Mix's other tasks."""
+    names = (
+        "hmix_construct_midpoint.csv",
+        "hmix_select_shuffled_midpoint.csv",
+        "hmix_categorical_soft_labels.csv",
+        "hmix_individ_soft_labels.json",
+    )
+    if missing := [name for name in names if not (data_dir / name).exists()]:
+        pytest.skip(f"HML_DATA_DIR={data_dir} lacks {', '.join(missing)}")
+    return data_dir
+
+
 @pytest.fixture
 def tiny():
     """Make data modules of 60 textures to train on, 33 to evaluate on, and 45 mixed ones."""

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from hml.errors import StorageError
@@ -10,6 +12,15 @@ def test_a_file_is_replaced_whole_and_its_folder_made(tmp_path):
     write_atomically(path, "λ\r\n")
     assert path.read_bytes() == "λ\r\n".encode()
     assert [p.name for p in path.parent.iterdir()] == ["report.csv"]
+
+
+def test_a_file_is_readable_by_those_whom_the_umask_lets(tmp_path):
+    umask = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "report.csv", "text")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "report.csv").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -79,6 +79,23 @@ HMIX_INFERENCES = RemoteFile(
     "9f8aa49c85e9879453a032ea43abf7764425fe1a452c8fdd5f3c9b7c9fd35eeb",
     (f"{_HILL_MIXUP}/hmix_infer_mixing_factor.csv",),
 )
+HMIX_CONSTRUCT = RemoteFile(
+    "hmix_construct_midpoint.csv",
+    "0b07e7acadf4b3c9f62b8a61e3f4a09114ec6cf4b515936410903f2e4085f452",
+    (f"{_HILL_MIXUP}/hmix_construct_midpoint.csv",),
+)
+HMIX_SELECT = RemoteFile(
+    "hmix_select_shuffled_midpoint.csv",
+    "866a1b015aad28ef00a9811c23c4d5b8b042eb4a1b12d055a84d5a503eb8a89e",
+    (f"{_HILL_MIXUP}/hmix_select_shuffled_midpoint.csv",),
+)
+HMIX_SOFT_CATEGORIES = RemoteFile(
+    "hmix_categorical_soft_labels.csv",
+    "c9dec5d338399b6152db3b8389a98e98dc264bb6e07e5b4e07746a046f020584",
+    (f"{_HILL_MIXUP}/hmix_categorical_soft_labels.csv",),
+)
+OTHER_TASKS = (HMIX_CONSTRUCT, HMIX_SELECT, HMIX_SOFT_CATEGORIES)
+"""Tasks that `hml percepts` analyses and training doesn't need."""
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:

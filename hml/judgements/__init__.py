@@ -1,7 +1,9 @@
-"""Human judgements of mixed images: records and readers. Needs neither torch nor Lightning."""
+"""Human judgements of mixed images: records and readers, which need neither numpy nor torch; `curves` needs numpy."""
 
 from hml.judgements.hmix import Cohort, parse_hmix, read_hmix
+from hml.judgements.midpoints import Midpoint, parse_construct, parse_select
 from hml.judgements.schema import CLASS_NAMES, NUM_IMAGES, Endpoint, Judgement, Stimulus, group_by_stimulus
+from hml.judgements.soft_categories import SoftCategories, parse_soft_categories
 
 __all__ = [
     "CLASS_NAMES",
@@ -9,8 +11,13 @@ __all__ = [
     "Cohort",
     "Endpoint",
     "Judgement",
+    "Midpoint",
+    "SoftCategories",
     "Stimulus",
     "group_by_stimulus",
+    "parse_construct",
     "parse_hmix",
+    "parse_select",
+    "parse_soft_categories",
     "read_hmix",
 ]

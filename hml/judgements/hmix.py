@@ -4,16 +4,13 @@ H-Mix is the data that "Human-in-the-loop mixup" (Collins, Bhatt, Liu, Love, Wel
 https://github.com/cambridge-mlg/hill-mixup. The file's own spellings stay inside this module.
 """
 
-import csv
 import difflib
-import io
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from hml.errors import InputError, check_choice
+from hml.judgements.rows import Row, parse_object, read_rows, refuse
 from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus
 
 Cohort = Literal["paper", "all"]
@@ -63,58 +60,36 @@ def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool 
 def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repeats: bool = True) -> list[Judgement]:
     """Read judgements from a file's content, called `name` in errors; otherwise as `read_hmix`."""
     check_choice("cohort", cohort, Cohort)
-    try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        columns = next(reader, [])
-        rows = list(reader)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{name} is not a CSV file in UTF-8: {error}.") from error
-    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
-        raise InputError(f"{name} has two columns called {', '.join(repeated)[:200]}: keep one of each.")
     required = (*_REQUIRED, "study_id") if cohort == "paper" else _REQUIRED
-    if missing := [column for column in required if column not in columns]:
-        raise InputError(
-            f"{name} has no column {', '.join(missing)} (its columns: {', '.join(columns)[:200] or 'none'}). "
-            "Judgements are read from H-Mix's columns: subject, filename, responses"
-            + (", and study_id for cohort paper." if cohort == "paper" else ".")
-        )
+    hint = "Judgements are read from H-Mix's columns: subject, filename, responses" + (
+        ", and study_id for cohort paper." if cohort == "paper" else "."
+    )
     stimuli: dict[str, Stimulus] = {}
     judgements = []
-    for number, fields in enumerate(rows, start=2):
-        if not fields:  # a blank line
-            continue
-        where = f"{name}, row {number}"
-        if len(fields) != len(columns):
-            raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
-        row = dict(zip(columns, fields, strict=True))
+    others = False
+    for where, row in read_rows(content, name, required, hint):
         if cohort == "paper" and row["study_id"] not in PAPER_STUDY_IDS:
+            others = True
             continue
         judgement = _parse_row(row, stimuli, where)
         if include_repeats or not judgement.is_repeat:
             judgements.append(judgement)
     if not judgements:
         raise InputError(
-            f"{name} holds no judgements"
-            + (" of the paper's cohort (study_id): use cohort all." if rows and cohort == "paper" else ".")
+            f"{name} holds no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")
         )
     return judgements
 
 
-def _refuse(where: str, field: str, value: object, remedy: str, cause: Exception | None = None) -> NoReturn:
-    shown = repr(value)
-    shown = shown if len(shown) <= 100 else f"{shown[:97]}..."
-    raise InputError(f"{field}={shown} in {where}: {remedy}") from cause
-
-
-def _parse_row(row: Mapping[str, str], stimuli: dict[str, Stimulus], where: str) -> Judgement:
+def _parse_row(row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:
     filename = row["filename"]
     if filename not in stimuli:
-        stimuli[filename] = _parse_stimulus(filename, where)
+        stimuli[filename] = parse_stimulus(filename, where)
     _check_redundant_columns(row, stimuli[filename], where)
     if not (annotator := row["subject"].strip()):
-        _refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
+        refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
     if (task := row.get("task", TASKS[0])) not in TASKS:
-        _refuse(where, "task", task, f"use {' or '.join(TASKS)}.")
+        refuse(where, "task", task, f"use {' or '.join(TASKS)}.")
     reaction = row.get("rt", "")
     slider, confidence = _parse_responses(row["responses"], where)
     try:
@@ -128,26 +103,36 @@ def _parse_row(row: Mapping[str, str], stimuli: dict[str, Stimulus], where: str)
             is_repeat=task == REPEAT_TASK,
         )
     except ValueError as error:
-        _refuse(where, "rt", reaction, "give milliseconds, or leave it empty.", error)
+        refuse(where, "rt", reaction, "give milliseconds, or leave it empty.", error)
 
 
-def _parse_stimulus(filename: str, where: str) -> Stimulus:
+def parse_stimulus(filename: str, where: str) -> Stimulus:
+    """Read a mixed image's name, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`.
+
+    Raises:
+        InputError: it isn't such a name; says where it stands.
+    """
     match = _FILENAME.fullmatch(filename)
     if match is None:
-        _refuse(where, "filename", filename, "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png.")
+        refuse(where, "filename", filename, "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png.")
     try:
         lambda_f = float(match["lambda_f"])
     except ValueError as error:
-        _refuse(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
+        refuse(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
     try:
-        first = Endpoint(image_id=int(match["id1"]), label=_class_index(match["class1"]))
-        second = Endpoint(image_id=int(match["id2"]), label=_class_index(match["class2"]))
+        first = Endpoint(image_id=int(match["id1"]), label=class_index(match["class1"]))
+        second = Endpoint(image_id=int(match["id2"]), label=class_index(match["class2"]))
         return Stimulus(filename=filename, lambda_f=lambda_f, endpoints=(first, second))
     except InputError as error:
-        _refuse(where, "filename", filename, str(error), error)
+        refuse(where, "filename", filename, str(error), error)
 
 
-def _class_index(name: str) -> int:
+def class_index(name: str) -> int:
+    """Return a class's index by H-Mix's name for it.
+
+    Raises:
+        InputError: there is no such class; names the nearest.
+    """
     if name in CLASS_NAMES:
         return CLASS_NAMES.index(name)
     nearest = difflib.get_close_matches(name.capitalize(), CLASS_NAMES, n=1)
@@ -155,7 +140,7 @@ def _class_index(name: str) -> int:
     raise InputError(f"unknown class {name!r}: {hint}")
 
 
-def _check_redundant_columns(row: Mapping[str, str], stimulus: Stimulus, where: str) -> None:
+def _check_redundant_columns(row: Row, stimulus: Stimulus, where: str) -> None:
     """Refuse a row whose columns say something else than its filename."""
     first, second = stimulus.endpoints
     named = {
@@ -172,32 +157,19 @@ def _check_redundant_columns(row: Mapping[str, str], stimulus: Stimulus, where: 
         except ValueError:
             agrees = False
         if not agrees:
-            _refuse(where, column, value, f"the row's filename {stimulus.filename} says {expected}.")
+            refuse(where, column, value, f"the row's filename {stimulus.filename} says {expected}.")
 
 
 def _parse_responses(text: str, where: str) -> tuple[float, float]:
     """Take the slider and the confidence, each 0 to 100, out of the JSON that the browser sent."""
     remedy = 'expected {"mixingcoeff": 0..100, "confidence": 0..100}.'
-    try:
-        answers = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_pairs)
-    except (ValueError, RecursionError) as error:
-        _refuse(where, "responses", text, remedy, error)
+    answers = parse_object(text, where, "responses", remedy)
     values = []
     for field in ("mixingcoeff", "confidence"):
-        value = answers.get(field) if isinstance(answers, dict) else None
+        value = answers.get(field)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            _refuse(where, "responses", text, remedy)
+            refuse(where, "responses", text, remedy)
         if not 0 <= value <= 100:
-            _refuse(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
+            refuse(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
         values.append(float(value))
     return values[0], values[1]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
-    return dict(pairs)

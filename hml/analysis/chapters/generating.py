@@ -1,0 +1,98 @@
+"""The section on lambda_f against lambda_h over all class pairs."""
+
+import pandas as pd
+
+from hml.analysis.bootstrap import Bootstrap, Estimate
+from hml.analysis.figures import BLUE, PALE, draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
+from hml.analysis.report import Claim, Exhibit, Section, Table, write_interval, write_number
+
+_UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}
+_HEADER = ["λ_f", "n", "mean λ_h", "median", "lower quartile", "upper quartile", "mean |λ_h − λ_f|", "mean ω"]
+
+
+def generating_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:
+    """Write the section; also return what `summarise_levels` found."""
+    levels = summarise_levels(table, bootstrap)
+    images, people = table["image"].nunique(), table["person"].nunique()
+    claims = [
+        Claim(
+            "error_by_image",
+            "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
+            bootstrap.estimate(lambda weights: error_by_image(table, weights), images, people),
+        ),
+        Claim(
+            "error_by_judgement",
+            "How far a single answer lies from it: mean |λ_h − λ_f| over judgements",
+            bootstrap.estimate(lambda weights: error_by_judgement(table, weights), len(table), people),
+        ),
+    ]
+    section = Section(
+        "generating",
+        "What goes in and what people see",
+        [
+            "mixup labels an image by the share λ_f that each endpoint has in its pixels. People were shown the mixed "
+            "image and the names of both classes, and moved a slider to the share λ_h that they inferred. If they saw "
+            "what mixup assumes, every answer would lie on the red line.",
+            "The paper's finding is that people's answers don't consistently align with mixup's labels. The figure and "
+            "the tables show how far these judgements depart from them, and in which direction at each λ_f.",
+        ],
+        claims,
+        [_draw(levels)],
+        [_tabulate(levels, unit) for unit in _UNITS],
+    )
+    return section, levels
+
+
+def _draw(levels: pd.DataFrame) -> Exhibit:
+    figure = new_figure(10, 4.8)
+    for axes, unit in zip(figure.subplots(1, 2, sharey=True), _UNITS, strict=True):
+        part = levels[levels["unit"] == unit]
+        of = {name: part[part["statistic"] == name] for name in STATISTICS}
+        x = of["mean"]["lambda_f"].to_numpy()
+        low, high = (of[name]["value"].to_numpy(float) for name in ("q25", "q75"))
+        axes.bar(x, high - low, bottom=low, width=0.085, color=PALE, edgecolor=BLUE, linewidth=0.6, label="middle half")
+        middle = of["median"]["value"].to_numpy(float)
+        axes.hlines(middle, x - 0.042, x + 0.042, color=BLUE, linewidth=2.5, label="median")
+        draw_mixup_line(axes)
+        draw_points(axes, of["mean"], "lambda_f", "black", "mean, 95 % interval", marker="D")
+        for place, n in zip(x, of["mean"]["n"], strict=True):
+            axes.text(place, -0.04, f"n = {n:,}", ha="center", va="top", fontsize=8)
+        finish(axes, xlim=(-0.02, 1.02), ylim=(-0.11, 1.02), xlabel="λ_f, share in the pixels", title=_UNITS[unit])
+    figure.axes[0].set_ylabel(typeset("λ_h, share that people infer"))
+    figure.axes[0].legend(loc="upper left", frameon=False, fontsize=9)
+    return Exhibit(
+        "aggregate",
+        "Inferred against generating coefficients",
+        "For each mixing coefficient λ_f: the middle half of people's λ_h (wide bars), the median (thick line), the "
+        "mean with its interval (diamonds), and mixup's assumption (red line). Left: an image counts by the mean "
+        "of its "
+        "judgements. Right: every judgement counts.",
+        "Wide bars of inferred against generating coefficients around mixup's diagonal; means at each λ_f over images: "
+        + ", ".join(f"{e['lambda_f']:g} → {e['value']:.2f}" for _, e in _means(levels).iterrows())
+        + ".",
+        figure,
+        levels,
+    )
+
+
+def _means(levels: pd.DataFrame) -> pd.DataFrame:
+    return levels[(levels["unit"] == "image") & (levels["statistic"] == "mean")]
+
+
+def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
+    part = levels[levels["unit"] == unit]
+    rows = []
+    for level, cells in part.groupby("lambda_f", sort=True):
+        estimates = [_estimate(cells, name) for name in STATISTICS]
+        row = [f"{level:g}", f"{estimates[0].n:,}"]
+        row += [f"{write_number(e.value, 6)}\n{write_interval(e)}" for e in estimates]
+        rows.append(row)
+    caption = f"Answers at each λ_f, over {_UNITS[unit]}; below each number its 95 % interval."
+    return Table(caption, _HEADER, rows)
+
+
+def _estimate(cells: pd.DataFrame, statistic: str) -> Estimate:
+    row = cells[cells["statistic"] == statistic].iloc[0]
+    value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high"))
+    return Estimate(value, low, high, int(row["n"]), int(row["people"]))

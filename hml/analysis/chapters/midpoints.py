@@ -1,0 +1,105 @@
+"""The section on the construct and select tasks."""
+
+import numpy as np
+import pandas as pd
+
+from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.figures import BLUE, GREY, ORANGE, RED, finish, new_figure
+from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.quality import ALIKE
+from hml.analysis.report import Claim, Exhibit, Section
+
+_TEXTS = {
+    "mean": "mean midpoint",
+    "varied": f"mean midpoint without people whose commonest answer is {ALIKE:.0%} of theirs or more",
+    "distance": "mean distance from ½",
+    "exact": "share of answers at exactly ½, as mixup has it",
+    "disagreement": "mean |difference| of two people on one pair of images",
+    "retest": "mean |difference| of a person's two answers",
+    "pull": "how much higher the midpoint is when the search starts at .9 rather than .1",
+}
+
+
+def midpoints_section(
+    construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
+) -> Section:
+    """Write the section.
+
+    Args:
+        construct: The construct task's `midpoint_table`.
+        select: The select task's.
+        judgements: The inference task's `judgement_table`.
+        bootstraps: Resamples of each task's people: "construct", "select" and "inference".
+    """
+    claims = [
+        Claim(f"{task}_{name}", f"{title}: {_TEXTS[name]}", estimate)
+        for task, title, table in (("construct", "Built", construct), ("select", "Picked", select))
+        for name, estimate in summarise_midpoints(table, bootstraps[task]).items()
+        if not (name in ("pull", "varied") and estimate.value is None)
+    ]
+    even = implied_midpoints(judgements)
+    tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
+    for a, b, text in (
+        ("construct", "select", "Correlation of built with picked midpoints, over pairs of images"),
+        ("construct", "inference", "Correlation of built midpoints with what judgements of even blends imply"),
+        ("select", "inference", "Correlation of picked midpoints with what judgements of even blends imply"),
+    ):
+        (left, x), (right, y) = tables[a], tables[b]
+        estimate = agreement((left, right), (x, y), (bootstraps[a], bootstraps[b]))
+        claims.append(Claim(f"{a}_{b}", text, estimate))
+    shared = pair_midpoints(construct, select, judgements)
+    exhibits = [_draw(construct, select, shared)]
+    return Section(
+        "midpoints",
+        "Where people put the middle",
+        [
+            "Other people were asked for the middle itself: to build, with two keys and from .1 or .9, the blend that "
+            "shows both images equally, or to pick it out of eleven shuffled blends. mixup's middle is ½.",
+            "Both tasks show pairs of images that the inference task shows too. Someone who sees more than half of the "
+            "first image in an even blend should put the middle below ½, so an even blend's 1 − λ_h points the "
+            "same way "
+            f"as a midpoint, if not as far. The tasks share {len(shared)} pairs that were judged here at λ_f = ½. "
+            "Each pair's mean rests on few people, which pulls all correlations towards 0.",
+        ],
+        claims,
+        exhibits,
+    )
+
+
+def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -> Exhibit:
+    figure = new_figure(9.5, 4.2)
+    left, right = figure.subplots(1, 2)
+    levels = np.arange(11) / 10
+    rows = []
+    for offset, (task, table, color) in zip(
+        (-0.02, 0.02), (("built", construct, BLUE), ("picked", select, ORANGE)), strict=True
+    ):
+        share = np.array([(np.abs(table["lambda_m"] - level) < 0.05).mean() for level in levels])
+        left.bar(levels + offset, share, width=0.038, color=color, label=f"{task} (n = {len(table):,})")
+        rows += [{"part": task, "midpoint": x, "share": s} for x, s in zip(levels, share, strict=True)]
+    left.axvline(0.5, color=RED, linewidth=1.2, label="mixup: ½", zorder=0)
+    left.legend(frameon=False, fontsize=8.5)
+    finish(left, xlabel="midpoint, share of the first image", ylabel="share of answers")
+    right.axvline(0.5, color=GREY, linewidth=0.8)
+    right.axhline(0.5, color=GREY, linewidth=0.8)
+    for name, label, color, marker in (("construct", "built", BLUE, "o"), ("select", "picked", ORANGE, "s")):
+        right.scatter(shared["inferred"], shared[name], s=14, color=color, marker=marker, alpha=0.7, label=label)
+    right.legend(frameon=False, fontsize=8.5)
+    finish(
+        right,
+        xlabel="implied by judgements of the even blend, 1 − λ_h",
+        ylabel="mean midpoint",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    points = [{"part": "shared pair", **row} for row in shared.to_dict("records")]
+    return Exhibit(
+        "midpoints",
+        "Midpoints, built and picked",
+        "Left: how often each midpoint was given, in both tasks. Right: for each pair of images that the tasks "
+        "share, the "
+        "mean midpoint against what judgements of the even blend imply.",
+        "Left, bars of midpoints that peak at one half; right, a scatter of midpoints against what judgements imply.",
+        figure,
+        pd.DataFrame([*rows, *points]),
+    )

@@ -1,0 +1,117 @@
+"""What confidence goes with: how ambiguous the endpoints are, how even the blend, how extreme the answer, how wrong."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.special import xlogy
+
+from hml.analysis import weighted
+from hml.analysis.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
+from hml.analysis.generating import image_means
+
+# Mean and larger entropy of the endpoints' CIFAR-10H labels; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
+VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
+
+UNITS = ("judgement", "within_person", "image")
+_BINS = 5
+
+
+def entropies(probabilities: Array) -> Array:
+    """Entropy of each distribution in nats, rows (M, C) that sum to 1, shape (M,); 0·log 0 is 0."""
+    entropy: Array = -xlogy(probabilities, probabilities).sum(1)
+    return entropy
+
+
+def add_variables(table: pd.DataFrame, human: Array | None) -> pd.DataFrame:
+    """Add the columns that confidence may go with.
+
+    Args:
+        table: What `judgement_table` made.
+        human: What people say each original image is, shape (M, C), or None where that isn't known.
+
+    Returns:
+        The table with `distance`, `extremeness` and, where known, `ambiguity` and `most_ambiguous`.
+    """
+    added = table.assign(
+        distance=(table["lambda_f"] - 0.5).abs(),
+        extremeness=(table["lambda_h"] - 0.5).abs(),
+    )
+    if human is not None:
+        ends = entropies(human)[table[["id_1", "id_2"]].to_numpy()]  # (N, 2)
+        added = added.assign(ambiguity=ends.mean(1), most_ambiguous=ends.max(1))
+    return added
+
+
+def correlate(table: pd.DataFrame, variable: str, unit: str, weights: Array) -> Array:
+    """Correlate omega with a variable under people's weights.
+
+    Args:
+        table: What `add_variables` made.
+        variable: One of its columns.
+        unit: "judgement"; "within_person": omega and the variable less the person's own means, since people use
+            the slider differently; "image": both from the image's mean judgement.
+        weights: People's weights, shape (R, A).
+
+    Returns:
+        Shape (R,).
+    """
+    if unit == "image":
+        return weighted.row_correlation(_image_values(table, variable, weights), image_means(table, "omega", weights))
+    person = table["person"].to_numpy(np.int64)
+    x, y = (table[name].to_numpy(float) for name in (variable, "omega"))
+    if unit == "within_person":
+        x, y = (
+            values - (np.bincount(person, values) / np.maximum(np.bincount(person), 1))[person] for values in (x, y)
+        )
+    return weighted.correlation(weights, person, x, y)
+
+
+def _image_values(table: pd.DataFrame, variable: str, weights: Array) -> Array:
+    if variable not in ("extremeness", "error"):
+        return image_means(table, variable, weights)  # the same for all judgements of an image
+    lambda_h = image_means(table, "lambda_h", weights)
+    lambda_f = table.groupby(pd.factorize(table["image"])[0])["lambda_f"].first().to_numpy()
+    away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else lambda_f))
+    return away
+
+
+def correlations(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[tuple[str, str], Estimate]:
+    """Estimate all correlations that the table has columns for, by (variable, unit)."""
+    people = table["person"].nunique()
+    counts = {"judgement": len(table), "within_person": len(table), "image": table["image"].nunique()}
+    return {
+        (variable, unit): bootstrap.estimate(
+            partial(correlate, table, variable, unit), counts[unit], people, CORRELATION
+        )
+        for variable in VARIABLES
+        if variable in table
+        for unit in UNITS
+    }
+
+
+def binned_confidence(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Average omega over five bins of each variable, equally full where ties allow.
+
+    Returns:
+        One row a bin: variable, x (the variable's mean in it), value, low, high, n, people.
+    """
+    rows = []
+    for variable in VARIABLES:
+        if variable not in table:
+            continue
+        values = table[variable].to_numpy(float)
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
+        which = np.searchsorted(edges, values, side="left") if table[variable].nunique() > _BINS else _rank(values)
+        for b in np.unique(which):
+            part = table[which == b]
+            person, omega = part["person"].to_numpy(np.int64), part["omega"].to_numpy(float)
+            estimate = bootstrap.estimate(weighted.mean_of(person, omega), len(part), part["person"].nunique(), SHARE)
+            rows.append({"variable": variable, "x": float(part[variable].mean()), **estimate.as_dict()})
+    return pd.DataFrame(rows)
+
+
+def _rank(values: Array) -> Array:
+    # |0.9 − 0.5| and |0.1 − 0.5| differ in their last digits.
+    ranks: Array = np.unique(values.round(9), return_inverse=True)[1].astype(float)
+    return ranks

@@ -1,0 +1,88 @@
+"""The numbers that a reader takes away, each as a statistic of people's weights, so that they can be recomputed."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from hml.analysis import weighted
+from hml.analysis.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
+from hml.analysis.confidence import correlate
+from hml.analysis.generating import error_by_image, error_by_judgement
+from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
+from hml.analysis.reliability import count_pairs, disagreement, first_judgements, retest_error
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number of a table of judgements.
+
+    Args:
+        name: What it is called in files.
+        label: What it is called on the page.
+        statistic: Computes it under people's weights.
+        n: Observations behind it.
+        people: People behind it.
+        bounds: The least and the largest value that it can have.
+    """
+
+    name: str
+    label: str
+    statistic: Statistic
+    n: int
+    people: int
+    bounds: Bounds = ANYWHERE
+
+
+def headlines(table: pd.DataFrame) -> list[Headline]:
+    """List the headline numbers that a table has data for.
+
+    Args:
+        table: What `confidence.add_variables` made.
+
+    Returns:
+        The same numbers in the same order for any table; those that need what it lacks are left out.
+    """
+    if table.empty:
+        return []
+    judgements, images, people = len(table), table["image"].nunique(), table["person"].nunique()
+    person = table["person"].to_numpy(np.int64)
+    x, y = (table[name].to_numpy(float) for name in ("lambda_f", "lambda_h"))
+    found = [
+        Headline("error", "mean |λ_h − λ_f|, judgements", partial(error_by_judgement, table), judgements, people),
+        Headline("error_by_image", "mean |λ_h − λ_f|, images", partial(error_by_image, table), images, people),
+        Headline(
+            "mixup_correlation",
+            "corr(λ_f, λ_h), judgements",
+            weighted.correlation_of(person, x, y),
+            judgements,
+            people,
+            CORRELATION,
+        ),
+    ]
+    for variable, label in (("distance", "|λ_f − ½|"), ("ambiguity", "endpoints' entropy"), ("error", "|λ_h − λ_f|")):
+        if variable in table:
+            for unit, n in (("judgement", judgements), ("image", images)):
+                statistic = partial(correlate, table, variable, unit)
+                name = f"omega_{variable}" + ("_by_image" if unit == "image" else "")
+                found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, CORRELATION))
+    fits = CurveFits.of(table)
+    for i, name in enumerate(PARAMETERS):
+        if name == "bias" or identifiable(table):
+            label = f"overall curve: {name}"
+            found.append(Headline(name, label, partial(_parameter, fits, i), judgements, people, BOUNDS[name]))
+    once = first_judgements(table)
+    pairs, paired = count_pairs(once)
+    if pairs:
+        apart = disagreement(once, 1)
+        found.append(Headline("disagreement", "mean |difference| of two people", apart, pairs, paired))
+    again, repeats, repeaters = retest_error(table)
+    if repeats:
+        found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters))
+    return found
+
+
+def _parameter(fits: CurveFits, which: int, weights: Array) -> Array:
+    parameter: Array = readable(fits.overall(weights))[:, which]
+    return parameter

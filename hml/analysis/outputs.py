@@ -1,0 +1,63 @@
+"""Writes figures as PNG and PDF with a CSV of their data beside, and as TensorBoard events."""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from hml.analysis.report import Exhibit
+from hml.storage import write_atomically
+
+_DPI = 120
+
+
+def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
+    """Write a figure's PNG, PDF and CSV.
+
+    Returns:
+        The PNG's bytes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    png = io.BytesIO()
+    exhibit.figure.savefig(png, format="png", dpi=_DPI)
+    (folder / f"{exhibit.name}.png").write_bytes(png.getvalue())
+    exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
+    # No date: the same data give the same file.
+    exhibit.figure.savefig(folder / f"{exhibit.name}.pdf", format="pdf", metadata={"CreationDate": None})
+    write_atomically(folder / f"{exhibit.name}.csv", exhibit.data.to_csv(index=False, lineterminator="\n"))
+    return png.getvalue()
+
+
+def write_events(images: Mapping[str, bytes], folder: Path) -> None:
+    """Write PNG images as TensorBoard events, called percepts/<name>."""
+    writer = EventFileWriter(str(folder))
+    for name, png in images.items():
+        width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # PNG's header
+        image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4)
+        writer.add_event(Event(summary=Summary(value=[Summary.Value(tag=f"percepts/{name}", image=image)]), step=0))
+    writer.close()
+
+
+def to_json(value: object) -> str:
+    r"""Write JSON in which a number that isn't finite is null.
+
+    Example:
+        >>> to_json({"a": float("nan")})
+        '{\n  "a": null\n}\n'
+    """
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,198 @@
+"""Class pairs: what people infer at each lambda_f, and the curves through it, with intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from hml.analysis import weighted
+from hml.analysis.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate, Index, make_estimate
+from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
+from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
+
+PARAMETERS = ("bias", "slope", "lapse", "gain")
+BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class CurveEstimates:
+    """Curves and their parameters' intervals.
+
+    Args:
+        curves: The fitted curves.
+        overall: bias, slope, lapse and gain of the overall curve.
+        pairs: bias and slope of each class pair's.
+        bands: The overall curve and its interval on a grid: lambda_f, value, low, high.
+    """
+
+    curves: PairCurves
+    overall: dict[str, Estimate]
+    pairs: dict[tuple[int, int], dict[str, Estimate]]
+    bands: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class CurveFits:
+    """Fits curves under people's weights, with the spread, the dispersion and the cells of all of them held."""
+
+    cells: Cells
+    person: Index
+    curves: PairCurves
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "CurveFits":
+        """Take the judgements of a table."""
+        columns = (table["lambda_f"], table["lambda_h"], table["class_1"], table["class_2"])
+        x, y, a, b = (column.to_numpy() for column in columns)
+        return cls(Cells.gather(x, y, a, b), table["person"].to_numpy(np.int64), fit_pair_curves(x, y, a, b))
+
+    def cell_sums(self, weights: Array) -> tuple[Array, Array]:
+        """Count judgements and sum lambda_h in each cell, each of shape (R, C)."""
+        count, total = (
+            weights
+            @ weighted.sums_by_person(
+                self.person, self.cells.member, values, weights.shape[1], len(self.cells.lambda_f)
+            )
+            for values in (np.ones_like(self.cells.lambda_h), self.cells.lambda_h)
+        )
+        return count, total
+
+    def overall(self, weights: Array) -> Array:
+        """Fit the overall curve: parameters, shape (R, 3)."""
+        # The pair doesn't matter here, so cells with one lambda_f are one.
+        levels, level = np.unique(self.cells.lambda_f, return_inverse=True)
+        member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
+        count, total = (sums @ member for sums in self.cell_sums(weights))
+        group = np.zeros(len(levels), np.int64)
+        return fit_groups(levels, group, count, total, WEAK, self._dispersion, 1)[0][:, 0]
+
+    def pairs(self, weights: Array) -> Array:
+        """Fit each pair's curve, drawn to the overall one: parameters, shape (R, G, 3)."""
+        return self._fit_pairs(weights)[0]
+
+    def unknown(self, num_people: int) -> Array:
+        """Say how far pairs' biases and log slopes may lie from where they are drawn to, shape (G, 2).
+
+        An estimate drawn to a mean by the share B varies less from resample to resample than it is uncertain: its
+        posterior variance V = B·τ² exceeds that by B²·τ² (Morris, 1983), whose root is returned.
+        """
+        spread = np.array(self.curves.spread)
+        _, covariance = self._fit_pairs(np.ones((1, num_people)))
+        posterior = np.diagonal(covariance[0], axis1=-2, axis2=-1)[:, :2]
+        unknown: Array = np.minimum(posterior / spread, spread)
+        return unknown
+
+    def _fit_pairs(self, weights: Array) -> tuple[Array, Array]:
+        count, total = self.cell_sums(weights)
+        prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
+        cells = self.cells
+        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self._dispersion, len(cells.pairs))
+
+    @property
+    def _dispersion(self) -> float:
+        return self.curves.dispersion
+
+
+def readable(parameters: Array) -> Array:
+    """Turn (bias, log slope, logit lapse), shape (..., 3), into bias, slope, lapse and gain, shape (..., 4).
+
+    The gain is the curve's steepness at the middle: slope and lapse trade off against each other, it doesn't.
+    """
+    bias, log_slope, logit_lapse = np.moveaxis(parameters, -1, 0)
+    slope, lapse = np.exp(log_slope), expit(logit_lapse)
+    return np.stack([bias, slope, lapse, (1 - lapse) * slope / 4], axis=-1)
+
+
+def identifiable(table: pd.DataFrame) -> bool:
+    """Tell whether there are lambda_f enough, three, to tell slope and lapse from the prior's."""
+    return table["lambda_f"].nunique() >= 3
+
+
+def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates:
+    """Fit the curves, and refit them on each resample of people."""
+    fits = CurveFits.of(table)
+    people = table["person"].nunique()
+    overall = bootstrap.replicate(fits.overall)  # (R, 3)
+    point = bootstrap.value(fits.overall)
+    known = PARAMETERS if identifiable(table) else PARAMETERS[:1]
+    named = {
+        name: make_estimate(float(readable(point)[i]), readable(overall)[:, i], len(table), people, BOUNDS[name])
+        for i, name in enumerate(PARAMETERS)
+        if name in known
+    }
+    replicated, points = readable(bootstrap.replicate(fits.pairs)), readable(bootstrap.value(fits.pairs))
+    unknown = fits.unknown(bootstrap.weights.shape[1])
+    unknown[:, 1] *= points[:, 1]  # from the log slope's scale to the slope's
+    of_pair = fits.cells.group[fits.cells.member]  # (N,)
+    pairs = {}
+    for g, pair in enumerate(fits.cells.pairs):
+        inside = of_pair == g
+        n, who = int(inside.sum()), len(np.unique(fits.person[inside]))
+        pairs[pair] = {
+            name: make_estimate(float(points[g, i]), _widen(replicated[:, g, i], unknown[g, i]), n, who, BOUNDS[name])
+            for i, name in enumerate(PARAMETERS[:2])
+            if name in known
+        }
+    grid = np.linspace(0, 1, 51)
+    bands = [make_estimate(float(v), r, len(table), people) for v, r in _curves_on(grid, point, overall)]
+    frame = pd.DataFrame([{"lambda_f": x, **band.as_dict()} for x, band in zip(grid, bands, strict=True)])
+    return CurveEstimates(fits.curves, named, pairs, frame)
+
+
+def _widen(replicates: Array, sd: float) -> Array:
+    """Scatter replicates wider around their mean, as much as an independent error of this deviation would."""
+    own = float(replicates.std())
+    return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
+
+
+def _curves_on(grid: Array, point: Array, replicates: Array) -> list[tuple[float, Array]]:
+    values, many = respond(point, grid), respond(replicates[:, None], grid)  # (X,), (R, X)
+    return [(float(values[i]), many[:, i]) for i in range(len(grid))]
+
+
+def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Average lambda_h in each cell of class pair and lambda_f, all 45 pairs, empty ones included.
+
+    Args:
+        table: What `judgement_table` made; pairs are turned alphabetically.
+        bootstrap: Resamples of its people.
+
+    Returns:
+        One row a cell: class_1, class_2, lambda_f, value, low, high, n, people, images; n is 0 and value None where
+        nobody judged.
+    """
+    turned = table["class_1"] > table["class_2"]
+    low, high = (table[["class_1", "class_2"]].agg(f, axis=1).to_numpy() for f in ("min", "max"))
+    level = np.where(turned, 1 - table["level"], table["level"]).round(9)
+    lambda_h = np.where(turned, 1 - table["lambda_h"], table["lambda_h"])
+    levels = np.unique(level)
+    pairs = [(a, b) for a in range(NUM_CLASSES) for b in range(a + 1, NUM_CLASSES)]
+    number = {pair: i for i, pair in enumerate(pairs)}
+    pair = np.array([number[int(a), int(b)] for a, b in zip(low, high, strict=True)], dtype=np.int64)
+    cell = pair * len(levels) + np.searchsorted(levels, level)
+    person, num_cells = table["person"].to_numpy(np.int64), len(pairs) * len(levels)
+    groups = table.groupby(cell)
+    n, people, images = (
+        found.reindex(range(num_cells), fill_value=0)
+        for found in (groups.size(), groups["person"].nunique(), groups["image"].nunique())
+    )
+    estimates = bootstrap.estimates(
+        lambda weights: weighted.cell_means(weights, person, cell, lambda_h, num_cells),
+        n.tolist(),
+        people.tolist(),
+        SHARE,
+    )
+    return pd.DataFrame(
+        [
+            {
+                "class_1": pairs[i // len(levels)][0],
+                "class_2": pairs[i // len(levels)][1],
+                "lambda_f": float(levels[i % len(levels)]),
+                **estimate.as_dict(),
+                "images": int(images[i]),
+            }
+            for i, estimate in enumerate(estimates)
+        ]
+    )

@@ -1,0 +1,217 @@
+"""Puts the analysis together: reads judgements, measures, draws, and writes the results."""
+
+import difflib
+import importlib.metadata
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+import hml
+from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.chapters.ceilings import ceilings_section
+from hml.analysis.chapters.confidence import confidence_section
+from hml.analysis.chapters.curves import curves_section
+from hml.analysis.chapters.dominance import dominance_section
+from hml.analysis.chapters.examples import examples_section
+from hml.analysis.chapters.generating import generating_section
+from hml.analysis.chapters.midpoints import midpoints_section
+from hml.analysis.chapters.pairs import default_pairs, pairs_section
+from hml.analysis.chapters.quality import quality_section
+from hml.analysis.chapters.soft_categories import soft_categories_section
+from hml.analysis.confidence import add_variables
+from hml.analysis.outputs import to_json, write_events, write_exhibit
+from hml.analysis.page import render_page
+from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
+from hml.analysis.report import Section, pair_name
+from hml.analysis.sources import Sources, read_sources
+from hml.analysis.tables import image_table
+from hml.errors import DataError, InputError
+from hml.judgements import CLASS_NAMES, Cohort
+from hml.storage import write_atomically
+
+_PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to analyse and where to write.
+
+    Args:
+        data_dir: The data folder.
+        out: The folder for results.
+        cohort: Which of the released judgements.
+        judgements: A file of one's own, instead.
+        pairs: Class pairs to draw large, such as "Cat/Dog".
+        images: Mixed images to show, by filename; none shows the most surprising.
+        replicates: Resamples of people.
+        seed: What the resamples are drawn from.
+    """
+
+    data_dir: Path
+    out: Path
+    cohort: Cohort = "paper"
+    judgements: Path | None = None
+    pairs: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    replicates: int = 1000
+    seed: int = 0
+
+
+def run(options: Options) -> Path:
+    """Analyse judgements and write percepts.json, the figures, the page and TensorBoard's events.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: an option or the judgements are wrong.
+        DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
+    """
+    started = time.perf_counter()
+    pairs = [parse_pair(pair) for pair in options.pairs]
+    sources = read_sources(options.cohort, options.judgements, options.data_dir)
+    _check_images(options.images, sources)
+    table = add_variables(sources.judgements, sources.human)
+    bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
+    sections, tables, curves = _measure(options, sources, table, bootstrap, pairs)
+    images = {
+        exhibit.name: write_exhibit(exhibit, options.out / "figures")
+        for section in sections
+        for exhibit in section.exhibits
+    }
+    write_events(images, options.out)
+    page = options.out / "percepts.html"
+    introduction, footer = _introduce(options, sources, table)
+    title = "What people perceive in mixed images"
+    write_atomically(page, render_page(title, introduction, sources.left_out, sections, images, footer))
+    result = _summarise(options, sources, table, sections, tables, curves)
+    result["seconds"] = round(time.perf_counter() - started, 2)
+    write_atomically(options.out / "percepts.json", to_json(result))
+    return page
+
+
+def parse_pair(text: str) -> tuple[int, int]:
+    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
+
+    Raises:
+        InputError: it isn't one.
+    """
+    names = text.split("/")
+    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
+    if len(names) != 2 or len(labels) != 2:
+        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
+    return labels[0], labels[1]
+
+
+def _check_images(filenames: Sequence[str], sources: Sources) -> None:
+    known = sources.judgements["filename"].unique().tolist()
+    for filename in filenames:
+        if filename not in known:
+            nearest = difflib.get_close_matches(filename, known, n=1)
+            hint = f" Did you mean {nearest[0]}?" if nearest else ""
+            raise InputError(f"--images {filename!r} is none of the {len(known)} images judged.{hint}")
+    if filenames and sources.bank is None:
+        raise DataError(f"--images needs CIFAR-10's images. {sources.left_out[-1]}")
+
+
+def _measure(
+    options: Options, sources: Sources, table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Section], dict[str, pd.DataFrame], CurveEstimates]:
+    """Make every section, and the tables that go into percepts.json."""
+    generating, levels = generating_section(table, bootstrap)
+    cells, curves = summarise_cells(table, bootstrap), estimate_curves(table, bootstrap)
+    sections = [generating]
+    if sources.bank is not None:
+        sections.append(examples_section(sources.bank, table, image_table(table), options.images))
+    sections += [
+        pairs_section(cells, curves.curves, pairs or default_pairs(cells)),
+        curves_section(curves),
+        dominance_section(table, bootstrap),
+        confidence_section(table, bootstrap),
+        ceilings_section(table, bootstrap),
+    ]
+    bootstraps = {"inference": bootstrap}
+    for name, other in (("construct", sources.construct), ("select", sources.select), ("soft", sources.soft)):
+        if other is not None:
+            people = other["person"].nunique()
+            bootstraps[name] = Bootstrap.over(people, options.replicates, options.seed, name)
+    if sources.construct is not None and sources.select is not None:
+        sections.append(midpoints_section(sources.construct, sources.select, table, bootstraps))
+    if sources.soft is not None:
+        sections.append(soft_categories_section(sources.soft, table, bootstraps))
+    quality, effects = quality_section(table, bootstrap)
+    sections.append(quality)
+    named = cells.assign(pair=[pair_name(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)])
+    return sections, {"generating": levels, "cells": named, "quality": effects}, curves
+
+
+def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Write what stands above and below the sections."""
+    introduction = [
+        f"{sources.description}: {len(table):,} judgements of {table['image'].nunique():,} mixed images by "
+        f"{table['person'].nunique()} people.",
+        "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels alike. "
+        "People who "
+        "look at the blend infer a share λ_h of their own, with a confidence ω. This page shows how the two "
+        "compare, with "
+        "what the paper (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023) says and what these judgements say.",
+        "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, "
+        "not over "
+        f"judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't independent. "
+        "Intervals are not corrected for how many there are.",
+    ]
+    footer = [
+        f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",
+        "The judgements are real people's work, given for research under codes instead of names: don't try to tell who "
+        "they are.",
+    ]
+    return introduction, footer
+
+
+def _summarise(
+    options: Options,
+    sources: Sources,
+    table: pd.DataFrame,
+    sections: Sequence[Section],
+    tables: dict[str, pd.DataFrame],
+    curves: CurveEstimates,
+) -> dict[str, object]:
+    """Gather what goes into percepts.json."""
+    of_pairs = {
+        pair_name(*pair): asdict(curve) | {"intervals": {k: e.as_dict() for k, e in curves.pairs[pair].items()}}
+        for pair, curve in curves.curves.curves.items()
+    }
+    return {
+        "judgements": {
+            "of": sources.description,
+            "judgements": len(table),
+            "images": table["image"].nunique(),
+            "people": table["person"].nunique(),
+            "repeats": int(table["is_repeat"].sum()),
+        },
+        "intervals": {
+            "level": 0.95,
+            "resampled": "people",
+            "replicates": options.replicates,
+            "seed": options.seed,
+        },
+        "claims": {
+            section.name: {claim.name: {"text": claim.text} | claim.estimate.as_dict() for claim in section.claims}
+            for section in sections
+        },
+        "curves": {
+            "overall": asdict(curves.curves.overall),
+            "spread": curves.curves.spread,
+            "dispersion": curves.curves.dispersion,
+            "pairs": of_pairs,
+        },
+        "tables": {name: frame.to_dict("records") for name, frame in tables.items()},
+        "figures": [exhibit.name for section in sections for exhibit in section.exhibits],
+        "left_out": sources.left_out,
+        "files": sources.files,
+        "canonical_pixels": None if sources.bank is None else sources.bank.canonical_pixels,
+        "versions": {"hml": hml.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }

@@ -1,0 +1,121 @@
+"""Judgements that may be careless: how many, and what leaving them out does. Nothing is left out elsewhere."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from hml.analysis.bootstrap import Bootstrap, make_estimate
+from hml.analysis.headlines import headlines
+
+FAST_MS = 3000.0
+"""Two sliders moved and an image seen in less: the fastest one in 150 of H-Mix's answers."""
+
+ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
+"""A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
+fast answers; people with fewer answers than this aren't judged."""
+
+Rule = Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+
+def is_untouched(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell judgements with both sliders in the middle, where they may have stood."""
+    return ((table["lambda_h"] - 0.5).abs() < 1e-9) & ((table["omega"] - 0.5).abs() < 1e-9)
+
+
+def is_fast(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell judgements made in under three seconds; unknown times aren't."""
+    return table["reaction_ms"] < FAST_MS
+
+
+def people_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Describe each person.
+
+    Returns:
+        One row a person: person, annotator, n, the shares of untouched and fast answers and of the commonest one, the
+        median reaction_ms, the correlation of lambda_h with lambda_f, and whether they answer alike or carelessly.
+    """
+    rows = []
+    for person, part in table.groupby("person", sort=True):
+        varied = part["lambda_h"].nunique() > 1 and part["lambda_f"].nunique() > 1
+        rows.append(
+            {
+                "person": person,
+                "annotator": part["annotator"].iloc[0],
+                "n": len(part),
+                "untouched": float(is_untouched(part).mean()),
+                "fast": float(is_fast(part).mean()),
+                "commonest": float(part["lambda_h"].round(2).value_counts(normalize=True).iloc[0]),
+                "reaction_ms": float(part["reaction_ms"].median()),
+                "correlation": float(part["lambda_h"].corr(part["lambda_f"])) if varied else np.nan,
+            }
+        )
+    people = pd.DataFrame(rows)
+    enough = people["n"] >= FEWEST
+    people["alike"] = enough & (people["commonest"] >= ALIKE)
+    people["careless"] = enough & ((people["untouched"] >= MOSTLY) | (people["fast"] >= MOSTLY))
+    return people
+
+
+def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
+    """List what might be left out: by name a description and which judgements it is."""
+    people = people_table(table)
+    alike = table["person"].isin(people.loc[people["alike"], "person"])
+    careless = table["person"].isin(people.loc[people["careless"], "person"])
+    untouched, fast, repeat = is_untouched(table), is_fast(table), table["is_repeat"].astype(bool)
+    return {
+        "repeats": ("second judgements of an image by one person", repeat),
+        "untouched": ("both sliders at 50", untouched),
+        "fast": (f"answers in under {FAST_MS / 1000:g} s", fast),
+        "alike": (f"people whose commonest answer is {ALIKE:.0%} of theirs or more", alike),
+        "careless": (f"people with {MOSTLY:.0%} or more untouched or fast answers", careless),
+        "all": ("all of these", repeat | untouched | fast | alike | careless),
+    }
+
+
+def count_rules(table: pd.DataFrame) -> pd.DataFrame:
+    """Count what each rule would leave out: rule, description, judgements, people, images that would be left bare."""
+    rows = []
+    for name, (description, out) in rules(table).items():
+        rows.append(
+            {
+                "rule": name,
+                "description": description,
+                "judgements": int(out.sum()),
+                "share": float(out.mean()),
+                "people": table.loc[out, "person"].nunique(),
+                "images_lost": table["image"].nunique() - table.loc[~out, "image"].nunique(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def effects(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Recompute every headline number with each rule's judgements left out.
+
+    Args:
+        table: What `confidence.add_variables` made.
+        bootstrap: Resamples of its people.
+
+    Returns:
+        One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,
+        people, and the change against "none" with change_low and change_high over the same resamples.
+    """
+    found = {}
+    left_out = {"none": table, **{name: table[~out] for name, (_, out) in rules(table).items()}}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for rule, part in left_out.items():
+            for headline in headlines(part):
+                value = float(bootstrap.value(headline.statistic))
+                found[headline.name, rule] = (headline, value, bootstrap.replicate(headline.statistic))
+    rows = []
+    for (name, rule), (headline, value, replicates) in found.items():
+        estimate = make_estimate(value, replicates, headline.n, headline.people, headline.bounds)
+        _, before, replicates_before = found[name, "none"]
+        change = make_estimate(value - before, replicates - replicates_before, headline.n, headline.people)
+        row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
+        rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
+    order = [headline.name for headline in headlines(table)]
+    return pd.DataFrame(rows).sort_values(
+        "headline", key=lambda s: s.map(order.index), kind="stable", ignore_index=True
+    )

@@ -1,0 +1,112 @@
+"""What the page and the files are made of: claims, figures with their data, and sections that hold both."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.judgements import CLASS_NAMES
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number that the page states.
+
+    Args:
+        name: What it is called in `percepts.json`.
+        text: What it is.
+        estimate: The number, its interval and what it rests on.
+        digits: Decimal places on the page.
+    """
+
+    name: str
+    text: str
+    estimate: Estimate
+    digits: int = 3
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure and the data drawn in it.
+
+    Args:
+        name: The files' name, without an ending.
+        title: A few words.
+        caption: What it shows.
+        alt: The same for those who don't see it.
+        figure: The figure.
+        data: What is drawn.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts, and what it shows."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Args:
+        name: What it is called in `percepts.json` and in links.
+        title: Its heading.
+        paragraphs: What it says.
+        claims: The numbers it states.
+        exhibits: Its figures.
+        tables: Its tables.
+    """
+
+    name: str
+    title: str
+    paragraphs: list[str]
+    claims: list[Claim] = field(default_factory=list)
+    exhibits: list[Exhibit] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+def write_number(value: float | None, digits: int = 3) -> str:
+    """Write a number with a true minus sign, or a dash where there is none."""
+    # Rounded first, and 0 added, lest a small number below 0 become −0.000.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def write_interval(estimate: Estimate, digits: int = 3) -> str:
+    """Write an interval, or why there is none."""
+    if estimate.value is None:
+        return "too few judgements"
+    if estimate.low is None or estimate.high is None:
+        return "too few people" if estimate.people < FEWEST_PEOPLE else "too few resamples have it"
+    return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
+
+
+def compare(estimate: Estimate, with_value: float = 0.0) -> str:
+    """Say on which side of a value the whole interval lies: "above", "below", "not clear of", or "unknown"."""
+    if estimate.low is None or estimate.high is None:
+        return "unknown"
+    return "above" if estimate.low > with_value else "below" if estimate.high < with_value else "not clear of"
+
+
+def pair_name(class_1: int, class_2: int) -> str:
+    """Name a pair of classes: "Cat/Dog"."""
+    return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
+
+
+def name_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the pair's name first, in place of class_1 and class_2."""
+    names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named = frame.drop(columns=["class_1", "class_2"])
+    named.insert(0, "pair", names)
+    return named

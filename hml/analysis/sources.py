@@ -1,0 +1,164 @@
+"""What the analysis reads: judgements, which it can't do without, and what it leaves out where it isn't to be had."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hml.analysis.bootstrap import Array
+from hml.analysis.tables import judgement_table, midpoint_table, soft_category_table
+from hml.data.download import (
+    CIFAR10H_COUNTS,
+    HMIX_CONSTRUCT,
+    HMIX_INFERENCES,
+    HMIX_SELECT,
+    HMIX_SOFT_CATEGORIES,
+    RemoteFile,
+    fetch,
+    read_verified,
+)
+from hml.data.images import Cifar10, ImageBank
+from hml.errors import DataError, InputError
+from hml.judgements import Cohort, parse_construct, parse_hmix, parse_select, parse_soft_categories
+
+T = TypeVar("T")
+
+_FOREIGN = "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged."
+
+
+@dataclass
+class Sources:
+    """What was read.
+
+    Args:
+        judgements: What `judgement_table` made.
+        description: What the judgements are.
+        files: The SHA-256 of each file read.
+        human: What people say each original image is, shape (10000, 10).
+        construct: The construct task's `midpoint_table`.
+        select: The select task's.
+        soft: What `soft_category_table` made.
+        bank: The original images.
+        left_out: Why each of those that are None is.
+    """
+
+    judgements: pd.DataFrame
+    description: str
+    files: dict[str, str] = field(default_factory=dict)
+    human: Array | None = None
+    construct: pd.DataFrame | None = None
+    select: pd.DataFrame | None = None
+    soft: pd.DataFrame | None = None
+    bank: ImageBank | None = None
+    left_out: list[str] = field(default_factory=list)
+
+
+def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sources:
+    """Read judgements, and whatever else is to be had. Small files that are missing are downloaded; images aren't.
+
+    Args:
+        cohort: Which of the released judgements; "paper" or "all".
+        judgements: A file of one's own to read instead, taken whole.
+        data_dir: The data folder.
+
+    Raises:
+        InputError: the judgements are wrong.
+        DataError: the released judgements can't be had, or a file that is there isn't the released one.
+    """
+    if judgements is None:
+        fetch([HMIX_INFERENCES], data_dir)
+        content, name = read_verified(HMIX_INFERENCES, data_dir), HMIX_INFERENCES.name
+        which = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}[cohort]
+    else:
+        content, name = _read_own(judgements), judgements.name
+        cohort, which = "all", name
+    sources = Sources(judgement_table(parse_hmix(content, name, cohort)), which)
+    sources.files[name] = hashlib.sha256(content).hexdigest()
+    sources.human = _optional(
+        sources, CIFAR10H_COUNTS, data_dir, _read_human, "how ambiguous endpoint images are (CIFAR-10H)"
+    )
+    if sources.human is not None and not _are_of(sources.judgements, sources.human.argmax(1)):
+        sources.human = None
+        sources.left_out.append(f"How ambiguous endpoint images are (CIFAR-10H): {_FOREIGN}")
+    if judgements is None:
+        for attribute, file, parse, what in (
+            ("construct", HMIX_CONSTRUCT, _read_construct, "midpoints that people built"),
+            ("select", HMIX_SELECT, _read_select, "midpoints that people picked"),
+            ("soft", HMIX_SOFT_CATEGORIES, _read_soft, "ten-class answers"),
+        ):
+            setattr(sources, attribute, _optional(sources, file, data_dir, parse, what))
+    else:
+        sources.left_out.append(
+            "Midpoints and ten-class answers: H-Mix's other tasks, which say nothing about judgements of one's own."
+        )
+    missing = [file.name for file in Cifar10().remote_files(data_dir) if not (data_dir / file.name).exists()]
+    if not missing:
+        bank = Cifar10().load(data_dir)
+        if _are_of(sources.judgements, bank.labels.numpy()):
+            sources.bank = bank
+            sources.files |= bank.files
+        else:
+            sources.left_out.append(f"The images themselves: {_FOREIGN}")
+    if missing:
+        sources.left_out.append(
+            f"The images themselves: not in the data folder: {', '.join(missing)}. “hml download” fetches what is "
+            "missing."
+        )
+    return sources
+
+
+def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:
+    """Tell whether the endpoints' classes are those of CIFAR-10's images with their ids, but for one in twenty.
+
+    CIFAR-10H's people call 0.8 % of the images something else than their label.
+    """
+    agree = [float((labels[table[f"id_{end}"]] == table[f"class_{end}"]).mean()) for end in (1, 2)]
+    return min(agree) > 0.95
+
+
+def _read_own(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Can't read judgements from {path}: {error.strerror}.") from error
+
+
+def _optional(
+    sources: Sources, file: RemoteFile, data_dir: Path, parse: Callable[[bytes, str], T], what: str
+) -> T | None:
+    """Read a file, or note that it is left out; a file that is there but wrong is an error."""
+    if not (data_dir / file.name).exists():
+        try:
+            fetch([file], data_dir)
+        except DataError:
+            sources.left_out.append(
+                f"{what[0].upper()}{what[1:]}: {file.name} isn't in the data folder and couldn't be downloaded."
+            )
+            return None
+    content = read_verified(file, data_dir)
+    sources.files[file.name] = file.sha256
+    return parse(content, file.name)
+
+
+def _read_human(content: bytes, name: str) -> Array:
+    counts = np.load(io.BytesIO(content), allow_pickle=False).astype(float)
+    probabilities: Array = counts / counts.sum(1, keepdims=True)
+    return probabilities
+
+
+def _read_construct(content: bytes, name: str) -> pd.DataFrame:
+    return midpoint_table(parse_construct(content, name))
+
+
+def _read_select(content: bytes, name: str) -> pd.DataFrame:
+    return midpoint_table(parse_select(content, name))
+
+
+def _read_soft(content: bytes, name: str) -> pd.DataFrame:
+    return soft_category_table(parse_soft_categories(content, name))

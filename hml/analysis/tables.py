@@ -1,0 +1,127 @@
+"""Judgements as tables: one row a judgement, and one row an image."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus
+
+_MOST_LEVELS = 21
+_LEVEL_WIDTH = 0.05
+
+
+def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
+    """Tabulate judgements.
+
+    Returns:
+        One row a judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
+        id_2), the answer (lambda_h, omega, reaction_ms, is_repeat), error = |lambda_h − lambda_f|, and three codes
+        that count from 0: `image` by first appearance, `person` by the annotators' names in order, and `level`,
+        lambda_f itself, or to the nearest .05 where there are more than 21 different ones.
+    """
+    judgements = list(judgements)
+    table = pd.DataFrame(
+        [
+            {
+                **_describe(j.stimulus),
+                "annotator": j.annotator,
+                "lambda_h": j.lambda_h,
+                "omega": j.omega,
+                "reaction_ms": np.nan if j.reaction_ms is None else j.reaction_ms,
+                "is_repeat": j.is_repeat,
+            }
+            for j in judgements
+        ]
+    )
+    table["error"] = (table["lambda_h"] - table["lambda_f"]).abs()
+    table["image"] = pd.factorize(table["filename"])[0]
+    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
+    few = table["lambda_f"].nunique() <= _MOST_LEVELS
+    binned = ((table["lambda_f"] / _LEVEL_WIDTH).round() * _LEVEL_WIDTH).round(9)
+    table["level"] = table["lambda_f"] if few else binned
+    return table
+
+
+def image_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Average judgements over each image.
+
+    Args:
+        table: What `judgement_table` made.
+
+    Returns:
+        One row an image, by first appearance: what is known of it, how many judgements (n) and people, the mean
+        lambda_h and omega, the standard deviation of lambda_h (ddof 0), and error = |mean lambda_h − lambda_f|.
+    """
+    groups = table.groupby("image", sort=True)
+    known = ["filename", "lambda_f", "level", "class_1", "class_2", "id_1", "id_2"]
+    images = groups[known].first()
+    images["n"] = groups.size()
+    images["people"] = groups["person"].nunique()
+    images["lambda_h"] = groups["lambda_h"].mean()
+    images["spread"] = groups["lambda_h"].std(ddof=0)
+    images["omega"] = groups["omega"].mean()
+    images["error"] = (images["lambda_h"] - images["lambda_f"]).abs()
+    return images.reset_index()
+
+
+def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
+    """Tabulate midpoints: one row an answer, with `pair` naming its two images and `person` coding the annotator."""
+    table = pd.DataFrame(
+        [
+            {
+                "id_1": m.endpoints[0].image_id,
+                "id_2": m.endpoints[1].image_id,
+                "annotator": m.annotator,
+                "lambda_m": m.lambda_m,
+                "start": np.nan if m.start is None else m.start,
+                "is_repeat": m.is_repeat,
+            }
+            for m in midpoints
+        ]
+    )
+    table["pair"] = name_pairs(table)
+    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
+    return table
+
+
+def name_pairs(table: pd.DataFrame) -> "pd.Series[str]":
+    """Name each row's pair of images, "id_1_id_2"."""
+    return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
+
+
+def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:
+    """Tabulate ten-class answers: one row each, with the mass on either endpoint and on all others.
+
+    Returns:
+        Beside what is known of the image: mass_1, mass_2, outside, top (the most probable class), top_mass, person.
+    """
+    table = pd.DataFrame(
+        [
+            {
+                **_describe(a.stimulus),
+                "annotator": a.annotator,
+                "is_repeat": a.is_repeat,
+                "mass_1": a.probabilities[a.stimulus.endpoints[0].label],
+                "mass_2": a.probabilities[a.stimulus.endpoints[1].label],
+                "top": int(np.argmax(a.probabilities)),
+                "top_mass": max(a.probabilities),
+            }
+            for a in answers
+        ]
+    )
+    table["outside"] = (1 - table["mass_1"] - table["mass_2"]).clip(lower=0)
+    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
+    return table
+
+
+def _describe(stimulus: Stimulus) -> dict[str, object]:
+    first, second = stimulus.endpoints
+    return {
+        "filename": stimulus.filename,
+        "lambda_f": stimulus.lambda_f,
+        "class_1": first.label,
+        "class_2": second.label,
+        "id_1": first.image_id,
+        "id_2": second.image_id,
+    }

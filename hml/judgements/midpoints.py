@@ -1,0 +1,120 @@
+"""Reads the two midpoint tasks: people build, or pick out of eleven, the blend that shows both images equally."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from hml.errors import InputError
+from hml.judgements.hmix import class_index
+from hml.judgements.rows import Row, parse_object, read_rows, refuse
+from hml.judgements.schema import Endpoint
+
+_PAIR = re.compile(r"(?P<class1>[^_]+)_(?P<id1>[0-9]{1,9})_(?P<class2>[^_]+)_(?P<id2>[0-9]{1,9})")
+_CONSTRUCT_TASKS = ("select_create", "rerun_select_create")
+_SELECT_TASKS = ("select_shuffled", "rerun_select_shuffled")
+
+
+@dataclass(frozen=True, slots=True)
+class Midpoint:
+    """The blend of two images that one person calls the middle.
+
+    Args:
+        endpoints: The two images.
+        annotator: Who they are.
+        lambda_m: The first image's weight in that blend, in [0, 1].
+        start: The weight at which the search began, where it began somewhere.
+        reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.
+        is_repeat: Whether they had been asked about this pair before.
+
+    Raises:
+        InputError: a weight is outside [0, 1], or reaction_ms isn't a time.
+    """
+
+    endpoints: tuple[Endpoint, Endpoint]
+    annotator: str
+    lambda_m: float
+    start: float | None = None
+    reaction_ms: float | None = None
+    is_repeat: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("lambda_m", self.lambda_m), ("start", self.start)):
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise InputError(f"{name}={value} is outside [0, 1]: it is the first image's weight in the blend.")
+        if self.reaction_ms is not None and not 0.0 <= self.reaction_ms < math.inf:
+            raise InputError(f"reaction_ms={self.reaction_ms} is not a time in milliseconds.")
+
+
+def parse_construct(content: bytes, name: str) -> list[Midpoint]:
+    """Read `hmix_construct_midpoint.csv`: blends that people built with two keys, from .1 or .9.
+
+    Args:
+        content: The file's bytes.
+        name: What errors call it.
+
+    Returns:
+        The midpoints, in the file's order.
+
+    Raises:
+        InputError: the file isn't such a CSV; names file, row, field, value and remedy.
+    """
+    required = ("subject", "class_pair", "task", "final_value", "starting_value")
+    return [
+        _make(
+            row,
+            where,
+            _CONSTRUCT_TASKS,
+            # Adding up steps of .1 left float noise: 0.5000000000000001.
+            round(_number(row, "final_value", where), 9),
+            _number(row, "starting_value", where),
+        )
+        for where, row in read_rows(content, name, required)
+    ]
+
+
+def parse_select(content: bytes, name: str) -> list[Midpoint]:
+    """Read `hmix_select_shuffled_midpoint.csv`: blends picked out of eleven; otherwise as `parse_construct`."""
+    required = ("subject", "class_pair", "task", "response")
+    return [
+        _make(row, where, _SELECT_TASKS, _selected(row["response"], where))
+        for where, row in read_rows(content, name, required)
+    ]
+
+
+def _make(row: Row, where: str, tasks: tuple[str, str], lambda_m: float, start: float | None = None) -> Midpoint:
+    if (task := row["task"]) not in tasks:
+        refuse(where, "task", task, f"use {' or '.join(tasks)}.")
+    if not (annotator := row["subject"].strip()):
+        refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
+    if (match := _PAIR.fullmatch(row["class_pair"])) is None:
+        refuse(where, "class_pair", row["class_pair"], "expected {class1}_{id1}_{class2}_{id2}.")
+    try:
+        endpoints = (
+            Endpoint(int(match["id1"]), class_index(match["class1"])),
+            Endpoint(int(match["id2"]), class_index(match["class2"])),
+        )
+    except InputError as error:
+        refuse(where, "class_pair", row["class_pair"], str(error), error)
+    reaction = _number(row, "rt", where) if row.get("rt", "").strip() else None
+    try:
+        return Midpoint(endpoints, annotator, lambda_m, start, reaction, task == tasks[1])
+    except InputError as error:
+        refuse(where, "answer", lambda_m if reaction is None or reaction >= 0 else reaction, str(error), error)
+
+
+def _number(row: Row, field: str, where: str) -> float:
+    try:
+        return float(row[field])
+    except ValueError as error:
+        refuse(where, field, row[field], "give a number.", error)
+
+
+def _selected(text: str, where: str) -> float:
+    remedy = 'expected {"select": "select0.5"}, with the weight chosen.'
+    chosen = parse_object(text, where, "response", remedy).get("select")
+    if not isinstance(chosen, str) or not re.fullmatch(r"select[0-9.]+", chosen):
+        refuse(where, "response", text, remedy)
+    try:
+        return float(chosen.removeprefix("select"))
+    except ValueError as error:
+        refuse(where, "response", text, remedy, error)

@@ -1,0 +1,83 @@
+"""Rows of a CSV file of answers, and how one that is wrong is refused: by file, row, field, value and remedy."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
+
+from hml.errors import InputError
+
+Row = Mapping[str, str]
+
+
+def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = "") -> Iterator[tuple[str, Row]]:
+    """Read a CSV file's rows, each with the words that say where it stands.
+
+    Args:
+        content: The file's bytes.
+        name: What errors call it.
+        required: Columns that it must have.
+        hint: What to say where one is missing.
+
+    Yields:
+        "name, row 2" (the header is row 1) and the row's fields by column; blank lines are left out.
+
+    Raises:
+        InputError: it isn't CSV in UTF-8, a column is missing or stands twice, or a row has too few or many fields.
+    """
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        columns = next(reader, [])
+        rows = list(reader)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{name} is not a CSV file in UTF-8: {error}.") from error
+    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
+        raise InputError(f"{name} has two columns called {', '.join(repeated)[:200]}: keep one of each.")
+    if missing := [column for column in required if column not in columns]:
+        raise InputError(
+            f"{name} has no column {', '.join(missing)} (its columns: {', '.join(columns)[:200] or 'none'}). {hint}"
+        )
+    for number, fields in enumerate(rows, start=2):
+        if not fields:  # a blank line
+            continue
+        where = f"{name}, row {number}"
+        if len(fields) != len(columns):
+            raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
+        yield where, dict(zip(columns, fields, strict=True))
+
+
+def refuse(where: str, field: str, value: object, remedy: str, cause: Exception | None = None) -> NoReturn:
+    """Refuse a field's value.
+
+    Raises:
+        InputError: always; names field, value, place and remedy.
+    """
+    shown = repr(value)
+    shown = shown if len(shown) <= 100 else f"{shown[:97]}..."
+    raise InputError(f"{field}={shown} in {where}: {remedy}") from cause
+
+
+def parse_object(text: str, where: str, field: str, remedy: str) -> dict[str, object]:
+    """Read a field's JSON object: no NaN, no infinity, no key twice.
+
+    Raises:
+        InputError: it isn't one.
+    """
+    try:
+        answers = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_pairs)
+    except (ValueError, RecursionError) as error:
+        refuse(where, field, text, remedy, error)
+    if not isinstance(answers, dict):
+        refuse(where, field, text, remedy)
+    return answers
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.pairs import CurveFits, estimate_curves, summarise_cells
+from hml.analysis.tables import judgement_table
+from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements.curves import fit_pair_curves
+
+
+def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):
+    cells = summarise_cells(*paper)
+    assert len(cells) == 225
+    empty = cells[cells["n"] == 0]
+    assert len(empty) == 6
+    assert empty["value"].isna().all()
+    assert cells["n"].sum() == 1974
+    assert cells["images"].sum() == 810
+
+
+def test_cells_hold_the_means_of_their_judgements(paper):
+    table, bootstrap = paper
+    cells = summarise_cells(table, bootstrap).set_index(["class_1", "class_2", "lambda_f"])
+    means = table.groupby(["class_1", "class_2", "lambda_f"])["lambda_h"].agg(["mean", "size"])
+    for key, (mean, n) in zip(means.index, means.to_numpy(), strict=True):
+        assert cells.loc[key, "value"] == pytest.approx(mean)
+        assert cells.loc[key, "n"] == n
+    few = cells[(cells["n"] > 0) & (cells["people"] < 3)]
+    assert few["low"].isna().all()
+    assert len(few) > 0
+
+
+def test_pairs_the_other_way_round_are_turned():
+    forward = Stimulus("a.png", 0.25, (Endpoint(1, 3), Endpoint(2, 5)))
+    backward = Stimulus("b.png", 0.75, (Endpoint(2, 5), Endpoint(1, 3)))
+    table = judgement_table([Judgement(forward, "a", 0.3, 1), Judgement(backward, "b", 0.5, 1)])
+    (cell,) = summarise_cells(table, Bootstrap.over(2, 10)).query("n > 0").to_dict("records")
+    assert (cell["class_1"], cell["class_2"], cell["lambda_f"], cell["n"]) == (3, 5, 0.25, 2)
+    assert cell["value"] == pytest.approx(0.4)
+
+
+def test_fits_on_everyone_equal_the_curves(paper):
+    table, _ = paper
+    fits = CurveFits.of(table)
+    everyone = np.ones((1, 33))
+    overall, pairs = fits.overall(everyone)[0], fits.pairs(everyone)[0]
+    assert overall[0] == pytest.approx(fits.curves.overall.bias, abs=1e-4)
+    for g, pair in enumerate(fits.cells.pairs):
+        assert pairs[g, 0] == pytest.approx(fits.curves.curves[pair].bias, abs=1e-4)
+
+
+def test_fits_on_a_resample_equal_those_of_rows_repeated(simulate):
+    table = simulate(people=8, each=40, images=100)
+    fits = CurveFits.of(table)
+    weights = Bootstrap.over(8, 5).weights
+    rows = table.loc[np.repeat(table.index, weights[2][table["person"]].astype(int))]
+    again = fit_pair_curves(rows["lambda_f"], rows["lambda_h"], rows["class_1"], rows["class_2"])
+    # The dispersion is the resample's own there, which moves the weak prior's pull a little.
+    assert fits.overall(weights)[2, 0] == pytest.approx(again.overall.bias, abs=2e-3)
+
+
+def test_intervals_of_known_curves_cover_them(simulate):
+    covered = 0
+    for seed in range(3):
+        biases = np.random.default_rng(seed).normal(0, 0.07, (10, 10))
+        table = simulate(seed=seed, people=40, bias=lambda pair, b=biases: b[pair], slope=7.0, lapse=0.15)
+        found = estimate_curves(table, Bootstrap.over(40, 200))
+        assert found.overall["lapse"].low < 0.15 < found.overall["lapse"].high
+        assert (found.bands["low"] <= found.bands["value"]).all()
+        covered += sum(e["bias"].low < biases[p] < e["bias"].high for p, e in found.pairs.items())
+    assert 120 <= covered <= 135  # 95 % of 135 is 128
+
+
+def test_pairs_are_told_apart(simulate):
+    table = simulate(people=40, bias=lambda pair: 0.1 if 1 in pair else 0.0)
+    found = estimate_curves(table, Bootstrap.over(40, 50)).curves
+    assert found.of(1, 4).bias > 0.05 > abs(found.of(3, 5).bias)
+
+
+def test_too_few_levels_give_no_slope(simulate):
+    table = simulate(people=5, each=20, images=40, levels=(0.25, 0.5))
+    found = estimate_curves(table, Bootstrap.over(5, 20))
+    assert list(found.overall) == ["bias"]
+    assert all(list(pair) == ["bias"] for pair in found.pairs.values())

@@ -1,0 +1,335 @@
+"""The command itself: on the real data, on simulated judgements, on small and broken files; its page in a browser."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from hml.analysis.percepts import parse_pair
+from hml.analysis.sources import read_sources
+from hml.cli import main
+from hml.data import Cifar10
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES
+
+QUICK = ["--replicates", "60"]
+RELEASED = ("hmix_infer_mixing_factor.csv",)
+
+
+class Page(HTMLParser):
+    """A page's images, figures, links and headings."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.images, self.links, self.figures, self.captions, self.ids = [], [], [], 0, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        if tag == "img":
+            self.images.append(attrs)
+        elif tag == "a":
+            self.links.append(attrs["href"])
+        elif tag == "figure":
+            self.figures.append(attrs["id"].removeprefix("figure-"))
+        elif tag == "figcaption":
+            self.captions += 1
+
+
+def refused(capsys, code, *args):
+    """Run a command that must fail with one message and no traceback; return the message."""
+    assert main(["percepts", *map(str, args)]) == code
+    message = capsys.readouterr().err
+    assert message.startswith("hml: ")
+    assert "Traceback" not in message
+    return message
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No file can be downloaded."""
+
+    def unreachable(*args, **kwargs):
+        raise requests.ConnectionError("no internet here")
+
+    monkeypatch.setattr("hml.data.download._TRIES", 1)
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", unreachable)
+
+
+@pytest.fixture(scope="module")
+def real(other_tasks, tmp_path_factory):
+    """The folder of `hml percepts` on the paper's cohort."""
+    out = tmp_path_factory.mktemp("real")
+    assert main(["percepts", "--data_dir", str(other_tasks), "--out", str(out), *QUICK]) == 0
+    return out
+
+
+def make_own(path, people=3, ends=tuple((i, i + 50) for i in range(6))):
+    """A file of one's own: few people, one lambda_f, no repeats, no times."""
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["subject", "filename", "responses"])
+        for person in range(people):
+            for cat, dog in ends:
+                said = {"mixingcoeff": int(rng.integers(101)), "confidence": int(rng.integers(101))}
+                name = f"mixed_0.5_Cat_{cat}_Dog_{dog}.png"
+                writer.writerow([f"p{person}", name, json.dumps(said)])
+    return path
+
+
+def strict(path):
+    """JSON without NaN or infinity."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_the_real_data_give_the_known_numbers(real):
+    result = strict(real / "percepts.json")
+    assert result["judgements"] == {
+        "of": "H-Mix, the paper's first collection",
+        "judgements": 1974,
+        "images": 810,
+        "people": 33,
+        "repeats": 66,
+    }
+    means = {
+        row["lambda_f"]: row["value"]
+        for row in result["tables"]["generating"]
+        if (row["unit"], row["statistic"]) == ("image", "mean")
+    }
+    assert list(means.values()) == pytest.approx([0.165384, 0.220803, 0.478883, 0.723218, 0.794382], abs=6e-7)
+    assert result["claims"]["confidence"]["distance_image"]["value"] == pytest.approx(0.281069, abs=6e-7)
+    assert result["claims"]["ceilings"]["disagreement"]["value"] == pytest.approx(0.196, abs=5e-4)
+    assert sum(cell["n"] == 0 for cell in result["tables"]["cells"]) == 6
+    assert len(result["curves"]["pairs"]) == 45
+    assert result["left_out"] == []
+    for claims in result["claims"].values():
+        for claim in claims.values():
+            assert claim["n"] > 0
+            assert claim["people"] > 0
+            assert claim["low"] <= claim["value"] <= claim["high"]
+
+
+def test_the_papers_figure_1_shows_its_coefficients(real):
+    shown = pd.read_csv(real / "figures" / "examples.csv")
+    assert shown["lambda_f"].tolist() == [0.5, 0.5, 0.25]
+    assert shown["lambda_h"].tolist() == pytest.approx([0.99, 0.87, 0.42], abs=0.006)
+
+
+def test_figure_2_holds_means_intervals_and_n_of_the_papers_pairs(real):
+    shown = pd.read_csv(real / "figures" / "pairs.csv")
+    assert shown["pair"].unique().tolist() == ["Airplane/Dog", "Bird/Cat", "Cat/Dog", "Automobile/Truck"]
+    assert {"lambda_f", "value", "low", "high", "n", "people", "images"} <= set(shown)
+    atlas = pd.read_csv(real / "figures" / "atlas.csv")
+    assert len(atlas) == 225
+    assert (atlas["n"] == 0).sum() == atlas["value"].isna().sum() == 6
+
+
+def test_every_figure_is_there_as_png_pdf_and_csv_and_on_the_page(real):
+    names = strict(real / "percepts.json")["figures"]
+    assert {"aggregate", "examples", "surprising", "pairs", "atlas", "curves", "biases", "dominance"} < set(names)
+    assert {"confidence", "ceilings", "midpoints", "soft_categories", "quality", "people"} < set(names)
+    for name in names:
+        for ending in ("png", "pdf", "csv"):
+            assert (real / "figures" / f"{name}.{ending}").stat().st_size > 100
+    page = Page((real / "percepts.html").read_text())
+    assert page.figures == names
+    assert page.captions == len(page.images) == len(names)
+    for image in page.images:
+        assert image["src"].startswith("data:image/png;base64,")
+        assert len(image["alt"]) > 20
+    for link in page.links:
+        assert link.removeprefix("#") in page.ids if link.startswith("#") else (real / link).exists()
+    assert not re.search(r'(src|href)="(https?:)?//', (real / "percepts.html").read_text())
+    assert list(real.glob("events.out.tfevents.*"))
+
+
+def test_a_run_is_a_pure_function_of_its_arguments(tmp_path, offline):
+    own = make_own(tmp_path / "mine.csv")
+    results = []
+    for place in ("a", "b"):
+        args = ["--judgements", str(own), "--out", str(tmp_path / place), "--data_dir", str(tmp_path)]
+        assert main(["percepts", *args, "--replicates", "20", "--seed", "1"]) == 0
+        results.append(strict(tmp_path / place / "percepts.json") | {"seconds": 0})
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("people", [1, 3])
+def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, people):
+    own = make_own(tmp_path / "mine.csv", people)
+    out = tmp_path / "out"
+    assert main(["percepts", "--judgements", str(own), "--out", str(out), "--data_dir", str(tmp_path), *QUICK]) == 0
+    result = strict(out / "percepts.json")
+    assert result["claims"]["ceilings"]["retest"]["value"] is None
+    assert (result["claims"]["ceilings"]["disagreement"]["value"] is None) == (people == 1)
+    assert result["claims"]["confidence"]["distance_image"]["value"] is None
+    assert list(result["claims"]["curves"]) == ["overall_bias"]
+    page = (out / "percepts.html").read_text()
+    assert "too few judgements" in page
+    assert ("too few people" in page) == (people == 1)
+    assert "fewer than three different" in page
+    assert len(result["left_out"]) == 3
+    for reason in ("CIFAR-10H", "other tasks", "The images themselves"):
+        assert reason in page
+    assert "examples" not in result["figures"]
+
+
+def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path, offline):
+    from hml.data import DemoImages, DemoMixes
+
+    judgements = DemoMixes(images_per_pair=5).load(tmp_path, DemoImages(60, 10).load(tmp_path)).judgements
+    rows = [
+        {
+            "subject": j.annotator,
+            "filename": j.stimulus.filename,
+            "responses": json.dumps({"mixingcoeff": 100 - 100 * j.lambda_h, "confidence": 100 * j.omega}),
+            "rt": j.reaction_ms,
+        }
+        for j in judgements
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "demo.csv", index=False)
+    args = ["--judgements", str(tmp_path / "demo.csv"), "--data_dir", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(["percepts", *args, *QUICK, "--pairs", "Truck/Airplane", "cat/dog"]) == 0
+    strengths = pd.read_csv(tmp_path / "out" / "figures" / "dominance.csv")
+    # The demo's people favour later classes.
+    ranks = [CLASS_NAMES.index(name) for name in strengths["class"]]
+    assert np.corrcoef(ranks, range(10))[0, 1] < -0.9
+    shown = pd.read_csv(tmp_path / "out" / "figures" / "pairs.csv")
+    assert shown["pair"].unique().tolist() == ["Airplane/Truck", "Cat/Dog"]
+
+
+def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, offline, capsys):
+    for name in RELEASED:
+        shutil.copy(data_dir / name, tmp_path / name)
+    out = tmp_path / "out"
+    assert main(["percepts", "--data_dir", str(tmp_path), "--out", str(out), *QUICK]) == 0
+    left_out = strict(out / "percepts.json")["left_out"]
+    assert len(left_out) == 5
+    page = (out / "percepts.html").read_text()
+    for name in ("cifar10h-counts.npy", "hmix_construct_midpoint.csv", "hmix_categorical_soft_labels.csv", "cifar-10-"):
+        assert name in page
+    name = "mixed_0.5_Bird_7348_Cat_6202.png"
+    message = refused(capsys, 3, "--data_dir", tmp_path, "--out", out, "--images", name)
+    assert "hml download" in message
+
+
+def test_chosen_images_are_shown(data_dir, tmp_path):
+    labels = Cifar10().load(data_dir).labels
+    ends = [(int(cat), int(dog)) for cat, dog in zip((labels == 3).nonzero(), (labels == 5).nonzero(), strict=False)][
+        :4
+    ]
+    name = f"mixed_0.5_Cat_{ends[2][0]}_Dog_{ends[2][1]}.png"
+    own = ["--judgements", str(make_own(tmp_path / "mine.csv", ends=ends))]
+    args = ["--data_dir", str(data_dir), "--out", str(tmp_path), "--replicates", "2", "--images", name]
+    assert main(["percepts", *own, *args]) == 0
+    assert pd.read_csv(tmp_path / "figures" / "chosen.csv")["filename"].tolist() == [name]
+    assert not (tmp_path / "figures" / "surprising.csv").exists()
+
+
+def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
+    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), data_dir)
+    assert sources.bank is None
+    assert sources.human is None
+    assert sum("other images were judged" in reason for reason in sources.left_out) == 2
+
+
+def test_wrong_input_exits_with_2_and_says_what(tmp_path, offline, capsys):
+    own, out = make_own(tmp_path / "mine.csv"), ("--out", tmp_path / "out", "--data_dir", tmp_path)
+    assert "nowhere.csv: No such file" in refused(capsys, 2, "--judgements", tmp_path / "nowhere.csv", *out)
+    text = own.read_text().replace('""confidence"": ', '""confidence"": 9', 1)
+    (tmp_path / "bad.csv").write_text(text)
+    message = refused(capsys, 2, "--judgements", tmp_path / "bad.csv", *out)
+    assert re.search(r"responses\.confidence=.*bad\.csv, row 2: it is outside \[0, 100\]", message)
+    for option, value, said in (
+        ("--pairs", "Cat/Zebra", "Cat/Zebra"),
+        ("--pairs", "Cat", "no pair of classes"),
+        ("--images", "mixed_0.5_Cat_0_Dog_51.png", "Did you mean mixed_0.5_Cat_"),
+        ("--replicates", "1", "replicates=1"),
+        ("--seed", "-1", "seed=-1"),
+    ):
+        assert said in refused(capsys, 2, "--judgements", own, *out, option, value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_or_wrong_released_data_exit_with_3(tmp_path, offline, capsys):
+    out = ("--out", tmp_path / "out", "--data_dir", tmp_path)
+    assert "hmix_infer_mixing_factor.csv" in refused(capsys, 3, *out)
+    (tmp_path / "hmix_infer_mixing_factor.csv").write_text("subject\n")
+    assert "is not the released file" in refused(capsys, 3, *out)
+
+
+def test_a_wrong_file_of_another_task_is_refused_rather_than_left_out(data_dir, tmp_path, offline, capsys):
+    shutil.copy(data_dir / RELEASED[0], tmp_path / RELEASED[0])
+    (tmp_path / "hmix_construct_midpoint.csv").write_text("")
+    assert "it is empty" in refused(capsys, 3, "--out", tmp_path / "out", "--data_dir", tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, offline, capsys):
+    own = make_own(tmp_path / "mine.csv")
+    (tmp_path / "taken").write_text("")
+    refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out", *QUICK)
+
+
+def test_pairs_are_read_in_either_order():
+    assert parse_pair("Dog/Airplane") == parse_pair("airplane/dog") == (0, 5)
+    for text in ("Dog", "Dog/Dog", "Dog/Cat/Bird", "Dog/Zebra"):
+        with pytest.raises(InputError, match="no pair of classes"):
+            parse_pair(text)
+
+
+MEASURE = """<script>addEventListener("load", () => {
+  const figures = [...document.querySelectorAll("figure")];
+  const broken = figures.filter(f => { const i = f.querySelector("img"); return !(i.complete && i.naturalWidth > 0
+    && i.alt && i.clientWidth > 0 && f.querySelector("figcaption").innerText && f.querySelector("a[href$=csv]")); });
+  const wide = [...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll")
+    && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.className);
+  document.title = JSON.stringify({figures: figures.length, broken: broken.map(f => f.id), wide: wide,
+    scroll: document.documentElement.scrollWidth, inner: innerWidth});
+});</script></body>"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, width):
+    browser = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no chromium: .ci/run installs it where it may")
+    page = real / f"measured_{width}.html"
+    page.write_text((real / "percepts.html").read_text().replace("</body>", MEASURE))
+    # A headless window can't be narrower than 500 pixels, a frame can.
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        f'<body style="margin:0"><iframe src="{page.as_uri()}" style="border:0;width:{width}px;height:900px"></iframe>'
+        "<script>addEventListener('load', () => { document.title = frames[0].document.title; });</script>"
+    )
+    done = subprocess.run(
+        [
+            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *("--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,1000"),
+            *("--virtual-time-budget=20000", "--dump-dom", frame.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    title = re.search(r"<title>(.*?)</title>", done.stdout)
+    assert title, done.stderr[-2000:]
+    found = json.loads(title[1])
+    assert found["inner"] == width
+    assert found["figures"] == len(strict(real / "percepts.json")["figures"])
+    assert found["broken"] == []
+    assert found["wide"] == []
+    assert found["scroll"] <= width

@@ -1,0 +1,114 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.reliability import ceilings, count_pairs, disagreement, errors_of, retests, score_relabellers
+from hml.analysis.tables import judgement_table
+from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements.curves import fit_pair_curves
+
+ONE, TWO = (Stimulus(f"{i}.png", 0.5, (Endpoint(i, 0), Endpoint(9, 1))) for i in range(2))
+
+
+def make(*answers):
+    return judgement_table([Judgement(s, who, h, 0.5, is_repeat=again) for s, who, h, again in answers])
+
+
+SMALL = make((ONE, "a", 0.2, False), (ONE, "b", 0.6, False), (ONE, "c", 0.7, False), (TWO, "a", 0.4, False))
+EVERYONE = np.ones((1, 3))
+
+
+def test_disagreement_is_over_pairs_of_people_on_one_image():
+    assert disagreement(SMALL, 1)(EVERYONE) == pytest.approx([(0.4 + 0.5 + 0.1) / 3])
+    assert disagreement(SMALL, 2)(EVERYONE) == pytest.approx([(0.16 + 0.25 + 0.01) / 3])
+    assert count_pairs(SMALL) == (3, 3)
+
+
+def test_nobody_disagrees_with_themselves_however_often_they_are_drawn():
+    twice = np.array([[2.0, 1.0, 0.0]])
+    assert disagreement(SMALL, 1)(twice) == pytest.approx([0.4])
+    assert np.isnan(disagreement(SMALL, 1)(np.array([[3.0, 0.0, 0.0]])))[0]
+
+
+def test_retests_pair_a_repeat_with_the_first_answer():
+    table = make((ONE, "a", 0.2, False), (ONE, "b", 0.9, False), (ONE, "a", 0.5, True), (TWO, "b", 0.1, False))
+    (row,) = retests(table).to_dict("records")
+    assert (row["person"], row["first"], row["again"]) == (0, 0.2, 0.5)
+
+
+def test_a_second_answer_is_a_repeat_even_if_the_file_does_not_say_so():
+    table = make((ONE, "a", 0.2, False), (ONE, "a", 0.5, False), (ONE, "b", 0.4, False))
+    assert len(retests(table)) == 1
+    found = ceilings(table, Bootstrap.over(2, 20))
+    assert found["disagreement"].value == pytest.approx(0.2)
+
+
+def test_the_papers_cohort_has_the_known_agreement(paper):
+    found = ceilings(*paper)
+    assert found["retest"].value == pytest.approx(0.107, abs=5e-4)
+    assert found["retest"].n == 66
+    assert found["disagreement"].value == pytest.approx(0.196, abs=5e-4)
+
+
+def test_everyone_has_the_known_agreement(everything):
+    found = ceilings(*everything)
+    assert found["retest"].value == pytest.approx(0.107, abs=5e-4)
+    assert found["retest_correlation"].value == pytest.approx(0.85, abs=0.006)
+    assert found["retest"].n == 162
+    table, bootstrap = everything
+    scores = score_relabellers(table, bootstrap).query("measure == 'mae'").set_index("relabeller")
+    assert scores.loc["mixup", "value"] == pytest.approx(0.171, abs=5e-4)
+    assert scores.loc["others", "value"] == pytest.approx(0.178, abs=5e-4)
+    assert scores.loc["others", "n"] == 4788
+
+
+def test_scores_against_others_equal_a_plain_loop(simulate):
+    table = simulate(people=8, each=30, images=60)
+    differences = []
+    for _, part in table.groupby("image"):
+        for i, own in part.iterrows():
+            if len(part) > 1:
+                differences.append(own["lambda_h"] - part.drop(index=i)["lambda_h"].mean())
+    scores = score_relabellers(table, Bootstrap.over(8, 20)).set_index(["relabeller", "measure"])
+    assert scores.loc[("others", "mae"), "value"] == pytest.approx(np.mean(np.abs(differences)))
+    assert scores.loc[("others", "rmse"), "value"] == pytest.approx(np.sqrt(np.mean(np.square(differences))))
+    pairs = [
+        abs(x - y) for _, p in table.groupby("image") for x, y in itertools.combinations(p["lambda_h"].tolist(), 2)
+    ]
+    assert scores.loc[("another", "mae"), "value"] == pytest.approx(np.mean(pairs))
+
+
+def test_curves_are_scored_without_the_persons_own_answers(simulate):
+    table = simulate(people=6, each=40, images=60)
+    _, error = errors_of(table)["overall_curve"]
+    rest = table[table["person"] != 2]
+    curve = fit_pair_curves(*(rest[name] for name in ("lambda_f", "lambda_h", "class_1", "class_2"))).overall
+    own = table["person"] == 2
+    expected = table.loc[own, "lambda_h"] - curve(table.loc[own, "lambda_f"])
+    assert error[own.to_numpy()] == pytest.approx(expected.to_numpy(), abs=2e-3)
+
+
+def test_known_ceilings_are_recovered(simulate):
+    """People whose answers to an image are independent draws around its curve."""
+    table = simulate(seed=1, people=60, each=60, images=300, concentration=5.0, lapse=0.0)
+    found = ceilings(table, Bootstrap.over(60, 200))
+    mean = 1 / (1 + np.exp(-6 * (table["lambda_f"] - 0.5)))
+    within = (mean * (1 - mean) / 6).mean()
+    assert found["floor_rmse"].value == pytest.approx(np.sqrt(within), rel=0.04)
+    assert found["floor_rmse"].low < np.sqrt(within) < found["floor_rmse"].high
+    ceiling = np.sqrt(1 - within / (within + mean.var()))
+    assert found["ceiling_correlation"].value == pytest.approx(ceiling, abs=0.02)
+    scores = score_relabellers(table, Bootstrap.over(60, 20)).set_index(["relabeller", "measure"])["value"]
+    assert scores["overall_curve", "rmse"] == pytest.approx(np.sqrt(within), rel=0.05)
+    assert scores["another", "rmse"] == pytest.approx(np.sqrt(2 * within), rel=0.05)
+    assert found["floor_mae"].value < scores["overall_curve", "mae"] < scores["another", "mae"]
+
+
+def test_one_person_has_no_agreement():
+    table = make((ONE, "a", 0.2, False), (TWO, "a", 0.4, False))
+    found = ceilings(table, Bootstrap.over(1, 10))
+    assert found["disagreement"].value is None
+    assert found["retest"].value is None
+    assert set(score_relabellers(table, Bootstrap.over(1, 10))["relabeller"]) == {"mixup"}
