@@ -34,6 +34,7 @@ PAPER_TABLE = {
     "sep_conf": PaperRow(1.83, 0.24, 11.81),
 }
 PAPER_MIXED_IMAGES = 810
+PAPER_EPOCHS = 65
 
 
 def is_on_hmix(data: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hml.errors import InputError
-from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.evaluation.paper import COLUMNS, PAPER_EPOCHS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
 from hml.experiments.runs import Failure, Result, differences
 from hml.experiments.statistics import (
     Order,
@@ -183,8 +183,8 @@ def _make_notes(
         f"{data['mixed_images']} mixed images, {data['judgements']} judgements by {data['annotators']} people; "
         f"{data['test_images']} test images."
     ]
-    if is_on_hmix(data) and data["mixed_images"] != PAPER_MIXED_IMAGES:
-        notes.append(f"The paper's figures are for {PAPER_MIXED_IMAGES} mixed images.")
+    if is_on_hmix(data) and (data["mixed_images"], trainer["max_epochs"]) != (PAPER_MIXED_IMAGES, PAPER_EPOCHS):
+        notes.append(f"The paper's figures are for {PAPER_EPOCHS} epochs and {PAPER_MIXED_IMAGES} mixed images.")
     if is_on_hmix(data) and not data["canonical_pixels"]:
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
     for own in by_scheme.values():

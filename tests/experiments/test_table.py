@@ -58,10 +58,13 @@ def test_made_up_data_stand_beside_no_paper(make_four):
     assert table.orders == {}
 
 
-def test_another_cohort_is_told_beside_the_papers_figures(make_four):
-    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, mixed_images=2070)])
+@pytest.mark.parametrize("other", [{"mixed_images": 2070}, {"epochs": 8}])
+def test_what_the_papers_figures_are_for_is_told_beside_another_study(make_four, other):
+    note = "The paper's figures are for 65 epochs and 810 mixed images."
+    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, **other)])
     assert table.rows[0].cells["CE"].paper == 2.19
-    assert "The paper's figures are for 810 mixed images." in table.notes
+    assert note in table.notes
+    assert note not in make_table({"mixup": 1}, [make_four("mixup", 0, 2.0)]).notes
 
 
 def test_one_row_of_two_recipes_is_refused(make_four):
