@@ -5,6 +5,7 @@ import math
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from typing_extensions import override
@@ -12,6 +13,8 @@ from typing_extensions import override
 from hml.data import Batch
 from hml.errors import NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
+from hml.evaluation.attack import full_precision
+from hml.hardware import why_not_compile
 
 
 class Classifier(LightningModule):
@@ -21,7 +24,8 @@ class Classifier(LightningModule):
         network: Maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C), and normalises them itself.
         optimizer: Makes the optimiser out of parameters; the paper's recipe by default.
         lr_scheduler: Makes the schedule, stepped each epoch; by default the rate is divided by ten at 51 and 56.
-        compile: Whether to compile the network, in place: checkpoints are those of an uncompiled one.
+        compile: Whether to compile the network for training, in place: checkpoints are those of an uncompiled one.
+            By default where it pays, which is known once training starts.
         channels_last: Whether features are laid out with channels last, which convolutions are faster on.
     """
 
@@ -34,7 +38,7 @@ class Classifier(LightningModule):
         lr_scheduler: LRSchedulerCallable = lambda optimizer: torch.optim.lr_scheduler.MultiStepLR(
             optimizer, milestones=[51, 56], gamma=0.1
         ),
-        compile: bool = False,  # noqa: A002 - the name its users know
+        compile: bool | None = None,  # noqa: A002 - the name its users know
         channels_last: bool = True,
     ) -> None:
         super().__init__()
@@ -44,15 +48,42 @@ class Classifier(LightningModule):
         self._make_lr_scheduler = lr_scheduler
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
+        self.compiled = False
+        self._compile = compile
         if compile:
-            self.network.compile()
+            self.compile_network()
+
+    def compile_network(self) -> None:
+        """Compile the network for training, in place."""
+        self.network.compile()
+        self.compiled = True
+
+    @override
+    def on_train_start(self) -> None:
+        told = "compiled" if self.compiled else "not compiled"
+        if self._compile is None:
+            why_not = why_not_compile(self.device, self.trainer.estimated_stepping_batches)
+            if why_not is None:
+                self.compile_network()
+            told = f"not compiled, since {why_not}" if why_not else "compiled"
+        rank_zero_info(
+            f"Trains in {self.trainer.precision}, {told} "
+            "(--trainer.precision 32-true and --model.compile true or false choose otherwise)."
+        )
 
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
         if self.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.network(image)
+        logits: Tensor
+        if self.training:
+            logits = self.network(image)
+            return logits
+        # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
+        # Compiling again for evaluation would take longer than evaluating.
+        with full_precision(image.device), torch.compiler.set_stance("force_eager"):
+            logits = self.network(image)
         return logits
 
     @override

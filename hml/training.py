@@ -36,6 +36,7 @@ from hml.errors import FolderInUseError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
+from hml.hardware import best_precision
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -206,6 +207,8 @@ class HmlCLI(LightningCLI):
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
         _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
+        if self.settings.trainer.precision is None:
+            self.settings.trainer["precision"] = best_precision(str(self.settings.trainer.accelerator))
         self.settings["scheme"] = _name_scheme(self.settings)
         if not re.fullmatch(r"\w[\w.+-]*", self.settings.scheme):
             raise InputError(f"scheme={self.settings.scheme!r} names a folder: use letters, digits, and . + - _.")

@@ -11,7 +11,7 @@ ROOT = Path(hml.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 # What stands on the ground may use its neighbours there; above it, imports go to lower floors only.
 FLOORS = (
-    {"hml", "errors", "randomness", "storage"},
+    {"hml", "errors", "hardware", "randomness", "storage"},
     {"judgements", "models"},
     {"labels"},
     {"data"},

@@ -347,6 +347,7 @@ def test_two_processes_report_what_one_does(tmp_path):
     for devices in ("1", "2"):
         command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK]
         command += ["--model.network", "linear.Linear", "--model.optimizer.lr", "0.01"]
+        command += ["--trainer.precision", "32-true"]
         command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
         command += ["--trainer.default_root_dir", devices]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}

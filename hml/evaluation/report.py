@@ -81,6 +81,7 @@ class Report(Callback):
             "recipe": self.recipe,
             "data": data,
             "versions": _versions(pl_module.device),
+            "compiled": bool(pl_module.compiled),
             "seconds": self._seconds,
         }
         write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

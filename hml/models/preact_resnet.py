@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hml.errors import InputError
+from hml.models.convolution import Conv2d
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
@@ -21,12 +22,12 @@ class PreActBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.norm_1 = nn.BatchNorm2d(in_channels)
-        self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.conv_1 = Conv2d(in_channels, out_channels, 3, stride)
         self.norm_2 = nn.BatchNorm2d(out_channels)
-        self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.conv_2 = Conv2d(out_channels, out_channels, 3)
         self.shortcut = None
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            self.shortcut = Conv2d(in_channels, out_channels, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride)."""
@@ -59,7 +60,7 @@ class PreActResNet18(nn.Module):
             raise InputError(f"num_classes={num_classes} and width={width} must be 1 or more.")
         self.register_buffer("mean", torch.tensor(CIFAR10_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(CIFAR10_STD).view(1, 3, 1, 1), persistent=False)
-        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.stem = Conv2d(3, width, 3)
         self.stages = nn.Sequential(
             *[
                 PreActBlock(in_channels * width, out_channels * width, stride)

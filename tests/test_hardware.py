@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from hml import hardware
+from hml.hardware import best_precision, why_not_compile
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    return lambda multiplies: monkeypatch.setattr(hardware, "_cpu_multiplies_bfloat16", lambda: multiplies)
+
+
+@pytest.mark.parametrize(("multiplies", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_cpu_that_multiplies_bfloat16_trains_in_it(cpu, multiplies, precision):
+    cpu(multiplies)
+    assert best_precision("auto") == best_precision("cpu") == precision
+
+
+def test_other_accelerators_train_in_single_precision(cpu):
+    cpu(True)
+    assert best_precision("mps") == best_precision("gpu") == "32-true"
+
+
+@pytest.mark.parametrize(("supported", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_gpu_that_multiplies_bfloat16_trains_in_it(monkeypatch, supported, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert best_precision("auto") == best_precision("gpu") == precision
+
+
+def test_the_processors_flags_decide(monkeypatch, tmp_path):
+    for flags, multiplies in (("fpu amx_bf16 sse", True), ("fpu avx512_bf16", True), ("fpu avx512f", False)):
+        info = tmp_path / "cpuinfo"
+        info.write_text(f"flags\t\t: {flags}\n")
+        monkeypatch.setattr(hardware, "Path", lambda _, info=info: info)
+        assert hardware._cpu_multiplies_bfloat16() == multiplies
+
+
+def test_compiling_must_earn_itself_back_and_be_possible(monkeypatch):
+    device = torch.device("cpu")
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    assert why_not_compile(device, 3965) is None
+    assert why_not_compile(device, float("inf")) is None
+    assert "183 steps" in why_not_compile(device, 183)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert "compiler" in why_not_compile(device, 3965)
+    assert "mps" in why_not_compile(torch.device("mps"), 3965)
