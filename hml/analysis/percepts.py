@@ -153,15 +153,13 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
     introduction = [
         f"{sources.description}: {len(table):,} judgements of {table['image'].nunique():,} mixed images by "
         f"{table['person'].nunique()} people.",
-        "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels alike. "
-        "People who "
-        "look at the blend infer a share λ_h of their own, with a confidence ω. This page shows how the two "
-        "compare, with "
-        "what the paper (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023) says and what these judgements say.",
-        "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, "
-        "not over "
-        f"judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't independent. "
-        "Intervals are not corrected for how many there are.",
+        "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels alike. People "
+        "who look at the blend infer a share λ_h of their own, with a confidence ω. This page shows how the two "
+        "compare, with what the paper (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023) says and what these "
+        "judgements say.",
+        "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, not "
+        f"over judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't "
+        "independent. Intervals are not corrected for how many there are.",
     ]
     footer = [
         f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",

@@ -120,7 +120,7 @@ def best_worker_count(args: list[str], steps: int) -> int:
     return min(seconds, key=seconds.__getitem__)
 
 
-def matrix_product_peak(size: int = 4096, repeats: int = 10) -> float:
+def matrix_product_peak(size: int, repeats: int = 10) -> float:
     """Measure what the machine multiplies, in bfloat16 FLOP/s."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     a, b = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument(
         "--against", choices=["A", "B", "H"], nargs="+", default=["A", "B", "H"], help="H against these"
     )
+    parser.add_argument("--matrix", type=int, default=4096, help="size of the matrix product that shows the peak")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     options, flags = parser.parse_known_args()
     overlay = ["--config", str(CONFIGS / "demo.yaml")] if options.demo else []
@@ -182,7 +183,7 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
             ]
         figures[f"{name}: peak GiB"] = round(other.stop(), 2)
     figures["H: peak GiB"] = round(runner.stop(), 2)
-    figures["bfloat16 matrix product, TFLOP/s"] = round(matrix_product_peak() / 1e12, 2)
+    figures["bfloat16 matrix product, TFLOP/s"] = round(matrix_product_peak(options.matrix) / 1e12, 2)
     return figures
 
 

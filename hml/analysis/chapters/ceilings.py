@@ -24,15 +24,13 @@ def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     found = ceilings(table, bootstrap)
     scores = score_relabellers(table, bootstrap)
     paragraphs = [
-        "People don't agree with themselves, and less with each other, so no relabeller that gives an image one number "
-        "can meet everyone's answer. Two people's squared difference is twice the variance within images: that "
-        "gives the "
-        "floor of the squared error, and with the variance of all answers the ceiling of the correlation.",
-        "The figure scores relabellers against one person's answer: first answers only, curves fitted without "
-        "that person. "
-        "The mean of a few other people is itself noisy, so a smooth curve, or λ_f, can come closer to a person "
-        "than other "
-        "people do, though it sees no image.",
+        "People don't agree with themselves, and less with each other, so no relabeller that gives an image one "
+        "number can meet everyone's answer. Two people's squared difference is twice the variance within images: "
+        "that gives the floor of the squared error, and with the variance of all answers the ceiling of the "
+        "correlation.",
+        "The figure scores relabellers against one person's answer: first answers only, curves fitted without that "
+        "person. The mean of a few other people is itself noisy, so a smooth curve, or λ_f, can come closer to a "
+        "person than other people do, though it sees no image.",
     ]
     if found["retest"].value is None:
         paragraphs.append("Nobody judged an image twice, so test–retest can't be told.")
@@ -74,10 +72,9 @@ def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
     return Exhibit(
         "ceilings",
         "Relabellers against one person's answer",
-        "How far each relabeller lies from one person's answer, with 95 % intervals: people in blue, fitted curves in "
-        "green, mixup in red. The dotted line is the floor of the squared error for one number an image; a "
-        "person's own "
-        "second answer may lie below it, since it isn't one number for all people.",
+        "How far each relabeller lies from one person's answer, with 95 % intervals: people in blue, fitted curves "
+        "in green, mixup in red. The dotted line is the floor of the squared error for one number an image; a "
+        "person's own second answer may lie below it, since it isn't one number for all people.",
         "Errors of relabellers: "
         + "; ".join(
             f"{RELABELLERS[r['relabeller']]} {write_number(r['value'])}"

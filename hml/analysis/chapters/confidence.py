@@ -29,14 +29,12 @@ def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
         for (variable, unit), estimate in found.items()
     ]
     paragraphs = [
-        "Beside the share, people gave their confidence ω. Each line of the table correlates it with something "
-        "that may "
-        "make an image hard: over single judgements, within people (since people use such a slider differently), "
-        "and over images, each the mean of its judgements.",
+        "Beside the share, people gave their confidence ω. Each line of the table correlates it with something that "
+        "may make an image hard: over single judgements, within people (since people use such a slider "
+        "differently), and over images, each the mean of its judgements.",
         _on_ambiguity(found),
-        "Answers and errors hang together by construction: an answer of ½ to an even blend is neither extreme "
-        "nor wrong. "
-        "None of these correlations says what causes what.",
+        "Answers and errors hang together by construction: an answer of ½ to an even blend is neither extreme nor "
+        "wrong. None of these correlations says what causes what.",
     ]
     exhibits = [_draw_correlations(found), _draw_bins(binned_confidence(table, bootstrap))]
     return Section("confidence", "What confidence goes with", paragraphs, claims, exhibits)
@@ -81,9 +79,9 @@ def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
     return Exhibit(
         "confidence",
         "Correlations of confidence",
-        "Pearson's correlation of confidence ω with each variable, with 95 % intervals, over judgements "
-        "(circles), within "
-        "people (squares) and over images (diamonds). Left of 0: people are less sure where the variable is larger.",
+        "Pearson's correlation of confidence ω with each variable, with 95 % intervals, over judgements (circles), "
+        "within people (squares) and over images (diamonds). Left of 0: people are less sure where the variable is "
+        "larger.",
         "Correlations of confidence with intervals: "
         + "; ".join(f"{v} {write_number(found[v, 'image'].value, 2)} over images" for v in variables)
         + ".",
@@ -110,8 +108,7 @@ def _draw_bins(bins: pd.DataFrame) -> Exhibit:
         "confidence_bins",
         "Confidence along each variable",
         "Mean confidence with its 95 % interval in up to five bins of each variable, which hold about as many "
-        "judgements "
-        "each where ties allow.",
+        "judgements each where ties allow.",
         "Panels of mean confidence along each variable, as listed in the CSV.",
         figure,
         bins,

@@ -23,12 +23,12 @@ def curves_section(found: CurveEstimates) -> Section:
     clear = sum(compare(p["bias"]) in ("above", "below") for p in found.pairs.values())
     spread_bias, spread_slope = found.curves.spread
     paragraphs = [
-        "A psychometric curve says how the share that people see grows with the share in the pixels: a logistic with a "
-        "bias (where half and half lies), a slope, and a lapse (answers that pay no heed to the image). The overall "
-        "curve is fitted to all judgements. Each pair's curve shares its lapse, and its bias and slope are drawn "
-        "to the "
-        "overall curve's by a Gaussian prior whose width is estimated from the pairs themselves: pairs scatter around "
-        f"the overall bias by {spread_bias:.3f} and around its log slope by {spread_slope:.2f} (standard deviations).",
+        "A psychometric curve says how the share that people see grows with the share in the pixels: a logistic "
+        "with a bias (where half and half lies), a slope, and a lapse (answers that pay no heed to the image). The "
+        "overall curve is fitted to all judgements. Each pair's curve shares its lapse, and its bias and slope are "
+        "drawn to the overall curve's by a Gaussian prior whose width is estimated from the pairs themselves: pairs "
+        f"scatter around the overall bias by {spread_bias:.3f} and around its log slope by {spread_slope:.2f} "
+        "(standard deviations).",
         f"Of {len(found.pairs)} pairs, {clear} have a bias whose 95 % interval excludes 0; with none biased, about "
         f"{0.05 * len(found.pairs):.0f} would by chance.",
     ]
@@ -101,8 +101,7 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
         "biases",
         "Bias of each class pair",
         "Where each pair's curve puts half and half, less ½, with 95 % intervals; in brackets the number of "
-        "judgements. "
-        "Estimates are drawn to the overall bias, and the intervals hold what that leaves unknown.",
+        "judgements. Estimates are drawn to the overall bias, and the intervals hold what that leaves unknown.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
         name_pairs(frame),

@@ -25,12 +25,12 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
         "dominance",
         "Which classes dominate",
         [
-            "A Bradley–Terry model gives each class a strength, with what is in the pixels as a handicap: the log odds "
-            "of λ_h are a slope times λ_f − ½, plus the first class's strength less the second's. Divided by the "
-            "slope, "
-            "a strength reads as a share of the pixels: how much less than half a class needs to look like half of a "
-            "blend with an average class. A common lean to the class that stands first alphabetically, and on the "
-            "left of the slider, is fitted besides, so that it isn't mistaken for strength.",
+            "A Bradley–Terry model gives each class a strength, with what is in the pixels as a handicap: the log "
+            "odds of λ_h are a slope times λ_f − ½, plus the first class's strength less the second's. Divided by "
+            "the slope, a strength reads as a share of the pixels: how much less than half a class needs to look "
+            "like half of a blend with an average class. A common lean to the class that stands first "
+            "alphabetically, and on the left of the slider, is fitted besides, so that it isn't mistaken for "
+            "strength.",
             f"With intervals clear of 0, {summary}.",
         ],
         [

@@ -86,8 +86,8 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
         name,
         title,
         f"{what[0].upper()}{what[1:]}. From the left: first endpoint, mixed image, second endpoint; then the "
-        "generating "
-        "share λ_f of the first endpoint (red line), people's answers (blue dots) and their mean (blue diamond).",
+        "generating share λ_f of the first endpoint (red line), people's answers (blue dots) and their mean (blue "
+        "diamond).",
         f"Rows of mixed images between their endpoints, generating to mean inferred share: {said}.",
         figure,
         pd.DataFrame(rows),

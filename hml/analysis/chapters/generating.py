@@ -65,9 +65,8 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         "aggregate",
         "Inferred against generating coefficients",
         "For each mixing coefficient λ_f: the middle half of people's λ_h (wide bars), the median (thick line), the "
-        "mean with its interval (diamonds), and mixup's assumption (red line). Left: an image counts by the mean "
-        "of its "
-        "judgements. Right: every judgement counts.",
+        "mean with its interval (diamonds), and mixup's assumption (red line). Left: an image counts by the mean of "
+        "its judgements. Right: every judgement counts.",
         "Wide bars of inferred against generating coefficients around mixup's diagonal; means at each λ_f over images: "
         + ", ".join(f"{e['lambda_f']:g} → {e['value']:.2f}" for _, e in _means(levels).iterrows())
         + ".",

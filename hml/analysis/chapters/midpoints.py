@@ -55,11 +55,10 @@ def midpoints_section(
         [
             "Other people were asked for the middle itself: to build, with two keys and from .1 or .9, the blend that "
             "shows both images equally, or to pick it out of eleven shuffled blends. mixup's middle is ½.",
-            "Both tasks show pairs of images that the inference task shows too. Someone who sees more than half of the "
-            "first image in an even blend should put the middle below ½, so an even blend's 1 − λ_h points the "
-            "same way "
-            f"as a midpoint, if not as far. The tasks share {len(shared)} pairs that were judged here at λ_f = ½. "
-            "Each pair's mean rests on few people, which pulls all correlations towards 0.",
+            "Both tasks show pairs of images that the inference task shows too. Someone who sees more than half of "
+            "the first image in an even blend should put the middle below ½, so an even blend's 1 − λ_h points the "
+            f"same way as a midpoint, if not as far. The tasks share {len(shared)} pairs that were judged here at "
+            "λ_f = ½. Each pair's mean rests on few people, which pulls all correlations towards 0.",
         ],
         claims,
         exhibits,
@@ -97,8 +96,7 @@ def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -
         "midpoints",
         "Midpoints, built and picked",
         "Left: how often each midpoint was given, in both tasks. Right: for each pair of images that the tasks "
-        "share, the "
-        "mean midpoint against what judgements of the even blend imply.",
+        "share, the mean midpoint against what judgements of the even blend imply.",
         "Left, bars of midpoints that peak at one half; right, a scatter of midpoints against what judgements imply.",
         figure,
         pd.DataFrame([*rows, *points]),

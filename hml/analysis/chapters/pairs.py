@@ -40,10 +40,9 @@ def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tupl
         "pairs",
         "Class by class",
         [
-            "The paper's Figure 2 sets people's answers against mixup's line, for single pairs of classes. Each "
-            "dot here "
-            "is the mean answer at one λ_f, with its 95 % interval over people where there are three or more of them, "
-            f"and the number of judgements beside it. Intervals of so few people are wide, and rough.{lean}",
+            "The paper's Figure 2 sets people's answers against mixup's line, for single pairs of classes. Each dot "
+            "here is the mean answer at one λ_f, with its 95 % interval over people where there are three or more "
+            f"of them, and the number of judgements beside it. Intervals of so few people are wide, and rough.{lean}",
             "The grey curves are fitted to all judgements of the pair, and drawn to the overall curve as far as the "
             "judgements are few; they are described below.",
         ],

@@ -21,11 +21,10 @@ def quality_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section,
         "How careful were the judgements?",
         [
             "Nothing was left out of anything above. This section counts judgements that may be careless, and "
-            "recomputes "
-            "every headline number without them. A slider that stands at 50 may have been left there, or meant.",
-            f"Times are known for {timed:,} of {len(table):,} judgements. Rules about people concern those with "
-            "five or "
-            "more judgements.",
+            "recomputes every headline number without them. A slider that stands at 50 may have been left there, or "
+            "meant.",
+            f"Times are known for {timed:,} of {len(table):,} judgements. Rules about people concern those with five "
+            "or more judgements.",
         ],
         exhibits=[_draw_effects(found), _draw_people(people)],
         tables=[_tabulate_counts(counts), _tabulate_effects(found)],

@@ -37,10 +37,10 @@ def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootst
         "soft_categories",
         "When all ten classes are open",
         [
-            "A few people saw mixed images without being told the endpoints, and said which class is most "
-            "probable, which "
-            "next, how probable each is, and which can be ruled out. What they left over is spread over the classes "
-            "not ruled out, as CIFAR-10S does. mixup's label puts nothing outside the two endpoints' classes.",
+            "A few people saw mixed images without being told the endpoints, and said which class is most probable, "
+            "which next, how probable each is, and which can be ruled out. What they left over is spread over the "
+            "classes not ruled out, as CIFAR-10S does. mixup's label puts nothing outside the two endpoints' "
+            "classes.",
             f"Only {soft['person'].nunique()} people took part, so the intervals are wide.",
         ],
         claims,
