@@ -40,6 +40,7 @@ _STORAGE_ERRNOS = {
     errno.EISDIR,
     errno.EDQUOT,
     errno.EEXIST,
+    errno.EFBIG,
 }
 _INTERRUPTED = 130
 

@@ -7,8 +7,13 @@ from pathlib import Path
 from hml.errors import StorageError
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = None) -> None:
     """Write a file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
+
+    Args:
+        path: Where to.
+        content: The whole of it.
+        keep_as: What the file that was there is called from now on, in the same folder; by default it goes.
 
     Raises:
         StorageError: the folder can't be written to; what was there before is untouched.
@@ -22,9 +27,29 @@ def write_atomically(path: Path, content: str | bytes) -> None:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
+                if keep_as is not None and path.exists():
+                    path.replace(keep_as)
                 beside.replace(path)
             except BaseException:
-                beside.unlink()
+                beside.unlink(missing_ok=True)
                 raise
+        _sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what writers of a file that were killed have left beside it; nobody may be writing it."""
+    for leftover in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):
+        leftover.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming outlast a power cut, where folders can be synced."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,10 +8,8 @@ import logging
 import pydoc
 import re
 import warnings
-import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,17 +17,18 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 import hml.data
 import hml.labels
 import hml.models
+from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
 from hml.errors import FolderInUseError, InputError
@@ -37,6 +36,7 @@ from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
+from hml.resuming import Resume, RunRecord, Unfinished, claim, find_unfinished, hash_code
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -48,7 +48,6 @@ _NOT_RECIPE_OF_TRAINER = {
     *("num_sanity_val_steps", "limit_val_batches", "val_check_interval", "check_val_every_n_epoch"),
     *("limit_predict_batches", "inference_mode", "model_registry"),
 }
-_STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 20
 _KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
 _TERMINATED = 143
 _NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
@@ -115,7 +114,7 @@ def _complaints_for_people() -> Iterator[None]:
         if "loading state_dict" in str(error):
             raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
         if "SaveConfigCallback expected" in str(error):
-            message = "The folder has another run's config.yaml: give another --run_folder."
+            message = "The folder has another run's config.yaml: give another --run_folder, or try --resume auto."
             raise FolderInUseError(message) from error
         raise
 
@@ -126,32 +125,6 @@ def _quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "litlogger" not in record.getMessage()
     )
-
-
-class LatestCheckpoint(ModelCheckpoint):
-    """Keeps `checkpoints/last.ckpt`: renewed every few minutes, and at the end of training.
-
-    Args:
-        minutes: Time between two saves.
-    """
-
-    def __init__(self, minutes: float = 2.0) -> None:
-        super().__init__(filename="last", train_time_interval=timedelta(minutes=minutes), enable_version_counter=False)
-
-    @override
-    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        # Ranks agree on the time by a broadcast, which would hold up each step.
-        if trainer.global_step % _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
-            super().on_train_batch_end(trainer, *args, **kwargs)
-
-    @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt", weights_only=False)
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        return {}  # it has one file, always of the same name: there is nothing to remember
 
 
 class HmlCLI(LightningCLI):
@@ -167,8 +140,35 @@ class HmlCLI(LightningCLI):
         Raises:
             HmlError: something that a person can mend is wrong, or the loss isn't finite.
         """
-        with _complaints_for_people():
+        with _complaints_for_people(), self._claimed():
             super()._run_subcommand(self.config["subcommand"])
+
+    @contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """Keep the run's folder for this process, and those it starts."""
+        folder = self.trainer.log_dir
+        if rank_zero_only.rank != 0 or self.trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
+            yield
+            return
+        while True:
+            try:
+                lock = claim(Path(folder))
+                break
+            except FolderInUseError:
+                # Where the logger numbers runs, another that started at the same moment has taken the number.
+                logger = self.trainer.logger
+                if self._names_folder or not isinstance(logger, TensorBoardLogger) or type(logger.version) is not int:
+                    raise
+                logger._version = logger.version + 1
+                folder = logger.log_dir
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Leave checkpoints to `hml.checkpoints`: no hyperparameters in one win over flags."""
 
     @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -188,6 +188,13 @@ class HmlCLI(LightningCLI):
             type=Path | None,
             help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>.",
         )
+        parser.add_argument(
+            "--resume",
+            type=Resume,
+            default="never",
+            help="Whether fit goes on with a run that was cut short: the newest of the same scheme, recipe and seed, "
+            "or the one in --run_folder. `auto`: if there is one; `must`: or else stop.",
+        )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
         parser.add_lightning_class_args(Calibration, "calibration")
         parser.add_lightning_class_args(FGSM, "fgsm")
@@ -203,6 +210,11 @@ class HmlCLI(LightningCLI):
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
+        except UnicodeDecodeError as error:
+            configs = [
+                arg for arg in (args if isinstance(args, list) else []) if arg.endswith((".yaml", ".yml", ".json"))
+            ]
+            raise InputError(f"Of {', '.join(configs)}, one is not text in UTF-8: {error}. Save it as such.") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
@@ -236,25 +248,63 @@ class HmlCLI(LightningCLI):
         settings = self.settings.trainer
         logger = self.config_init[self.subcommand].trainer.logger
         folder: Path | None = self.settings.run_folder
-        self.settings["run_folder"] = None  # the saved config may be run again, elsewhere
+        parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
+        unfinished = self._find_unfinished(folder, parent)
+        folder = unfinished.folder if unfinished else folder
+        self._names_folder = folder is not None
         if folder is not None:
-            logger = TensorBoardLogger(folder.parent, name="", version=folder.name, default_hp_metric=False)
+            purge = {"purge_step": unfinished.step} if unfinished else {}  # what was logged since is logged again
+            logger = TensorBoardLogger(
+                folder.parent,
+                name="",
+                version=folder.name,
+                default_hp_metric=False,
+                **purge,  # type: ignore[arg-type]
+            )
         elif logger is None or logger is True:
-            root = Path(settings.default_root_dir or ".")
-            logger = TensorBoardLogger(root / "lightning_logs", name=self.settings.scheme, default_hp_metric=False)
-        self.trainer_defaults["callbacks"] = self._callbacks(logger)
+            logger = TensorBoardLogger(parent.parent, name=parent.name, default_hp_metric=False)
+        # The saved config may be run again, elsewhere.
+        self.settings["run_folder"], self.settings["resume"] = None, "never"
+        self.trainer_defaults["callbacks"] = self._callbacks(logger, unfinished)
         if self.datamodule.val_size == 0:
             kwargs["limit_val_batches"] = 0
-        return super().instantiate_trainer(logger=logger, **kwargs)
+        trainer = super().instantiate_trainer(logger=logger, **kwargs)
+        if trainer.strategy._checkpoint_io is None:  # the user has brought none
+            trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        return trainer
 
-    def _callbacks(self, logger: Logger | list[Logger] | bool) -> list[Callback]:
+    def _find_unfinished(self, folder: Path | None, parent: Path) -> Unfinished | None:
+        resume: Resume = self.settings.get("resume", "never")
+        if self.subcommand != "fit" or resume == "never":
+            return None
+        if self.settings.ckpt_path is not None:
+            raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
+        if self.config_init[self.subcommand].trainer.logger not in (None, True) and folder is None:
+            raise InputError("--resume looks where hml's own logger writes: name a --run_folder.")
+        unfinished = find_unfinished(resume, folder, parent, self.identity())
+        if unfinished is not None:
+            self.save_config_kwargs["overwrite"] = True
+            self.config_init[self.subcommand]["ckpt_path"] = unfinished.checkpoint
+        return unfinished
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that a run must share with another to go on with it, but for its data."""
+        return {
+            "scheme": self.settings.scheme,
+            "seed": self.settings.seed_everything,
+            "recipe": self.recipe(),
+            "code": hash_code(),
+        }
+
+    def _callbacks(self, logger: Logger | list[Logger] | bool, unfinished: Unfinished | None) -> list[Callback]:
+        record = RunRecord(self.identity(), unfinished.folder if unfinished else None)
         report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe())
         optional: list[Callback] = []
         if logger:
             optional.append(LearningRateMonitor(logging_interval="epoch"))
         if self.settings.trainer.enable_checkpointing is not False:
             optional.append(self.config_init[self.subcommand].checkpoint)
-        return [HumanAlignment(), *optional, PredictionWriter(), report]
+        return [record, HumanAlignment(), *optional, PredictionWriter(), report]
 
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
@@ -345,5 +395,3 @@ def _check_checkpoint(subcommand: str, path: str | None) -> None:
             raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
     elif not Path(path).is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
         raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
-    elif not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is not a checkpoint, or is one that was cut off.")

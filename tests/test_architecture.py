@@ -11,12 +11,13 @@ ROOT = Path(hml.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 # What stands on the ground may use its neighbours there; above it, imports go to lower floors only.
 FLOORS = (
-    {"hml", "errors", "hardware", "randomness", "storage"},
+    {"hml", "choices", "errors", "hardware", "randomness", "spreadsheets", "storage", "strict_json"},
     {"judgements", "models"},
     {"labels"},
     {"data"},
     {"evaluation"},
-    {"classifier"},
+    {"checkpoints", "classifier"},
+    {"resuming"},
     {"training"},
     {"experiments", "analysis", "relabel", "elicit"},
     {"cli"},

@@ -88,12 +88,42 @@ def test_compiling_leaves_the_names_of_weights():
     assert list(compiled.state_dict()) == names
 
 
-@pytest.mark.parametrize("learning_rate", [1e38, math.inf])
-def test_loss_that_is_not_finite_stops_training(tiny, tmp_path, learning_rate):
+@pytest.mark.parametrize(("learning_rate", "step"), [(1e38, 1), (math.inf, 1)])
+def test_loss_that_is_not_finite_stops_training_and_names_step_and_images(tiny, tmp_path, learning_rate, step):
     classifier = Classifier(linear(), optimizer=lambda parameters: torch.optim.SGD(parameters, lr=learning_rate))
     trainer = make_trainer(tmp_path, max_epochs=3, limit_val_batches=0)
-    with pytest.raises(NonFiniteLossError, match=r"epoch 0, at step 6.*--model\.optimizer\.lr"):
-        trainer.fit(classifier, datamodule=tiny())
+    data = tiny()
+    with pytest.raises(NonFiniteLossError, match=r"--model\.optimizer\.lr") as caught:
+        trainer.fit(classifier, datamodule=data)
+    assert f"at step {step}, on images" in str(caught.value)
+    batches = list(data.train_dataloader())  # of epoch 0
+    rows, index = data.train_rows, batches[step]["index"]
+    pairs = zip(rows.id_1[index].tolist(), rows.id_2[index].tolist(), strict=True)
+    named = ", ".join(str(a) if a == b else f"{a}+{b}" for a, b in pairs)
+    assert f"on images {named} (epoch 0)" in str(caught.value)
+
+
+def test_losses_are_looked_at_every_fifty_steps_and_never_in_between(tiny, tmp_path, monkeypatch):
+    looks = []
+    look = Classifier._look
+    monkeypatch.setattr(Classifier, "_look", lambda self: (looks.append(self.global_step), look(self)))
+    trainer = make_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
+    trainer.fit(Classifier(linear()), datamodule=tiny(batch_size=2))  # 52 steps an epoch
+    assert looks == [49, 52, 101, 104]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_never_saved(tiny, tmp_path, value):
+    class Spoiler(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if trainer.global_step == 4:
+                pl_module.network[1].bias.data[3] = value
+
+    saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1, auto_insert_metric_name=False)
+    trainer = make_trainer(tmp_path, Spoiler(), saver, max_epochs=1, limit_val_batches=0)
+    with pytest.raises(NonFiniteLossError, match=r"network\.1\.bias is not finite after step 4"):
+        trainer.fit(Classifier(linear()), datamodule=tiny())
+    assert sorted(path.stem for path in tmp_path.glob("*.ckpt")) == ["1", "2", "3"]
 
 
 def test_recipe_by_default_is_the_papers():

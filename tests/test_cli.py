@@ -13,8 +13,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from hml.checkpoints import read_checkpoint
 from hml.cli import main
 from hml.experiments.schemes import CONTROLS, PAPER_SCHEMES
 
@@ -227,10 +229,18 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
     assert "another network" in refused(capsys, 2, "test", *args, "--model.network.width", "3")
 
 
-def test_a_broken_checkpoint_is_refused(capsys):
-    Path("broken.ckpt").write_bytes(b"PK\x03\x04 cut off")
+@pytest.mark.parametrize("verb", ["fit", "test", "predict"])
+@pytest.mark.parametrize("damage", ["cut off", "a flipped bit", "not Lightning's", "a pickle"])
+def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
+    content = bytearray((trained / "checkpoints/last.ckpt").read_bytes())
+    content[len(content) // 2] ^= 1
+    Path("broken.ckpt").write_bytes(b"PK\x03\x04 cut off" if damage == "cut off" else bytes(content))
+    if damage == "not Lightning's":
+        torch.save({"weight": torch.ones(3)}, "broken.ckpt")
+    elif damage == "a pickle":
+        torch.save({"state_dict": {}, "global_step": 1, "path": Path()}, "broken.ckpt")
     assert "broken.ckpt" in refused(
-        capsys, 2, "test", *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt"
+        capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt"
     )
 
 
@@ -257,10 +267,15 @@ def test_a_folder_that_cannot_be_written_exits_with_6(capsys):
     assert "file" in refused(capsys, 6, *args)
 
 
-def test_a_diverging_run_exits_with_4(capsys):
-    args = ["--model.optimizer.lr", "1e30", "--trainer.gradient_clip_val", "null"]
-    assert "diverged" in refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *NARROW, *args)
+def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsys):
+    args = ["--model.optimizer.lr", "1e6", "--trainer.gradient_clip_val", "null", "--trainer.max_epochs", "9"]
+    args += ["--checkpoint.minutes", "0", "--checkpoint.steps", "1"]
+    message = refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *NARROW, *args)
+    assert "diverged" in message
+    assert re.search(r"(at step \d+, on images \d+|not finite after step \d+)", message)
     assert not list(Path().rglob("metrics.json"))
+    (path,) = Path().rglob("last.ckpt")
+    assert all(bool(weight.isfinite().all()) for weight in read_checkpoint(path)["state_dict"].values())
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
@@ -359,3 +374,22 @@ def test_two_processes_report_what_one_does(tmp_path):
     assert metrics[0].keys() == metrics[1].keys()
     for name, value in metrics[0].items():
         assert metrics[1][name] == pytest.approx(value, abs=1e-5), name
+
+
+@pytest.mark.parametrize("n", [37, *(pytest.param(n, marks=pytest.mark.chaos) for n in (33, 1001))])
+def test_two_processes_test_a_checkpoint_as_one_does(trained, n):
+    """Two gloo processes, each with its share of the images, report every figure of one within 1e-6."""
+    metrics = []
+    for devices in ("1", "2"):
+        command = [sys.executable, "-m", "hml", "test", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
+        command += ["--ckpt_path", str(trained / "checkpoints/last.ckpt"), "--data.images.num_test", str(n)]
+        command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
+        command += ["--trainer.default_root_dir", devices]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+        assert done.returncode == 0, done.stderr
+        (path,) = Path(devices).rglob("metrics.json")
+        metrics.append(json.loads(path.read_text())["metrics"])
+    assert metrics[0].keys() == metrics[1].keys()
+    for name, value in metrics[0].items():
+        assert metrics[1][name] == pytest.approx(value, abs=1e-6), name

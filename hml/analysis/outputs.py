@@ -11,6 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from hml.analysis.report import Exhibit
+from hml.spreadsheets import defuse
 from hml.storage import write_atomically
 
 _DPI = 120
@@ -29,7 +30,10 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
     # No date: the same data give the same file.
     exhibit.figure.savefig(folder / f"{exhibit.name}.pdf", format="pdf", metadata={"CreationDate": None})
-    write_atomically(folder / f"{exhibit.name}.csv", exhibit.data.to_csv(index=False, lineterminator="\n"))
+    write_atomically(
+        folder / f"{exhibit.name}.csv",
+        exhibit.data.map(defuse).rename(columns=defuse).to_csv(index=False, lineterminator="\n"),
+    )
     return png.getvalue()
 
 

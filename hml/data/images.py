@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import tarfile
+import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from hml.data.download import (
 from hml.errors import DataError, InputError
 
 STAND_IN = "cifar10_test.npz"
+_STAND_IN_BYTES = 40_000_000  # it needs 31 million
 _TEST_BATCH = "cifar-10-batches-py/test_batch"
 _TEST_BATCH_MD5 = "40351d587109b95175f43aff81a1287e"
 _LABELS_SHA256 = "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5"
@@ -153,6 +155,9 @@ def _unpickle_test_batch(content: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDA
 def _read_stand_in(path: Path) -> _Pixels:
     try:
         content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > _STAND_IN_BYTES:
+                raise ValueError(f"it unpacks to {size:,} bytes")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
     except FileNotFoundError as error:

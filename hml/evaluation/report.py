@@ -19,6 +19,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 import hml
+from hml.choices import flatten
 from hml.data import HMixDataModule
 from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
@@ -42,6 +43,7 @@ class Report(Callback):
         self.seed = seed
         self.recipe = recipe
         self._started = 0.0
+        self._before = 0.0  # seconds that a run which goes on has trained already
         self._seconds: dict[str, float | None] = {"fit": None, "test": None}
 
     @override
@@ -56,7 +58,15 @@ class Report(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._seconds["fit"] = round(time.perf_counter() - self._started, 3)
+        self._seconds["fit"] = self.state_dict()["seconds"]
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": round(self._before + time.perf_counter() - self._started, 3)}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._before = state_dict["seconds"]
 
     @override
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -97,17 +107,6 @@ def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: b
         rows.append(("paper, 65 epochs, mean of 5 seeds", *(f"{value:.2f}" for value in paper), "–"))
     first = max(len(row[0]) for row in rows)
     return "\n" + "\n".join(row[0].ljust(first) + "".join(cell.rjust(10) for cell in row[1:]) for row in rows) + "\n"
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
-    """Flatten nested choices to `a/b/c`, as TensorBoard's table of hyperparameters and comparisons want them."""
-    flat: dict[str, str | int | float | bool] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}/")
-        else:
-            flat[prefix + key] = value if isinstance(value, str | int | float | bool) else str(value)
-    return flat
 
 
 def _versions(device: torch.device) -> dict[str, str]:

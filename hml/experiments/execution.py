@@ -50,10 +50,11 @@ class Worker:
 
     def carry_out(self, run: Run, watcher: Callback | None = None) -> None:
         """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards."""
-        clear(run)
+        if not run.goes_on:
+            clear(run)
         try:
             with (
-                (run.folder / _OUTPUT).open("w", encoding="utf-8") as output,
+                (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,
                 contextlib.redirect_stdout(output),
                 contextlib.redirect_stderr(output),
             ):

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from hml.experiments.table import BASELINE, Cell, Row, Table
+from hml.spreadsheets import defuse
 
 _NOTHING = "–"
 _CAPTION = "Mean ± standard error over seeds; paper: Collins et al., Table 1; Δ: ours less the paper's."
@@ -160,9 +161,9 @@ def _to_csv(lines: Sequence[Mapping[str, object]]) -> str:
     if not lines:
         return ""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(defuse, lines[0]))
+    writer.writerows(map(defuse, line.values()) for line in lines)
     return text.getvalue()
 
 

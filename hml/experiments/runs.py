@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hml.errors import InputError
-from hml.evaluation.report import flatten
+from hml.resuming import RESULT
 from hml.storage import write_atomically
+from hml.strict_json import read_json_object
 
-RESULT = "metrics.json"
 _FAILURE = "failed.json"
 _PARTS = ("metrics", "recipe", "data", "versions", "seconds")
 
@@ -27,6 +27,7 @@ class Run:
         args: The arguments of `hml` that make it; none where it is only read.
         devices: How many devices it trains on: several need a process of its own.
         on_gpu: Whether they are GPUs.
+        goes_on: Whether an earlier attempt was cut short, and this one goes on where that was.
     """
 
     scheme: str
@@ -35,6 +36,7 @@ class Run:
     args: tuple[str, ...] = ()
     devices: int = 1
     on_gpu: bool = False
+    goes_on: bool = False
 
     def __str__(self) -> str:
         """Name it for people."""
@@ -70,22 +72,20 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | Non
     Raises:
         InputError: there is a whole `metrics.json`, but not one of this version's.
     """
-    if (content := _read_json(folder / RESULT)) is not None:
+    if (content := read_json_object(folder / RESULT)) is not None:
         parts: dict[str, Any] = {key: content.get(key) for key in _PARTS}
         if wrong := [key for key, part in parts.items() if not isinstance(part, dict)]:
             raise InputError(f"{folder / RESULT} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
+        for key in ("metrics", "seconds"):
+            for name, value in parts[key].items():
+                if isinstance(value, bool) or not isinstance(value, int | float | None):
+                    shown = repr(value)[:100]
+                    raise InputError(f"{key}.{name[:100]}={shown} in {folder / RESULT} is not a number. Move it away.")
         return Result(scheme, seed, **parts)
-    if (content := _read_json(folder / _FAILURE)) is not None:
-        return Failure(scheme, seed, str(content.get("error")), int(content.get("exit_code", 1)))
+    if (content := read_json_object(folder / _FAILURE)) is not None:
+        code = content.get("exit_code")
+        return Failure(scheme, seed, str(content.get("error")), code if isinstance(code, int) and 0 < code < 256 else 1)
     return None
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def write_failure(run: Run, error: str, exit_code: int) -> None:
@@ -104,15 +104,3 @@ def clear(run: Run) -> None:
     if run.folder.exists():
         shutil.rmtree(run.folder)
     run.folder.mkdir(parents=True)
-
-
-def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Find the choices in which two recipes, or two data, differ, 1 and 1.0 among them.
-
-    Example:
-        >>> differences({"trainer": {"max_epochs": 65}, "code": {}}, {"trainer": {"max_epochs": 8}})
-        {'trainer.max_epochs': (65, 8)}
-    """
-    a, b = flatten(first), flatten(second)
-    keys = [key for key in dict.fromkeys([*a, *b]) if repr(a.get(key)) != repr(b.get(key))]
-    return {key.replace("/", "."): (a.get(key), b.get(key)) for key in keys}

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hml.choices import differences, tell
 from hml.errors import InputError
 from hml.experiments.execution import Worker
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Result, Run, differences, forget, read_outcome, write_failure
+from hml.experiments.runs import Result, Run, forget, read_outcome, write_failure
+from hml.resuming import can_go_on
 
-_OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path")
-_SHOWN_DIFFERENCES = 10
+_OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")
 # Lightning's own choice is all devices. The study has a bar of its own.
 _DEFAULTS = ("--trainer.devices", "1", "--trainer.enable_progress_bar", "false")
 _RUN_FOLDER = "seed_"
@@ -58,7 +59,9 @@ def plan(
         on_gpu = cli.trainer.strategy.root_device.type == "cuda"
         for seed in seeds:
             folder = folder_of(root, scheme, seed)
-            run = Run(scheme, seed, folder, (*args, "--seed", str(seed), "--run_folder", str(folder)), devices, on_gpu)
+            own = ("--seed", str(seed), "--run_folder", str(folder), "--resume", "auto")
+            goes_on = can_go_on(folder, {**cli.identity(), "seed": seed, "data": asked["data"]})
+            run = Run(scheme, seed, folder, (*args, *own), devices, on_gpu, goes_on)
             runs.append(run)
             if not _is_done(run, asked, rerun):
                 todo.append(run)
@@ -74,12 +77,10 @@ def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
     there = {"recipe": outcome.recipe, "data": outcome.data}
     found = differences(there, json.loads(json.dumps(asked)))
     if found and not rerun:
-        told = [f"{key.partition('.')[2]}: {a!r} there, {b!r} asked for" for key, (a, b) in found.items()]
-        more = f"\n  and {len(told) - _SHOWN_DIFFERENCES} more" if len(told) > _SHOWN_DIFFERENCES else ""
         raise InputError(
-            f"{run.folder} has a run with another recipe:\n  "
-            + "\n  ".join(told[:_SHOWN_DIFFERENCES])
-            + f"{more}\nGive another --root to keep it, or --rerun to replace it."
+            f"{run.folder} has a run with another recipe:"
+            f"{tell({key.partition('.')[2]: pair for key, pair in found.items()})}\n"
+            "Give another --root to keep it, or --rerun to replace it."
         )
     return not found
 

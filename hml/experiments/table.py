@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hml.choices import differences
 from hml.errors import InputError
 from hml.evaluation.paper import COLUMNS, PAPER_EPOCHS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
-from hml.experiments.runs import Failure, Result, differences
+from hml.experiments.runs import Failure, Result
 from hml.experiments.statistics import (
     Order,
     PairedDifference,

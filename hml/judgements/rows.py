@@ -2,11 +2,11 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from hml.errors import InputError
+from hml.strict_json import parse_json
 
 Row = Mapping[str, str]
 
@@ -28,10 +28,13 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
     """
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not a CSV file in UTF-8: {error}. Save it as one.") from error
+    try:
         columns = next(reader, [])
         rows = list(reader)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{name} is not a CSV file in UTF-8: {error}.") from error
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num} is not CSV: {error}. Mend the line.") from error
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
         raise InputError(f"{name} has two columns called {', '.join(repeated)[:200]}: keep one of each.")
     if missing := [column for column in required if column not in columns]:
@@ -55,6 +58,7 @@ def refuse(where: str, field: str, value: object, remedy: str, cause: Exception 
     """
     shown = repr(value)
     shown = shown if len(shown) <= 100 else f"{shown[:97]}..."
+    remedy = remedy if len(remedy) <= 500 else f"{remedy[:497]}..."  # it may quote the value
     raise InputError(f"{field}={shown} in {where}: {remedy}") from cause
 
 
@@ -65,19 +69,9 @@ def parse_object(text: str, where: str, field: str, remedy: str) -> dict[str, ob
         InputError: it isn't one.
     """
     try:
-        answers = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_pairs)
-    except (ValueError, RecursionError) as error:
+        answers = parse_json(text)
+    except ValueError as error:
         refuse(where, field, text, remedy, error)
     if not isinstance(answers, dict):
         refuse(where, field, text, remedy)
     return answers
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
-    return dict(pairs)

@@ -47,3 +47,10 @@ def test_figures_reach_tensorboard(tmp_path):
 def test_json_has_null_for_what_is_not_a_number():
     value = {"a": [np.nan, np.float64(0.5), float("inf")], "b": (np.int64(3), None, np.bool_(True)), 1: "λ"}
     assert json.loads(to_json(value)) == {"a": [None, 0.5, None], "b": [3, None, True], "1": "λ"}
+
+
+def test_text_that_a_spreadsheet_would_run_is_written_as_text(tmp_path):
+    exhibit = make_exhibit()
+    exhibit.data["name"], exhibit.data["=y"] = ["=HYPERLINK(1)", "p1"], [-0.5, 1.0]
+    write_exhibit(exhibit, tmp_path)
+    assert (tmp_path / "line.csv").read_text() == "x,y,name,'=y\n0,0.5,'=HYPERLINK(1),-0.5\n1,,p1,1.0\n"

@@ -21,8 +21,12 @@ def server(monkeypatch):
         def do_GET(self):
             served.asked.append(self.path)
             content = served.contents.get(self.path)
+            if self.path == "/hung":
+                served.released.wait(20)
+                return
             self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(content or b"")))
+            cut_off = 7 if self.path == "/cut_off" else 0
+            self.send_header("Content-Length", str(len(content or b"") + cut_off))
             self.end_headers()
             self.wfile.write(content or b"")
 
@@ -30,11 +34,13 @@ def server(monkeypatch):
             pass
 
     served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served.contents, served.asked = {"/good": GOOD, "/other": OTHER}, []
+    served.contents, served.asked = {"/good": GOOD, "/other": OTHER, "/cut_off": GOOD[:5]}, []
+    served.released = threading.Event()
     served.address = f"http://127.0.0.1:{served.server_port}"
     thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield served
+    served.released.set()
     served.shutdown()
     thread.join()
     served.server_close()
@@ -121,3 +127,29 @@ def test_the_data_folder_is_the_one_given_else_the_environments_else_data(monkey
     assert [str(find_data_dir(given)) for given in ("here", None)] == ["here", "there"]
     monkeypatch.delenv("HML_DATA_DIR")
     assert str(find_data_dir()) == "data"
+
+
+@pytest.mark.parametrize(
+    ("path", "got"),
+    [
+        ("/missing", "404"),
+        ("/cut_off", "5 bytes read, 7 more expected"),
+        ("/hung", "timed out"),
+        ("/other", hashlib.sha256(OTHER).hexdigest()),
+    ],
+)
+def test_what_goes_wrong_is_tried_three_times_then_told_and_what_was_there_stays(
+    server, tmp_path, monkeypatch, path, got
+):
+    monkeypatch.setattr("hml.data.download._TRIES", 3)
+    monkeypatch.setattr("hml.data.download._TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    (tmp_path / "kept.bin").write_bytes(OTHER)
+    file = make_file(server, path)
+    with pytest.raises(DataError) as caught:
+        fetch([file, make_file(server, "/good", name="kept.bin", content=OTHER)], tmp_path)
+    assert server.asked == [path] * 3
+    for told in (f"{server.address}{path}", file.sha256, got):
+        assert told in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("kept.bin", OTHER)]

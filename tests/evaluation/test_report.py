@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from hml.choices import flatten
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
-from hml.evaluation.report import Report, _table, flatten
+from hml.evaluation.report import Report, _table
 
 RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
 METRICS = {

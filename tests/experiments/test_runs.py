@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from hml.choices import differences
 from hml.errors import InputError
-from hml.experiments.runs import Failure, Result, Run, clear, differences, forget, read_outcome, write_failure
+from hml.experiments.runs import Failure, Result, Run, clear, forget, read_outcome, write_failure
 
 WHOLE = {"metrics": {"test/accuracy": 0.5}, "recipe": {}, "data": {}, "versions": {}, "seconds": {"fit": 1.0}}
 

@@ -14,6 +14,7 @@ import filelock
 import pytest
 
 from hml.cli import main
+from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 QUICK = [
@@ -332,3 +333,25 @@ def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run():
         while any(Path(f"/proc/{child}").exists() for child in others):
             assert time.monotonic() < deadline, "a slot goes on without its study"
             time.sleep(0.2)
+
+
+def test_a_run_that_was_cut_short_goes_on_in_the_next_study(tmp_path):
+    asked = ["table1", *processes.QUICK[4:], "--config", str(CONFIGS / "demo.yaml"), "--schemes", "sep", "--seeds", "0"]
+    for name in ("whole", "study"):
+        (tmp_path / name).mkdir()
+    assert processes.hml(tmp_path / "whole", *asked) == 0
+    assert processes.hml(tmp_path / "study", *asked, kill=(10, "start")) == -signal.SIGKILL
+    drawn = tmp_path / "study" / processes.DRAWN
+    drawn.unlink()
+    assert processes.hml(tmp_path / "study", *asked) == 0
+    assert json.loads(drawn.read_text().splitlines()[0])["step"] == 10, "the last save was after step 9"
+    run = Path("lightning_logs/table1/sep/seed_0")
+    assert metrics(tmp_path / "study" / run) == metrics(tmp_path / "whole" / run)
+
+
+def test_a_run_that_was_cut_short_under_another_recipe_starts_anew(tmp_path):
+    asked = ["table1", *processes.QUICK[4:], "--config", str(CONFIGS / "demo.yaml"), "--schemes", "sep", "--seeds", "0"]
+    assert processes.hml(tmp_path, *asked, kill=(10, "start")) == -signal.SIGKILL
+    (tmp_path / processes.DRAWN).unlink()
+    assert processes.hml(tmp_path, *asked, "--model.optimizer.lr", "0.05") == 0
+    assert json.loads((tmp_path / processes.DRAWN).read_text().splitlines()[0])["step"] == 1

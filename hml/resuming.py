@@ -1,0 +1,179 @@
+"""Which run goes on: what a run is stands in its folder's `run.json` from the start, and only the same one goes on."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import numpy
+import torch
+from filelock import FileLock, Timeout
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from typing_extensions import override
+
+import hml
+from hml.checkpoints import find_whole
+from hml.choices import differences, tell
+from hml.errors import FolderInUseError, InputError
+from hml.storage import write_atomically
+from hml.strict_json import read_json_object
+
+Resume = Literal["auto", "must", "never"]
+
+RESULT = "metrics.json"
+RECORD = "run.json"
+_LOCK = ".lock"
+_REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run to go on with.
+
+    Args:
+        folder: Its folder.
+        checkpoint: Where it goes on from; None if it was stopped before its first.
+        step: The step that it goes on from.
+    """
+
+    folder: Path
+    checkpoint: Path | None = None
+    step: int = 0
+
+
+def find_unfinished(
+    resume: Resume, run_folder: Path | None, parent: Path, asked: Mapping[str, Any]
+) -> Unfinished | None:
+    """Find the run to go on with.
+
+    Args:
+        resume: "never"; "auto", if there is one; or "must".
+        run_folder: The only one that it may be, where one is named.
+        parent: Else, the folder with the scheme's runs, of which the newest of this recipe and seed is taken.
+        asked: What is asked for: scheme, seed, recipe and code.
+
+    Raises:
+        InputError: there must be a run and there is none, or the run that it would be differs.
+    """
+    if resume == "never":
+        return None
+    folders = [run_folder] if run_folder is not None else _newest_first(parent)
+    others = ""
+    for folder in folders:
+        there = read_json_object(folder / RECORD)
+        if there is None or read_json_object(folder / RESULT) is not None:
+            continue
+        is_other = bool(differences(_identity(there), _identity(asked)))
+        if run_folder is None and (is_other or _is_in_use(folder)):
+            others = others or (tell(_compare(there, asked)) and f"\n{folder}:{tell(_compare(there, asked))}")
+            continue
+        refuse_another(folder, there, asked)
+        if (found := find_whole(folder)) is not None:
+            rank_zero_info(f"Goes on with {folder} from step {found[1]}.")
+            return Unfinished(folder, *found)
+        if run_folder is not None and resume == "auto":
+            return Unfinished(folder)
+    if resume == "must":
+        place = run_folder or parent
+        raise InputError(f"--resume must: no unfinished run of this recipe and seed in {place}.{others}")
+    return None
+
+
+def refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run that isn't the one asked for.
+
+    Raises:
+        InputError: they differ; says in what.
+    """
+    if found := _compare(there, asked):
+        raise InputError(f"{folder / RECORD} is of an unfinished run that differs:{tell(found)}\n{_REMEDY}")
+
+
+def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
+    """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
+    there = read_json_object(folder / RECORD)
+    return there is not None and not _compare(there, asked)
+
+
+@functools.cache
+def hash_code() -> dict[str, str]:
+    """Say what code runs: hml's own, hashed, and the packages whose arithmetic it is."""
+    root = Path(hml.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*root.rglob("*.py"), *root.rglob("*.yaml")]):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    versions = {"torch": torch.__version__, "lightning": lightning.__version__, "numpy": numpy.__version__}
+    return {"hml": digest.hexdigest()} | versions
+
+
+def claim(folder: Path) -> FileLock:
+    """Take a run's folder for this process; it is released when the lock is, or when the process dies.
+
+    Raises:
+        FolderInUseError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise FolderInUseError(f"Another run writes into {folder}: give another --run_folder.") from error
+    return lock
+
+
+class RunRecord(Callback):
+    """Writes `run.json`, or sees to it that the data of a run that goes on are those it began with.
+
+    Args:
+        asked: What the run is: scheme, seed, recipe and code.
+        resumed: The folder of the run that goes on, if one does.
+    """
+
+    def __init__(self, asked: Mapping[str, Any], resumed: Path | None) -> None:
+        self.asked = asked
+        self.resumed = resumed
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        if stage != "fit" or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
+            return
+        record = {**self.asked, "data": trainer.datamodule.provenance}  # type: ignore[attr-defined]
+        there = read_json_object(Path(folder) / RECORD)
+        if self.resumed is not None:
+            if Path(folder).absolute() != self.resumed.absolute():
+                raise InputError(
+                    f"One process goes on with {folder}, another with {self.resumed}: name a --run_folder."
+                )
+            refuse_another(self.resumed, there or {}, record)
+        elif trainer.is_global_zero and there is None:
+            write_atomically(Path(folder) / RECORD, json.dumps(record, indent=2) + "\n")
+
+
+def _newest_first(parent: Path) -> list[Path]:
+    records = [(path.stat().st_mtime_ns, path.parent) for path in parent.glob(f"*/{RECORD}")]
+    return [folder for _, folder in sorted(records, reverse=True)]
+
+
+def _identity(what: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: json.loads(json.dumps(what.get(key))) for key in ("scheme", "seed", "recipe")}
+
+
+def _compare(there: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    wanted = json.loads(json.dumps(asked))
+    return differences({key: there.get(key) for key in wanted}, wanted)
+
+
+def _is_in_use(folder: Path) -> bool:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # the first rank has taken the very folder
+        return False
+    try:
+        claim(folder).release()
+    except FolderInUseError:
+        return True
+    return False

@@ -1,0 +1,55 @@
+"""What a run draws, and so what it learns, depends on (seed, epoch, index, purpose) and on nothing beside it."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from hml.classifier import Classifier
+from hml.labels import SeparateLabels
+from hml.models import PreActResNet18
+
+
+class Disturber(Callback):
+    """Draws from every global generator, and evaluates, in the middle of training."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        torch.rand(3), np.random.random(3), random.random()
+        torch.manual_seed(int(torch.randint(1000, ())))
+        with torch.no_grad():
+            pl_module.eval()(batch["image"])
+        pl_module.train()
+
+
+def train(tiny, folder, *callbacks, **options):
+    torch.manual_seed(0)
+    classifier = Classifier(PreActResNet18(width=2))
+    trainer = Trainer(
+        accelerator="cpu",
+        default_root_dir=folder,
+        logger=False,
+        callbacks=list(callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        max_epochs=2,
+        limit_val_batches=0,
+    )
+    trainer.fit(classifier, datamodule=tiny(SeparateLabels(), augment="crop_flip", **options))
+    return {name: weight.clone() for name, weight in classifier.state_dict().items()}
+
+
+@pytest.mark.parametrize("case", ["a callback that draws", "other generators before"])
+def test_weights_do_not_depend_on_what_else_draws(tiny, tmp_path, case):
+    expected = train(tiny, tmp_path)
+    if case == "a callback that draws":
+        actual = train(tiny, tmp_path, Disturber())
+    else:
+        np.random.seed(99)
+        random.seed(99)
+        actual = train(tiny, tmp_path)
+    for name, weight in expected.items():
+        assert torch.equal(actual[name], weight), name
+    assert not all(torch.equal(train(tiny, tmp_path, seed=1)[name], weight) for name, weight in expected.items())
