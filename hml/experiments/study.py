@@ -7,9 +7,9 @@ from typing import Any
 
 from hml.choices import differences, tell
 from hml.errors import InputError
-from hml.experiments.execution import Worker
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Result, Run, forget, read_outcome, write_failure
+from hml.experiments.worker import Worker
 from hml.resuming import can_go_on
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")

@@ -12,19 +12,14 @@ from filelock import FileLock, Timeout
 
 from hml.errors import FolderInUseError, InputError
 from hml.experiments import rendering, study
-from hml.experiments.execution import (
-    Worker,
-    carry_out_here,
-    carry_out_on_cluster,
-    carry_out_on_slots,
-    quieten_lightning,
-    visible_gpus,
-)
+from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
+from hml.experiments.slots import carry_out_on_slots, visible_gpus
 from hml.experiments.table import Table, make_table
+from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.storage import write_atomically
 
 _EPILOG = """\

@@ -135,7 +135,7 @@ def test_whatever_changes_training_is_another_recipe(flags, study, capsys):
 
 def test_a_rerun_that_dies_leaves_no_figures_of_the_earlier_recipe(finished, capsys, monkeypatch):
     shutil.copytree(finished, "study")
-    monkeypatch.setattr("hml.experiments.execution.Worker.carry_out", lambda *args: None)
+    monkeypatch.setattr("hml.experiments.worker.Worker.carry_out", lambda *args: None)
     assert main(["table1", *QUICK, *TWO, "--model.optimizer.lr", "0.05", "--rerun"]) == 1
     printed = capsys.readouterr().out
     assert "mixup: n = 0 of 2; seed 0 failed: It left no metrics.json" in printed

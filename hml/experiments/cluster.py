@@ -1,0 +1,53 @@
+"""Carrying runs out as jobs of a cluster."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hml.errors import InputError
+from hml.experiments.runs import Run, read_outcome, write_failure
+from hml.experiments.worker import carry_out_all
+
+_MINUTES_A_JOB = 720  # submitit's own default is 5
+
+
+def carry_out_on_cluster(
+    runs: Sequence[Run], cluster: str, chunk: int, folder: Path, parameters: dict[str, Any]
+) -> Iterator[Run]:
+    """Carry runs out as jobs of submitit, which knows SLURM.
+
+    Args:
+        runs: What to carry out.
+        cluster: "slurm", or "local" for processes of this machine.
+        chunk: Runs a job.
+        folder: Where submitit keeps jobs and their logs; every machine must see it.
+        parameters: submitit's, such as `timeout_min` or `slurm_partition`.
+
+    Yields:
+        Each run when its job is done.
+
+    Raises:
+        InputError: submitit isn't installed, or refuses the cluster or a parameter.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise InputError("Jobs on a cluster need submitit: pip install submitit.") from error
+    chunks = [runs[start : start + chunk] for start in range(0, len(runs), chunk)]
+    try:
+        executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        executor.update_parameters(**({"timeout_min": _MINUTES_A_JOB} | parameters))
+        jobs = dict(zip(executor.map_array(carry_out_all, chunks), chunks, strict=True))
+    except (NameError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"submitit refuses --cluster {cluster} with {parameters}: {error}") from error
+    try:
+        for job in submitit.helpers.as_completed(list(jobs)):
+            broke = job.exception() is not None
+            for run in jobs[job]:
+                if broke and read_outcome(run.folder, run.scheme, run.seed) is None:
+                    write_failure(run, f"Job {job.job_id} ended early (see {job.paths.stderr}).", 1)
+                yield run
+    finally:
+        for job in jobs:
+            if not job.done():
+                job.cancel(check=False)

@@ -1,0 +1,94 @@
+"""Carrying out several runs at a time on one machine: a process a GPU, or a share of the CPU's cores."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import torch
+
+from hml.experiments.runs import Run, write_failure
+from hml.experiments.worker import carry_out_all, quieten_lightning
+
+
+def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
+    """Carry out several runs at a time on this machine, each on a GPU or on its share of the CPU's cores.
+
+    Each slot is a process that outlives its runs, so imports and compilation are paid once a slot. A process that dies
+    takes only its run with it.
+
+    Yields:
+        Each run when it is done.
+    """
+    waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
+    for run in runs:
+        waiting.put(run)
+    done: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
+    threads_each = max(1, torch.get_num_threads() // slots)
+
+    def start_process(slot: int) -> ProcessPoolExecutor:
+        gpu = gpus[slot % len(gpus)] if gpus else None
+        spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
+        return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=(gpu, threads_each))
+
+    def occupy(slot: int) -> None:
+        pool = start_process(slot)
+        try:
+            while not stopped.is_set():
+                run = waiting.get_nowait()
+                try:
+                    pool.submit(carry_out_all, [run]).result()
+                except (BrokenProcessPool, SystemExit) as error:
+                    if not stopped.is_set():
+                        write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
+                    pool.shutdown()
+                    pool = start_process(slot)
+                done.put(run)
+        except queue.Empty:
+            pass
+        finally:
+            pool.shutdown()
+            done.put(None)
+
+    with ThreadPoolExecutor(slots) as threads:
+        futures = [threads.submit(occupy, slot) for slot in range(slots)]
+        try:
+            for _ in range(slots):
+                yield from iter(done.get, None)
+        finally:
+            stopped.set()
+    for future in futures:
+        future.result()
+
+
+def _take_slot(gpu: str | None, threads: int) -> None:
+    """Set a slot's process up, before anything in it touches a GPU."""
+    if gpu is None:
+        torch.set_num_threads(threads)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    quieten_lightning()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the study's ends, however that was: else it would go on, with nobody to tell."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a slot's process is started by the study's"
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def visible_gpus() -> list[str]:
+    """List the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them, without touching any."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    return [str(index) for index in range(torch.cuda.device_count())]

@@ -1,0 +1,116 @@
+"""Carrying runs out one after the other in one process, which pays once for what they share."""
+
+import contextlib
+import functools
+import logging
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from hml import training
+from hml.data import ImageBank
+from hml.errors import HmlError
+from hml.experiments.runs import Run, clear, write_failure
+
+_OUTPUT = "output.txt"
+_LINES_OF_AN_ERROR = 20
+
+
+class Worker:
+    """Carries out runs one after the other in one process, and pays once for what they share."""
+
+    def __init__(self) -> None:
+        self._images: tuple[object, ImageBank] | None = None
+
+    def prepare(self, args: Sequence[str]) -> training.HmlCLI:
+        """Put a run together, up to its data."""
+        cli = training.prepare(args)
+        source = (cli.settings.data.images, cli.datamodule.data_dir)
+        if self._images is not None and self._images[0] == source:
+            cli.datamodule.reuse_images(self._images[1])
+        cli.datamodule.prepare_data()
+        cli.datamodule.setup("fit")
+        self._images = (source, cli.datamodule.bank)
+        return cli
+
+    def carry_out(self, run: Run, watcher: Callback | None = None) -> None:
+        """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards."""
+        if not run.goes_on:
+            clear(run)
+        try:
+            with (
+                (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,
+                contextlib.redirect_stdout(output),
+                contextlib.redirect_stderr(output),
+            ):
+                if run.devices > 1:
+                    _carry_out_apart(run, output)
+                    return
+                cli = self.prepare(run.args)
+                if watcher is not None:
+                    cli.trainer.callbacks.append(watcher)  # type: ignore[attr-defined]
+                cli.carry_out()
+        except HmlError as error:
+            write_failure(run, str(error), error.exit_code)
+        except Exception as error:  # one run's bug doesn't stop a study
+            with (run.folder / _OUTPUT).open("a", encoding="utf-8") as output:
+                traceback.print_exc(file=output)
+            write_failure(run, f"{type(error).__name__}: {error} (see {run.folder / _OUTPUT})", 1)
+
+
+def _carry_out_apart(run: Run, output: TextIO) -> None:
+    """Run `hml` itself: to use several devices, Lightning starts its process's command line again on each."""
+    command = [sys.executable, "-m", "hml", *run.args]
+    done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        told = (run.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_AN_ERROR:]
+        # A process that a signal ended has the negative of its number.
+        write_failure(run, "\n".join(told), done.returncode if done.returncode > 0 else 128 - done.returncode)
+
+
+def quieten_lightning() -> None:
+    """Keep back what Lightning tells of each run, which would bury a table."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@functools.cache
+def _workers_own() -> Worker:
+    """One `Worker` a process."""
+    return Worker()
+
+
+def carry_out_all(runs: Sequence[Run]) -> None:
+    """Carry runs out one after the other in this process; what a process or a job of its own is given to do."""
+    for run in runs:
+        _workers_own().carry_out(run)
+
+
+class _EpochWatcher(Callback):
+    def __init__(self, advance: Callable[[float], None]) -> None:
+        self._advance = advance
+
+    @override
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._advance((trainer.current_epoch + 1) / max(trainer.max_epochs or 0, trainer.current_epoch + 1))
+
+
+def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float], None]) -> Iterator[Run]:
+    """Carry runs out in this process.
+
+    Args:
+        runs: What to carry out.
+        worker: Whose data they share.
+        advance: Told, after each epoch, how much of the current run is done.
+
+    Yields:
+        Each run when it is done.
+    """
+    for run in runs:
+        worker.carry_out(run, _EpochWatcher(advance))
+        yield run
