@@ -18,7 +18,8 @@ FLOORS = (
     {"evaluation"},
     {"classifier"},
     {"training"},
-    {"experiments", "analysis", "relabel", "elicit"},
+    {"experiments", "analysis", "elicit"},
+    {"relabel"},
     {"cli"},
     {"__main__"},
 )
