@@ -120,7 +120,7 @@ def _with_noise(learn: pd.DataFrame, seen: Array, unseen: Array) -> Array:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
-        of = torch.from_numpy(unseen).float().clamp(0.01, 0.99)
+        of = torch.from_numpy(np.array(unseen)).float().clamp(0.01, 0.99)
         masses: Array = _scatter(of, weight, steepness).mass().double().numpy()
     masses /= masses.sum(1, keepdims=True)
     return masses

@@ -20,6 +20,7 @@ from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import (
     SPLITS,
     Predictions,
+    groups_of,
     human_ceilings,
     judged,
     predict_held_out,
@@ -28,6 +29,7 @@ from hml.relabel.evaluation import (
 )
 from hml.relabel.features import EPOCHS, describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
+from hml.relabel.folds import check_folds
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.report import Evaluation, parse_pair, write_report
 from hml.relabel.sources import Material, read_material
@@ -60,6 +62,9 @@ def main(args: Sequence[str]) -> int:
     pairs = [parse_pair(pair) for pair in getattr(options, "pairs", ())]
     started = time.perf_counter()
     material = read_material(find_data_dir(options.data_dir), options.cohort, options.judgements, options.demo)
+    if options.verb == "evaluate":  # before anything that takes long
+        for split in SPLITS:
+            check_folds(groups_of(material.once, split), options.folds)
     print(f"Describing {len(material.bank.images):,} images (the first time, this trains a small network) …")
     images = describe_images(material.bank, options.out, options.epochs, options.seed)
     fitting = FitOptions(steps=options.steps, members=options.members, seed=options.seed)

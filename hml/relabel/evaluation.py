@@ -19,6 +19,7 @@ from hml.relabel.folds import group_by_pair, grouped_folds
 from hml.relabel.relabeller import Relabeller
 
 Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
 SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
@@ -63,7 +64,7 @@ def predict_held_out(
     Yields:
         The number of each fold that is done, and then the predictions.
     """
-    group = group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
+    group = groups_of(table, split)
     answers = Answers.of(table)
     names = [*BASELINES, RELABELLER, *([KNOWN_PERSON] if split == "pair" else [])]
     masses = {name: np.zeros((len(table), 101)) for name in names}
@@ -85,6 +86,11 @@ def predict_held_out(
         yield number
     joint["histogram"] += scores.bits(masses["histogram"], answers.slider.long().numpy())
     yield Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
+
+
+def groups_of(table: pd.DataFrame, split: str) -> Index:
+    """Return the group of each judgement that a split keeps whole, shape (N,)."""
+    return group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
 
 
 def judged(table: pd.DataFrame) -> tuple[float, float]:

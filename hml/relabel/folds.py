@@ -32,12 +32,20 @@ def grouped_folds(group: Index, folds: int, seed: int) -> Iterator[tuple[Index, 
     Raises:
         InputError: there are fewer groups than folds, or fewer than two folds.
     """
-    groups = np.unique(group)
-    if not 2 <= folds <= len(groups):
-        raise InputError(f"--folds {folds} must be 2 to {len(groups)}: that many groups there are to hold out.")
-    shuffled = Draws(seed, 0, groups).order("folds")
+    check_folds(group, folds)
+    shuffled = Draws(seed, 0, np.unique(group)).order("folds")
     for held_out in np.array_split(shuffled, folds):
         is_held_out = np.isin(group, held_out)
         learn, test = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
         assert not set(group[learn]) & set(group[test]), "no group may be on both sides"
         yield learn, test
+
+
+def check_folds(group: Index, folds: int) -> None:
+    """Refuse a number of folds that the groups, shape (N,), can't be shared out to.
+
+    Raises:
+        InputError: there are fewer groups than folds, or fewer than two folds.
+    """
+    if not 2 <= folds <= (groups := len(np.unique(group))):
+        raise InputError(f"--folds {folds} must be 2 to {groups}: that many image pairs or people there are.")

@@ -12,6 +12,7 @@ from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confid
 from hml.labels.soft_labels import SmoothOver, check_gamma
 from hml.randomness import Draws
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
+from hml.relabel.relabeller import certainty
 from hml.relabel.storage import hash_file
 
 Draw = Literal["mean", "sample"]
@@ -83,6 +84,8 @@ class LearnedLabels(LabelStrategy):
 class CurveLabels(LabelStrategy):
     """By the class pair's curve of lambda_h over lambda_f, fitted to judgements: the mean, whatever the images.
 
+    Beyond the smallest and largest lambda_f that anybody judged, it goes straight to certainty at 0 and 1.
+
     Args:
         checkpoint: What `hml relabel fit` wrote, which holds the curves too.
 
@@ -91,7 +94,8 @@ class CurveLabels(LabelStrategy):
     """
 
     def __init__(self, checkpoint: str = str(DEFAULT_PATH)) -> None:
-        self._curves = Checkpoint.load(Path(checkpoint)).curves
+        loaded = Checkpoint.load(Path(checkpoint))
+        self._curves, self._judged = loaded.curves, loaded.relabeller.judged
         self.files = {Path(checkpoint).name: hash_file(Path(checkpoint))}
 
     @override
@@ -104,7 +108,10 @@ class CurveLabels(LabelStrategy):
 
     def _label(self, batch: MixedBatch) -> Tensor:
         self._curves = self._curves.to(batch.lambda_f.device)
-        lambda_g = curve_at(self._curves, batch.class_1, batch.class_2, batch.lambda_f)
+        inside = batch.lambda_f.clamp(*self._judged)
+        lambda_h = curve_at(self._curves, batch.class_1, batch.class_2, inside)
+        certain = certainty(batch.lambda_f, self._judged)
+        lambda_g = torch.lerp(lambda_h, (batch.lambda_f > 0.5).to(lambda_h.dtype), certain)
         return two_hot(lambda_g, batch.class_1, batch.class_2)
 
 

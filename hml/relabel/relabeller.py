@@ -67,11 +67,11 @@ class Relabeller:
             Shape (N, 101), rows sum to 1.
         """
         batch, person, certain = self._prepare(batch, person)
-        sides = (batch, swap(batch))
         masses = []
-        for network in self.networks:
-            for turned, side in enumerate(sides):
-                mass = self._of_lambda(network, encode(side, self.table), person)[1].mass()
+        for turned, side in enumerate((batch, swap(batch))):
+            inputs = encode(side, self.table)
+            for network in self.networks:
+                mass = self._of_lambda(network, inputs, person)[1].mass()
                 masses.append(mass.flip(1) if turned else mass)
         averaged = (1 - certain).unsqueeze(1) * torch.stack(masses).mean(0)  # (N, 101)
         averaged[:, 100] += torch.where(batch.lambda_f > 0.5, certain, 0)
@@ -93,9 +93,9 @@ class Relabeller:
         """Return the mean lambda_h, and the mean omega of a person who says it, each shape (N,)."""
         batch, person, certain = self._prepare(batch, person)
         lambdas, omegas = [], []
-        for network in self.networks:
-            for turned, side in enumerate((batch, swap(batch))):
-                inputs = encode(side, self.table)
+        for turned, side in enumerate((batch, swap(batch))):
+            inputs = encode(side, self.table)
+            for network in self.networks:
                 (hidden, vector), of_lambda = self._of_lambda(network, inputs, person)
                 position = of_lambda.mean()
                 omegas.append(network.omega(inputs, hidden, vector, position).mean())
@@ -157,8 +157,14 @@ class Relabeller:
                 )
         low, high = self.judged
         lambda_f = batch.lambda_f
-        certain = torch.where(lambda_f > 0.5, (lambda_f - high) / (1 - high), (low - lambda_f) / low).clamp(0, 1)
+        certain = certainty(lambda_f, self.judged)
         inside = MixedBatch(batch.id_1, batch.id_2, batch.class_1, batch.class_2, lambda_f.clamp(low, high))
         if person is None:
             person = torch.full_like(batch.id_1, NOBODY)
         return inside, person.to(device), certain
+
+
+def certainty(lambda_f: Tensor, judged: Range) -> Tensor:
+    """Return how far from what was judged to a plain image each lambda_f lies: 0 within, 1 at 0 and 1, shape (N,)."""
+    low, high = judged
+    return torch.where(lambda_f > 0.5, (lambda_f - high) / (1 - high), (low - lambda_f) / low).clamp(0, 1)

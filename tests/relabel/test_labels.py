@@ -178,3 +178,11 @@ def test_without_a_checkpoint_the_remedy_is_said(tmp_path, monkeypatch, capsys):
     message = capsys.readouterr().err
     assert "hml relabel fit" in message
     assert "Traceback" not in message
+
+
+def test_both_strategies_see_a_plain_image_as_what_it_is(checkpoint):
+    ids = torch.tensor([3, 3]), torch.tensor([15, 15])
+    batch = MixedBatch(*ids, ids[0] % 10, ids[1] % 10, torch.tensor([0.0, 1.0]))
+    for strategy in (LearnedLabels(checkpoint), LearnedLabels(checkpoint, draw="sample"), CurveLabels(checkpoint)):
+        assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).argmax(1).tolist() == [5, 3]
+        assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).amax(1).tolist() == [1, 1]
