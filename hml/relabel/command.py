@@ -10,6 +10,7 @@ import torch
 
 import hml
 from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.percepts import parse_pair
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
@@ -31,7 +32,7 @@ from hml.relabel.features import EPOCHS, describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import check_folds
 from hml.relabel.relabeller import Relabeller
-from hml.relabel.report import Evaluation, parse_pair, write_report
+from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
 from hml.relabel.storage import hash_file
 

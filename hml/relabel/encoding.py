@@ -1,6 +1,6 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -45,18 +45,13 @@ def swap(batch: MixedBatch) -> MixedBatch:
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
     other = swap(batch)
-    return MixedBatch(
-        *(
-            torch.where(turned, getattr(other, name), getattr(batch, name))
-            for name in ("id_1", "id_2", "class_1", "class_2", "lambda_f")
-        )
-    )
+    names = [column.name for column in fields(MixedBatch)]
+    return MixedBatch(**{name: torch.where(turned, getattr(other, name), getattr(batch, name)) for name in names})
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    names = ("id_1", "id_2", "class_1", "class_2", "lambda_f")
-    return replace(batch, **{name: getattr(batch, name)[rows] for name in names})
+    return MixedBatch(**{column.name: getattr(batch, column.name)[rows] for column in fields(batch)})
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
+from typing_extensions import override
 
 from hml.classifier import Classifier
 from hml.data import FreshMixes, HMixDataModule, ImageBank, ImageSource
@@ -66,12 +67,12 @@ class _Given(ImageSource):
     def __init__(self, bank: ImageBank) -> None:
         self.bank = bank
 
+    @override
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        """Nothing is needed."""
         return []
 
+    @override
     def load(self, data_dir: Path) -> ImageBank:
-        """Return it."""
         return self.bank
 
 

@@ -12,14 +12,11 @@ import hml
 from hml.analysis.bootstrap import Estimate
 from hml.analysis.outputs import to_json, write_exhibit
 from hml.analysis.page import render_page
-from hml.analysis.percepts import parse_pair
 from hml.analysis.report import Section, Table, write_interval, write_number
 from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, SPLITS, Predictions
 from hml.relabel.figures import boundary, held_out_images
 from hml.relabel.relabeller import Relabeller
 from hml.storage import write_atomically
-
-__all__ = ["Evaluation", "parse_pair", "write_report"]
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
 _SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from hml.data import DemoImages, FreshMixes
+from hml.data import DemoImages, FreshMixes, MixingLoader
 from hml.data.fresh import draw_lambda_f
 from hml.errors import InputError
 from hml.labels import LabelStrategy, MixupLabels, SeparateLabels, UniformLabels
@@ -152,3 +152,15 @@ def test_labels_that_are_no_probabilities_are_refused_with_the_strategys_name(fr
         fresh(Doubled())
     with pytest.raises(InputError, match=r"Short.label_batch returned \(1, 10\)"):
         fresh(Short())
+
+
+def test_ranks_share_the_same_mixes(fresh):
+    loader = fresh().train_dataloader()
+    ranks = [
+        MixingLoader(loader.images, loader.labels, loader.rows, 16, True, rank=rank, world_size=2, remix=loader.remix)
+        for rank in range(2)
+    ]
+    for whole, *shares in zip(*(run_epoch(each, 3) for each in (loader, *ranks)), strict=True):
+        for rank, share in enumerate(shares):
+            for key in ("image", "target", "index"):
+                assert torch.equal(share[key], whole[key][rank::2])
