@@ -19,7 +19,8 @@ FLOORS = (
     {"checkpoints", "classifier"},
     {"resuming"},
     {"training"},
-    {"experiments", "analysis", "relabel", "elicit"},
+    {"experiments", "analysis", "elicit"},
+    {"relabel"},
     {"cli"},
     {"__main__"},
 )

@@ -22,6 +22,8 @@ from hml.randomness import Draws
 LabelDraw = Literal["sample", "expand"]
 PlainLabels = Literal["hard", "human"]
 
+_FIRST_ROWS = 16
+
 
 class HMixDataModule(LightningDataModule):
     """CIFAR-10 and human-judged mixed images, or whatever else is put in their place.
@@ -29,7 +31,8 @@ class HMixDataModule(LightningDataModule):
     Args:
         strategy: Makes the labels of mixed images.
         images: The plain images; by default `Cifar10`.
-        mixed: The mixed images and their judgements; by default `HMix`.
+        mixed: The mixed images and their judgements; by default `HMix`. With `FreshMixes`, training images are mixed
+            anew each epoch.
         data_dir: Where the files are, or are downloaded to; by default HML_DATA_DIR, else ./data.
         batch_size: Images in a batch of all ranks together.
         label_draw: How an image with K labels trains: "sample" draws one of them anew each epoch, "expand" makes
@@ -101,6 +104,9 @@ class HMixDataModule(LightningDataModule):
         self._mixed_set = self.mixed.load(self.data_dir, self.bank)
         self.examples = _make_examples(self.bank, self._mixed_set)
         self.train_rows, self.val_ids = self._label()
+        self._remix = self.mixed.remixer(self.bank.labels, self.strategy)
+        if self._remix is not None:  # now rather than in the first epoch: a strategy that can't label fresh mixes
+            self._remix(self.train_rows, Draws(self.seed, 0, np.arange(min(len(self.train_rows), _FIRST_ROWS))))
         self._is_set_up = True
 
     def _label(self) -> tuple[Rows, Tensor]:
@@ -131,7 +137,7 @@ class HMixDataModule(LightningDataModule):
         """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
         judgements = self._mixed_set.judgements
         return {
-            "files": dict(sorted((self.bank.files | self._mixed_set.files).items())),
+            "files": dict(sorted((self.bank.files | self._mixed_set.files | dict(self.strategy.files)).items())),
             "canonical_pixels": self.bank.canonical_pixels,
             "train_rows": len(self.train_rows),
             "test_images": len(self.bank.test_ids),
@@ -173,6 +179,7 @@ class HMixDataModule(LightningDataModule):
             seed=self.seed,
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,
+            remix=self._remix,
         )
 
 

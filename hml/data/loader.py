@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hml.data.mixed import Remix
 from hml.data.mixing import Rows, crop_and_flip, mix
 from hml.errors import InputError
 from hml.randomness import Draws
@@ -45,6 +46,7 @@ class MixingLoader:
         seed: The run's seed.
         rank: Which share of every batch is this process's.
         world_size: Number of processes.
+        remix: Makes the rows of each epoch of training out of `rows`, as many; by default they stay as they are.
 
     Raises:
         InputError: there are fewer rows than ranks, or the ranks can't share batches of this size evenly in training.
@@ -63,6 +65,7 @@ class MixingLoader:
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        remix: Remix | None = None,
     ) -> None:
         if len(rows) < world_size:
             raise InputError(f"{len(rows)} images are too few for {world_size} processes.")
@@ -78,6 +81,7 @@ class MixingLoader:
         self.images, self.labels, self.rows = images, labels, rows
         self.batch_size, self.train, self.augment = batch_size, train, augment
         self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.remix = remix if train else None
         self.epoch = 0
         self._num_labels = rows.num_labels.cpu().numpy()  # (N,)
         self._first_label = self._num_labels.cumsum() - self._num_labels  # (N,) into soft_labels
@@ -111,10 +115,12 @@ class MixingLoader:
         # Lightning calls iter() before set_epoch(): as a generator, this reads the epoch at the first batch.
         start, self._start = self._start, 0
         device = self.images.device
-        rows = np.arange(len(self.rows))
-        draws = Draws(self.seed, self.epoch, rows)
+        every = np.arange(len(self.rows))
+        draws = Draws(self.seed, self.epoch, every)
+        # The whole epoch at once: that is cheaper than batch by batch, and no row depends on the others.
+        rows = self.rows if self.remix is None else self.remix(self.rows, draws)
         label = self._first_label  # (N,) into soft_labels
-        order = torch.from_numpy(rows)
+        order = torch.from_numpy(every)
         if self.train:
             label = label + (draws.uniform("label") * self._num_labels).astype(np.int64)
             order = torch.from_numpy(draws.order("order"))
@@ -126,14 +132,12 @@ class MixingLoader:
             if number < start:
                 continue
             index = batch[self.rank :: self.world_size]  # (B,)
-            id_1 = self.rows.id_1[index]
-            image = mix(self.images, id_1, self.rows.id_2[index], self.rows.lambda_f[index])
+            id_1 = rows.id_1[index]
+            image = mix(self.images, id_1, rows.id_2[index], rows.lambda_f[index])
             if shifts is not None:
                 image = crop_and_flip(image, shifts[index])
             self._consumed = number + 1
-            yield Batch(
-                image=image, target=self.rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index
-            )
+            yield Batch(image=image, target=rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index)
 
     def _split(self, order: Tensor) -> tuple[Tensor, ...]:
         """Cut an epoch into global batches, each the same for every rank."""

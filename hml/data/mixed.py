@@ -2,15 +2,23 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import Tensor
 from typing_extensions import override
 
 from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
 from hml.data.images import ImageBank
+from hml.data.mixing import Rows
 from hml.errors import InputError, check_choice
 from hml.judgements import Cohort, Judgement, parse_hmix
+from hml.labels import LabelStrategy
+from hml.randomness import Draws
+
+Remix = Callable[[Rows, Draws], Rows]
+"""Makes an epoch's training rows out of the data set's, N rows again."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,15 @@ class MixedSource(ABC):
             InputError: a file of the user's own is wrong.
             DataError: a released file is missing or corrupt.
         """
+
+    def remixer(self, labels: Tensor, strategy: LabelStrategy) -> Remix | None:
+        """Return what mixes training rows anew each epoch; None where they are the same in all.
+
+        Args:
+            labels: Class of every image in the bank, shape (M,).
+            strategy: Labels what is mixed.
+        """
+        return None
 
 
 class HMix(MixedSource):

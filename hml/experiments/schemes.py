@@ -13,6 +13,7 @@ from hml.evaluation.paper import PAPER_TABLE
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
 CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
+ON_THE_FLY = ("mixup_fly", "curves_fly", "learned_mean", "learned_sample", "learned_conf")
 _ALL_CONTROLS = "controls"
 _LARGEST_SEED = 2**32 - 1
 _MOST_SEEDS = 1000
@@ -55,8 +56,8 @@ def _read_name(path: Path) -> str:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Sort names of schemes: the paper's, the controls, and then others by name."""
-    first = [*PAPER_SCHEMES, *CONTROLS]
+    """Sort names of schemes: the paper's, the controls, what is mixed on the fly, and then others by name."""
+    first = [*PAPER_SCHEMES, *CONTROLS, *ON_THE_FLY]
     return sorted(set(names), key=lambda name: (first.index(name) if name in first else len(first), name))
 
 
@@ -81,7 +82,7 @@ def _find_config(name: str) -> Path:
     for folder in folders:
         if (path := folder / f"{name}.yaml").is_file():
             return path
-    known = [*PAPER_SCHEMES, *CONTROLS, _ALL_CONTROLS]
+    known = [*PAPER_SCHEMES, *CONTROLS, _ALL_CONTROLS, *ON_THE_FLY]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"hml has {', '.join(known)}; one of yours goes by its path."
     raise InputError(f"There is no scheme {name!r} in configs/: {hint}")

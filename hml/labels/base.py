@@ -1,8 +1,9 @@
 """`LabelStrategy`: what a labelling idea implements, and what it is given."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -70,6 +71,9 @@ class MixedBatch:
 
 class LabelStrategy(ABC):
     """Makes the training labels of mixed images. Subclass it to try a labelling of your own."""
+
+    files: Mapping[str, str] = MappingProxyType({})
+    """The SHA-256 of each file that the labels come from, beside the judgements: part of a run's recipe."""
 
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:  # noqa: B027 - most need nothing
         """Look at the whole set before any of it is labelled. Does nothing unless a strategy needs it.

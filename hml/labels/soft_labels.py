@@ -124,8 +124,9 @@ def check_soft_labels(soft_label: Tensor, num_classes: int | None = None) -> Non
         raise InputError(f"soft labels have shape {tuple(soft_label.shape)}, expected (K, {columns}).")
     if not soft_label.is_floating_point():
         raise InputError(f"soft labels are {soft_label.dtype}, expected floating point.")
-    for row, (smallest, total) in enumerate(zip(soft_label.amin(1).tolist(), soft_label.sum(1).tolist(), strict=True)):
+    wrong = ~((soft_label.amin(1) >= 0) & ((soft_label.sum(1) - 1).abs() <= 1e-4))  # (K,), also where NaN
+    for row in wrong.nonzero().flatten().tolist():
+        smallest, total = float(soft_label[row].min()), float(soft_label[row].sum())
         if not smallest >= 0:
             raise InputError(f"row {row} of the soft labels has the entry {smallest}: probabilities are 0 or more.")
-        if not abs(total - 1) <= 1e-4:
-            raise InputError(f"row {row} of the soft labels sums to {total:.6g}, not to 1.")
+        raise InputError(f"row {row} of the soft labels sums to {total:.6g}, not to 1.")

@@ -1,0 +1,136 @@
+"""`FreshMixes`: training images mixed anew every epoch, as mixup does, instead of fixed images that people judged."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+from typing_extensions import override
+
+from hml.data.download import RemoteFile
+from hml.data.images import ImageBank
+from hml.data.mixed import MixedSet, MixedSource
+from hml.data.mixing import Rows
+from hml.errors import InputError
+from hml.labels import LabelStrategy, MixedBatch, check_soft_labels
+from hml.randomness import Draws
+
+
+class FreshMixes(MixedSource):
+    """Every training image mixed with another in every epoch: partner and lambda_f are drawn anew.
+
+    An epoch has as many rows as there are training images, 7,000 of CIFAR-10's, each once as the first endpoint. Its
+    partner is any training image, whatever its class, now and then itself. Evaluation images are never mixed. Labels
+    are the strategy's, which needs a `label_batch`.
+
+    Args:
+        alpha: lambda_f is drawn from Beta(alpha, alpha); 1 is uniform.
+        lambdas: Values to draw lambda_f from instead, all alike likely, such as H-Mix's .1, .25, .5, .75 and .9.
+        share: How likely a training image is to be mixed; otherwise it stays plain, with its plain label.
+
+    Raises:
+        InputError: an argument is out of its range.
+
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
+    """
+
+    def __init__(self, alpha: float = 1.0, lambdas: list[float] | None = None, share: float = 1.0) -> None:
+        if not 0 < alpha < np.inf:
+            raise InputError(f"alpha={alpha} must be above 0: 1 draws lambda_f evenly from 0 to 1.")
+        if lambdas is not None and not (lambdas and all(0 <= value <= 1 for value in lambdas)):
+            raise InputError(
+                f"lambdas={lambdas} must be one or more numbers in [0, 1], or null for Beta(alpha, alpha)."
+            )
+        if not 0 < share <= 1:
+            raise InputError(f"share={share} must be above 0 and at most 1: it is the part of an epoch that is mixed.")
+        self.alpha = alpha
+        self.lambdas = lambdas
+        self.share = share
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        return []
+
+    @override
+    def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
+        return MixedSet([])
+
+    @override
+    def remixer(self, labels: Tensor, strategy: LabelStrategy) -> "Remixer":
+        return Remixer(self, labels, strategy)
+
+
+@dataclasses.dataclass(frozen=True)
+class Remixer:
+    """Mixes the rows of an epoch out of plain ones, and has a strategy label them.
+
+    Args:
+        mixes: How they are mixed.
+        labels: Class of every image in the bank, shape (M,).
+        strategy: Labels them, with its `label_batch`.
+    """
+
+    mixes: FreshMixes
+    labels: Tensor
+    strategy: LabelStrategy
+
+    def __call__(self, plain: Rows, draws: Draws) -> Rows:
+        """Mix plain rows with one another.
+
+        Args:
+            plain: Training images, N rows with a label each.
+            draws: The epoch's random numbers; its index holds the rows to make, shape (B,).
+
+        Returns:
+            B rows with a label each, where the plain ones are.
+
+        Raises:
+            InputError: the strategy has no `label_batch`, or its labels aren't rows of probabilities.
+        """
+        device = plain.id_1.device
+        index = torch.from_numpy(draws.index).to(device)  # (B,)
+        partner = torch.from_numpy((draws.uniform("partner") * len(plain)).astype(np.int64)).to(device)  # (B,)
+        lambda_f = torch.from_numpy(draw_lambda_f(draws, self.mixes.alpha, self.mixes.lambdas)).to(device)  # (B,)
+        id_1, id_2 = plain.id_1[index], plain.id_1[partner]
+        batch = MixedBatch(id_1, id_2, self.labels.to(device)[id_1], self.labels.to(device)[id_2], lambda_f)
+        soft_labels = self._label(batch, draws, plain.soft_labels.shape[1])  # (B, C)
+        if self.mixes.share < 1:
+            is_mixed = torch.from_numpy(draws.uniform("mixed") < self.mixes.share).to(device)  # (B,)
+            id_2 = torch.where(is_mixed, id_2, id_1)
+            lambda_f = torch.where(is_mixed, lambda_f, 1.0)
+            soft_labels = torch.where(is_mixed[:, None], soft_labels, plain.soft_labels[index])
+        return Rows(id_1, id_2, lambda_f, soft_labels, torch.ones_like(id_1))
+
+    def _label(self, batch: MixedBatch, draws: Draws, num_classes: int) -> Tensor:
+        soft_labels = self.strategy.label_batch(batch, draws)
+        name = type(self.strategy).__name__
+        expected = (len(batch.id_1), num_classes)
+        if not isinstance(soft_labels, Tensor) or soft_labels.shape != expected:
+            found = tuple(soft_labels.shape) if isinstance(soft_labels, Tensor) else type(soft_labels).__name__
+            raise InputError(f"{name}.label_batch returned {found}: return a tensor of shape {expected}.")
+        try:
+            check_soft_labels(soft_labels, num_classes)
+        except InputError as error:
+            raise InputError(f"{name}.label_batch labelled a fresh batch wrongly: {error}") from error
+        return soft_labels.float()
+
+
+def draw_lambda_f(draws: Draws, alpha: float, lambdas: Sequence[float] | None) -> npt.NDArray[np.float32]:
+    """Draw a lambda_f for each index, from Beta(alpha, alpha) or evenly from given values, shape (B,).
+
+    Beta's quantiles at uniform numbers, so that each draw takes one number and depends on nothing but its index.
+
+    Example:
+        >>> draw_lambda_f(Draws(seed=0, epoch=0, index=np.arange(3)), alpha=1.0, lambdas=[0.25, 0.75]).tolist()
+        [0.25, 0.75, 0.75]
+    """
+    uniform = draws.uniform("lambda_f")  # (B,)
+    if lambdas is not None:
+        return np.array(lambdas, dtype=np.float32)[(uniform * len(lambdas)).astype(np.int64)]
+    if alpha == 1:
+        return uniform.astype(np.float32)
+    return betaincinv(alpha, alpha, uniform).astype(np.float32)

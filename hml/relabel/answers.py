@@ -1,0 +1,55 @@
+"""Judgements as the tensors that the relabeller learns from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hml.labels import MixedBatch
+from hml.relabel.encoding import take
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What people said of mixed images, N judgements.
+
+    Args:
+        batch: The images.
+        slider: The first endpoint's share, whole per cents, shape (N,).
+        confidence: Confidence, whole per cents, shape (N,).
+        person: Who answered, shape (N,), counted from 1.
+    """
+
+    batch: MixedBatch
+    slider: Tensor
+    confidence: Tensor
+    person: Tensor
+
+    def __len__(self) -> int:
+        return len(self.slider)
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "Answers":
+        """Take them out of a `judgement_table`; answers between two of the slider's positions are rounded."""
+
+        def column(name: str) -> Tensor:
+            return torch.from_numpy(table[name].to_numpy(np.int64).copy())
+
+        lambda_f = torch.from_numpy(table["lambda_f"].to_numpy(np.float32).copy())
+        return cls(
+            MixedBatch(column("id_1"), column("id_2"), column("class_1"), column("class_2"), lambda_f),
+            _per_cent(table["lambda_h"]),
+            _per_cent(table["omega"]),
+            torch.from_numpy(table["person"].to_numpy(np.int64) + 1),
+        )
+
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> "Answers":
+        at = torch.from_numpy(rows)
+        return Answers(take(self.batch, at), self.slider[at], self.confidence[at], self.person[at])
+
+
+def _per_cent(values: "pd.Series[float]") -> Tensor:
+    return torch.from_numpy((100 * values.to_numpy(float)).round().astype(np.float32))

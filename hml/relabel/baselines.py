@@ -1,0 +1,145 @@
+"""What the relabeller is compared with: each learns from some judgements and predicts others' distributions."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from torch import Tensor
+
+from hml.judgements.curves import fit_pair_curves
+from hml.relabel.answers import Answers
+from hml.relabel.encoding import ImageTable, encode, swap
+from hml.relabel.folds import group_by_pair
+from hml.relabel.slider import ATOMS, POSITIONS, Mixture
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
+"""Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""
+
+_STEPS = 150
+_STRENGTHS = (5.0, 20.0, 60.0, 200.0)
+
+
+def lambda_f_with_noise(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
+    """Mixup's own lambda_f, and noise around it as people scatter."""
+    return _with_noise(learn, _column(learn, "lambda_f"), _column(predict, "lambda_f"))
+
+
+def pair_curves(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
+    """Class pairs' curves (`hml.judgements.curves`), and noise around them."""
+    columns = ("lambda_f", "lambda_h", "class_1", "class_2")
+    curves = fit_pair_curves(*(learn[name].to_numpy() for name in columns))
+
+    def at(rows: pd.DataFrame) -> Array:
+        each = zip(rows["class_1"], rows["class_2"], rows["lambda_f"], strict=True)
+        return np.array([float(curves.of(int(a), int(b))(x)) for a, b, x in each])
+
+    return _with_noise(learn, at(learn), at(predict))
+
+
+def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
+    """Gradient-boosted trees that are told all that the relabeller is, and noise around their predictions.
+
+    The noise is fitted to predictions for image pairs that the trees weren't fitted to.
+    """
+    answers = Answers.of(learn)
+    inputs = np.concatenate([encode(side, table).numpy() for side in (answers.batch, swap(answers.batch))])
+    target = np.concatenate([learn["lambda_h"], 1 - learn["lambda_h"]]).astype(float)
+    groups = np.tile(group_by_pair(learn), 2)
+    trees = HistGradientBoostingRegressor(
+        max_iter=120, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=5.0, random_state=0
+    )
+    inner = min(3, len(np.unique(groups)))
+    unseen = cross_val_predict(trees, inputs, target, groups=groups, cv=GroupKFold(inner))
+    trees.fit(inputs, target)
+    batch = Answers.of(predict).batch
+    sides = [trees.predict(encode(side, table).numpy()) for side in (batch, swap(batch))]
+    half = len(learn)
+    return _with_noise(learn, (unseen[:half] + 1 - unseen[half:]) / 2, (sides[0] + 1 - sides[1]) / 2)
+
+
+def histogram(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
+    """The histogram of answers at the same lambda_f, drawn to that of all answers, mirrored answers counted too."""
+    return level_histogram(learn, predict, "lambda_h", mirrored=True)
+
+
+def level_histogram(learn: pd.DataFrame, predict: pd.DataFrame, column: str, mirrored: bool) -> Array:
+    """Count answers at each lambda_f.
+
+    How strongly counts are drawn to the overall histogram is what predicts each judgement best from the others.
+
+    Args:
+        learn: Judgements to count.
+        predict: Judgements to predict.
+        column: What is counted: "lambda_h" or "omega".
+        mirrored: Whether the column is the first endpoint's, and turns round where the endpoints are swapped.
+
+    Returns:
+        Masses, shape (N, 101).
+    """
+    answer = _whole(learn, column)
+    levels = np.concatenate([_whole(learn, "lambda_f"), 100 - _whole(learn, "lambda_f")])
+    answers = np.concatenate([answer, 100 - answer if mirrored else answer])
+    overall = (np.bincount(answers, minlength=POSITIONS) + 1) / (len(answers) + POSITIONS)
+    counts = np.zeros((POSITIONS, POSITIONS))
+    np.add.at(counts, (levels, answers), 1)
+    total = counts.sum(1)
+
+    def unseen_bits(strength: float) -> float:
+        without = counts[levels, answers] - 1 + strength * overall[answers]
+        return float(-np.log2(without / (total[levels] - 1 + strength)).mean())
+
+    best = min(_STRENGTHS, key=unseen_bits)
+    masses: Array = (counts + best * overall) / (total + best)[:, None]
+    return masses[_whole(predict, "lambda_f")]
+
+
+BASELINES: dict[str, Baseline] = {
+    "lambda_f": lambda_f_with_noise,
+    "histogram": histogram,
+    "pair_curves": pair_curves,
+    "boosting": boosting,
+}
+
+
+def _with_noise(learn: pd.DataFrame, seen: Array, unseen: Array) -> Array:
+    """Fit how answers scatter around predictions, shape (n,), and put that around others, (N,); masses (N, 101)."""
+    position = torch.from_numpy(np.concatenate([_whole(learn, "lambda_h"), 100 - _whole(learn, "lambda_h")])).float()
+    around = torch.from_numpy(np.concatenate([seen, 1 - seen])).float().clamp(0.01, 0.99)
+    weight = torch.zeros(3, len(ATOMS) + 1 + 1 + 1, requires_grad=True)  # parts' weights and the scale, by basis
+    steepness = torch.ones(1, requires_grad=True)
+    optimizer = torch.optim.Adam([weight, steepness], lr=0.1)
+    for _ in range(_STEPS):
+        loss = -_scatter(around, weight, steepness).log_mass(position.unsqueeze(1)).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    with torch.no_grad():
+        of = torch.from_numpy(np.array(unseen)).float().clamp(0.01, 0.99)
+        masses: Array = _scatter(of, weight, steepness).mass().double().numpy()
+    masses /= masses.sum(1, keepdims=True)
+    return masses
+
+
+def _scatter(around: Tensor, weight: Tensor, steepness: Tensor) -> Mixture:
+    """Put atoms, a uniform part and one logistic around predictions, shape (N,)."""
+    reach = 2 * around - 1
+    raw = torch.stack([torch.ones_like(reach), reach, reach.square()], dim=1) @ weight  # (N, 6)
+    return Mixture(
+        torch.log_softmax(raw[:, :-1], dim=1),
+        100 * torch.sigmoid(steepness * torch.logit(around)).unsqueeze(1),
+        1 + torch.nn.functional.softplus(raw[:, -1:] + 8),
+    )
+
+
+def _column(table: pd.DataFrame, name: str) -> Array:
+    return table[name].to_numpy(float)
+
+
+def _whole(table: pd.DataFrame, name: str) -> Index:
+    return (100 * table[name].to_numpy(float)).round().astype(np.int64)

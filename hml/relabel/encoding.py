@@ -1,0 +1,69 @@
+"""What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from hml.labels import MixedBatch
+
+NUM_CLASSES = 10
+_LARGEST_LOGIT = 4.0
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """What is known of each original image.
+
+    Args:
+        labels: True classes, shape (M,).
+        human: What people say it is (CIFAR-10H), shape (M, C).
+        network: What a network says it is, log probabilities, shape (M, C).
+        features: Other features, standardised, shape (M, F).
+    """
+
+    labels: Tensor
+    human: Tensor
+    network: Tensor
+    features: Tensor
+
+    def to(self, device: torch.device) -> "ImageTable":
+        """Move it to a device."""
+        return ImageTable(**{column.name: getattr(self, column.name).to(device) for column in fields(self)})
+
+    @property
+    def width(self) -> int:
+        """How many numbers `encode` makes of a mixed image."""
+        return 3 + 2 * (NUM_CLASSES + 5 + self.features.shape[1])
+
+
+def swap(batch: MixedBatch) -> MixedBatch:
+    """Call the second endpoint the first: the same images, seen from the other side."""
+    return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f)
+
+
+def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
+    """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
+    other = swap(batch)
+    names = [column.name for column in fields(MixedBatch)]
+    return MixedBatch(**{name: torch.where(turned, getattr(other, name), getattr(batch, name)) for name in names})
+
+
+def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
+    """Keep some rows."""
+    return MixedBatch(**{column.name: getattr(batch, column.name)[rows] for column in fields(batch)})
+
+
+def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
+    """Describe mixed images, shape (B, table.width); the first column is half of lambda_f's logit."""
+    logit = torch.logit(batch.lambda_f.clamp(1e-6, 1 - 1e-6)).clamp(-_LARGEST_LOGIT, _LARGEST_LOGIT)
+    parts = [torch.stack([logit / 2, 2 * batch.lambda_f - 1, 4 * (batch.lambda_f - 0.5) ** 2], dim=1)]
+    ends = ((batch.id_1, batch.class_1, batch.class_2), (batch.id_2, batch.class_2, batch.class_1))
+    for image, own, other in ends:
+        human, network = table.human[image], table.network[image]  # (B, C)
+        entropy = torch.special.entr(human).sum(1, keepdim=True)
+        of_human = human.gather(1, torch.stack([own, other], dim=1))  # (B, 2)
+        of_network = network.gather(1, torch.stack([own, other], dim=1)) / 4
+        kind = torch.nn.functional.one_hot(own, NUM_CLASSES).to(human.dtype)
+        parts += [kind, entropy, of_human, of_network, table.features[image]]
+    return torch.cat(parts, dim=1)

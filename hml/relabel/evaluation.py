@@ -1,0 +1,152 @@
+"""Judges the relabeller on what it didn't learn from: image pairs held out, and people held out, beside baselines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hml.analysis import weighted
+from hml.analysis.bootstrap import Bootstrap, Estimate
+from hml.analysis.reliability import score_relabellers
+from hml.relabel import scores
+from hml.relabel.answers import Answers
+from hml.relabel.baselines import BASELINES, level_histogram
+from hml.relabel.encoding import ImageTable
+from hml.relabel.fitting import FitOptions, fit_networks
+from hml.relabel.folds import group_by_pair, grouped_folds
+from hml.relabel.relabeller import Relabeller
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+
+RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
+SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
+MODELS = {
+    POINT: "mixup: λ_f, without doubt",
+    "lambda_f": "λ_f with noise as people scatter",
+    "histogram": "histogram of answers at λ_f",
+    "pair_curves": "class pairs' curves with noise",
+    "boosting": "gradient boosting with noise",
+    RELABELLER: "relabeller",
+    KNOWN_PERSON: "relabeller that knows the person",
+}
+MEASURES = ("bits", "bits_joint", "crps", "mae", *(f"coverage_{round(100 * level)}" for level in scores.COVERAGES))
+COMPARED = ("bits", "bits_joint", "crps", "mae")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What each model says of judgements that it didn't learn from.
+
+    Args:
+        masses: By model, the mass of each per cent of lambda_h, shape (N, 101).
+        joint_bits: By model, −log2 p(lambda_h, omega), shape (N,), for those that say something of omega.
+    """
+
+    masses: dict[str, Array]
+    joint_bits: dict[str, Array]
+
+
+def predict_held_out(
+    table: pd.DataFrame, images: ImageTable, split: str, folds: int, options: FitOptions
+) -> Iterator[Predictions | int]:
+    """Predict every judgement from others of other image pairs, or of other people.
+
+    Args:
+        table: Judgements without repeats, with a fresh index.
+        images: What is known of the images.
+        split: "pair" or "annotator".
+        folds: How many parts.
+        options: How the relabeller is fitted.
+
+    Yields:
+        The number of each fold that is done, and then the predictions.
+    """
+    group = groups_of(table, split)
+    answers = Answers.of(table)
+    names = [*BASELINES, RELABELLER, *([KNOWN_PERSON] if split == "pair" else [])]
+    masses = {name: np.zeros((len(table), 101)) for name in names}
+    joint = {name: np.zeros(len(table)) for name in ("histogram", RELABELLER)}
+    people = int(answers.person.max())
+    for number, (learn, test) in enumerate(grouped_folds(group, folds, options.seed), start=1):
+        some, others = table.iloc[learn], table.iloc[test]
+        for name, baseline in BASELINES.items():
+            masses[name][test] = baseline(some, others, images)
+        relabeller = Relabeller(fit_networks(answers[learn], images, people, options), images, judged=judged(some))
+        unseen = answers[test]
+        masses[RELABELLER][test] = relabeller.mass(unseen.batch).double().numpy()
+        if split == "pair":
+            masses[KNOWN_PERSON][test] = relabeller.mass(unseen.batch, unseen.person).double().numpy()
+        log_mass = relabeller.joint_log_mass(unseen.batch, unseen.slider, unseen.confidence)
+        joint[RELABELLER][test] = -log_mass.double().numpy() / np.log(2)
+        omega = level_histogram(some, others, "omega", mirrored=False)
+        joint["histogram"][test] = scores.bits(omega, unseen.confidence.long().numpy())
+        yield number
+    joint["histogram"] += scores.bits(masses["histogram"], answers.slider.long().numpy())
+    yield Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
+
+
+def groups_of(table: pd.DataFrame, split: str) -> Index:
+    """Return the group of each judgement that a split keeps whole, shape (N,)."""
+    return group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
+
+
+def judged(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the smallest and the largest lambda_f judged, seen from either side."""
+    nearest = min(float(table["lambda_f"].min()), 1 - float(table["lambda_f"].max()))
+    low = min(max(nearest, 1e-6), 0.49)
+    return low, 1 - low
+
+
+def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, Array]]:
+    """Score each judgement: by model and measure, shape (N,)."""
+    answer = Answers.of(table).slider.long().numpy()
+    found: dict[str, dict[str, Array]] = {
+        POINT: dict.fromkeys(("crps", "mae"), (table["lambda_h"] - table["lambda_f"]).abs().to_numpy(float))
+    }
+    for name, mass in predictions.masses.items():
+        found[name] = {
+            "bits": scores.bits(mass, answer),
+            "crps": scores.crps(mass, answer),
+            "mae": scores.mean_error(mass, answer),
+        }
+        for level in scores.COVERAGES:
+            found[name][f"coverage_{round(100 * level)}"] = scores.coverage(mass, answer, level)
+        if name in predictions.joint_bits:
+            found[name]["bits_joint"] = predictions.joint_bits[name]
+    return found
+
+
+def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap: Bootstrap) -> pd.DataFrame:
+    """Average scores over judgements, and compare each model's with the relabeller's.
+
+    Returns:
+        One row a model and measure: model, measure, compared ("" for the score itself, "relabeller" for how much
+        lower the relabeller's is: above 0, it is better), value, low, high, n, people.
+    """
+    person = table["person"].to_numpy(np.int64)
+    rows = []
+
+    def add(model: str, measure: str, compared: str, values: Array) -> None:
+        estimate = bootstrap.estimate(weighted.mean_of(person, values), len(values), len(np.unique(person)))
+        rows.append({"model": model, "measure": measure, "compared": compared, **estimate.as_dict()})
+
+    for model in (name for name in MODELS if name in found):
+        for measure in (name for name in MEASURES if name in found[model]):
+            add(model, measure, "", found[model][measure])
+            if model != RELABELLER and measure in COMPARED:
+                add(model, measure, RELABELLER, found[model][measure] - found[RELABELLER][measure])
+    return pd.DataFrame(rows)
+
+
+def human_ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Return the MAE of the same person asked again, of the others' mean and of another, from a table with repeats."""
+    rows = score_relabellers(table, bootstrap)
+    found = {}
+    for row in rows[rows["measure"] == "mae"].to_dict("records"):
+        if row["relabeller"] in ("self", "others", "another"):
+            value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high"))
+            found[str(row["relabeller"])] = Estimate(value, low, high, int(row["n"]), int(row["people"]))
+    return found

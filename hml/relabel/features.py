@@ -1,0 +1,160 @@
+"""What is known of each original image: what people and a network say it is, how it looks, and what the network sees.
+
+The network is trained on the training images alone, freshly mixed, for a few epochs: evaluation images are described,
+since a table has a row for each image, but nothing is learned from them, and nothing is mixed with them.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+from typing_extensions import override
+
+from hml.classifier import Classifier
+from hml.data import FreshMixes, HMixDataModule, ImageBank, ImageSource
+from hml.data.download import RemoteFile
+from hml.labels import MixupLabels
+from hml.models import PreActResNet18
+from hml.relabel.encoding import ImageTable
+from hml.relabel.storage import load_tensors, save_tensors
+
+WIDTH, EPOCHS, COMPONENTS = 8, 6, 6
+_BATCH = 250
+
+
+def describe_images(bank: ImageBank, folder: Path, epochs: int = EPOCHS, seed: int = 0) -> ImageTable:
+    """Describe every image; what was computed of the same images before is read from `folder`.
+
+    Args:
+        bank: The images.
+        folder: Where `features-<hash>.pt` is kept.
+        epochs: Epochs that the network is trained for.
+        seed: The network's.
+
+    Raises:
+        StorageError: the folder can't be written to.
+    """
+    key = hash_images(bank, epochs, seed)
+    path = folder / f"features-{key[:16]}.pt"
+    if path.exists():
+        return ImageTable(**load_tensors(path, [column.name for column in fields(ImageTable)]))
+    network = train_network(bank, epochs, seed)
+    logits, seen = look(network, bank.images)
+    components = principal_components(seen, bank.train_ids, COMPONENTS)
+    features = standardise(torch.cat([appearance(bank.images), components], dim=1), bank.train_ids)
+    table = ImageTable(bank.labels, bank.human, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
+    save_tensors(path, {column.name: getattr(table, column.name) for column in fields(ImageTable)})
+    return table
+
+
+def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
+    """Hash all that a table depends on."""
+    digest = hashlib.sha256(f"{WIDTH} {epochs} {COMPONENTS} {seed}".encode())
+    for tensor in (bank.images, bank.labels, bank.human, bank.train_ids):
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+class _Given(ImageSource):
+    """A bank that is there already."""
+
+    def __init__(self, bank: ImageBank) -> None:
+        self.bank = bank
+
+    @override
+    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
+        return []
+
+    @override
+    def load(self, data_dir: Path) -> ImageBank:
+        return self.bank
+
+
+def train_network(bank: ImageBank, epochs: int, seed: int) -> PreActResNet18:
+    """Train a narrow network on the bank's training images, by mixup on the fly; the global generator isn't moved."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = PreActResNet18(width=WIDTH)
+        data = HMixDataModule(MixupLabels(), images=_Given(bank), mixed=FreshMixes(), batch_size=64, seed=seed)
+        classifier = Classifier(
+            network,
+            optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2),
+            lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+            compile=False,
+        )
+        with _quiet():
+            trainer = Trainer(
+                accelerator="cpu",
+                max_epochs=epochs,
+                logger=False,
+                enable_checkpointing=False,
+                enable_model_summary=False,
+                enable_progress_bar=False,
+                num_sanity_val_steps=0,
+                limit_val_batches=0,
+            )
+            trainer.fit(classifier, datamodule=data)
+    return network.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what Lightning tells of a run: this one is a part of another command."""
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@torch.no_grad()
+def look(network: PreActResNet18, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits, shape (M, C), and what the last layer is given, shape (M, 8·width), for uint8 images."""
+    seen: list[Tensor] = []
+
+    def keep(module: nn.Module, given: tuple[Tensor]) -> None:
+        seen.append(given[0])
+
+    hook = network.head.register_forward_pre_hook(keep)
+    logits = [network(batch.float() / 255) for batch in torch.split(images, _BATCH)]
+    hook.remove()
+    return torch.cat(logits), torch.cat(seen)
+
+
+def appearance(images: Tensor) -> Tensor:
+    """Measure brightness, contrast, roughness and colour of uint8 images (M, 3, H, W): what stands out in a blend.
+
+    Returns:
+        Means and standard deviations of the grey pixels, mean differences of neighbours, mean ranges of the three
+        colours, shape (M, 4).
+    """
+    pixels = images.float() / 255
+    grey = pixels.mean(1)  # (M, H, W)
+    rough = (grey[:, 1:] - grey[:, :-1]).abs().mean((1, 2)) + (grey[:, :, 1:] - grey[:, :, :-1]).abs().mean((1, 2))
+    colour = (pixels.amax(1) - pixels.amin(1)).mean((1, 2))
+    return torch.stack([grey.mean((1, 2)), grey.std((1, 2)), rough, colour], dim=1)
+
+
+def principal_components(seen: Tensor, ids: Tensor, count: int) -> Tensor:
+    """Project features (M, D) on the axes along which those of some images, `ids`, scatter most, shape (M, count)."""
+    centred = seen - seen[ids].mean(0)
+    _, _, axes = torch.linalg.svd(centred[ids].double(), full_matrices=False)
+    axes = axes[:count]
+    # An axis has no sign of its own: its largest entry is made positive, so that machines agree.
+    axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+    projected: Tensor = (centred.double() @ axes.T).float()
+    return projected
+
+
+def standardise(features: Tensor, ids: Tensor) -> Tensor:
+    """Shift and scale features (M, F) so that over some images, `ids`, they have mean 0 and deviation 1."""
+    mean, deviation = features[ids].mean(0), features[ids].std(0)
+    return ((features - mean) / deviation.clamp(min=1e-6)).clamp(-4, 4)

@@ -1,0 +1,130 @@
+"""Figures: what the relabeller predicts beside what people said, for held-out images and along a class pair's blend."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from hml.analysis.figures import BLUE, GREEN, GREY, ORANGE, PALE, draw_mixup_line, finish, new_figure
+from hml.analysis.report import Exhibit, pair_name
+from hml.judgements import CLASS_NAMES
+from hml.labels import MixedBatch
+from hml.randomness import Draws
+from hml.relabel.checkpoint import curve_at
+from hml.relabel.relabeller import Relabeller
+
+Array = npt.NDArray[np.float64]
+
+_IMAGES, _COLUMNS = 9, 3
+_BLENDS = 64
+
+
+def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
+    """Draw predicted distributions of the most judged images that were held out, with each answer given.
+
+    Args:
+        table: Judgements.
+        mass: The mass of each per cent of lambda_h, predicted for each, shape (N, 101).
+    """
+    count = table.groupby("image").size()
+    chosen = count.sort_values(ascending=False, kind="stable").index[:_IMAGES]
+    rows = -(-len(chosen) // _COLUMNS)
+    figure = new_figure(9, 1.9 * rows + 0.4)
+    panels = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True)
+    drawn = []
+    for axes, image in zip(panels.flat, chosen, strict=False):
+        at = np.flatnonzero(table["image"].to_numpy() == image)
+        first = table.iloc[at[0]]
+        grid = np.arange(101) / 100
+        axes.bar(grid, mass[at[0]], width=0.01, color=PALE, edgecolor=BLUE, linewidth=0.3)
+        axes.plot(table.iloc[at]["lambda_h"], np.zeros(len(at)), "^", color=ORANGE, markersize=6, clip_on=False)
+        axes.axvline(float(first["lambda_f"]), color=GREY, linewidth=0.8)
+        first_name, second_name = CLASS_NAMES[int(first["class_1"])], CLASS_NAMES[int(first["class_2"])]
+        finish(axes, xlim=(-0.02, 1.02), yticks=[])
+        axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
+        drawn += [
+            {"filename": first["filename"], "lambda_h": k / 100, "predicted": mass[at[0], k]}
+            | {"answers": int((table.iloc[at]["lambda_h"].mul(100).round() == k).sum())}
+            for k in range(101)
+        ]
+    for axes in panels.flat[len(chosen) :]:
+        axes.set_visible(False)
+    figure.supxlabel(r"$\lambda_h$, the share of the first class")
+    return Exhibit(
+        "held_out",
+        "Predicted and given",
+        "What the relabeller predicts for the images judged most often (bars), without having seen any judgement of "
+        "their two endpoints together, what people said (triangles), and λ_f (line).",
+        "Small panels, one an image, of predicted probabilities with people's answers marked below.",
+        figure,
+        pd.DataFrame(drawn),
+    )
+
+
+def boundary(
+    table: pd.DataFrame,
+    relabeller: Relabeller,
+    curves: torch.Tensor,
+    pair: tuple[int, int],
+    train_ids: torch.Tensor,
+    labels: torch.Tensor,
+) -> Exhibit:
+    """Draw what the relabeller says of blends of two classes over lambda_f, beside people's answers.
+
+    Args:
+        table: Judgements.
+        relabeller: Fitted to all of them.
+        curves: Class pairs' curves, shape (C, C, 3).
+        pair: The two classes, in order.
+        train_ids: Images to blend, shape (n,).
+        labels: Class of every image, shape (M,).
+    """
+    grid = np.linspace(0, 1, 41)
+    mass = _average_mass(relabeller, pair, train_ids, labels, grid)  # (41, 101)
+    reached = mass.cumsum(1)
+    mean = mass @ np.arange(101) / 100
+    low, high = ((reached < level - 1e-6).sum(1) / 100 for level in (0.1, 0.9))
+    curve = curve_at(
+        curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float()
+    ).numpy()
+    figure = new_figure(5.2, 4.4)
+    axes = figure.subplots()
+    axes.fill_between(grid, low, high, color=PALE, label="relabeller: 80 % of answers")
+    draw_mixup_line(axes)
+    axes.plot(grid, mean, color=BLUE, linewidth=2, label="relabeller: mean")
+    axes.plot(grid, curve, color=GREEN, linewidth=1.5, linestyle="--", label="the pair's curve")
+    said = table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])]
+    spread = Draws(0, 0, np.arange(len(said))).uniform("jitter") * 0.03 - 0.015
+    axes.plot(said["lambda_f"] + spread, said["lambda_h"], ".", color=ORANGE, markersize=4, label="people's answers")
+    first, second = CLASS_NAMES[pair[0]], CLASS_NAMES[pair[1]]
+    finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that is seen")
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    name = pair_name(*pair)
+    data = pd.DataFrame({"lambda_f": grid, "mean": mean, "low_80": low, "high_80": high, "pair_curve": curve})
+    return Exhibit(
+        f"boundary_{first}_{second}",
+        f"{name}: the learned boundary",
+        f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Nobody judged anything "
+        "outside of the answers' own λ_f: there it is what the relabeller makes of it, up to certainty at 0 and 1.",
+        f"Curves of perceived against true share for {name}, with people's answers as points.",
+        figure,
+        data,
+    )
+
+
+def _average_mass(
+    relabeller: Relabeller, pair: tuple[int, int], train_ids: torch.Tensor, labels: torch.Tensor, grid: Array
+) -> Array:
+    """Average predictions over random pairs of images of two classes, at each lambda_f of a grid, shape (G, 101)."""
+    draws = Draws(0, 0, np.arange(_BLENDS))
+    ids = []
+    for side, label in enumerate(pair):
+        own = train_ids[labels[train_ids] == label]
+        ids.append(own[torch.from_numpy((draws.uniform(f"endpoint {side}") * len(own)).astype(np.int64))])
+    found = []
+    for lambda_f in grid.tolist():
+        batch = MixedBatch(ids[0], ids[1], labels[ids[0]], labels[ids[1]], torch.full((_BLENDS,), lambda_f))
+        found.append(relabeller.mass(batch).double().mean(0).numpy())
+    masses: Array = np.stack(found)
+    return masses

@@ -1,0 +1,126 @@
+"""Strategies that label any mixed image as people would: by the relabeller, or by class pairs' curves."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from hml.errors import check_choice
+from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
+from hml.labels.soft_labels import SmoothOver, check_gamma
+from hml.randomness import Draws
+from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
+from hml.relabel.relabeller import certainty
+from hml.relabel.storage import hash_file
+
+Draw = Literal["mean", "sample"]
+
+
+class LearnedLabels(LabelStrategy):
+    """What people would say, as `hml relabel fit` learned it: their mean, or one person's answer drawn anew each time.
+
+    It needs no judgements, so it labels fresh mixes as well as H-Mix's images, of which an image's label is the mean.
+
+    Args:
+        checkpoint: What `hml relabel fit` wrote.
+        draw: "mean" labels by the mean lambda_h of the predicted distribution; "sample" draws lambda_h, and omega
+            with it, from the distribution.
+        gamma: Base of the smoothing by confidence, in (0, 1]; null doesn't smooth. With "mean" the mean label is
+            smoothed by the mean confidence.
+        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+        annotator: One person of those it learned from, to label as they would; by default anybody.
+
+    Raises:
+        InputError: the checkpoint can't be read, or an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str = str(DEFAULT_PATH),
+        draw: Draw = "mean",
+        gamma: float | None = None,
+        smooth_over: SmoothOver = "all",
+        annotator: str | None = None,
+    ) -> None:
+        check_choice("draw", draw, Draw)
+        check_choice("smooth_over", smooth_over, SmoothOver)
+        if gamma is not None:
+            check_gamma(gamma)
+        self._relabeller = Checkpoint.load(Path(checkpoint)).relabeller
+        self.files = {Path(checkpoint).name: hash_file(Path(checkpoint))}
+        self.draw = draw
+        self.gamma = gamma
+        self.smooth_over = smooth_over
+        self._person = self._relabeller.number_of(annotator)
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        batch = _batch_of(example)
+        return self._label(batch, *self._relabeller.mean(batch, self._answering(batch)))
+
+    @override
+    def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
+        person = self._answering(batch)
+        if self.draw == "sample":
+            return self._label(batch, *self._relabeller.sample(batch, draws, person))
+        return self._label(batch, *self._relabeller.mean(batch, person))
+
+    def _answering(self, batch: MixedBatch) -> Tensor:
+        return torch.full_like(batch.id_1, self._person)
+
+    def _label(self, batch: MixedBatch, lambda_h: Tensor, omega: Tensor) -> Tensor:
+        label = two_hot(lambda_h, batch.class_1, batch.class_2)  # (B, C)
+        if self.gamma is None:
+            return label
+        support = None
+        if self.smooth_over == "endpoints":
+            ends = torch.stack([batch.class_1, batch.class_2], dim=1)
+            support = torch.zeros_like(label, dtype=torch.bool).scatter(1, ends, True)
+        return smooth_by_confidence(label, omega, self.gamma, support)
+
+
+class CurveLabels(LabelStrategy):
+    """By the class pair's curve of lambda_h over lambda_f, fitted to judgements: the mean, whatever the images.
+
+    Beyond the smallest and largest lambda_f that anybody judged, it goes straight to certainty at 0 and 1.
+
+    Args:
+        checkpoint: What `hml relabel fit` wrote, which holds the curves too.
+
+    Raises:
+        InputError: the checkpoint can't be read.
+    """
+
+    def __init__(self, checkpoint: str = str(DEFAULT_PATH)) -> None:
+        loaded = Checkpoint.load(Path(checkpoint))
+        self._curves, self._judged = loaded.curves, loaded.relabeller.judged
+        self.files = {Path(checkpoint).name: hash_file(Path(checkpoint))}
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        return self._label(_batch_of(example))
+
+    @override
+    def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
+        return self._label(batch)
+
+    def _label(self, batch: MixedBatch) -> Tensor:
+        self._curves = self._curves.to(batch.lambda_f.device)
+        inside = batch.lambda_f.clamp(*self._judged)
+        lambda_h = curve_at(self._curves, batch.class_1, batch.class_2, inside)
+        certain = certainty(batch.lambda_f, self._judged)
+        lambda_g = torch.lerp(lambda_h, (batch.lambda_f > 0.5).to(lambda_h.dtype), certain)
+        return two_hot(lambda_g, batch.class_1, batch.class_2)
+
+
+def _batch_of(example: MixedExample) -> MixedBatch:
+    first, second = example.stimulus.endpoints
+    return MixedBatch(
+        id_1=torch.tensor([first.image_id]),
+        id_2=torch.tensor([second.image_id]),
+        class_1=torch.tensor([first.label]),
+        class_2=torch.tensor([second.label]),
+        lambda_f=torch.tensor([example.lambda_f]),
+    )

@@ -1,0 +1,102 @@
+"""`AnswerNetwork`: the distribution of a person's slider and confidence, given a mixed image."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hml.relabel.slider import ATOMS, Mixture
+
+NOBODY = 0
+"""The person's number where it isn't known who answers; people count from 1."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a network is.
+
+    Args:
+        inputs: Numbers that describe a mixed image.
+        people: How many people it knows.
+        hidden: Units of its hidden layers.
+        person: Numbers that describe a person.
+        logistics: Logistics in a mixture.
+        dropout: The share of inputs and units left out in training.
+    """
+
+    inputs: int
+    people: int
+    hidden: int = 32
+    person: int = 6
+    logistics: int = 3
+    dropout: float = 0.2
+
+
+class AnswerNetwork(nn.Module):
+    """Maps a described image and a person to a distribution of lambda_h, and of omega given lambda_h.
+
+    A person's effect is a vector of their own, drawn to 0 in training: a random effect. Person 0 is nobody in
+    particular, whose distribution is that of people in general.
+
+    Args:
+        shape: How large it is.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        parts = len(ATOMS) + 1 + 3 * shape.logistics
+        self.person = nn.Embedding(shape.people + 1, shape.person, padding_idx=NOBODY)
+        nn.init.zeros_(self.person.weight)
+        self.known = nn.Parameter(torch.zeros(shape.hidden))
+        self.first = nn.Linear(shape.inputs, shape.hidden)
+        self.first_person = nn.Linear(shape.person, shape.hidden, bias=False)
+        self.second = nn.Linear(shape.hidden, shape.hidden)
+        self.lambda_head = nn.Linear(shape.hidden, parts)
+        self.lambda_person = nn.Linear(shape.person, parts, bias=False)
+        self.steepness = nn.Parameter(torch.linspace(0.5, 2.0, shape.logistics))
+        self.omega_hidden = nn.Linear(shape.hidden + 5, shape.hidden)
+        self.omega_head = nn.Linear(shape.hidden, parts)
+        self.omega_person = nn.Linear(shape.person, parts, bias=False)
+        for head in (self.lambda_head, self.omega_head):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def describe(self, inputs: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
+        """Return hidden units, shape (N, hidden), and people's vectors, shape (N, person)."""
+        drop = self.shape.dropout
+        vector = self.person(person)  # (N, person)
+        # lambda_f is never left out: without it there is little to say.
+        kept = torch.cat([inputs[:, :3], functional.dropout(inputs[:, 3:], drop, self.training)], dim=1)
+        known = (person != NOBODY).to(inputs.dtype).unsqueeze(1) * self.known
+        hidden = functional.silu(self.first(kept) + self.first_person(vector) + known)
+        hidden = functional.dropout(hidden, drop, self.training)
+        return hidden + functional.silu(self.second(hidden)), vector
+
+    def lambda_h(self, inputs: Tensor, hidden: Tensor, vector: Tensor) -> Mixture:
+        """Return the distribution of the first endpoint's share on the slider."""
+        raw = self.lambda_head(hidden) + self.lambda_person(vector)
+        return _mixture(raw, inputs[:, :1] * self.steepness, self.shape.logistics)
+
+    def omega(self, inputs: Tensor, hidden: Tensor, vector: Tensor, position: Tensor) -> Mixture:
+        """Return the distribution of confidence, given the slider's position, shape (N,)."""
+        lambda_h = position / 100
+        extremes = [torch.isclose(lambda_h, lambda_h.new_tensor(at / 100)).to(inputs.dtype) for at in ATOMS]
+        reach = (2 * lambda_h - 1).abs()
+        surprise = (lambda_h - (inputs[:, 1] + 1) / 2).abs()
+        context = torch.stack([reach, surprise, extremes[0], extremes[1], extremes[2]], dim=1)  # (N, 5)
+        hidden = functional.silu(self.omega_hidden(torch.cat([hidden, context], dim=1)))
+        hidden = functional.dropout(hidden, self.shape.dropout, self.training)
+        raw = self.omega_head(hidden) + self.omega_person(vector)
+        return _mixture(raw, torch.linspace(-0.5, 1.5, self.shape.logistics).to(raw), self.shape.logistics)
+
+
+def _mixture(raw: Tensor, offset: Tensor, logistics: int) -> Mixture:
+    weight, location, scale = torch.split(raw, [len(ATOMS) + 1 + logistics, logistics, logistics], dim=1)
+    return Mixture(
+        log_weight=torch.log_softmax(weight, dim=1),
+        location=100 * torch.sigmoid(location + offset),
+        scale=1 + functional.softplus(scale + math.log(math.expm1(8.0))),
+    )

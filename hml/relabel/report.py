@@ -1,0 +1,185 @@
+"""What `hml relabel evaluate` tells: a table on the terminal, relabel.json, figures and a page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import hml
+from hml.analysis.bootstrap import Estimate
+from hml.analysis.outputs import to_json, write_exhibit
+from hml.analysis.page import render_page
+from hml.analysis.report import Section, Table, write_interval, write_number
+from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, SPLITS, Predictions
+from hml.relabel.figures import boundary, held_out_images
+from hml.relabel.relabeller import Relabeller
+from hml.storage import write_atomically
+
+_HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
+_SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}
+_CEILINGS = {"self": "the same person again", "others": "the mean of the other people", "another": "another person"}
+_LEGEND = (
+    "bits: −log2 of what a model gave the answer, one of 101 (less is better); with ω: of λ_h and confidence together; "
+    "CRPS and the MAE of the distribution's mean are on λ_h's scale; in 50 %: answers within the central half."
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that an evaluation found.
+
+    Args:
+        table: The judgements predicted.
+        scores: By split, what `summarise` made.
+        ceilings: What people reach against one another.
+        held_out: Predictions for image pairs held out.
+        relabeller: Fitted to everything, for the figures.
+        curves: Class pairs' curves, shape (C, C, 3).
+        train_ids: Images to blend in figures.
+        labels: Class of every image.
+        settings: What was asked for.
+        provenance: The data's hashes.
+        seconds: How long it took.
+    """
+
+    table: pd.DataFrame
+    scores: Mapping[str, pd.DataFrame]
+    ceilings: Mapping[str, Estimate]
+    held_out: Predictions
+    relabeller: Relabeller
+    curves: torch.Tensor
+    train_ids: torch.Tensor
+    labels: torch.Tensor
+    settings: Mapping[str, object]
+    provenance: Mapping[str, object]
+    seconds: float
+
+
+def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: Path) -> str:
+    """Write relabel.json, relabel.html and the figures.
+
+    Returns:
+        What the terminal shows.
+    """
+    tables = [table for split in evaluation.scores for table in _tables(evaluation, split)]
+    verdicts = [verdict(evaluation.scores[split], split) for split in evaluation.scores]
+    ceilings = _ceiling_table(evaluation.ceilings)
+    exhibits = [
+        held_out_images(evaluation.table, evaluation.held_out.masses[RELABELLER]),
+        *(
+            boundary(
+                evaluation.table,
+                evaluation.relabeller,
+                evaluation.curves,
+                pair,
+                evaluation.train_ids,
+                evaluation.labels,
+            )
+            for pair in pairs
+        ),
+    ]
+    images = {exhibit.name: write_exhibit(exhibit, out / "figures") for exhibit in exhibits}
+    sections = [
+        Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=[*tables, ceilings]),
+        Section("figures", "What it predicts", [], exhibits=exhibits),
+    ]
+    people = evaluation.table["person"].nunique()
+    introduction = [
+        f"{len(evaluation.table):,} judgements of {evaluation.table['image'].nunique():,} mixed images by {people} "
+        "people, each predicted from judgements of other pairs of images, and again from those of other people. "
+        "Intervals are 95 %, by bootstrap over people."
+    ]
+    page = render_page(
+        "A model of the annotator", introduction, [], sections, images, [f"Made by hml {hml.__version__}."]
+    )
+    write_atomically(out / "relabel.html", page)
+    result = {
+        "scores": {split: frame.to_dict("records") for split, frame in evaluation.scores.items()},
+        "verdicts": verdicts,
+        "ceilings": {name: estimate.as_dict() for name, estimate in evaluation.ceilings.items()},
+        "settings": dict(evaluation.settings),
+        "data": dict(evaluation.provenance),
+        "seconds": round(evaluation.seconds, 1),
+        "version": hml.__version__,
+    }
+    write_atomically(out / "relabel.json", to_json(result))
+    parts = [*(_to_text(table) for table in [*tables, ceilings]), *verdicts, _LEGEND]
+    return "\n\n".join([*parts, f"{out / 'relabel.html'} (numbers in relabel.json, figures in figures/)"])
+
+
+def verdict(scores: pd.DataFrame, split: str) -> str:
+    """Say whether the relabeller is better than every baseline in bits and CRPS, or which it isn't better than."""
+    compared = scores[(scores["compared"] == RELABELLER) & (scores["model"] != KNOWN_PERSON)]
+    compared = compared[compared["measure"].isin(["bits", "crps"])]
+    short = [
+        f"{MODELS[row['model']]} ({row['measure']} {write_number(row['value'], 4)}, {_interval(row)})"
+        for row in _records(compared)
+        if pd.isna(row["low"]) or row["low"] <= 0
+    ]
+    if short:
+        return f"With {SPLITS[split]}, the relabeller isn't clearly better than: {'; '.join(short)}."
+    return (
+        f"With {SPLITS[split]}, the relabeller is better than every baseline in bits and in CRPS, with intervals that "
+        "exclude 0."
+    )
+
+
+def _tables(evaluation: Evaluation, split: str) -> list[Table]:
+    """Make the table of scores, and that of differences."""
+    rows = {(row["model"], row["measure"], row["compared"]): row for row in _records(evaluation.scores[split])}
+    models = [model for model in MODELS if any(model == key[0] for key in rows)]
+
+    def cell(model: str, measure: str, compared: str) -> str:
+        row = rows.get((model, measure, compared))
+        if row is None:
+            return "–"
+        number = write_number(row["value"], _SHOWN[measure])
+        return f"{number} ({_interval(row)})" if compared else number
+
+    scored = [[MODELS[model], *(cell(model, measure, "") for measure in _SHOWN)] for model in models]
+    differences = [
+        [MODELS[model], *(cell(model, measure, RELABELLER) for measure in COMPARED)]
+        for model in models
+        if model != RELABELLER
+    ]
+    return [
+        Table(f"Scores, {SPLITS[split]}", _HEADER, scored),
+        Table(
+            f"How much less the relabeller's are, {SPLITS[split]} (above 0: it is better)",
+            _HEADER[: 1 + len(COMPARED)],
+            differences,
+        ),
+    ]
+
+
+def _ceiling_table(ceilings: Mapping[str, Estimate]) -> Table:
+    rows = [
+        [text, write_number(ceilings[name].value), write_interval(ceilings[name]), f"{ceilings[name].n:,}"]
+        for name, text in _CEILINGS.items()
+        if name in ceilings
+    ]
+    return Table("What people reach against one another", ["", "MAE", "95 %", "n"], rows)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if pd.isna(row["low"]) or pd.isna(row["high"]):
+        return "too few people"
+    return f"{write_number(row['low'], 3)} to {write_number(row['high'], 3)}"
+
+
+def _to_text(table: Table) -> str:
+    """Set a table in columns of spaces."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
+    text = []
+    for first, *others in lines:
+        numbers = (field.rjust(width) for field, width in zip(others, widths[1:], strict=True))
+        text.append("  ".join([first.ljust(widths[0]), *numbers]).rstrip())
+    return "\n".join([table.caption, *text])

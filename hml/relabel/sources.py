@@ -1,0 +1,54 @@
+"""What the relabeller learns from: judgements, and the images that were mixed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hml.analysis.reliability import first_judgements
+from hml.analysis.tables import judgement_table
+from hml.data import Cifar10, DemoImages, DemoMixes, HMix, HMixDataModule, ImageBank
+from hml.judgements import Cohort
+from hml.labels import MixupLabels
+
+
+@dataclass(frozen=True)
+class Material:
+    """Judgements and images.
+
+    Args:
+        bank: The original images.
+        table: What `judgement_table` made, repeats included.
+        provenance: The files' hashes, and how many there are of each.
+    """
+
+    bank: ImageBank
+    table: pd.DataFrame
+    provenance: Mapping[str, object]
+
+    @property
+    def once(self) -> pd.DataFrame:
+        """Each person's first judgement of each image, with a fresh index."""
+        return first_judgements(self.table).reset_index(drop=True)
+
+
+def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo: bool) -> Material:
+    """Read judgements and images, as `hml fit` does: what is missing is downloaded, and nothing evaluated on is used.
+
+    Args:
+        data_dir: The data folder.
+        cohort: Which of the released judgements.
+        judgements: A file of one's own, instead.
+        demo: Whether to use hml's own made-up images and people.
+
+    Raises:
+        InputError: judgements are wrong, or don't fit the images.
+        DataError: a released file can't be had.
+    """
+    images, mixed = (DemoImages(), DemoMixes()) if demo else (Cifar10(), HMix(cohort, judgements))
+    module = HMixDataModule(MixupLabels(), images=images, mixed=mixed, data_dir=str(data_dir))
+    module.prepare_data()
+    module.setup("fit")
+    said = [judgement for example in module.examples for judgement in example.judgements]
+    return Material(module.bank, judgement_table(said), module.provenance)

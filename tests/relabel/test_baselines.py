@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from hml.analysis.bootstrap import Bootstrap
+from hml.relabel import scores
+from hml.relabel.baselines import BASELINES, histogram, lambda_f_with_noise, level_histogram, pair_curves
+from hml.relabel.evaluation import RELABELLER, summarise
+from hml.relabel.report import verdict
+
+
+def noisy(lambda_f, class_1, class_2, person, rng):
+    lambda_h = float(np.clip(rng.normal(lambda_f, 0.05), 0, 1))
+    return round(lambda_h, 2), 0.5
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_masses_sum_to_one_and_beat_guessing(name, simulate, images):
+    learn, predict = simulate(noisy), simulate(noisy, seed=1, repeats=1)
+    mass = BASELINES[name](learn, predict, images)
+    assert mass.shape == (len(predict), 101)
+    np.testing.assert_allclose(mass.sum(1), 1, rtol=1e-6)
+    answer = (100 * predict["lambda_h"]).round().astype(int).to_numpy()
+    assert scores.bits(mass, answer).mean() < np.log2(101) - 1
+
+
+def test_noise_around_lambda_f_is_as_wide_as_answers_scatter(simulate, images):
+    learn = simulate(noisy, repeats=12)
+    mass = lambda_f_with_noise(learn, learn, images)
+    middle = mass[(learn["lambda_f"] == 0.5).to_numpy()][0]
+    mean = middle @ np.arange(101)
+    assert mean == pytest.approx(50, abs=1)
+    assert np.sqrt(middle @ (np.arange(101) - mean) ** 2) == pytest.approx(5, abs=2.5)
+
+
+def test_curves_follow_the_pair(simulate, images):
+    def favours(lambda_f, class_1, class_2, person, rng):
+        return round(float(np.clip(lambda_f + (0.2 if class_2 == 9 else -0.1) + rng.normal(0, 0.03), 0, 1)), 2), 0.5
+
+    learn = simulate(favours, repeats=6)
+    mean = pair_curves(learn, learn, images) @ np.arange(101) / 100
+    half = (learn["lambda_f"] == 0.5).to_numpy()
+    last = (learn["class_2"] == 9).to_numpy()
+    assert mean[half & last].mean() > mean[half & ~last].mean() + 0.2
+
+
+def test_the_histogram_is_counted_by_hand(images):
+    learn = pd.DataFrame({"lambda_f": [0.25] * 200, "lambda_h": [0.1] * 100 + [0.3] * 100, "omega": [0.7] * 200})
+    mass = histogram(learn, learn.iloc[:1], images)[0]
+    overall = (np.bincount([10, 30, 90, 70], minlength=101) * 100 + 1) / 501
+    # The judgements at .75 are the same ones, mirrored; the least strength predicts best here.
+    expected = (np.bincount([10, 30], minlength=101) * 100 + 5 * overall) / 205
+    np.testing.assert_allclose(mass, expected)
+    assert level_histogram(learn, learn.iloc[:1], "omega", mirrored=False)[0].argmax() == 70
+
+
+def test_a_verdict_names_what_the_relabeller_does_not_beat():
+    table = pd.DataFrame({"person": np.arange(40) % 8})
+    worse = {"bits": np.full(40, 6.0), "crps": np.full(40, 0.2), "mae": np.full(40, 0.2)}
+    same = {"bits": np.full(40, 5.0), "crps": np.full(40, 0.1), "mae": np.full(40, 0.1)}
+    bootstrap = Bootstrap.over(8, 100)
+    found = summarise(table, {"histogram": worse, RELABELLER: same}, bootstrap)
+    assert "better than every baseline" in verdict(found, "pair")
+    found = summarise(table, {"histogram": worse, "boosting": same, RELABELLER: same}, bootstrap)
+    assert "isn't clearly better than: gradient boosting" in verdict(found, "annotator")
+    difference = found[(found["model"] == "histogram") & (found["compared"] == RELABELLER)].set_index("measure")
+    assert difference.loc["bits", "value"] == pytest.approx(1)

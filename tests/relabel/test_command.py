@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hml.cli import main
+from tests.relabel.conftest import QUICK
+
+
+@pytest.fixture(scope="module")
+def evaluated(learned):
+    """The folder of `hml relabel evaluate --demo`, and what it printed."""
+    import contextlib
+    import io
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        args = ["--folds", "2", "--replicates", "50", "--pairs", "Dog/Cat", "Bird/Cat"]
+        assert main(["relabel", "evaluate", *QUICK, *args, "--out", str(learned)]) == 0
+    return learned, printed.getvalue()
+
+
+def test_evaluate_tells_every_model_under_both_splits(evaluated):
+    folder, printed = evaluated
+    result = json.loads((folder / "relabel.json").read_text())
+    assert list(result["scores"]) == ["pair", "annotator"]
+    names = {"lambda_f_point", "lambda_f", "histogram", "pair_curves", "boosting", "relabeller"}
+    for split, models in (("pair", names | {"relabeller_person"}), ("annotator", names)):
+        rows = result["scores"][split]
+        assert {row["model"] for row in rows} == models
+        assert all(np.isfinite(row["value"]) for row in rows)
+        differences = [row for row in rows if row["compared"]]
+        assert {row["measure"] for row in differences} == {"bits", "bits_joint", "crps", "mae"}
+        assert all(row["low"] <= row["value"] <= row["high"] for row in differences)
+    assert {"others", "another"} <= set(result["ceilings"])
+    for text in ("image pairs held out", "people held out", "gradient boosting", "the mean of the other people"):
+        assert text in printed
+
+
+def test_evaluate_draws_held_out_images_and_boundaries(evaluated):
+    folder, _ = evaluated
+    for name in ("held_out", "boundary_Cat_Dog", "boundary_Bird_Cat"):
+        assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
+    page = (folder / "relabel.html").read_text()
+    assert "the learned boundary" in page
+    assert page.count("data:image/png") == 3
+
+
+def test_the_images_description_is_kept(learned, capsys):
+    before = {path: path.stat().st_mtime_ns for path in learned.glob("features-*.pt")}
+    assert len(before) == 1
+    assert main(["relabel", "fit", *QUICK, "--out", str(learned)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in learned.glob("features-*.pt")} == before
+    assert "1,350 judgements of 450 images by 12 people" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["evaluate", "--folds", "13"], 2, "--folds 13"),
+        (["evaluate", "--replicates", "1"], 2, "--replicates 1"),
+        (["evaluate", "--pairs", "Cat/Unicorn"], 2, "Cat/Unicorn"),
+        (["fit", "--members", "0"], 2, "--members 0"),
+        (["fit", "--steps", "0"], 2, "--steps 0"),
+        (["fit", "--seed", "-1"], 2, "--seed -1"),
+    ],
+)
+def test_wrong_flags_exit_with_2(args, code, said, learned, capsys):
+    verb, *flags = args
+    assert main(["relabel", verb, *QUICK, *flags, "--out", str(learned)]) == code
+    message = capsys.readouterr().err
+    assert said in message
+    assert "Traceback" not in message
+
+
+def test_judgements_that_are_missing_or_wrong_exit_with_2(data_dir, tmp_path, capsys):
+    out = ["--out", str(tmp_path), "--data_dir", str(data_dir)]
+    assert main(["relabel", "fit", "--judgements", "nowhere.csv", *out]) == 2
+    assert "nowhere.csv" in capsys.readouterr().err
+    Path(tmp_path / "mine.csv").write_text("subject,filename\n")
+    assert main(["relabel", "fit", "--judgements", str(tmp_path / "mine.csv"), *out]) == 2
+    assert "responses" in capsys.readouterr().err
+
+
+def test_a_broken_description_of_images_is_refused(learned, tmp_path, capsys):
+    (kept,) = learned.glob("features-*.pt")
+    (tmp_path / kept.name).write_bytes(b"broken")
+    assert main(["relabel", "fit", *QUICK, "--out", str(tmp_path)]) == 2
+    assert "Delete it" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["relabel", "fit", *QUICK, "--out", str(tmp_path / "file")]) == 6
+    assert "file" in capsys.readouterr().err
+
+
+def test_the_verbs_are_shown(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["relabel", "--help"])
+    assert stop.value.code == 0
+    assert "evaluate" in capsys.readouterr().out

@@ -1,0 +1,46 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hml.errors import InputError
+from hml.relabel.folds import group_by_pair, grouped_folds
+
+
+@given(st.lists(st.integers(0, 12), min_size=30, max_size=80), st.integers(2, 4), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_nothing_of_a_group_is_on_both_sides_and_each_judgement_is_held_out_once(groups, folds, seed):
+    group = np.array(groups)
+    if len(np.unique(group)) < folds:
+        return
+    held_out = []
+    for learn, test in grouped_folds(group, folds, seed):
+        assert not set(group[learn]) & set(group[test])
+        assert sorted([*learn, *test]) == list(range(len(group)))
+        held_out += test.tolist()
+    assert sorted(held_out) == list(range(len(group)))
+
+
+def test_a_pair_is_the_same_in_either_order_whatever_lambda_f():
+    table = pd.DataFrame({"id_1": [4, 7, 4, 4], "id_2": [7, 4, 7, 8], "lambda_f": [0.1, 0.9, 0.5, 0.5]})
+    group = group_by_pair(table)
+    assert group[0] == group[1] == group[2] != group[3]
+
+
+def test_of_the_released_judgements_no_pair_and_no_person_is_on_both_sides(data_dir):
+    from hml.analysis.tables import judgement_table
+    from hml.judgements import read_hmix
+
+    table = judgement_table(read_hmix(data_dir / "hmix_infer_mixing_factor.csv", cohort="all"))
+    pairs = [frozenset(ids) for ids in zip(table["id_1"], table["id_2"], strict=True)]
+    assert len(set(pairs)) == 1530
+    for learn, test in grouped_folds(group_by_pair(table), 5, 0):
+        assert not {pairs[i] for i in learn} & {pairs[i] for i in test}
+    for learn, test in grouped_folds(table["person"].to_numpy(), 5, 0):
+        assert not set(table["annotator"].iloc[learn]) & set(table["annotator"].iloc[test])
+
+
+def test_more_folds_than_groups_are_refused():
+    with pytest.raises(InputError, match="--folds 3"):
+        list(grouped_folds(np.array([0, 1, 0]), 3, 0))
