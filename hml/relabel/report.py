@@ -115,7 +115,7 @@ def verdict(scores: pd.DataFrame, split: str) -> str:
     compared = scores[(scores["compared"] == RELABELLER) & (scores["model"] != KNOWN_PERSON)]
     compared = compared[compared["measure"].isin(["bits", "crps"])]
     short = [
-        f"{MODELS[row['model']]} ({row['measure']} {write_number(row['value'], 4)}, {_interval(row)})"
+        f"{MODELS[row['model']]} ({row['measure']} {_number(row)}, {_interval(row)})"
         for row in _records(compared)
         if pd.isna(row["low"]) or row["low"] <= 0
     ]
@@ -136,7 +136,7 @@ def _tables(evaluation: Evaluation, split: str) -> list[Table]:
         row = rows.get((model, measure, compared))
         if row is None:
             return "–"
-        number = write_number(row["value"], _SHOWN[measure])
+        number = _number(row)
         return f"{number} ({_interval(row)})" if compared else number
 
     scored = [[MODELS[model], *(cell(model, measure, "") for measure in _SHOWN)] for model in models]
@@ -168,10 +168,16 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
+def _number(row: Mapping[str, Any]) -> str:
+    return write_number(row["value"], _SHOWN[row["measure"]])
+
+
 def _interval(row: Mapping[str, Any]) -> str:
+    """Write an interval with as many digits as its value has."""
     if pd.isna(row["low"]) or pd.isna(row["high"]):
         return "too few people"
-    return f"{write_number(row['low'], 3)} to {write_number(row['high'], 3)}"
+    digits = _SHOWN[row["measure"]]
+    return f"{write_number(row['low'], digits)} to {write_number(row['high'], digits)}"
 
 
 def _to_text(table: Table) -> str:
