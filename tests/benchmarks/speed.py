@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument(
         "--against", choices=["A", "B", "H"], nargs="+", default=["A", "B", "H"], help="H against these"
     )
+    parser.add_argument("--workers", type=int, help="A's DataLoader workers; by default as many as are fastest")
     parser.add_argument("--matrix", type=int, default=4096, help="size of the matrix product that shows the peak")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     options, flags = parser.parse_known_args()
@@ -163,7 +164,9 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
     figures["H: seconds of the first 3 steps"] = round(runner.run(3), 1)
     for name in options.against:
         if name == "A":
-            workers = best_worker_count([*base, "--trainer.precision", "32-true"], max(2, options.steps // 6))
+            workers = options.workers
+            if workers is None:
+                workers = best_worker_count([*base, "--trainer.precision", "32-true"], max(2, options.steps // 6))
             figures["A: workers"] = workers
             other = Contestant("A", plain_loop, ([*base, "--trainer.precision", "32-true"], workers))
         elif name == "B":

@@ -34,7 +34,7 @@ def test_a_ratio_is_the_median_over_pairs_within_its_interval():
 
 def test_the_benchmark_runs(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks.speed", "--demo", "--pairs", "1", "--steps", "2"]
-    command += ["--against", "A", "B", "--matrix", "64", "--out", str(tmp_path / "figures.json")]
+    command += ["--against", "A", "B", "--workers", "0", "--matrix", "64", "--out", str(tmp_path / "figures.json")]
     command += ["--model.network.width", "2", "--model.compile", "false", "--trainer.accelerator", "cpu"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=300, cwd=Path(__file__).parents[2]
