@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,7 +260,11 @@ def test_a_disk_mounted_read_only_exits_with_6_and_the_earlier_checkpoint_stays(
         subprocess.run(["mount", "-o", "remount,ro", killed], check=True)
         before = (killed / RUN / "checkpoints/last.ckpt").read_bytes()
         done = subprocess.run(
-            ["python", "-m", "hml", *FIT, "--resume", "auto"], cwd=killed, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "hml", *FIT, "--resume", "auto"],
+            cwd=killed,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 6
         assert "Traceback" not in done.stderr

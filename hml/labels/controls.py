@@ -16,8 +16,8 @@ from hml.randomness import Draws
 _NUM_CLASSES = len(CLASS_NAMES)
 
 
-class ConfidenceOnlyLabels(LabelStrategy):
-    """Mixup's lambda_f, smoothed by each person's confidence, K rows: does confidence alone do it?
+class _SmoothedMixupLabels(LabelStrategy):
+    """Mixup's lambda_f, smoothed.
 
     Args:
         gamma: Base of the smoothing by confidence, in (0, 1].
@@ -28,6 +28,10 @@ class ConfidenceOnlyLabels(LabelStrategy):
         check_smoothing(gamma, smooth_over)
         self.gamma = gamma
         self.smooth_over = smooth_over
+
+
+class ConfidenceOnlyLabels(_SmoothedMixupLabels):
+    """Mixup's lambda_f, smoothed by each person's confidence, K rows: does confidence alone do it?"""
 
     @override
     def label(self, example: MixedExample) -> Tensor:
@@ -36,22 +40,14 @@ class ConfidenceOnlyLabels(LabelStrategy):
         return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
 
 
-class ConstantSmoothingLabels(LabelStrategy):
+class ConstantSmoothingLabels(_SmoothedMixupLabels):
     """Mixup's lambda_f, smoothed by one constant, the mean that people's confidence gives: is it label smoothing?
 
     The constant is the mean over images of each image's mean gamma^omega, which is the mean over what is trained on
     where one of the image's labels is drawn each epoch.
-
-    Args:
-        gamma: Base of the smoothing by confidence, in (0, 1].
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
     """
 
-    def __init__(self, gamma: float = 0.005, smooth_over: SmoothOver = "all") -> None:
-        check_smoothing(gamma, smooth_over)
-        self.gamma = gamma
-        self.smooth_over = smooth_over
-        self._share: float | None = None
+    _share: float | None = None
 
     @override
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from hml.errors import check_choice
 from hml.judgements import CLASS_NAMES
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_gamma, smooth_label, two_hot
+from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label, two_hot
 
 Order = Literal["smooth_then_mean", "mean_then_smooth"]
 
@@ -25,9 +25,7 @@ class SeparateLabels(LabelStrategy):
     """
 
     def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
-        if gamma is not None:
-            check_gamma(gamma)
-        check_choice("smooth_over", smooth_over, SmoothOver)
+        check_smoothing(gamma, smooth_over)
         self.gamma = gamma
         self.smooth_over = smooth_over
 
@@ -55,9 +53,7 @@ class AggregateLabels(LabelStrategy):
         smooth_over: SmoothOver = "all",
         order: Order = "smooth_then_mean",
     ) -> None:
-        if gamma is not None:
-            check_gamma(gamma)
-        check_choice("smooth_over", smooth_over, SmoothOver)
+        check_smoothing(gamma, smooth_over)
         check_choice("order", order, Order)
         self.gamma = gamma
         self.smooth_over = smooth_over

@@ -89,13 +89,14 @@ def smooth_label(
     return smooth_by_confidence(soft_label, omega, gamma, support)
 
 
-def check_smoothing(gamma: float, smooth_over: SmoothOver) -> None:
-    """Refuse a strategy's arguments for smoothing.
+def check_smoothing(gamma: float | None, smooth_over: SmoothOver) -> None:
+    """Refuse a strategy's arguments for smoothing; a gamma of None doesn't smooth.
 
     Raises:
         InputError: gamma is outside (0, 1], or smooth_over none of its choices.
     """
-    check_gamma(gamma)
+    if gamma is not None:
+        check_gamma(gamma)
     check_choice("smooth_over", smooth_over, SmoothOver)
 
 
