@@ -15,7 +15,7 @@ from hml.data import Batch
 from hml.errors import NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
-from hml.hardware import why_not_compile
+from hml.hardware import keep_memory, why_not_compile
 
 _STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
 
@@ -75,6 +75,8 @@ class Classifier(LightningModule):
 
     @override
     def on_train_start(self) -> None:
+        if self.device.type == "cpu":
+            keep_memory()
         told = "compiled" if self.compiled else "not compiled"
         if self._compile is None:
             why_not = why_not_compile(self.device, self.trainer.estimated_stepping_batches)

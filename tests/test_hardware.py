@@ -1,8 +1,12 @@
+import platform
+import resource
+
 import pytest
 import torch
 
 from hml import hardware
-from hml.hardware import best_precision, why_not_compile
+from hml.hardware import best_precision, keep_memory, why_not_compile
+from tests.processes import CONTEXT
 
 
 @pytest.fixture
@@ -46,3 +50,28 @@ def test_compiling_must_earn_itself_back_and_be_possible(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert "compiler" in why_not_compile(device, 3965)
     assert "mps" in why_not_compile(torch.device("mps"), 3965)
+
+
+def count_faults(keep, pipe):
+    """Send how many pages the system had to hand out while 32 MB were filled and freed ten times."""
+    if keep:
+        assert keep_memory()
+    torch.ones(2**23)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(2**23)
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
+def test_kept_memory_is_not_asked_for_again():
+    faults = {}
+    for keep in (True, False):
+        receiver, sender = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=count_faults, args=(keep, sender))
+        process.start()
+        faults[keep] = receiver.recv()
+        process.join()
+    pages = 2**25 // resource.getpagesize()
+    assert faults[True] < 2 * pages  # found room once, then kept it
+    assert faults[False] > 5 * pages

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hml.errors import InputError
 from hml.models.convolution import Conv2d
+from hml.models.normalisation import BatchNorm2d
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
@@ -21,9 +22,9 @@ class PreActBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.norm_1 = nn.BatchNorm2d(in_channels)
+        self.norm_1 = BatchNorm2d(in_channels)
         self.conv_1 = Conv2d(in_channels, out_channels, 3, stride)
-        self.norm_2 = nn.BatchNorm2d(out_channels)
+        self.norm_2 = BatchNorm2d(out_channels)
         self.conv_2 = Conv2d(out_channels, out_channels, 3)
         self.shortcut = None
         if stride != 1 or in_channels != out_channels:
@@ -72,7 +73,7 @@ class PreActResNet18(nn.Module):
                 )
             ]
         )
-        self.final_norm = nn.BatchNorm2d(8 * width) if final_norm else None
+        self.final_norm = BatchNorm2d(8 * width) if final_norm else None
         self.head = nn.Linear(8 * width, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

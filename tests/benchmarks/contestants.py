@@ -17,6 +17,7 @@ from typing_extensions import override
 from hml import training
 from hml.data import HMixDataModule
 from hml.evaluation.alignment import soft_cross_entropy
+from hml.hardware import keep_memory
 
 FOREVER = 100_000  # epochs
 
@@ -126,6 +127,7 @@ def bare_loop(pipe: Connection, args: list[str]) -> None:
     device = cli.trainer.strategy.root_device
     model = cli.model.to(device)
     model.compile_network()
+    keep_memory()
     data = cli.datamodule
     data.trainer = cli.trainer  # whose device batches are made on
     precision = cli.trainer.precision_plugin
