@@ -37,6 +37,7 @@ from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
 from hml.resuming import Resume, RunRecord, Unfinished, claim, find_unfinished, hash_code
+from hml.strict_yaml import parse_yaml
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -205,16 +206,13 @@ class HmlCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        for arg in args if isinstance(args, list) else []:
+            _check_config(Path(arg.rpartition("=")[2]))
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
-        except UnicodeDecodeError as error:
-            configs = [
-                arg for arg in (args if isinstance(args, list) else []) if arg.endswith((".yaml", ".yml", ".json"))
-            ]
-            raise InputError(f"Of {', '.join(configs)}, one is not text in UTF-8: {error}. Save it as such.") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
@@ -349,6 +347,17 @@ def _hash_source(class_path: str) -> str:
     except TypeError:  # it isn't written in Python
         source = None
     return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
+
+
+def _check_config(path: Path) -> None:
+    """Refuse a config that isn't YAML, which jsonargparse would do without its name, or that has a key twice."""
+    if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
+        try:
+            parse_yaml(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not a config: {error}") from error
 
 
 def _name_scheme(settings: Namespace) -> str:

@@ -214,6 +214,22 @@ def test_wrong_input_exits_with_2_and_says_what(args, said, capsys):
     assert not list(Path().rglob("metrics.json"))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' stands twice, in lines 1 and 3"),
+        (b"data: {batch_size: [1}\n", "is not a config"),
+        (b"scheme: \xff\n", "is not text in UTF-8"),
+    ],
+)
+def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    assert main(["fit", "--config", str(ROOT / "configs" / "sep_conf.yaml"), f"--config={tmp_path / 'mine.yaml'}"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "mine.yaml" in error
+
+
 def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
     Path("mine.yaml").write_text("data: {stratgy: hml.labels.SeparateLabels}")
     assert "data.strategy" in refused(capsys, 2, "fit", *config("sep"), "--config", "mine.yaml")

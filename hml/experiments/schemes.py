@@ -9,6 +9,7 @@ import yaml
 
 import hml
 from hml.errors import InputError
+from hml.strict_yaml import parse_yaml
 from hml.evaluation.paper import PAPER_TABLE
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
@@ -47,7 +48,7 @@ def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[st
 
 def _read_name(path: Path) -> str:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict) or not content.get("scheme"):

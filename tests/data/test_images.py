@@ -30,12 +30,13 @@ def make_test_batch():
     return content
 
 
-def make_archive(test_batch):
+def make_archive(test_batch, **others):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        member = tarfile.TarInfo(TEST_BATCH)
-        member.size = len(test_batch)
-        tar.addfile(member, io.BytesIO(test_batch))
+        for name, content in {**others, TEST_BATCH: test_batch}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -99,6 +100,20 @@ def test_released_pixels_are_read(folder, contents, name):
     assert bank.canonical_pixels
     assert bank.files[name] == hashlib.sha256(contents[name]).hexdigest()
     assert len(bank.files) == 4
+
+
+def test_an_archive_can_write_nowhere(folder, contents, monkeypatch):
+    batch = contents[TEST_BATCH]
+    evil = make_archive(batch, **{"../evil": b"x", f"{folder}/evil": b"x"})
+    monkeypatch.setattr(
+        images_module,
+        "CIFAR10_ARCHIVE",
+        dataclasses.replace(images_module.CIFAR10_ARCHIVE, sha256=hashlib.sha256(evil).hexdigest()),
+    )
+    (folder / ARCHIVE).write_bytes(evil)
+    before = sorted(folder.parent.rglob("*"))
+    Cifar10().load(folder)
+    assert sorted(folder.parent.rglob("*")) == before
 
 
 def test_the_stand_in_is_read_with_a_warning(folder, contents):

@@ -40,6 +40,27 @@ def test_attack_on_a_linear_model_is_the_closed_form(linear, batch):
     torch.testing.assert_close(fgsm(linear, image, target, 0.03)[clear], expected[clear], rtol=0, atol=0)
 
 
+def test_attack_goes_where_differences_say_that_the_loss_rises(resnet, batch):
+    image, target = (x.double() for x in batch)
+    resnet = resnet.double().eval()
+    step = (fgsm(resnet, image, target, 0.01) - image).sign()
+    random = torch.Generator().manual_seed(0)
+    compared = 0
+    for _ in range(100):
+        of, *pixel = (int(torch.randint(n, (), generator=random)) for n in image.shape)
+        ahead, behind = image[[of]].clone(), image[[of]].clone()
+        ahead[0, *pixel] += 1e-5
+        behind[0, *pixel] -= 1e-5
+        with torch.no_grad():
+            both = resnet(torch.cat([ahead, behind])).log_softmax(1)
+        rise = float(-(target[of] * (both[0] - both[1])).sum())
+        at_the_edge = image[of, *pixel] in (0.0, 1.0)
+        if abs(rise) > 1e-10 and not at_the_edge:
+            assert step[of, *pixel] == (1 if rise > 0 else -1)
+            compared += 1
+    assert compared > 50
+
+
 def test_attack_stays_within_pixels_and_epsilon(resnet, batch):
     image, target = batch
     attacked = fgsm(resnet, image, target, 0.1)

@@ -1,0 +1,45 @@
+"""YAML in which no mapping names a key twice: the last would win in silence."""
+
+from typing import Any
+
+import yaml
+
+
+def parse_yaml(text: str) -> Any:
+    """Read a YAML text.
+
+    Raises:
+        yaml.YAMLError: it isn't YAML, or a mapping in it names a key twice; says in which line.
+    """
+    try:
+        _refuse_repeated_keys(text)
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
+
+
+def _refuse_repeated_keys(text: str) -> None:
+    unseen, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    while unseen:
+        node = unseen.pop()
+        if id(node) in seen:  # an alias of what was looked at
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _refuse_repeated_keys_of(node)
+            unseen += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            unseen += node.value
+
+
+def _refuse_repeated_keys_of(mapping: yaml.MappingNode) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        name, line = (key.tag, key.value), key.start_mark.line + 1
+        if name in lines:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{key.value!r} stands twice, in lines {lines[name]} and {line}: leave one", key.start_mark
+            )
+        lines[name] = line

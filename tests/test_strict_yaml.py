@@ -1,0 +1,34 @@
+import pytest
+import yaml
+
+from hml.strict_yaml import parse_yaml
+
+
+def test_what_is_yaml_is_read():
+    text = "a: &shared {b: 1, c: [2, 3]}\nd: *shared\ne: [{f: x}, {f: y}]\n"
+    assert parse_yaml(text) == {"a": {"b": 1, "c": [2, 3]}, "d": {"b": 1, "c": [2, 3]}, "e": [{"f": "x"}, {"f": "y"}]}
+    assert parse_yaml("") is None
+
+
+def test_the_same_key_may_stand_in_two_places():
+    assert parse_yaml("a: {seed: 1}\nb: {seed: 2}\n") == {"a": {"seed": 1}, "b": {"seed": 2}}
+
+
+@pytest.mark.parametrize(
+    "text", ["seed: 1\nother: 2\nseed: 3\n", "x:\n  seed: 1\n\n  'seed': 3\n", "- a\n- {seed: 1,\n\n   seed: 3}\n"]
+)
+def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
+    first, second = [number for number, line in enumerate(text.splitlines(), 1) if "seed" in line]
+    with pytest.raises(yaml.YAMLError, match=f"'seed' stands twice, in lines {first} and {second}"):
+        parse_yaml(text)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "[" * 3000])
+def test_what_is_not_yaml_is_refused(text):
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text)
+
+
+def test_an_alias_of_itself_ends():
+    found = parse_yaml("a: &a [1, *a]\n")
+    assert found["a"][1] is found["a"]
