@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests run in a process a core: what they start takes a thread each, or all would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REAL_FILES = (
     "cifar10h-counts.npy",
     "hmix_infer_mixing_factor.csv",

@@ -80,7 +80,15 @@ class Contestant:
 
     def run(self, steps: int) -> float:
         """Take steps; return the seconds they took."""
+        self.begin(steps)
+        return self.finish()
+
+    def begin(self, steps: int) -> None:
+        """Begin to take steps, beside others that do."""
         self._pipe.send(steps)
+
+    def finish(self) -> float:
+        """Wait until they are taken; return the seconds they took."""
         seconds, losses = self._receive()  # type: ignore[misc]
         self.losses += losses
         return float(seconds)
@@ -107,6 +115,29 @@ def race(first: Contestant, second: Contestant, pairs: int, steps: int) -> tuple
         for which in (0, 1) if pair % 2 == 0 else (1, 0):
             seconds[which].append((first, second)[which].run(steps))
     return seconds
+
+
+def rate_of_processes(count: int, args: list[str], folder: str, pairs: int, images: int, steps: int) -> float:
+    """Train in several processes at once, which share the machine's cores; return images/s of all together."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
+    contestants = [
+        Contestant(f"H {k + 1} of {count}", hml_fit, ([*args, "--trainer.default_root_dir", f"{folder}/{count}_{k}"],))
+        for k in range(count)
+    ]
+    os.environ.pop("OMP_NUM_THREADS")
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = threads
+    rates = []
+    for window in range(pairs + 1):
+        for contestant in contestants:
+            contestant.begin(steps)
+        seconds = [contestant.finish() for contestant in contestants]
+        if window:  # the first compiles
+            rates.append(sum(images * steps / each for each in seconds))
+    for contestant in contestants:
+        contestant.stop()
+    return float(np.median(rates))
 
 
 def best_worker_count(args: list[str], steps: int) -> int:
@@ -139,8 +170,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="steps a window")
     parser.add_argument("--demo", action="store_true", help="made-up data and a narrow network")
     parser.add_argument(
-        "--against", choices=["A", "B", "H"], nargs="+", default=["A", "B", "H"], help="H against these"
+        "--against", choices=["A", "B", "H"], nargs="*", default=["A", "B", "H"], help="H against these"
     )
+    parser.add_argument("--processes", type=int, nargs="*", default=[], help="also: so many runs of H at once")
     parser.add_argument("--workers", type=int, help="A's DataLoader workers; by default as many as are fastest")
     parser.add_argument("--matrix", type=int, default=4096, help="size of the matrix product that shows the peak")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
@@ -159,6 +191,7 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
     """Race H against each that was asked for."""
     hml = [*base, *flags, "--trainer.default_root_dir", folder]
     figures: dict[str, object] = {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"}
+    batch = 32 if options.demo else 128
     runner = Contestant("H", hml_fit, (hml,))
     figures["H: seconds to the first step"] = round(runner.start_seconds, 1)
     figures["H: seconds of the first 3 steps"] = round(runner.run(3), 1)
@@ -176,7 +209,6 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
         other.run(3)
         runner.run(3)
         ours, theirs = race(runner, other, options.pairs, options.steps)
-        batch = 32 if options.demo else 128
         rates = {who: batch * options.steps / np.median(seconds) for who, seconds in (("H", ours), (name, theirs))}
         figures[f"H/{name}"] = str(compare(ours, theirs))
         figures[f"H/{name}: images/s"] = {who: round(rate, 1) for who, rate in rates.items()}
@@ -186,6 +218,9 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
             ]
         figures[f"{name}: peak GiB"] = round(other.stop(), 2)
     figures["H: peak GiB"] = round(runner.stop(), 2)
+    for count in options.processes:
+        rate = rate_of_processes(count, [*base, *flags], folder, options.pairs, batch, options.steps)
+        figures[f"images/s of {count} at once"] = round(rate, 1)
     figures["bfloat16 matrix product, TFLOP/s"] = round(matrix_product_peak(options.matrix) / 1e12, 2)
     return figures
 
