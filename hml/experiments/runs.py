@@ -83,9 +83,7 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | Non
                     raise InputError(f"{key}.{name[:100]}={shown} in {folder / RESULT} is not a number. Move it away.")
         return Result(scheme, seed, **parts)
     if (folder / RESULT).exists():  # hml writes it whole or not at all
-        raise InputError(
-            f"{folder / RESULT} is damaged: it is no JSON object. Move it away, and the run is done again."
-        )
+        raise InputError(f"{folder / RESULT} is damaged: no JSON object. Move it away, and the run is done again.")
     if (content := read_json_object(folder / _FAILURE)) is not None:
         code = content.get("exit_code")
         return Failure(scheme, seed, str(content.get("error")), code if isinstance(code, int) and 0 < code < 256 else 1)

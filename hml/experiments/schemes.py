@@ -9,8 +9,8 @@ import yaml
 
 import hml
 from hml.errors import InputError
-from hml.strict_yaml import parse_yaml
 from hml.evaluation.paper import PAPER_TABLE
+from hml.strict_yaml import parse_yaml
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
 CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
