@@ -107,6 +107,8 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
         stimuli = list(group_by_stimulus(released.load(data_dir, bank).judgements))
     task = TASKS[study.task]
     if task.shows_grid:
+        if off := [weight for weight in choice.lambdas if weight not in GRID]:
+            raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
         stimuli = _one_a_pair(stimuli, choice.lambdas)
     _check_endpoints(stimuli, bank)
     if study.trials > len(stimuli):

@@ -3,26 +3,20 @@
 import math
 import re
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from hml.elicit.assignment import choose_image, choose_repeat, shuffle
 from hml.elicit.conflicts import ConflictError, StudyFullError, UnknownPersonError
-from hml.elicit.database import DATABASE, KEY, PAYMENTS, SCHEMA, connect, now, stamp, storage_errors, transaction
-from hml.elicit.identities import Key, new_code
-from hml.elicit.payments import Payments
-from hml.elicit.study import Study
-from hml.elicit.tasks import GRID, TASKS, compact
+from hml.elicit.database import now, stamp
+from hml.elicit.folder import StudyFolder
+from hml.elicit.identities import new_code
+from hml.elicit.records import Person, Receipt, Stage, Trial
+from hml.elicit.tasks import GRID, compact
 from hml.elicit.withdrawal import withdraw
-from hml.errors import FolderInUseError, InputError
-from hml.judgements import Stimulus
-
-Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
+from hml.errors import InputError
 
 _STAGES = get_args(Stage)
 _STEPS = {("instructions", "quiz"), ("quiz", "instructions"), ("quiz", "trials")}
@@ -30,99 +24,8 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _LONGEST_COMMENT = 5_000
 
 
-@dataclass(frozen=True)
-class Person:
-    """Where somebody is on their way.
-
-    Args:
-        code: Theirs.
-        stage: What they do next.
-        answered: Trials they have answered.
-        total: Trials they get, repeats included.
-        quiz_wrong: How often the quiz went wrong.
-    """
-
-    code: str
-    stage: Stage
-    answered: int
-    total: int
-    quiz_wrong: int = 0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One image put to one person.
-
-    Args:
-        id: Its own, never used again.
-        stimulus: The image.
-        is_repeat: Whether they have judged it before.
-        number: Its place among their trials, from 1.
-        total: How many they get.
-        start: Where the construct task starts from, a weight of the first image.
-        lambdas: By which weights the blends are shown, and in which order, where there are several.
-    """
-
-    id: str
-    stimulus: Stimulus
-    is_repeat: bool
-    number: int
-    total: int
-    start: float | None
-    lambdas: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Says that something is on disk; the same again whenever the same is sent again.
-
-    Args:
-        client_id: What the browser called it.
-        trial_id: The trial answered; None for a comment.
-        received_at: When it first came, in UTC.
-        count: The person's answers up to and with it.
-    """
-
-    client_id: str
-    trial_id: str | None
-    received_at: str
-    count: int
-
-
-class Store:
-    """A study's folder: `study.sqlite3`, `secret.key` and `payments.sqlite3`. Safe to call from several threads.
-
-    Args:
-        folder: Where it is; made if missing.
-        study: What is asked.
-        stimuli: The images, in their order.
-
-    Raises:
-        FolderInUseError: the folder is another study's, or has other images.
-        InputError: a consent text changed without a new version.
-        StorageError: the folder can't be written.
-        DataError: what is there is damaged, or its key is missing.
-    """
-
-    def __init__(self, folder: Path, study: Study, stimuli: Sequence[Stimulus]) -> None:
-        self.folder, self.study = folder, study
-        self.task = TASKS[study.task]
-        self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
-        self._lock = threading.Lock()
-        is_new = not (folder / DATABASE).exists()
-        self._database = connect(folder / DATABASE, SCHEMA)
-        self.key = Key(folder / KEY, create=is_new)
-        self.payments = Payments(folder / PAYMENTS)
-        self._check_study()
-
-    def derive_key(self, purpose: str) -> bytes:
-        """Make a key, to sign sessions with say, that stays the same for this folder."""
-        return self.key.derive(purpose)
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._database.close()
+class Store(StudyFolder):
+    """What people do in a study, each step kept before it is acknowledged."""
 
     def enrol(self, consent_version: str, outside_id: str | None = None) -> str:
         """Take somebody in who has agreed.
@@ -161,7 +64,7 @@ class Store:
 
     def find(self, code: str) -> Person | None:
         """Say where somebody is; None: nobody has this code, as after they have withdrawn."""
-        with self._lock, storage_errors():
+        with self._reading():
             row = self._find(code)
             return None if row is None else self._describe(row)
 
@@ -270,6 +173,8 @@ class Store:
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
                     (trial["id"], person["number"], client_id, text, reaction_ms, now(), self._count(person["number"])),
                 ).fetchone()
+                if known["count"] == person["trials"] + person["repeats"]:
+                    database.execute("UPDATE person SET stage = 'comment' WHERE number = ?", (person["number"],))
             elif (known["trial"], known["answer"]) != (trial["id"], text):
                 raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
             return Receipt(client_id, trial_id, known["received_at"], known["count"])
@@ -333,36 +238,6 @@ class Store:
         """
         with self._lock:
             return withdraw(self.folder, self._database, code)
-
-    def _check_study(self) -> None:
-        """Make the folder this study's, or refuse where it is another's."""
-        study, consent = self.study, self.study.consent
-        with self._writing() as database:
-            found = database.execute("SELECT name, task FROM study").fetchone()
-            if found is None:
-                database.execute("INSERT INTO study VALUES (?, ?, 1)", (study.name, study.task))
-                database.executemany(
-                    "INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(self._stimuli))
-                )
-            elif tuple(found) != (study.name, study.task):
-                raise FolderInUseError(
-                    f"{self.folder} holds the study {found['name']!r} ({found['task']}), not {study.name!r} "
-                    f"({study.task}): choose another --folder."
-                )
-            images = [row[0] for row in database.execute("SELECT filename FROM image ORDER BY place")]
-            if images != list(self._stimuli):
-                raise FolderInUseError(
-                    f"{self.folder} holds answers to other images than the study now names: choose another --folder."
-                )
-            database.execute("INSERT OR IGNORE INTO consent_text VALUES (?, ?)", (consent.version, consent.text))
-            (text,) = database.execute("SELECT text FROM consent_text WHERE version = ?", (consent.version,)).fetchone()
-            if text != consent.text:
-                raise InputError(f"consent.text has changed, consent.version={consent.version!r} hasn't: raise it.")
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, transaction(self._database) as database:
-            yield database
 
     def _find(self, code: str) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._database.execute("SELECT * FROM person WHERE code = ?", (code,)).fetchone()

@@ -41,12 +41,30 @@ class Task(ABC):
     shuffles: ClassVar[bool] = False
     """Whether it shows them in an order of its own."""
 
-    @abstractmethod
-    def check(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    controls: ClassVar[tuple[str, ...]] = ()
+    """Keys whose controls stand somewhere from the start."""
+
+    def check(self, sent: Mapping[str, object], stimulus: Stimulus) -> Answer:
         """Check what a browser sent, and return it as it is kept, without `moved`.
 
         Raises:
             InputError: it isn't an answer, or a control was never moved.
+        """
+        answer = dict(sent)
+        if self.controls:
+            moved = answer.pop("moved", None)
+            if left := [name for name in self.controls if not isinstance(moved, list) or name not in moved]:
+                raise InputError(
+                    f"{', '.join(left)} was never moved, and where a control starts is no answer: move it."
+                )
+        return self.check_values(answer, stimulus)
+
+    @abstractmethod
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        """Check an answer itself.
+
+        Raises:
+            InputError: it isn't one.
         """
 
     @abstractmethod
@@ -65,13 +83,12 @@ class RateMixture(Task):
     prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
     trial_type = "multiple-slider"
     exported_tasks = ("rate_mixture", "rerun_rate_mixture")
+    controls = ("mixingcoeff", "confidence")
 
     @override
-    def check(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        names = ("mixingcoeff", "confidence")
-        _check_keys(answer, (*names, "moved"))
-        _check_moved(answer, names)
-        return {name: _percent(answer, name) for name in names}
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        _check_keys(answer, self.controls)
+        return {name: _percent(answer, name) for name in self.controls}
 
     @override
     def columns(self, answer: Answer) -> dict[str, str]:
@@ -92,12 +109,12 @@ class Construct(Task):
     prompt = "Move until 100 other people would say, on average, that this image is half of each."
     trial_type = "reconstruction"
     exported_tasks = ("select_create", "rerun_select_create")
+    controls = ("final_value",)
     shows_grid = True
 
     @override
-    def check(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        _check_keys(answer, ("final_value", "starting_value", "moved"))
-        _check_moved(answer, ("final_value",))
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        _check_keys(answer, ("final_value", "starting_value"))
         if answer["starting_value"] != stimulus.lambda_f:
             raise InputError(f"starting_value must be {stimulus.lambda_f}, where {stimulus.filename} starts.")
         return {"final_value": _weight(answer["final_value"]), "starting_value": stimulus.lambda_f}
@@ -123,7 +140,7 @@ class Select(Task):
     shuffles = True
 
     @override
-    def check(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
         _check_keys(answer, ("select",))
         return {"select": f"select{_selected(answer)}"}
 
@@ -150,7 +167,7 @@ class Categorical(Task):
     exported_tasks = ("spec_conf", "rerun_spec_conf")
 
     @override
-    def check(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
         ruled_out = [name for name in CLASS_NAMES if f"improbClassSelect{name}" in answer]
         flags = {f"improbClassSelect{name}": "1" for name in ruled_out}
         _check_keys(answer, ("classSelect", "prob", "classSelect2", "prob2", *flags))
@@ -198,12 +215,6 @@ def compact(answer: Answer) -> str:
 def _check_keys(answer: Mapping[str, object], keys: Sequence[str]) -> None:
     if set(answer) != set(keys):
         raise InputError(f"An answer has {', '.join(keys)}; this one has {', '.join(sorted(answer))[:200]}.")
-
-
-def _check_moved(answer: Mapping[str, object], names: Sequence[str]) -> None:
-    moved = answer["moved"]
-    if untouched := [name for name in names if not isinstance(moved, list) or name not in moved]:
-        raise InputError(f"{', '.join(untouched)} was never moved, and where a control starts is no answer: move it.")
 
 
 def _percent(answer: Mapping[str, object], name: str) -> int:
