@@ -16,7 +16,10 @@ export function touch(slider) {
   const words = WORDS[slider.dataset.words](slider);
   slider.setAttribute("aria-valuetext", words);
   const output = slider.parentElement.querySelector("output");
-  if (output) output.textContent = words;
+  if (output) {
+    output.textContent = words;
+    output.className = "";
+  }
 }
 
 export function setUp(slider, onTouch) {

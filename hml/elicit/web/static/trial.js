@@ -30,8 +30,10 @@ async function start(form, notice) {
     changed(form, drafts);
   });
   report(notice);
-  await Promise.allSettled([...form.querySelectorAll("img")].map((picture) => picture.decode()));
-  const shownAt = performance.now();
+  let shownAt = performance.now();
+  Promise.allSettled([...form.querySelectorAll("img")].map((picture) => picture.decode())).then(() => {
+    shownAt = performance.now();
+  });
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -44,6 +46,7 @@ async function start(form, notice) {
     drafts.drop(form.dataset.trial);
     await showNext(objection);
   });
+  form.querySelector("button.primary").disabled = false; // before, the browser itself would have sent the form
 }
 
 function changed(form, drafts) {
