@@ -25,7 +25,8 @@ async function start(form, notice) {
     });
   }
   restore(form, drafts.get(form.dataset.trial));
-  form.addEventListener("change", (event) => {
+  // Not `change`, which comes with the click on something else: words that go away then would move it from under it.
+  form.addEventListener("input", (event) => {
     settle(event.target.closest("fieldset"));
     changed(form, drafts);
   });
