@@ -56,15 +56,13 @@ def main(args: Sequence[str]) -> int:
                 count = export_answers(database, options.file)
                 print(f"{count:,} answers are in {options.file}.")
             case "backup":
-                count = back_up(database, options.file)
-                print(
-                    f"{count:,} answers are copied to {options.file}. Keep {folder / 'secret.key'} too, but elsewhere."
-                )
+                count = back_up(folder, database, options.file)
+                print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
             case "withdraw":
                 unreachable = withdraw(folder, database, options.code)
                 print(f"{options.code} is deleted from {folder}. Files exported before still hold their answers.")
                 for path in unreachable:
-                    print(f"A backup isn't where it was made, and may still hold them: {path}")
+                    print(f"A backup isn't where it was made; if it is elsewhere, it still holds them: {path}")
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
                 (task,) = database.execute("SELECT task FROM study").fetchone()

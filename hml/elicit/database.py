@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hml.errors import DataError, StorageError
 
-DATABASE, KEY, PAYMENTS = "study.sqlite3", "secret.key", "payments.sqlite3"
+DATABASE, KEY, PAYMENTS, BACKUPS = "study.sqlite3", "secret.key", "payments.sqlite3", "backups.txt"
 """The files of a study's folder."""
 
 SCHEMA = """
@@ -74,7 +74,6 @@ CREATE TABLE comment (
     count INTEGER NOT NULL,
     PRIMARY KEY (person, client_id)
 );
-CREATE TABLE backup (path TEXT PRIMARY KEY, made_at TEXT NOT NULL);
 """
 
 
@@ -98,12 +97,14 @@ def connect(path: Path, schema: str | None = None) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         with storage_errors(path):
-            connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
-            if schema is not None and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if schema is None:
+                return connection
+            connection.execute("PRAGMA journal_mode = DELETE")
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 # The whole schema or nothing of it: a study killed here starts anew.
                 connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
     except OSError as error:

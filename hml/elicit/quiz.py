@@ -55,8 +55,8 @@ _LIKELY = Question(
 _IMPOSSIBLE = Question(
     "impossible",
     "Nobody would ever see a truck in it. What do you do?",
-    ("Give truck 50 %", "Say that truck is impossible", "Name truck as the second class"),
-    1,
+    ("Say that truck is impossible", "Give truck 50 %", "Name truck as the second class"),
+    0,
 )
 
 QUIZ: dict[TaskName, tuple[Question, ...]] = {

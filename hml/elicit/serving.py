@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         _check_reach(study, options)
         _require_web()
     stimuli = load_stimuli(study, find_data_dir(options.data_dir))
-    with _claim(folder):
+    with claim(folder):
         store = Store(folder, study, stimuli.all)
         try:
             if options.verb == "simulate":
@@ -118,7 +118,7 @@ def _require_web() -> None:
 
 
 @contextmanager
-def _claim(folder: Path) -> Iterator[None]:
+def claim(folder: Path) -> Iterator[None]:
     """Be the only server of a folder.
 
     Raises:

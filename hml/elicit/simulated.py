@@ -3,6 +3,7 @@
 import numpy as np
 
 from hml.data.demo import simulate_lambda_h
+from hml.elicit.conflicts import StudyFullError
 from hml.elicit.store import Store
 from hml.elicit.study import TaskName
 from hml.elicit.tasks import GRID, Answer
@@ -30,7 +31,12 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
     answers = 0
     for person in range(people):
         rng = np.random.default_rng((seed, person))
-        code = store.enrol(store.study.consent.version)
+        try:
+            code = store.enrol(store.study.consent.version)
+        except StudyFullError:
+            if person:
+                break
+            raise
         store.advance(code, "quiz")
         store.advance(code, "trials")
         noise = rng.uniform(0.02, 0.2)  # some are steadier than others

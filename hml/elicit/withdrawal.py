@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from hml.elicit.backup import partial, remembered_backups
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import PAYMENTS, connect, storage_errors, transaction
 from hml.elicit.payments import Payments
@@ -24,20 +25,23 @@ def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path
     """
     with storage_errors():
         person = database.execute("SELECT outside_hash FROM person WHERE code = ?", (code,)).fetchone()
-        backups = [Path(row["path"]) for row in database.execute("SELECT path FROM backup")]
     if person is None:
         raise UnknownPersonError("Nobody has this code: it is mistyped, or they have withdrawn already.")
     if person["outside_hash"] is not None:
         Payments(folder / PAYMENTS).forget(person["outside_hash"])
-    for path in backups:
-        if path.exists():
-            backup = connect(path)
-            try:
-                _delete(backup, code)
-            finally:
-                backup.close()
+    unreachable = []
+    for path in remembered_backups(folder):
+        partial(path).unlink(missing_ok=True)
+        if not path.exists():
+            unreachable.append(path)
+            continue
+        backup = connect(path)
+        try:
+            _delete(backup, code)
+        finally:
+            backup.close()
     _delete(database, code)  # last, so that a withdrawal that was cut short can be asked for again
-    return [path for path in backups if not path.exists()]
+    return unreachable
 
 
 def _delete(database: sqlite3.Connection, code: str) -> None:
