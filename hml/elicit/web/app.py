@@ -20,7 +20,7 @@ from hml.elicit.web.sessions import Sessions
 from hml.elicit.web.site import HERE, Site, load_templates
 from hml.errors import HmlError
 
-MAX_BODY = 32 * 1024
+MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each as a form sends them
 MAX_WAITING = 40  # as many as there are threads to serve them
 
 

@@ -1,13 +1,13 @@
 """A person's way before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
 
-import secrets
+import hashlib
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from hml.elicit.conflicts import ConflictError, StudyFullError
+from hml.elicit.conflicts import StudyFullError
 from hml.elicit.quiz import QUIZ
 from hml.elicit.records import Person, Stage
 from hml.elicit.tasks import GRID
@@ -95,7 +95,7 @@ async def quiz_answered(site: Site, request: Request, session: Session, person: 
 @at_stage("comment")
 async def comment(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Ask for a free comment."""
-    return _ask_for_comment(site, session, person)
+    return site.render("comment", session, person=person, problem="")
 
 
 @at_stage("comment", "done")
@@ -107,22 +107,16 @@ async def comment_written(site: Site, request: Request, session: Session, person
             f"The server has {person.answered} of your answers, and this browser has receipts for "
             f"{form.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
         )
-        return _ask_for_comment(site, session, person, 409, problem)
+        return site.render("comment", session, 409, person=person, problem=problem)
+    text = form.get("comment", "").strip()
+    # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
+    client_id = hashlib.sha256(text.encode()).hexdigest()
     try:
-        await run_in_threadpool(
-            site.store.comment, person.code, form.get("comment", "").strip(), form.get("client_id", "")
-        )
-    except ConflictError:  # the form was sent from two tabs: the first one stands
-        return RedirectResponse("/done", 303)
+        await run_in_threadpool(site.store.comment, person.code, text, client_id)
     except InputError as error:
-        return _ask_for_comment(site, session, person, 422, str(error))
+        return site.render("comment", session, 422, person=person, problem=str(error))
     await run_in_threadpool(site.store.complete, person.code, person.answered)
     return RedirectResponse("/done", 303)
-
-
-def _ask_for_comment(site: Site, session: Session, person: Person, status: int = 200, problem: str = "") -> Response:
-    client_id = secrets.token_hex(16)
-    return site.render("comment", session, status, person=person, problem=problem, client_id=client_id)
 
 
 @at_stage("done")

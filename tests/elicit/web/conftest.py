@@ -1,11 +1,13 @@
 """Chromium, for tests that look at the pages; where it is missing they skip, which CI must not."""
 
 import os
+import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.elicit.web.serving import make_study, serve
 from tests.elicit.web.visitor import SIZES, Visitor
 
 
@@ -37,3 +39,21 @@ def visit(browser):
         context.close()
 
     return open_
+
+
+@pytest.fixture
+def serve_study(tmp_path):
+    """Serve a small study of textures, with changes to it or to how it is served."""
+    with ExitStack() as stack:
+
+        def start(base_url=None, max_waiting=40, **changes):
+            folder = tmp_path / secrets.token_hex(4)
+            study = make_study(**changes)
+            return stack.enter_context(serve(folder, study, base_url=base_url, max_waiting=max_waiting))
+
+        yield start
+
+
+@pytest.fixture
+def served(serve_study):
+    return serve_study()

@@ -25,7 +25,7 @@ def make_study(task="rate_mixture", **changes):
 
 
 @cache
-def _load(study):
+def load(study):
     return load_stimuli(study, Path("unused"))
 
 
@@ -41,7 +41,7 @@ class Served:
 @contextmanager
 def serve(folder, study, **options):
     """Serve a study in a thread of this process, at any free port."""
-    stimuli = _load(study)
+    stimuli = load(study)
     store = Store(folder, study, stimuli.all)
     app = create_app(study, store, stimuli, token=TOKEN, **options)
     listener = listen("127.0.0.1", 0)
