@@ -1,17 +1,28 @@
 import csv
+import io
 import sqlite3
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from hml.data import HMix, HMixDataModule
 from hml.elicit.answers import correct
 from hml.elicit.export import COLUMNS, export_answers
 from hml.elicit.privacy import check_cell
+from hml.elicit.simulated import simulate_people
+from hml.elicit.stimuli import load_stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import parse_construct, parse_select, parse_soft_categories, read_hmix
 from hml.judgements.soft_categories import spread
+from hml.labels import SeparateLabels
 from tests.elicit.people import answer_all, finish, start
+from tests.elicit.test_study import EXAMPLE
 
 RELEASED = {
     "rate_mixture": "hmix_infer_mixing_factor.csv",
@@ -177,3 +188,19 @@ def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
         correct(store._database, store.task, subject, 2, {"mixingcoeff": 101, "confidence": 7}, "why")
     with pytest.raises(InputError, match="no answer to trial 9"):
         correct(store._database, store.task, subject, 9, None, "why")
+
+
+def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):
+    study = replace(read_study(EXAMPLE), trials=5)
+    stimuli = load_stimuli(study, data_dir)
+    store = Store(tmp_path / "cifar10", study, stimuli.all)
+    simulate_people(store, 4)
+    module = HMixDataModule(SeparateLabels(), mixed=HMix(judgements=export(store)), data_dir=str(data_dir))
+    module.setup("fit")
+    store.close()
+    assert module.provenance["mixed_images"] == 4 * 5
+    assert module.provenance["judgements"] == 4 * 7
+    # What people saw, rounded to bytes, is what the network is shown.
+    for example in module.examples:
+        shown = Image.open(io.BytesIO(stimuli.png(example.stimulus.filename)))
+        assert np.abs(np.asarray(shown) / 255 - example.image.permute(1, 2, 0).numpy()).max() <= 0.5001 / 255
