@@ -44,7 +44,7 @@ def read_answers(database: sqlite3.Connection) -> list[KeptAnswer]:
         FROM answer JOIN trial ON trial.id = answer.trial JOIN person ON person.number = answer.person
         LEFT JOIN correction ON correction.id = (SELECT max(id) FROM correction WHERE trial = answer.trial)
         WHERE correction.id IS NULL OR correction.answer IS NOT NULL
-        ORDER BY answer.rowid
+        ORDER BY received_at, answer.trial
         """
     )
     return [

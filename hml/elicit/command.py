@@ -26,7 +26,7 @@ STUDIES = Path("studies")
 _EPILOG = """\
   hml elicit serve                                      a demo study, on this computer
   hml elicit serve --study configs/my_study.yaml        a real one; copy configs/elicit/cifar10.yaml
-  hml elicit export judgements.csv                      for hml percepts, hml relabel and hml fit, in H-Mix's columns
+  hml elicit export judgements.csv                      in H-Mix's columns, for hml percepts and hml fit
   hml elicit backup monday.sqlite3                      while people answer
   hml elicit withdraw CODE                              deletes a person everywhere
 """
@@ -159,4 +159,5 @@ def _payments(folder: Path, options: argparse.Namespace) -> None:
         print(text.getvalue(), end="")
     else:
         write_atomically(options.out, text.getvalue())
+        options.out.chmod(0o600)
         print(f"{len(rows):,} people are in {options.out}.")

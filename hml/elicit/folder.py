@@ -37,9 +37,9 @@ class StudyFolder:
         self.task = TASKS[study.task]
         self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
         self._lock = threading.Lock()
-        is_new = not (folder / DATABASE).exists()
+        # The key first: a folder that has a database and no key has lost it.
+        self.key = Key(folder / KEY, create=not (folder / DATABASE).exists())
         self._database = connect(folder / DATABASE, SCHEMA)
-        self.key = Key(folder / KEY, create=is_new)
         self.payments = Payments(folder / PAYMENTS)
         self._check_study()
 

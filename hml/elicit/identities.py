@@ -62,11 +62,13 @@ class Key:
 
 
 def _write_new(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        beside.replace(path)
     except OSError as error:
         raise StorageError(f"Can't write {path}: {error.strerror}. Choose another --folder.") from error

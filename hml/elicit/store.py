@@ -43,9 +43,7 @@ class Store(StudyFolder):
             InputError: the outside id isn't one.
         """
         if consent_version != self.study.consent.version:
-            raise ConflictError(
-                f"Consent was given to version {consent_version[:40]!r}, which has changed: read it again."
-            )
+            raise ConflictError(f"The consent's version is no longer {consent_version[:40]!r}: read it again.")
         outside_hash = None if outside_id is None else self.key.hash_outside_id(outside_id)
         with self._writing() as database:
             row = database.execute("SELECT number, code FROM person WHERE outside_hash = ?", (outside_hash,)).fetchone()
@@ -168,7 +166,7 @@ class Store(StudyFolder):
                 if trial["held_until"] is None:
                     raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
                 # Also one whose place was given back meanwhile counts: better one too many than one lost.
-                database.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (trial_id,))
+                database.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (trial["id"],))
                 known = database.execute(
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
                     (trial["id"], person["number"], client_id, text, reaction_ms, now(), self._count(person["number"])),

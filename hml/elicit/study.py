@@ -153,8 +153,8 @@ def demo_study() -> Study:
 
 
 def _build(kind: type[T], content: object, place: str) -> T:
-    """Make a dataclass of a mapping, every key and type checked."""
-    what = f"`{place}`" if place else "a study"
+    """Make a dataclass of a mapping, every key and type checked; `place` is what its keys begin with in errors."""
+    what = place.rstrip(".") or "a study"
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     if not isinstance(content, Mapping):
         raise InputError(f"{what} must be a mapping with {', '.join(known)}; it is {_shown(content)}.")

@@ -229,8 +229,16 @@ def test_a_study_whose_key_is_gone_or_cut_off_is_not_opened(open_store):
         open_store()
 
 
+def test_a_study_that_was_killed_before_it_had_a_database_starts_with_the_key_it_has(open_store):
+    store = open_store()
+    key = store.derive_key("session")
+    store.close()
+    (store.folder / "study.sqlite3").unlink()
+    assert open_store().derive_key("session") == key
+
+
 def test_a_file_that_is_no_database_is_named(open_store, tmp_path):
-    (tmp_path / "odd").mkdir()
+    open_store("odd").close()
     (tmp_path / "odd" / "study.sqlite3").write_bytes(b"not a database" * 99)
     with pytest.raises(DataError, match=r"study\.sqlite3 is not a study's database"):
         open_store("odd")

@@ -74,7 +74,7 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"title": " "}, "title=' ' must be text"),
         ({"hold_minutes": float("nan")}, "hold_minutes=nan"),
         ({"return_url": "javascript:alert(1)"}, "return_url="),
-        ({"consent": "yes"}, "`consent.` must be a mapping"),
+        ({"consent": "yes"}, "consent must be a mapping"),
         ({"consent": {"version": 1, "text": "x"}}, "consent.version=1 must be text"),
         ({"consent": {"version": "1"}}, "lacks text"),
         ({"stimuli": {"lambdas": []}}, "stimuli.lambdas=[] must be a list of numbers"),
