@@ -1,14 +1,17 @@
 """The app: its routes, what stands before them, and how errors look."""
 
+import logging
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from hml.elicit.conflicts import ConflictError
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store import Store
 from hml.elicit.study import Study
@@ -18,10 +21,13 @@ from hml.elicit.web.guards import BodyLimit, LoadLimit, OriginCheck, SecurityHea
 from hml.elicit.web.images import ImageNames
 from hml.elicit.web.sessions import Sessions
 from hml.elicit.web.site import HERE, Site, load_templates
-from hml.errors import HmlError
+from hml.errors import HmlError, InputError
 
 MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each as a form sends them
 MAX_WAITING = 40  # as many as there are threads to serve them
+
+_LOG = logging.getLogger("uvicorn.error")
+_STATUS: dict[type[Exception], int] = {ConflictError: 409, InputError: 422}
 
 
 def create_app(
@@ -65,7 +71,12 @@ def create_app(
             Middleware(BodyLimit, max_bytes=MAX_BODY),
             Middleware(LoadLimit, max_waiting=max_waiting),
         ],
-        exception_handlers={HTTPException: _refuse, HmlError: _unavailable},
+        exception_handlers={
+            HTTPException: _refuse,
+            ClientDisconnect: _left,
+            **dict.fromkeys(_STATUS, _object),
+            HmlError: _unavailable,
+        },
     )
     app.state.site = site
     return app
@@ -84,9 +95,21 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return _explain(request, error.status_code, words, dict(error.headers or {}))
 
 
+async def _object(request: Request, error: Exception) -> Response:
+    """Say what is wrong with what was sent."""
+    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+    return _explain(request, status, str(error), {})
+
+
 async def _unavailable(request: Request, error: Exception) -> Response:
     """Ask for a request again that failed for want of a disk: the browser has kept what it sent."""
+    _LOG.error("%s", error)
     return _explain(request, 503, "The study can't keep answers at this moment.", {"Retry-After": "5"})
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """Answer nobody: the connection was lost while a request was read. It comes again."""
+    return Response(status_code=400)
 
 
 def _explain(request: Request, status: int, words: str, headers: dict[str, str]) -> Response:

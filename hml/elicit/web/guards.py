@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hml.errors import InputError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LIGHT = ("/static/", "/image/")  # they touch no disk, and a page that lacks one is broken
 _READS = ("GET", "HEAD")
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -125,7 +126,7 @@ class LoadLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or ask for it again."""
-        if scope["type"] != "http" or scope["path"].startswith("/static/"):
+        if scope["type"] != "http" or scope["path"].startswith(_LIGHT):
             return await self._app(scope, receive, send)
         if self._waiting >= self._max_waiting:
             return await _busy(scope)(scope, receive, send)

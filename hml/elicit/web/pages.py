@@ -11,9 +11,8 @@ from hml.elicit.conflicts import StudyFullError
 from hml.elicit.quiz import QUIZ
 from hml.elicit.records import Person, Stage
 from hml.elicit.tasks import GRID
-from hml.elicit.web.sessions import Session
+from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
-from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
@@ -26,7 +25,9 @@ async def consent(request: Request) -> Response:
     if (person := await site.person(session)) is not None:
         return RedirectResponse(PAGE_OF[person.stage], 303)
     outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
-    return site.render("consent", Session(session.nonce), outside_id=outside_id, problem="")
+    if session.code is not None:  # of somebody who was deleted meanwhile
+        session = new_session()
+    return site.render("consent", session, outside_id=outside_id, problem="")
 
 
 async def agree(request: Request) -> Response:
@@ -34,8 +35,8 @@ async def agree(request: Request) -> Response:
     site: Site = request.app.state.site
     session = site.sessions.read(request)
     form = await site.read_form(request, session)
-    if (person := await site.person(session)) is not None:  # the form was sent twice
-        return RedirectResponse(PAGE_OF[person.stage], 303)
+    if session.code is not None:
+        return RedirectResponse("/", 303)
     problem = ""
     if form.get("version") != site.study.consent.version:
         problem = "This text has changed since you opened the page. Please read it again."
@@ -43,11 +44,15 @@ async def agree(request: Request) -> Response:
         problem = "Please tick the box if you agree. If you don't, simply close this page."
     outside_id = form.get("outside_id", "")
     if problem:
-        return site.render("consent", Session(session.nonce), 422, outside_id=outside_id, problem=problem)
-    try:
-        code = await run_in_threadpool(site.store.enrol, form["version"], outside_id or None)
-    except StudyFullError:
-        return site.render("full", Session(session.nonce))
+        return site.render("consent", session, 422, outside_id=outside_id, problem=problem)
+    async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
+        if session.nonce not in site.enrolled:
+            try:
+                code = await run_in_threadpool(site.store.enrol, form["version"], outside_id or None)
+            except StudyFullError:
+                return site.render("full", session)
+            site.enrolled[session.nonce] = code
+    code = site.enrolled[session.nonce]
     response = RedirectResponse("/instructions", 303)
     site.sessions.write(response, Session(session.nonce, code))
     return response
@@ -111,10 +116,7 @@ async def comment_written(site: Site, request: Request, session: Session, person
     text = form.get("comment", "").strip()
     # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
     client_id = hashlib.sha256(text.encode()).hexdigest()
-    try:
-        await run_in_threadpool(site.store.comment, person.code, text, client_id)
-    except InputError as error:
-        return site.render("comment", session, 422, person=person, problem=str(error))
+    await run_in_threadpool(site.store.comment, person.code, text, client_id)
     await run_in_threadpool(site.store.complete, person.code, person.answered)
     return RedirectResponse("/done", 303)
 
@@ -141,9 +143,7 @@ async def withdrawn(site: Site, request: Request, session: Session, person: Pers
         back, problem = PAGE_OF[person.stage], "Tick the box to delete your answers, or go back."
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
     await run_in_threadpool(site.store.withdraw, person.code)
-    response = site.render("withdrawn", Session(session.nonce))
-    site.sessions.forget(response)
-    return response
+    return site.render("withdrawn", new_session())
 
 
 ROUTES = [

@@ -28,6 +28,11 @@ class Session:
     code: str | None = None
 
 
+def new_session() -> Session:
+    """Begin a session of nobody in particular."""
+    return Session(secrets.token_urlsafe(16))
+
+
 class Sessions:
     """Reads and writes the two cookies, both signed: a person's, and the researcher's.
 
@@ -49,16 +54,12 @@ class Sessions:
         match content:
             case {"nonce": str(nonce), "code": str() | None as code}:
                 return Session(nonce, code)
-        return Session(secrets.token_urlsafe(16))
+        return new_session()
 
     def write(self, response: Response, session: Session) -> None:
         """Give a browser its session."""
         content = self._serializer.dumps({"nonce": session.nonce, "code": session.code})
         self._set(response, _PERSON, content, _PERSON_SECONDS, "/")
-
-    def forget(self, response: Response) -> None:
-        """Take a browser's session away."""
-        response.delete_cookie(_PERSON, path="/")
 
     def csrf(self, session: Session) -> str:
         """Make the token that every form of a session's pages carries."""

@@ -1,8 +1,9 @@
 """What every page needs: the study, the store, the images, sessions and templates."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -32,7 +33,18 @@ PAGE_OF = {
 
 @dataclass(frozen=True)
 class Site:
-    """One study being served."""
+    """One study being served.
+
+    Args:
+        study: What is asked.
+        store: Where answers go.
+        stimuli: The images.
+        sessions: Who is who.
+        images: What the images are called.
+        templates: Of the pages.
+        enrolling: Held while somebody is taken in.
+        enrolled: The code of each session that agreed while this server has run.
+    """
 
     study: Study
     store: Store
@@ -40,6 +52,8 @@ class Site:
     sessions: Sessions
     images: ImageNames
     templates: jinja2.Environment
+    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    enrolled: dict[str, str] = field(default_factory=dict)
 
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
         """Make a page, with the session it belongs to."""

@@ -5,7 +5,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hml.elicit.conflicts import ConflictError
 from hml.elicit.records import Person
 from hml.elicit.tasks import TASKS
 from hml.elicit.web.sessions import Session
@@ -40,13 +39,8 @@ async def answer(request: Request) -> Response:
     site.check_token(session, request.headers.get("x-csrf-token"))
     if (person := await site.person(session)) is None:
         return JSONResponse({"message": "You are no longer taking part."}, 401)
-    try:
-        sent = _read(await request.body())
-        receipt = await run_in_threadpool(site.store.answer, person.code, *sent)
-    except ConflictError as error:
-        return JSONResponse({"message": str(error)}, 409)
-    except InputError as error:
-        return JSONResponse({"message": str(error)}, 422)
+    sent = _read(await request.body())
+    receipt = await run_in_threadpool(site.store.answer, person.code, *sent)
     return JSONResponse({"client_id": receipt.client_id, "trial_id": receipt.trial_id, "count": receipt.count})
 
 

@@ -1,6 +1,5 @@
-"""Serves made-up studies for tests: in a thread, or with `python -m tests.elicit.web.serving` in a process."""
+"""Serves made-up studies for tests, in a thread."""
 
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from hml.elicit.stimuli import load_stimuli
 from hml.elicit.store import Store
 from hml.elicit.study import StimulusChoice, demo_study
 from hml.elicit.web import create_app
-from hml.elicit.web.server import listen, make_server, run
+from hml.elicit.web.server import listen, make_server
 
 TOKEN = "the-researchers-token"
 LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
@@ -54,17 +53,3 @@ def serve(folder, study, **options):
         server.should_exit = True
         thread.join(20)
         store.close()
-
-
-def main(folder, port, task, trials, people_per_image, max_waiting):
-    study = make_study(task, trials=int(trials), people_per_image=int(people_per_image))
-    stimuli = load_stimuli(study, Path("unused"))
-    store = Store(Path(folder), study, stimuli.all)
-    app = create_app(study, store, stimuli, token=TOKEN, max_waiting=int(max_waiting))
-    listener = listen("127.0.0.1", int(port))
-    print("serving", flush=True)
-    run(app, listener)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -49,12 +49,32 @@ def test_nobody_is_taken_in_who_hasnt_agreed_to_the_present_text(served, fields,
 
 def test_agreeing_twice_makes_one_person(served):
     client = Client(served)
-    before = served.store.pace().enrolled
-    token = client.token()
-    for _ in range(2):
-        sent = client.post("/", data={"csrf": token, "version": "demo-1", "agree": "yes"})
-        assert sent.headers["location"] == "/instructions"
-    assert served.store.pace().enrolled == before + 1
+    fields = {"csrf": client.token(), "version": "demo-1", "agree": "yes"}
+    before = dict(client.cookies)
+    client.post("/", data=fields)
+    client.cookies.clear()
+    client.cookies.update(before)  # as if the answer to the first had been lost on its way
+    assert client.post("/", data=fields).headers["location"] == "/instructions"
+    assert client.get("/instructions").status_code == 200
+    assert served.store.pace().enrolled == 1
+
+
+def test_an_outside_id_that_is_none_is_refused(served):
+    refused = Client(served).agree(outside_id="x" * 1_000)
+    assert refused.status_code == 422
+    assert "participant id" in refused.text
+
+
+def test_whom_the_researcher_has_deleted_can_begin_anew(served):
+    client = Client(served)
+    client.start()
+    trial = client.trial()
+    (subject,) = [person.subject for person in served.store.quality()]
+    served.store.withdraw(client.code())
+    assert client.answer(trial).status_code == 401
+    client.forget_token()
+    client.start()
+    assert [person.subject for person in served.store.quality()] != [subject]
 
 
 def test_people_are_sent_to_where_they_belong(served):
@@ -82,15 +102,13 @@ def test_the_code_comes_only_when_the_counts_agree(served):
         assert client.answer(client.trial(), f"client-{number}").json()["count"] == number + 1
     assert client.get("/trial").headers["location"] == "/comment"
     for claimed in ("4", "6", "x", ""):
-        page = client.submit("/comment", claimed=claimed, client_id="client-comment", comment="Hello.")
+        page = client.submit("/comment", claimed=claimed, comment="Hello.")
         assert page.status_code == 409
         assert "The server has 5 of your answers" in page.text
     assert client.get("/done").headers["location"] == "/comment"
-    sent = [
-        client.submit("/comment", claimed="5", client_id=name, comment="Hello.") for name in ("comment-1", "comment-2")
-    ]
-    assert [answer.headers["location"] for answer in sent] == ["/done", "/done"]
-    assert served.store.comments().count("Hello.") == 1
+    for text in ("Hello.", "Hello.", "From another tab."):
+        assert client.submit("/comment", claimed="5", comment=text).headers["location"] == "/done"
+    assert served.store.comments() == ["From another tab.", "Hello."]
     assert client.get("/done").text == client.get("/done").text
 
 

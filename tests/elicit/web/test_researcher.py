@@ -41,7 +41,7 @@ def test_comments_are_shown_escaped(served):
     client.start()
     for number in range(5):
         client.answer(client.trial(), f"client-{number}")
-    client.submit("/comment", claimed="5", client_id="client-comment", comment="<b>bold</b>")
+    client.submit("/comment", claimed="5", comment="<b>bold</b>")
     client.get(f"/researcher?token={TOKEN}")
     page = client.get("/researcher").text
     assert "&lt;b&gt;bold&lt;/b&gt;" in page

@@ -220,3 +220,18 @@ def test_an_answer_outlives_a_busy_server_and_a_lost_receipt(visit, tmp_path):
         assert len(asked) == 4
         assert len(set(asked)) == 1
         assert served.store.pace().answers == 1
+
+
+def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
+    with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
+        page = visitor.page
+        visitor.agree()
+        visitor.press("I have read this", "/quiz")
+        page.route("**/image/*", lambda route: route.abort())
+        visitor.answer_quiz("rate_mixture")
+        page.get_by_text("The image hasn't arrived yet.").wait_for()
+        assert page.get_by_role("button", name="Continue").is_disabled()
+        page.unroute("**/image/*")
+        visitor.is_at(1)
+        assert page.locator(".picture img").evaluate("image => image.naturalWidth") == 32
+        assert page.locator("#status").text_content() == ""

@@ -93,7 +93,7 @@ def test_when_the_disk_fails_the_browser_is_asked_to_keep_the_answer(client, ser
 def test_nothing_on_a_trials_page_tells_the_weight_that_is_asked_for(client, served):
     site = served.app.state.site
     page = client.get("/trial").text
-    stimulus = site.store.next_trial(site.sessions._serializer.loads(client.cookies["hml_session"])["code"]).stimulus
+    stimulus = site.store.next_trial(client.code()).stimulus
     assert stimulus.filename not in page
     assert f"{stimulus.lambda_f}" not in page
     (address,) = re.findall(r'src="(/image/[0-9a-f]{32}\.png)"', page)

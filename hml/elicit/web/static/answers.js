@@ -25,12 +25,14 @@ export class Answers {
   async send() {
     let objection = "";
     for (const trial of this.waiting) {
+      const kept = this.queue.get(trial);
+      if (kept === null) continue; // another tab has sent it meanwhile
       const response = await sendUntilAnswered(
         "/answer",
         {
           method: "POST",
           headers: { "Content-Type": "application/json", "X-CSRF-Token": this.csrf },
-          body: JSON.stringify(this.queue.get(trial)),
+          body: JSON.stringify(kept),
         },
         this.report,
       );

@@ -2,7 +2,7 @@
 
 import { sendUntilAnswered, Shelf } from "./sending.js";
 
-for (const form of document.querySelectorAll("form[data-resend]")) {
+function setUp(form) {
   const written = form.querySelector("textarea");
   const drafts = new Shelf(() => sessionStorage, `hml:${form.dataset.owner}:written:`);
   if (written) {
@@ -18,6 +18,7 @@ for (const form of document.querySelectorAll("form[data-resend]")) {
   status.className = "status";
   status.setAttribute("role", "status");
   form.append(status);
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.dataset.sent) return;
@@ -31,9 +32,20 @@ for (const form of document.querySelectorAll("form[data-resend]")) {
       if (written) drafts.drop(written.name);
       location.assign(response.url);
     } else {
-      document.open(); // the same page with what is wrong, or another that says so
-      document.write(await response.text());
-      document.close();
+      show(await response.text());
     }
   });
 }
+
+/** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
+function show(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  document.title = page.title;
+  const main = page.getElementById("main");
+  document.getElementById("main").replaceWith(main);
+  main.querySelectorAll("form[data-resend]").forEach(setUp);
+  window.scrollTo(0, 0);
+  main.focus({ preventScroll: true });
+}
+
+document.querySelectorAll("form[data-resend]").forEach(setUp);

@@ -22,7 +22,7 @@ export async function sendUntilAnswered(address, options, report) {
 }
 
 /** Waits, but no longer than until the connection is back. */
-function pause(seconds) {
+export function pause(seconds) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, seconds * 1000);
     function done() {

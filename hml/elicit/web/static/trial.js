@@ -1,7 +1,7 @@
 // A trial: shows the picture, takes the answer once, and brings the next when the server has given its receipt.
 
 import { Answers } from "./answers.js";
-import { sendUntilAnswered, Shelf } from "./sending.js";
+import { pause, sendUntilAnswered, Shelf } from "./sending.js";
 import { isTouched, setUp, touch } from "./sliders.js";
 import { isComplete, readAnswer, reconcile, settle } from "./tasks.js";
 
@@ -31,11 +31,7 @@ async function start(form, notice) {
     changed(form, drafts);
   });
   report(notice);
-  let shownAt = performance.now();
-  Promise.allSettled([...form.querySelectorAll("img")].map((picture) => picture.decode())).then(() => {
-    shownAt = performance.now();
-  });
-
+  let shownAt = null;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.dataset.sent || !isComplete(form)) return;
@@ -47,7 +43,23 @@ async function start(form, notice) {
     drafts.drop(form.dataset.trial);
     await showNext(objection);
   });
-  form.querySelector("button.primary").disabled = false; // before, the browser itself would have sent the form
+  await Promise.all([...form.querySelectorAll("img")].map(arrive));
+  shownAt = performance.now();
+  form.querySelector("button.primary").disabled = false; // nobody answers to what isn't there to be seen
+}
+
+/** Waits until a picture is there, however often it takes. */
+async function arrive(picture) {
+  for (;;) {
+    try {
+      return await picture.decode();
+    } catch {
+      report("The image hasn't arrived yet. It comes as soon as you are connected.");
+      await pause(2);
+      report("");
+      picture.src = picture.getAttribute("src");
+    }
+  }
 }
 
 function changed(form, drafts) {
