@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_the_list_says_who_finished_with_which_code(store):
     start(store)
     rows = [(row.outside_id, row.completion_code, row.completed_at is not None) for row in store.payments.read()]
     assert rows == [("ann", None, False), ("bea", completion_code, True)]
+
+
+def test_who_opens_the_last_page_again_finished_when_they_did(store):
+    code = start(store, "ann")
+    finish(store, code)
+    first = [store.payments.read(), store.pace().median_minutes]
+    time.sleep(0.01)
+    store.complete(code, 6)
+    assert [store.payments.read(), store.pace().median_minutes] == first
 
 
 def test_the_list_may_be_deleted_while_people_answer(store):
