@@ -44,7 +44,7 @@ def create_app(
     Args:
         study: What is asked.
         store: Where answers go.
-        stimuli: The pictures.
+        stimuli: The images.
         token: What the researcher's page asks for.
         base_url: The public address, `https://study.example.org`; by default only this machine's loopback is served.
         max_waiting: Requests at a time; whoever comes beyond is asked to come again.

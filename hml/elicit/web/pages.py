@@ -113,7 +113,7 @@ async def comment_written(site: Site, request: Request, session: Session, person
             f"{form.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
         )
         return site.render("comment", session, 409, person=person, problem=problem)
-    text = form.get("comment", "").strip()
+    text = form.get("comment", "").replace("\r\n", "\n").strip()
     # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
     client_id = hashlib.sha256(text.encode()).hexdigest()
     await run_in_threadpool(site.store.comment, person.code, text, client_id)

@@ -1,4 +1,4 @@
-"""The trials: the picture and its questions, and the receipt for an answer."""
+"""The trials: the image and its questions, and the receipt for an answer."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from hml.strict_json import parse_json
 
 @at_stage("trials")
 async def trial(site: Site, request: Request, session: Session, person: Person) -> Response:
-    """Show the picture that this person is to judge now: the same one until it is answered."""
+    """Show the image that this person is to judge now: the same one until it is answered."""
     shown = await run_in_threadpool(site.store.next_trial, person.code)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
@@ -66,7 +66,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
 
 
 async def image(request: Request) -> Response:
-    """Send a picture."""
+    """Send an image."""
     site: Site = request.app.state.site
     found = site.images.find(request.path_params["name"])
     if found is None:
