@@ -16,7 +16,7 @@ _LIGHTNING_VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's probabilities for the test images to a CSV file",
 }
-_DOWNLOAD, _TABLE1, _PERCEPTS, _RELABEL = "download", "table1", "percepts", "relabel"
+_DOWNLOAD, _TABLE1, _PERCEPTS, _RELABEL, _ELICIT = "download", "table1", "percepts", "relabel", "elicit"
 _HELP = f"""\
 usage: hml <verb> [flags]
 
@@ -26,6 +26,7 @@ Train image classifiers on mixed images labelled by people, and measure whether 
   {_TABLE1:10}run every scheme at every seed, and set the results beside the paper's
   {_PERCEPTS:10}analyse what people perceive, and write figures and a page
   {_RELABEL:10}learn what people would say of any mixed image, and judge how well
+  {_ELICIT:10}ask people, in a browser, what they see in mixed images
   {_DOWNLOAD:10}fetch the data ahead of time
 
   hml fit --config configs/sep_conf.yaml                              the paper's best scheme
@@ -78,10 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             from hml.relabel import command
 
             return command.main(args[1:])
+        elif args[0] == _ELICIT:
+            from hml.elicit import command as elicit_command
+
+            return elicit_command.main(args[1:])
         elif args[0] in _LIGHTNING_VERBS:
             _run_lightning(args)
         else:
-            verbs = ", ".join((*_LIGHTNING_VERBS, _TABLE1, _PERCEPTS, _RELABEL, _DOWNLOAD))
+            verbs = ", ".join((*_LIGHTNING_VERBS, _TABLE1, _PERCEPTS, _RELABEL, _ELICIT, _DOWNLOAD))
             raise InputError(f"There is no verb {args[0]!r}: {verbs}.")
     except HmlError as error:
         return _fail(error)

@@ -1,0 +1,163 @@
+"""`hml elicit`: serve a study, and look after what people said."""
+
+import argparse
+import csv
+import io
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hml.elicit.answers import correct
+from hml.elicit.backup import back_up
+from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
+from hml.elicit.export import export_answers
+from hml.elicit.payments import Payments
+from hml.elicit.tasks import TASKS
+from hml.elicit.withdrawal import withdraw
+from hml.errors import InputError
+from hml.spreadsheets import defuse
+from hml.storage import write_atomically
+from hml.strict_json import parse_json
+
+STUDIES = Path("studies")
+"""Where studies' folders are, unless --folder says otherwise."""
+
+_EPILOG = """\
+  hml elicit serve                                      a demo study, on this computer
+  hml elicit serve --study configs/my_study.yaml        a real one; copy configs/elicit/cifar10.yaml
+  hml elicit export judgements.csv                      in H-Mix's columns, for hml percepts and hml fit
+  hml elicit backup monday.sqlite3                      while people answer
+  hml elicit withdraw CODE                              deletes a person everywhere
+"""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one of the verbs.
+
+    Args:
+        args: The verb and its flags, as on the command line.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        HmlError: a flag, a file or a folder is wrong.
+    """
+    options = _parser().parse_args(args)
+    if options.verb in ("serve", "simulate"):
+        from hml.elicit import serving  # which loads the images, and torch with them
+
+        return serving.main(options)
+    folder = options.folder or _only_folder()
+    with _database(folder) as database:
+        match options.verb:
+            case "export":
+                count = export_answers(database, options.file)
+                print(f"{count:,} answers are in {options.file}.")
+            case "backup":
+                count = back_up(folder, database, options.file)
+                print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
+            case "withdraw":
+                unreachable = withdraw(folder, database, options.code)
+                print(f"{options.code} is deleted from {folder}. Files exported before still hold their answers.")
+                for path in unreachable:
+                    print(f"A backup isn't where it was made; if it is elsewhere, it still holds them: {path}")
+            case "correct":
+                answer = None if options.strike else _parse_answer(options.answer)
+                (task,) = database.execute("SELECT task FROM study").fetchone()
+                correct(database, TASKS[task], options.subject, options.trial, answer, options.reason)
+                print(
+                    f"Trial {options.trial} of {options.subject} is {'struck out' if answer is None else 'corrected'}."
+                )
+            case "payments":
+                _payments(folder, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "hml elicit",
+        description="Ask people what they see in mixed images.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="serve|export|backup|withdraw|…")
+    serve = verbs.add_parser("serve", help="open the study's pages to people")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this computer only)")
+    serve.add_argument("--port", type=int, help="port to listen at; 0 takes a free one (default: 8000, or a free one)")
+    serve.add_argument(
+        "--base_url", metavar="https://study.example.org", help="the address people use, where a proxy stands before it"
+    )
+    serve.add_argument("--no-browser", action="store_true", help="don't open the page in a browser")
+    simulate = verbs.add_parser("simulate", help="let made-up people take a demo study")
+    simulate.add_argument("--people", type=int, default=30, help="how many (default: %(default)s)")
+    simulate.add_argument("--seed", type=int, default=0, help="decides what they say (default: 0)")
+    for verb in (serve, simulate):
+        verb.add_argument("--study", type=Path, metavar="FILE", help="a study's YAML (default: the demo)")
+        verb.add_argument("--data_dir", help="where the images are; by default HML_DATA_DIR, else ./data")
+    export = verbs.add_parser("export", help="write the answers in H-Mix's columns")
+    export.add_argument("file", type=Path, help="where to, judgements.csv say")
+    backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
+    backup.add_argument("file", type=Path, help="where to; a new name")
+    withdrawal = verbs.add_parser("withdraw", help="delete a person everywhere")
+    withdrawal.add_argument("code", help="theirs, which stands at the foot of their pages")
+    correction = verbs.add_parser("correct", help="correct or strike out an answer, by a row beside it")
+    correction.add_argument("subject", help="as the export calls the person")
+    correction.add_argument("trial", type=int, help="the export's trial_index")
+    correction.add_argument("--reason", required=True, help="why; it stays in the study's folder")
+    which = correction.add_mutually_exclusive_group(required=True)
+    which.add_argument("--answer", metavar="JSON", help="what counts instead, as the export has it")
+    which.add_argument("--strike", action="store_true", help="leave the answer out of everything")
+    payments = verbs.add_parser("payments", help="list whom to pay, or delete the list")
+    payments.add_argument("--out", type=Path, metavar="FILE", help="write it as CSV instead of printing it")
+    payments.add_argument("--delete", action="store_true", help="delete the list, the only place with outside ids")
+    for verb in (serve, simulate, export, backup, withdrawal, correction, payments):
+        verb.add_argument("--folder", type=Path, metavar="DIR", help=f"the study's (default: {STUDIES}/<its name>)")
+    return parser
+
+
+def _only_folder() -> Path:
+    found = sorted(path.parent for path in STUDIES.glob(f"*/{DATABASE}"))
+    if len(found) != 1:
+        names = ", ".join(map(str, found)) or "none"
+        raise InputError(f"Say which study with --folder: in {STUDIES.resolve()} there is {names}.")
+    return found[0]
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[sqlite3.Connection]:
+    database = connect(folder / DATABASE)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _parse_answer(text: str) -> dict[str, object]:
+    try:
+        answer = parse_json(text)
+    except ValueError as error:
+        raise InputError(f"--answer {text[:100]} is not JSON: {error}.") from error
+    if not isinstance(answer, dict):
+        raise InputError(f"--answer {text[:100]} is not a JSON object.")
+    return answer
+
+
+def _payments(folder: Path, options: argparse.Namespace) -> None:
+    payments = Payments(folder / PAYMENTS)
+    if options.delete:
+        payments.path.unlink(missing_ok=True)
+        print(f"{payments.path} is deleted.")
+        return
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("outside_id", "completion_code", "completed_at"))
+    rows = payments.read()
+    writer.writerows([defuse(row.outside_id), row.completion_code or "", row.completed_at or ""] for row in rows)
+    if options.out is None:
+        print(text.getvalue(), end="")
+    else:
+        write_atomically(options.out, text.getvalue())
+        options.out.chmod(0o600)
+        print(f"{len(rows):,} people are in {options.out}.")

@@ -1,0 +1,74 @@
+"""Who is who: random codes for people, and a secret key by which outside ids are known without being kept."""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from hml.errors import DataError, InputError, StorageError
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
+_KEY_BYTES = 32
+_LONGEST_OUTSIDE_ID = 128
+
+
+def new_code(length: int = 12) -> str:
+    """Draw a code that can't be guessed and is easily read out."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+class Key:
+    """The secret of a study's folder, from which everything that must not be forged or guessed is made.
+
+    Args:
+        path: Its file, beside the database and never in it; for its owner's eyes only.
+        create: Whether a missing one is made.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+
+    def __init__(self, path: Path, create: bool) -> None:
+        if create and not path.exists():
+            _write_new(path, secrets.token_bytes(_KEY_BYTES))
+        try:
+            self._secret = path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"Can't read {path}: {error.strerror}. Put the study's key back: without it nobody is recognised."
+            ) from error
+        if len(self._secret) != _KEY_BYTES:
+            raise DataError(f"{path} has {len(self._secret)} bytes instead of {_KEY_BYTES}: put the study's key back.")
+
+    def derive(self, purpose: str, text: str = "") -> bytes:
+        """Make bytes that only this key makes of a purpose and a text."""
+        return hmac.new(self._secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
+
+    def hash_outside_id(self, outside_id: str) -> str:
+        """Make what is kept of an outside id: the same for the same id, and not to be undone without the key.
+
+        Raises:
+            InputError: it isn't an id.
+        """
+        if not 1 <= len(outside_id) <= _LONGEST_OUTSIDE_ID or not outside_id.isprintable():
+            raise InputError(f"A participant id has 1 to {_LONGEST_OUTSIDE_ID} characters; this one is none.")
+        return self.derive("outside id", outside_id).hex()
+
+    def completion_code(self, code: str) -> str:
+        """Make the code that shows that a person has finished."""
+        return base64.b32encode(self.derive("completion", code))[:10].decode()
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise StorageError(f"Can't write {path}: {error.strerror}. Choose another --folder.") from error

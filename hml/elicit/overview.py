@@ -1,0 +1,216 @@
+"""How a study stands, for its researchers: coverage, pace, quality flags and agreement so far."""
+
+import itertools
+import sqlite3
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from hml.elicit.answers import KeptAnswer
+from hml.elicit.database import now, stamp
+from hml.elicit.tasks import Task, compact
+from hml.judgements import CLASS_NAMES, Stimulus
+
+_FAST_MS = 1_000
+_SAME_SHARE = 0.5
+_UNSTEADY = 0.3
+_MANY_WRONG = 3
+_ENOUGH = 8
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Who has judged what.
+
+    Args:
+        images: How many there are.
+        complete: How many have all their people.
+        judgements: First judgements so far, repeats left out.
+        needed: How many are wanted of all images.
+        pending: Images that somebody has before them now.
+        images_by_judgements: How many images have 0, 1, … judgements.
+        by_lambda: Judgements by the images' lambda_f.
+        by_class_pair: Judgements by class pair, "Cat/Dog".
+    """
+
+    images: int
+    complete: int
+    judgements: int
+    needed: int
+    pending: int
+    images_by_judgements: dict[int, int]
+    by_lambda: dict[float, int]
+    by_class_pair: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast it goes.
+
+    Args:
+        enrolled: People who agreed.
+        at_trials: Those now between the quiz and the end.
+        finished: Those who have their code.
+        answers: All answers, repeats too.
+        last_hour: Those of the last hour.
+        median_reaction_ms: Time to answer.
+        median_minutes: From agreeing to the code.
+        hours_left: Until all judgements are there at the last hour's pace; None: nothing came in it.
+    """
+
+    enrolled: int
+    at_trials: int
+    finished: int
+    answers: int
+    last_hour: int
+    median_reaction_ms: float | None
+    median_minutes: float | None
+    hours_left: float | None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How one person answers.
+
+    Args:
+        subject: What exports call them.
+        answers: How many so far.
+        quiz_wrong: How often the quiz went wrong.
+        median_reaction_ms: Time to answer.
+        most_common_share: Share of their most frequent answer.
+        retest: Mean difference between their first and second answers to the same images.
+        flags: What is out of the ordinary, in words.
+    """
+
+    subject: str
+    answers: int
+    quiz_wrong: int
+    median_reaction_ms: float | None
+    most_common_share: float
+    retest: float | None
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far apart answers to one image are, 0 to 1, on average.
+
+    Args:
+        images: Those that two people or more have judged.
+        between_people: Mean difference between two of them.
+        repeats: Images that somebody judged twice.
+        within_person: Mean difference between the two.
+    """
+
+    images: int
+    between_people: float | None
+    repeats: int
+    within_person: float | None
+
+
+def coverage(
+    database: sqlite3.Connection, answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], people_per_image: int
+) -> Coverage:
+    """Count judgements of images."""
+    counts = dict.fromkeys(stimuli, 0)
+    names = {stimulus.filename: stimulus for stimulus in counts}
+    for kept in answers:
+        if not kept.is_repeat:
+            counts[names[kept.filename]] += 1
+    by_lambda: Counter[float] = Counter()
+    by_pair: Counter[str] = Counter()
+    for stimulus, count in counts.items():
+        by_lambda[stimulus.lambda_f] += count
+        by_pair["/".join(CLASS_NAMES[end.label] for end in stimulus.endpoints)] += count
+    (pending,) = database.execute("SELECT count(*) FROM trial WHERE held_until > ?", (now(),)).fetchone()
+    return Coverage(
+        images=len(counts),
+        complete=sum(count >= people_per_image for count in counts.values()),
+        judgements=sum(counts.values()),
+        needed=len(counts) * people_per_image,
+        pending=pending,
+        images_by_judgements=dict(sorted(Counter(counts.values()).items())),
+        by_lambda=dict(sorted(by_lambda.items())),
+        by_class_pair=dict(sorted(by_pair.items())),
+    )
+
+
+def pace(database: sqlite3.Connection, answers: Sequence[KeptAnswer], left: int) -> Pace:
+    """Count people and time; `left` judgements are still wanted."""
+    hour_ago = stamp(datetime.now(UTC) - timedelta(hours=1))
+    last_hour = sum(kept.received_at >= hour_ago for kept in answers)
+    people = database.execute("SELECT stage, enrolled_at, completed_at FROM person").fetchall()
+    minutes = [
+        (datetime.fromisoformat(row["completed_at"]) - datetime.fromisoformat(row["enrolled_at"])).total_seconds() / 60
+        for row in people
+        if row["completed_at"]
+    ]
+    return Pace(
+        enrolled=len(people),
+        at_trials=sum(row["stage"] in ("trials", "comment") for row in people),
+        finished=len(minutes),
+        answers=len(answers),
+        last_hour=last_hour,
+        median_reaction_ms=_median(kept.reaction_ms for kept in answers),
+        median_minutes=_median(minutes),
+        hours_left=max(left, 0) / last_hour if last_hour else None,
+    )
+
+
+def quality(database: sqlite3.Connection, answers: Sequence[KeptAnswer], task: Task) -> list[Quality]:
+    """Look at each person's answers, in the order in which they agreed."""
+    theirs = defaultdict(list)
+    for kept in answers:
+        theirs[kept.subject].append(kept)
+    people = database.execute("SELECT subject, quiz_wrong FROM person ORDER BY number").fetchall()
+    return [_judge(row["subject"], row["quiz_wrong"], theirs[row["subject"]], task) for row in people]
+
+
+def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:
+    """Compare people with each other, and with themselves."""
+    groups = defaultdict(list)
+    for kept in answers:
+        if not kept.is_repeat:
+            groups[kept.filename].append(kept.answer)
+    differences = [
+        statistics.fmean(task.difference(one, other) for one, other in itertools.combinations(group, 2))
+        for group in groups.values()
+        if len(group) > 1
+    ]
+    retests = _retests(answers, task)
+    return Agreement(len(differences), _mean(differences), len(retests), _mean(retests))
+
+
+def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: Task) -> Quality:
+    reaction = _median(kept.reaction_ms for kept in answers)
+    same = max(Counter(compact(kept.answer) for kept in answers).values(), default=0) / max(len(answers), 1)
+    retest = _mean(_retests(answers, task))
+    suspicions = {
+        "answers within a second": reaction is not None and reaction < _FAST_MS,
+        "mostly one answer": len(answers) >= _ENOUGH and same > _SAME_SHARE,
+        "repeats differ": retest is not None and retest > _UNSTEADY,
+        "quiz often wrong": quiz_wrong >= _MANY_WRONG,
+    }
+    flags = tuple(flag for flag, holds in suspicions.items() if holds)
+    return Quality(subject, len(answers), quiz_wrong, reaction, same, retest, flags)
+
+
+def _retests(answers: Iterable[KeptAnswer], task: Task) -> list[float]:
+    """Compare each repeat with the same person's first answer."""
+    by_trial = {(kept.subject, kept.filename, kept.is_repeat): kept.answer for kept in answers}
+    return [
+        task.difference(by_trial[subject, filename, False], answer)
+        for (subject, filename, is_repeat), answer in by_trial.items()
+        if is_repeat and (subject, filename, False) in by_trial
+    ]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None

@@ -1,0 +1,71 @@
+"""The list of whom to pay: a file of its own, the only one with outside ids, which may be deleted at any time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hml.elicit.database import connect, now, transaction
+
+_SCHEMA = """
+CREATE TABLE payment (
+    outside_hash TEXT PRIMARY KEY, outside_id TEXT NOT NULL, completion_code TEXT, completed_at TEXT
+);
+"""
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Who came, and the code that they finished with, if they did."""
+
+    outside_id: str
+    completion_code: str | None
+    completed_at: str | None
+
+
+class Payments:
+    """The list, opened anew each time so that deleting the file is always safe.
+
+    Args:
+        path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def enrol(self, outside_hash: str, outside_id: str) -> None:
+        """Note that somebody came; no change where it is known."""
+        self._write("INSERT OR IGNORE INTO payment VALUES (?, ?, NULL, NULL)", outside_hash, outside_id)
+
+    def complete(self, outside_hash: str, completion_code: str) -> None:
+        """Note that they finished; the first time stands."""
+        self._write(
+            "UPDATE payment SET completion_code = ?, completed_at = ? WHERE outside_hash = ? AND completed_at IS NULL",
+            completion_code,
+            now(),
+            outside_hash,
+        )
+
+    def forget(self, outside_hash: str) -> None:
+        """Delete somebody."""
+        if self.path.exists():
+            self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash)
+
+    def read(self) -> list[Payment]:
+        """List all, in order of their ids, so that nothing is told of who came when."""
+        if not self.path.exists():
+            return []
+        connection = connect(self.path)
+        try:
+            rows = connection.execute(
+                "SELECT outside_id, completion_code, completed_at FROM payment ORDER BY outside_id"
+            ).fetchall()
+        finally:
+            connection.close()
+        return [Payment(*row) for row in rows]
+
+    def _write(self, statement: str, *values: str) -> None:
+        connection = connect(self.path, _SCHEMA)
+        try:
+            with transaction(connection):
+                connection.execute(statement, values)
+        finally:
+            connection.close()

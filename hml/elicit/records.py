@@ -1,0 +1,68 @@
+"""What the store says of people, trials and receipts."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hml.judgements import Stimulus
+
+Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
+"""What somebody does next, in order."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Where somebody is on their way.
+
+    Args:
+        code: Theirs.
+        stage: What they do next.
+        answered: Trials they have answered.
+        total: Trials they get, repeats included.
+        quiz_wrong: How often the quiz went wrong.
+    """
+
+    code: str
+    stage: Stage
+    answered: int
+    total: int
+    quiz_wrong: int = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One image put to one person.
+
+    Args:
+        id: Its own, never used again.
+        stimulus: The image.
+        is_repeat: Whether they have judged it before.
+        number: Its place among their trials, from 1.
+        total: How many they get.
+        start: Where the construct task starts from, a weight of the first image.
+        lambdas: By which weights the blends are shown, and in which order, where there are several.
+    """
+
+    id: str
+    stimulus: Stimulus
+    is_repeat: bool
+    number: int
+    total: int
+    start: float | None
+    lambdas: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Says that something is on disk; the same again whenever the same is sent again.
+
+    Args:
+        client_id: What the browser called it.
+        trial_id: The trial answered; None for a comment.
+        received_at: When it first came, in UTC.
+        count: The person's answers up to and with it.
+    """
+
+    client_id: str
+    trial_id: str | None
+    received_at: str
+    count: int

@@ -1,0 +1,132 @@
+"""`hml elicit serve` and `hml elicit simulate`: the verbs that need a study's images."""
+
+import argparse
+import ipaddress
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+
+from hml.data.download import find_data_dir
+from hml.elicit.simulated import simulate_people
+from hml.elicit.stimuli import Stimuli, load_stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import Study, demo_study, read_study
+from hml.errors import FolderInUseError, InputError, StorageError
+
+_PORT = 8000
+_LARGEST_PORT = 65_535
+_LOCK = ".serving.lock"
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve a study until interrupted, or let made-up people take it.
+
+    Args:
+        options: As `hml elicit` parses them.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        InputError: the study is wrong, or not to be served so.
+        FolderInUseError: another server has its folder, or another study is in it.
+    """
+    study = demo_study() if options.study is None else read_study(options.study)
+    folder = options.folder or Path("studies") / study.name
+    if options.verb == "serve":
+        _check_reach(study, options)
+        _require_web()
+    stimuli = load_stimuli(study, find_data_dir(options.data_dir))
+    with claim(folder):
+        store = Store(folder, study, stimuli.all)
+        try:
+            if options.verb == "simulate":
+                if options.people < 1 or options.seed < 0:
+                    raise InputError(
+                        f"--people {options.people} must be 1 or more, and --seed {options.seed} 0 or more."
+                    )
+                count = simulate_people(store, options.people, options.seed)
+                print(f"Made-up people gave {count:,} answers, which are in {folder}.")
+            else:
+                _serve(study, store, stimuli, options)
+        finally:
+            store.close()
+    return 0
+
+
+def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Namespace) -> None:
+    from hml.elicit.web.app import create_app
+    from hml.elicit.web.server import listen, run
+
+    token = store.derive_key("researcher").hex()[:32]
+    app = create_app(study, store, stimuli, token=token, base_url=options.base_url)
+    try:
+        listener = listen(options.host, _PORT if options.port is None else options.port)
+    except StorageError:
+        if options.port is not None:
+            raise
+        listener = listen(options.host, 0)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = options.base_url or f"http://{host}:{listener.getsockname()[1]}"
+    print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(stimuli.all)} images) is open at")
+    print(f"  {address}/")
+    print("and for you alone, how it goes, at")
+    print(f"  {address}/researcher?token={token}")
+    print(f"Answers are kept in {store.folder}. Ctrl-C closes it.", flush=True)
+    if not options.no_browser:
+        webbrowser.open(f"{address}/")
+    run(app, listener)
+
+
+def _check_reach(study: Study, options: argparse.Namespace) -> None:
+    """Keep a demo on this computer, and say what a study that is open to others needs.
+
+    Raises:
+        InputError: it would be open to others without it, or a flag is out of its range.
+    """
+    if options.port is not None and not 0 <= options.port <= _LARGEST_PORT:
+        raise InputError(f"--port {options.port} must be 0 to {_LARGEST_PORT}.")
+    public = None if options.base_url is None else urlsplit(options.base_url).hostname
+    is_local = _is_loopback(options.host) and (public is None or _is_loopback(public))
+    if study.is_demo and not is_local:
+        raise InputError(
+            f"{study.name} has no {'ethics_reference' if study.ethics_reference is None else 'contact'}, so it is a "
+            "demo and stays on this computer. Give it both, or leave --host and --base_url out."
+        )
+    if not _is_loopback(options.host) and options.base_url is None:
+        raise InputError(f"--host {options.host} is open to others: say with --base_url by which address they come.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _require_web() -> None:
+    try:
+        import itsdangerous  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(f"hml elicit serve needs {error.name}: pip install -e '.[elicit]'") from error
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Be the only server of a folder.
+
+    Raises:
+        FolderInUseError: another process is.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise FolderInUseError(f"{folder} is being served by another process: use it, or another --folder.") from error

@@ -1,0 +1,79 @@
+"""Made-up people who take the demo study, so that everything behind it can be tried without anybody's time."""
+
+import numpy as np
+
+from hml.data.demo import simulate_lambda_h
+from hml.elicit.conflicts import StudyFullError
+from hml.elicit.store import Store
+from hml.elicit.study import TaskName
+from hml.elicit.tasks import GRID, Answer
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, Stimulus
+
+
+def simulate_people(store: Store, people: int, seed: int = 0) -> int:
+    """Let people take a study from consent to completion code, or until its images have all their judgements.
+
+    Args:
+        store: The study's.
+        people: How many.
+        seed: Decides what they say.
+
+    Returns:
+        How many answers they gave.
+
+    Raises:
+        InputError: the study isn't a demo, so its answers must be people's.
+        StudyFullError: the study needs nobody.
+    """
+    if not store.study.is_demo:
+        raise InputError(f"{store.study.name} is a real study: made-up people answer in demos only.")
+    answers = 0
+    for person in range(people):
+        rng = np.random.default_rng((seed, person))
+        try:
+            code = store.enrol(store.study.consent.version)
+        except StudyFullError:
+            if person:
+                break
+            raise
+        store.advance(code, "quiz")
+        store.advance(code, "trials")
+        noise = rng.uniform(0.02, 0.2)  # some are steadier than others
+        count = 0
+        while trial := store.next_trial(code):
+            answer = dict(simulate_answer(store.study.task, trial.stimulus, noise, rng))
+            answer |= {"moved": list(store.task.controls)} if store.task.controls else {}
+            client_id = f"{code}-{trial.number}"
+            count = store.answer(code, trial.id, client_id, answer, float(rng.uniform(3_000, 9_000))).count
+        store.comment(code, "", f"{code}-comment")
+        store.complete(code, count)
+        answers += count
+    return answers
+
+
+def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.random.Generator) -> Answer:
+    """Answer as the demo's simulated people do: they bend lambda_f, disagree, and hesitate near the middle."""
+    classes = [endpoint.label for endpoint in stimulus.endpoints]
+    names = [CLASS_NAMES[label] for label in classes]
+    lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, *classes) + rng.normal(0, noise), 0, 1))
+    middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, *classes) + rng.normal(0, noise) - 0.5))
+    match task:
+        case "rate_mixture":
+            omega = np.clip(0.35 + 1.2 * abs(lambda_h - 0.5) - noise + rng.normal(0, 0.1), 0, 1)
+            return {"mixingcoeff": round(100 * (1 - lambda_h)), "confidence": round(100 * float(omega))}
+        case "construct":
+            return {"final_value": middle, "starting_value": stimulus.lambda_f}
+        case "select":
+            return {"select": f"select{middle}"}
+        case "categorical":
+            first, second = names if lambda_h >= 0.5 else names[::-1]
+            prob = round(100 * max(lambda_h, 1 - lambda_h))
+            others = {f"improbClassSelect{name}": "1" for name in CLASS_NAMES if name not in names}
+            return {
+                "classSelect": f"mostProb{first}",
+                "prob": str(prob),
+                "classSelect2": f"secondProb{second}",
+                "prob2": str(100 - prob),
+                **others,
+            }

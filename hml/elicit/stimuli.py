@@ -1,0 +1,180 @@
+"""The mixed images of a study: chosen or drawn from the training split, and made into pixels."""
+
+import io
+import itertools
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hml.data import Cifar10, DemoImages, HMix, ImageBank
+from hml.data.download import fetch
+from hml.elicit.study import StimulusChoice, Study
+from hml.elicit.tasks import GRID, TASKS
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, group_by_stimulus
+from hml.randomness import Draws
+
+_EXAMPLE_LAMBDAS = (0.75, 0.5)
+_PAIRS = tuple(itertools.combinations(range(len(CLASS_NAMES)), 2))
+
+
+class Stimuli:
+    """A study's images.
+
+    Args:
+        all: Those of the trials.
+        examples: Two for the instructions, of endpoints that no trial shows.
+        images: The original images, uint8, shape (M, 3, H, W).
+        grid: Weights by which any of them may be shown beside its own, 0 and 1.
+    """
+
+    def __init__(
+        self,
+        all: list[Stimulus],  # noqa: A002
+        examples: list[Stimulus],
+        images: npt.NDArray[np.uint8],
+        grid: Iterable[float] = (),
+    ) -> None:
+        self.all = all
+        self.examples = examples
+        self._by_name = {stimulus.filename: stimulus for stimulus in (*all, *examples)}
+        self._images = images
+        self._grid = {0.0, 1.0, *grid}
+
+    def png(self, filename: str, lambda_f: float | None = None) -> bytes:
+        """Make a blend's PNG, pixel for pixel, without scaling.
+
+        Args:
+            filename: The stimulus's.
+            lambda_f: Weight of its first image; by default its own.
+
+        Raises:
+            InputError: there is no such image, or it isn't shown by such a weight.
+        """
+        if (stimulus := self._by_name.get(filename)) is None:
+            raise InputError(f"{filename[:100]!r} is none of the study's images.")
+        weight = stimulus.lambda_f if lambda_f is None else lambda_f
+        if weight != stimulus.lambda_f and weight not in self._grid:
+            raise InputError(f"lambda_f={weight} is not among the weights by which {filename} is shown.")
+        first, second = (self._images[endpoint.image_id] for endpoint in stimulus.endpoints)
+        return encode_png(blend(first, second, weight))
+
+
+def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f: float) -> npt.NDArray[np.uint8]:
+    """Blend two images in whole numbers, so that every pixel is rounded once, and halves go up.
+
+    Args:
+        first: Pixels, shape (3, H, W).
+        second: Pixels, shape (3, H, W).
+        lambda_f: The first one's weight, as its shortest decimal says it.
+
+    Returns:
+        Pixels, shape (3, H, W).
+    """
+    share = Fraction(str(lambda_f))
+    whole, part = share.denominator, share.numerator
+    mixed = part * first.astype(np.int64) + (whole - part) * second.astype(np.int64)
+    return ((2 * mixed + whole) // (2 * whole)).astype(np.uint8)
+
+
+def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
+    """Write pixels of shape (3, H, W) as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(file, "PNG")
+    return file.getvalue()
+
+
+def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
+    """Read the original images, fetching what is missing, and choose or draw the study's.
+
+    Raises:
+        DataError: a file can't be had.
+        InputError: the study wants more images than there are, or a cohort's lie outside the training split.
+    """
+    source = DemoImages() if study.images == "demo" else Cifar10()
+    fetch(source.remote_files(data_dir), data_dir)
+    bank = source.load(data_dir)
+    choice = study.stimuli
+    if choice.cohort is None:
+        stimuli = draw_stimuli(choice, bank)
+    else:
+        released = HMix(choice.cohort)
+        fetch(released.remote_files(data_dir), data_dir)
+        stimuli = list(group_by_stimulus(released.load(data_dir, bank).judgements))
+    task = TASKS[study.task]
+    if task.shows_grid:
+        if off := [weight for weight in choice.lambdas if weight not in GRID]:
+            raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
+        stimuli = _one_a_pair(stimuli, choice.lambdas)
+    _check_endpoints(stimuli, bank)
+    if study.trials > len(stimuli):
+        raise InputError(
+            f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
+            "trials, or raise stimuli.per_class_pair."
+        )
+    examples = _draw_examples(stimuli, bank, choice.seed)
+    return Stimuli(stimuli, examples, bank.images.numpy(), GRID if task.shows_grid else ())
+
+
+def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
+    """Draw images of all class pairs alike, of each weight alike, no original in two of them.
+
+    Raises:
+        InputError: there are too few originals.
+    """
+    by_class = _shuffled_by_class(bank, choice.seed)
+    needed, least = choice.per_class_pair * (len(CLASS_NAMES) - 1), min(map(len, by_class.values()))
+    if needed > least:
+        raise InputError(
+            f"per_class_pair={choice.per_class_pair} takes {needed} originals of each class, and the training split "
+            f"has {least}: {least // (len(CLASS_NAMES) - 1)} at most."
+        )
+    order = Draws(choice.seed, 0, np.arange(len(_PAIRS))).order("class pairs").tolist()
+    stimuli = []
+    # Dealt out in turn, weights are even over the whole and within each class pair.
+    weights = itertools.cycle(choice.lambdas)
+    for pair in order:
+        for _ in range(choice.per_class_pair):
+            first, second = (Endpoint(by_class[label].pop(), label) for label in _PAIRS[pair])
+            stimuli.append(name_stimulus(next(weights), first, second))
+    return stimuli
+
+
+def name_stimulus(lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
+    """Make a stimulus that is called as H-Mix calls its images."""
+    ends = "_".join(f"{CLASS_NAMES[end.label]}_{end.image_id}" for end in (first, second))
+    return Stimulus(f"mixed_{lambda_f}_{ends}.png", lambda_f, (first, second))
+
+
+def _shuffled_by_class(bank: ImageBank, seed: int) -> dict[int, list[int]]:
+    ids = Draws(seed, 0, bank.train_ids.numpy().astype(np.int64)).order("originals")
+    labels = bank.labels.numpy()[ids]
+    return {label: ids[labels == label].tolist() for label in range(len(CLASS_NAMES))}
+
+
+def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...]) -> list[Stimulus]:
+    """Keep each pair of originals once, with the weights dealt out evenly: what varies there is shown by the grid."""
+    pairs = dict.fromkeys(stimulus.endpoints for stimulus in stimuli)
+    return [name_stimulus(weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)]
+
+
+def _check_endpoints(stimuli: list[Stimulus], bank: ImageBank) -> None:
+    train_ids = set(bank.train_ids.tolist())
+    ids = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
+    if outside := sorted(ids - train_ids):
+        raise InputError(f"originals {outside[:10]} are outside the training split, and can't be trained on.")
+
+
+def _draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
+    used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
+    by_class = _shuffled_by_class(bank, seed)
+    free = {label: [i for i in ids if i not in used] or ids for label, ids in by_class.items()}
+    pairs = Draws(seed, 0, np.arange(len(_PAIRS))).order("examples")[: len(_EXAMPLE_LAMBDAS)].tolist()
+    return [
+        name_stimulus(weight, *(Endpoint(free[label][-1 - place], label) for label in _PAIRS[pair]))
+        for place, (weight, pair) in enumerate(zip(_EXAMPLE_LAMBDAS, pairs, strict=True))
+    ]

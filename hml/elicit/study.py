@@ -1,0 +1,199 @@
+"""A study: what is asked, of how many, in which words; read from a YAML file, and checked whole first."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit
+
+import yaml
+
+import hml
+from hml.errors import InputError, check_choice
+from hml.judgements import Cohort
+
+TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
+Images = Literal["cifar10", "demo"]
+T = TypeVar("T")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")
+_CODE_PLACE = "{completion_code}"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What people agree to.
+
+    Args:
+        version: Tells one wording from the next; raise it with every change of the text.
+        text: The words, paragraphs set apart by blank lines.
+    """
+
+    version: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StimulusChoice:
+    """Which images are shown: a released cohort's, or pairs drawn afresh from the training split.
+
+    Args:
+        cohort: "paper" or "all" of H-Mix's images; None draws.
+        per_class_pair: Images drawn for each of the 45 class pairs.
+        lambdas: Weights of the first image, dealt out evenly. For the construct task, where people start from.
+        seed: Decides what is drawn, and the order in which each person sees it.
+    """
+
+    cohort: Cohort | None = None
+    per_class_pair: int = 4
+    lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cohort is not None:
+            check_choice("cohort", self.cohort, Cohort)
+        _check_least("per_class_pair", self.per_class_pair, 1)
+        _check_least("seed", self.seed, 0)
+        if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
+            raise InputError(f"lambdas={list(self.lambdas)} must be one weight or more, none of them twice.")
+        if wrong := [value for value in self.lambdas if not 0 < value < 1 or round(value, 3) != value]:
+            raise InputError(f"lambdas={wrong} must be between 0 and 1, of three decimals at most.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a study is made of.
+
+    Args:
+        name: What its folder and the exported `study_id` are called.
+        title: Heading of the pages.
+        task: What is asked of each image.
+        images: Where the original images come from: "cifar10", or hml's own textures, "demo".
+        stimuli: Which mixed images are shown.
+        people_per_image: How many people judge each image.
+        trials: How many images a person judges.
+        consent: What people agree to first.
+        instructions: What they are told before the examples, paragraphs set apart by blank lines.
+        repeats: How many of these images they judge again at the end.
+        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too.
+        ethics_reference: The approval's number; None makes the study a demo.
+        contact: Whom people can ask; None makes the study a demo.
+        return_url: Where people go back to when they have finished; "{completion_code}" in it becomes theirs.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    name: str
+    title: str
+    task: TaskName
+    images: Images
+    stimuli: StimulusChoice
+    people_per_image: int
+    trials: int
+    consent: Consent
+    instructions: str
+    repeats: int = 2
+    hold_minutes: float = 60.0
+    ethics_reference: str | None = None
+    contact: str | None = None
+    return_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.fullmatch(self.name):
+            raise InputError(f"name={self.name!r} must be of a to z, 0 to 9, - and _, 40 at most, and no outside id.")
+        check_choice("task", self.task, TaskName)
+        check_choice("images", self.images, Images)
+        for name, least in (("people_per_image", 1), ("trials", 1), ("repeats", 0), ("hold_minutes", 1)):
+            _check_least(name, getattr(self, name), least)
+        if self.repeats > self.trials:
+            raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
+        if self.images == "demo" and self.stimuli.cohort is not None:
+            raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
+        if self.return_url is not None:
+            address = urlsplit(self.return_url)
+            if address.scheme not in ("http", "https") or not address.netloc:
+                raise InputError(f"return_url={self.return_url!r} must start with https:// and a host.")
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this can't be shown to real people, for want of an ethics reference or a contact."""
+        return self.ethics_reference is None or self.contact is None
+
+    def return_address(self, completion_code: str) -> str | None:
+        """Say where a person goes back to, their code filled in."""
+        return None if self.return_url is None else self.return_url.replace(_CODE_PLACE, completion_code)
+
+
+def read_study(path: Path) -> Study:
+    """Read a study's YAML file.
+
+    Raises:
+        InputError: it isn't one; names file, key, value and remedy.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Can't read the study {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    try:
+        return _build(Study, content, "")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def demo_study() -> Study:
+    """Read the study that `hml elicit serve` shows by itself."""
+    package = Path(hml.__file__).parent
+    folders = [package.parent / "configs", package / "configs"]  # a checkout's, an installation's
+    return read_study(next(path for folder in folders if (path := folder / "elicit" / "demo.yaml").is_file()))
+
+
+def _build(kind: type[T], content: object, place: str) -> T:
+    """Make a dataclass of a mapping, every key and type checked; `place` is what its keys begin with in errors."""
+    what = place.rstrip(".") or "a study"
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(content, Mapping):
+        raise InputError(f"{what} must be a mapping with {', '.join(known)}; it is {_shown(content)}.")
+    if unknown := [key for key in content if key not in known]:
+        raise InputError(f"{what} has no key {_shown(unknown[0])}: its keys are {', '.join(known)}.")
+    if missing := [n for n, field in known.items() if field.default is MISSING and n not in content]:
+        raise InputError(f"{what} lacks {', '.join(missing)}: write it, as configs/elicit/cifar10.yaml does.")
+    return kind(**{key: _convert(value, known[key].type, f"{place}{key}") for key, value in content.items()})
+
+
+def _convert(value: object, expected: Any, place: str) -> Any:
+    """Check a value against its field's type; a number may be an int where a float is meant."""
+    options: Iterable[Any] = get_args(expected) if type(None) in get_args(expected) else (expected,)
+    for option in options:
+        if option in (Consent, StimulusChoice):
+            return _build(option, value, f"{place}.")
+        if option is type(None):
+            if value is None:
+                return None
+        elif get_origin(option) is tuple:
+            if isinstance(value, list) and value:
+                return tuple(_convert(item, float, place) for item in value)
+        elif option is float:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value)
+        elif option is int:
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+        elif isinstance(value, str) and value.strip():  # text, or one of a Literal's
+            return value.strip()
+    wanted = {int: "a whole number", float: "a number"}.get(expected, "text")
+    wanted = "a list of numbers" if get_origin(expected) is tuple else wanted
+    raise InputError(f"{place}={_shown(value)} must be {wanted}" + (", or null." if expected != options else "."))
+
+
+def _check_least(name: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise InputError(f"{name}={value} must be {least} or more.")
+
+
+def _shown(value: object) -> str:
+    return text if len(text := repr(value)) <= 100 else f"{text[:97]}..."

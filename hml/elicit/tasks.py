@@ -1,0 +1,250 @@
+"""What a trial asks, what an answer must be, and the columns that H-Mix's files keep it in."""
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from typing_extensions import override
+
+from hml.elicit.study import TaskName
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, Stimulus
+
+Answer = Mapping[str, object]
+"""A checked answer, of JSON's types; which keys it has, each task says."""
+
+GRID = tuple(step / 10 for step in range(11))
+"""The first image's weights that the midpoint tasks offer, as H-Mix's do."""
+
+
+class Task(ABC):
+    """One way of asking.
+
+    What the browser sends as an answer has H-Mix's own keys. Where a control stands somewhere from the start there is a
+    list `moved` beside them: the controls that the person moved, or set by saying "exactly half". One that was left
+    where it stood is no answer.
+    """
+
+    name: ClassVar[TaskName]
+    prompt: ClassVar[str]
+    """The question, asked of every image."""
+
+    trial_type: ClassVar[str]
+    exported_tasks: ClassVar[tuple[str, str]]
+    """What H-Mix calls the task, and its repeats."""
+
+    shows_grid: ClassVar[bool] = False
+    """Whether a trial shows a pair's blends by all weights of `GRID`, instead of one blend."""
+
+    shuffles: ClassVar[bool] = False
+    """Whether it shows them in an order of its own."""
+
+    controls: ClassVar[tuple[str, ...]] = ()
+    """Keys whose controls stand somewhere from the start."""
+
+    def check(self, sent: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        """Check what a browser sent, and return it as it is kept, without `moved`.
+
+        Raises:
+            InputError: it isn't an answer, or a control was never moved.
+        """
+        answer = dict(sent)
+        if self.controls:
+            moved = answer.pop("moved", None)
+            if left := [name for name in self.controls if not isinstance(moved, list) or name not in moved]:
+                raise InputError(
+                    f"{', '.join(left)} was never moved, and where a control starts is no answer: move it."
+                )
+        return self.check_values(answer, stimulus)
+
+    @abstractmethod
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        """Check an answer itself.
+
+        Raises:
+            InputError: it isn't one.
+        """
+
+    @abstractmethod
+    def columns(self, answer: Answer) -> dict[str, str]:
+        """Write an answer into the columns of H-Mix's file of this task."""
+
+    @abstractmethod
+    def difference(self, one: Answer, other: Answer) -> float:
+        """Say how far apart two answers to one image are, 0 to 1."""
+
+
+class RateMixture(Task):
+    """Two sliders: `mixingcoeff`, 0 ("100 % class 1") to 100 ("100 % class 2"), and `confidence`, 0 to 100."""
+
+    name = "rate_mixture"
+    prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
+    trial_type = "multiple-slider"
+    exported_tasks = ("rate_mixture", "rerun_rate_mixture")
+    controls = ("mixingcoeff", "confidence")
+
+    @override
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        _check_keys(answer, self.controls)
+        return {name: _percent(answer, name) for name in self.controls}
+
+    @override
+    def columns(self, answer: Answer) -> dict[str, str]:
+        return {"responses": compact(answer), "question_order": "[0,1]"}
+
+    @override
+    def difference(self, one: Answer, other: Answer) -> float:
+        return abs(_percent(one, "mixingcoeff") - _percent(other, "mixingcoeff")) / 100
+
+
+class Construct(Task):
+    """A blend to be moved through `GRID` until it looks half and half: `final_value`, `starting_value`.
+
+    It starts from the stimulus's lambda_f.
+    """
+
+    name = "construct"
+    prompt = "Move until 100 other people would say, on average, that this image is half of each."
+    trial_type = "reconstruction"
+    exported_tasks = ("select_create", "rerun_select_create")
+    controls = ("final_value",)
+    shows_grid = True
+
+    @override
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        _check_keys(answer, ("final_value", "starting_value"))
+        if answer["starting_value"] != stimulus.lambda_f:
+            raise InputError(f"starting_value must be {stimulus.lambda_f}, where {stimulus.filename} starts.")
+        return {"final_value": _weight(answer["final_value"]), "starting_value": stimulus.lambda_f}
+
+    @override
+    def columns(self, answer: Answer) -> dict[str, str]:
+        start = str(answer["starting_value"])
+        return {"final_value": str(answer["final_value"]), "start_value": start, "starting_value": start}
+
+    @override
+    def difference(self, one: Answer, other: Answer) -> float:
+        return abs(_weight(one["final_value"]) - _weight(other["final_value"]))
+
+
+class Select(Task):
+    """Eleven blends in shuffled order, of which one is picked: `select`, "select" and its weight of the first image."""
+
+    name = "select"
+    prompt = "Which of these would 100 other people say, on average, is half of each?"
+    trial_type = "survey-html-form"
+    exported_tasks = ("select_shuffled", "rerun_select_shuffled")
+    shows_grid = True
+    shuffles = True
+
+    @override
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        _check_keys(answer, ("select",))
+        return {"select": f"select{_selected(answer)}"}
+
+    @override
+    def columns(self, answer: Answer) -> dict[str, str]:
+        return {"response": compact(answer)}
+
+    @override
+    def difference(self, one: Answer, other: Answer) -> float:
+        return abs(_selected(one) - _selected(other))
+
+
+class Categorical(Task):
+    """Ten-class soft labels.
+
+    `classSelect` is "mostProb" and the most likely class, `prob` its percentage as text; `classSelect2` "secondProb"
+    and the next class, or "No", and `prob2` its percentage, or ""; `improbClassSelect` and a class is "1" for each that
+    it can't be.
+    """
+
+    name = "categorical"
+    prompt = "If 100 other people saw this image, which classes would they say it shows, and how many would say each?"
+    trial_type = "survey-html-form"
+    exported_tasks = ("spec_conf", "rerun_spec_conf")
+
+    @override
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+        ruled_out = [name for name in CLASS_NAMES if f"improbClassSelect{name}" in answer]
+        flags = {f"improbClassSelect{name}": "1" for name in ruled_out}
+        _check_keys(answer, ("classSelect", "prob", "classSelect2", "prob2", *flags))
+        first = _named_class(answer, "classSelect", "mostProb", CLASS_NAMES)
+        second = _named_class(answer, "classSelect2", "secondProb", (*CLASS_NAMES, "No"))
+        prob, prob2 = _percent_text(answer, "prob"), 0
+        if second == "No":
+            if answer["prob2"] != "":
+                raise InputError("prob2 is given without a second class: name one, or leave it out.")
+        else:
+            prob2 = _percent_text(answer, "prob2")
+        if any(answer[flag] != "1" for flag in flags):
+            raise InputError("An impossible class is marked by 1, or left out.")
+        if first == second:
+            raise InputError(f"{first} is named twice: name another second class, or none.")
+        if prob2 > prob or prob + prob2 > 100:
+            raise InputError(f"{prob} and {prob2} %: the second can't be likelier, nor can both make more than 100 %.")
+        if both := {first, second} & set(ruled_out):
+            raise InputError(f"{', '.join(sorted(both))} can't be both likely and impossible.")
+        return {
+            "classSelect": f"mostProb{first}",
+            "prob": str(prob),
+            "classSelect2": f"secondProb{second}",
+            "prob2": "" if second == "No" else str(prob2),
+            **flags,
+        }
+
+    @override
+    def columns(self, answer: Answer) -> dict[str, str]:
+        return {"response": compact(answer)}
+
+    @override
+    def difference(self, one: Answer, other: Answer) -> float:
+        return float(one["classSelect"] != other["classSelect"])
+
+
+TASKS: dict[TaskName, Task] = {task.name: task for task in (RateMixture(), Construct(), Select(), Categorical())}
+
+
+def compact(answer: Answer) -> str:
+    """Write an answer as JSON, its keys in the order of the task's."""
+    return json.dumps(dict(answer), separators=(",", ":"))
+
+
+def _check_keys(answer: Mapping[str, object], keys: Sequence[str]) -> None:
+    if set(answer) != set(keys):
+        raise InputError(f"An answer has {', '.join(keys)}; this one has {', '.join(sorted(answer))[:200]}.")
+
+
+def _percent(answer: Mapping[str, object], name: str) -> int:
+    value = answer[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+        raise InputError(f"{name}={str(value)[:40]} must be a whole number from 0 to 100.")
+    return value
+
+
+def _percent_text(answer: Mapping[str, object], name: str) -> int:
+    value = answer[name]
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{1,3}", value):
+        raise InputError(f"{name}={str(value)[:40]!r} must be a whole number from 0 to 100, as text.")
+    return _percent({name: int(value)}, name)
+
+
+def _weight(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value not in GRID:
+        raise InputError(f"{str(value)[:40]} must be one of {', '.join(map(str, GRID))}.")
+    return float(value)
+
+
+def _selected(answer: Mapping[str, object]) -> float:
+    by_name = {f"select{weight}": weight for weight in GRID}
+    if (name := answer["select"]) not in by_name:
+        raise InputError(f"select={str(name)[:40]!r} must be one of {', '.join(by_name)}.")
+    return by_name[str(name)]
+
+
+def _named_class(answer: Mapping[str, object], key: str, prefix: str, names: Sequence[str]) -> str:
+    if answer[key] not in [f"{prefix}{name}" for name in names]:
+        raise InputError(f"{key}={str(answer[key])[:40]!r} must be {prefix} and one of {', '.join(names)}.")
+    return str(answer[key]).removeprefix(prefix)

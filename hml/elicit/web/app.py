@@ -1,0 +1,120 @@
+"""The app: its routes, what stands before them, and how errors look."""
+
+import logging
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from hml.elicit.conflicts import ConflictError
+from hml.elicit.stimuli import Stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import Study
+from hml.elicit.tasks import GRID, TASKS
+from hml.elicit.web import pages, researcher, trials
+from hml.elicit.web.guards import BodyLimit, LoadLimit, OriginCheck, SecurityHeaders
+from hml.elicit.web.images import ImageNames
+from hml.elicit.web.sessions import Sessions
+from hml.elicit.web.site import HERE, Site, load_templates
+from hml.errors import HmlError, InputError
+
+MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each as a form sends them
+MAX_WAITING = 40  # as many as there are threads to serve them
+
+_LOG = logging.getLogger("uvicorn.error")
+_STATUS: dict[type[Exception], int] = {ConflictError: 409, InputError: 422}
+
+
+def create_app(
+    study: Study,
+    store: Store,
+    stimuli: Stimuli,
+    *,
+    token: str,
+    base_url: str | None = None,
+    max_waiting: int = MAX_WAITING,
+) -> Starlette:
+    """Make the app that serves one study.
+
+    Args:
+        study: What is asked.
+        store: Where answers go.
+        stimuli: The images.
+        token: What the researcher's page asks for.
+        base_url: The public address, `https://study.example.org`; by default only this machine's loopback is served.
+        max_waiting: Requests at a time; whoever comes beyond is asked to come again.
+
+    Raises:
+        InputError: base_url isn't such an address.
+    """
+    templates = load_templates()
+    weights = GRID if TASKS[study.task].shows_grid else ()
+    site = Site(
+        study=study,
+        store=store,
+        stimuli=stimuli,
+        sessions=Sessions(store.derive_key("session"), (base_url or "").startswith("https://"), token),
+        images=ImageNames(store.derive_key("images"), [*stimuli.all, *stimuli.examples], weights),
+        templates=templates,
+    )
+    assets = Mount(f"/static/{templates.globals['version']}", _Assets(directory=HERE / "static"))
+    app = Starlette(
+        routes=[*pages.ROUTES, *trials.ROUTES, *researcher.ROUTES, assets],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(OriginCheck, base_url=base_url),
+            Middleware(BodyLimit, max_bytes=MAX_BODY),
+            Middleware(LoadLimit, max_waiting=max_waiting),
+        ],
+        exception_handlers={
+            HTTPException: _refuse,
+            ClientDisconnect: _left,
+            **dict.fromkeys(_STATUS, _object),
+            HmlError: _unavailable,
+        },
+    )
+    app.state.site = site
+    return app
+
+
+class _Assets(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = "There is no such page." if error.status_code == 404 else error.detail
+    return _explain(request, error.status_code, words, dict(error.headers or {}))
+
+
+async def _object(request: Request, error: Exception) -> Response:
+    """Say what is wrong with what was sent."""
+    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+    return _explain(request, status, str(error), {})
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """Ask for a request again that failed for want of a disk: the browser has kept what it sent."""
+    _LOG.error("%s", error)
+    return _explain(request, 503, "The study can't keep answers at this moment.", {"Retry-After": "5"})
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """Answer nobody: the connection was lost while a request was read. It comes again."""
+    return Response(status_code=400)
+
+
+def _explain(request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
+    if "json" in request.headers.get("content-type", ""):
+        return JSONResponse({"message": words}, status, headers)
+    site: Site = request.app.state.site
+    page = site.templates.get_template("problem.html.jinja").render(study=site.study, words=words, has_person=False)
+    return HTMLResponse(page, status, headers)

@@ -1,0 +1,146 @@
+"""What stands before every page: which addresses are served, how large a request may be, how many at a time."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hml.errors import InputError
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LIGHT = ("/static/", "/image/")  # they touch no disk, and a page that lacks one is broken
+_READS = ("GET", "HEAD")
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer, with which browsers send `Origin: null` along with a form of one's own.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class SecurityHeaders:
+    """Sends headers along that let a page load and run nothing but the server's own assets; pages aren't kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class OriginCheck:
+    """Answers only at the server's own address, and takes only what its own pages send.
+
+    A name that is made to point at this machine (DNS rebinding) has another `Host`; another site's form has another
+    `Origin`.
+
+    Args:
+        app: What answers.
+        base_url: The server's public address; by default, whatever port of this machine's loopback.
+
+    Raises:
+        InputError: base_url isn't an address of scheme and host alone.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str | None) -> None:
+        self._app = app
+        self._address = None
+        if base_url is not None:
+            parts = urlsplit(base_url)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+                raise InputError(f"base_url={base_url!r} must be like https://study.example.org, without a path.")
+            self._address = (parts.scheme, parts.netloc.lower())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            host = headers.get("host", "").lower()
+            scheme, expected = self._address or ("http", host)
+            if host != expected or (self._address is None and urlsplit(f"//{host}").hostname not in _LOOPBACK):
+                refusal = PlainTextResponse("This study isn't served under this address.", 421)
+                return await refusal(scope, receive, send)
+            if scope["method"] not in _READS and headers.get("origin", "").lower() != f"{scheme}://{expected}":
+                refusal = PlainTextResponse("This was not sent by one of the study's own pages.", 403)
+                return await refusal(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies that are larger than any answer or comment is."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse to read it."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._max_bytes:
+            return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
+        read = 0
+
+        async def receive_some() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._max_bytes:  # sent in chunks, without a length
+                raise HTTPException(413, "This is too large.")
+            return message
+
+        return await self._app(scope, receive_some, send)
+
+
+class LoadLimit:
+    """Asks whoever comes while too many wait to come again, so that none of them waits until they give up.
+
+    Args:
+        app: What answers.
+        max_waiting: Requests at a time.
+    """
+
+    def __init__(self, app: ASGIApp, max_waiting: int) -> None:
+        self._app = app
+        self._max_waiting = max_waiting
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or ask for it again."""
+        if scope["type"] != "http" or scope["path"].startswith(_LIGHT):
+            return await self._app(scope, receive, send)
+        if self._waiting >= self._max_waiting:
+            return await _busy(scope)(scope, receive, send)
+        self._waiting += 1
+        try:
+            return await self._app(scope, receive, send)
+        finally:
+            self._waiting -= 1
+
+
+def _busy(scope: Scope) -> Response:
+    words = "Many people are answering at this moment."
+    headers = {"Retry-After": "1"}
+    if scope["method"] not in _READS:
+        return JSONResponse({"message": words}, 429, headers)
+    page = f'<!doctype html><html lang="en"><title>One moment</title><p>{words} This page tries again by itself.</p>'
+    return HTMLResponse(page, 429, headers | {"Refresh": "2"})

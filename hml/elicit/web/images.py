@@ -1,0 +1,40 @@
+"""The addresses of images: a filename would tell people the very λ_f that they are asked about."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+
+from hml.judgements import Stimulus
+
+
+class ImageNames:
+    """Names each image that may be shown by a key that says nothing about it.
+
+    Args:
+        key: The secret that makes the names.
+        stimuli: What may be shown, at its own weight and both ends.
+        weights: At which others.
+    """
+
+    def __init__(self, key: bytes, stimuli: Iterable[Stimulus], weights: Sequence[float]) -> None:
+        self._key = key
+        self._images = {
+            self._name(stimulus.filename, lambda_f): (stimulus.filename, lambda_f)
+            for stimulus in stimuli
+            for lambda_f in (None, 0.0, 1.0, *weights)
+        }
+
+    def address(self, stimulus: Stimulus, lambda_f: float | None = None) -> str:
+        """Tell where a stimulus is shown, at its own weight or another."""
+        name = self._name(stimulus.filename, lambda_f)
+        if name not in self._images:
+            raise KeyError(f"{stimulus.filename} at {lambda_f} is not among the images that may be shown")
+        return f"/image/{name}.png"
+
+    def find(self, name: str) -> tuple[str, float | None] | None:
+        """Return the filename and the weight behind a name; None where there is no such image."""
+        return self._images.get(name)
+
+    def _name(self, filename: str, lambda_f: float | None) -> str:
+        content = f"{filename}\n{'own' if lambda_f is None else format(lambda_f, '.3f')}"
+        return hmac.new(self._key, content.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,161 @@
+"""A person's way before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
+
+import hashlib
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from hml.elicit.conflicts import StudyFullError
+from hml.elicit.quiz import QUIZ
+from hml.elicit.records import Person, Stage
+from hml.elicit.tasks import GRID
+from hml.elicit.web.sessions import Session, new_session
+from hml.elicit.web.site import PAGE_OF, Site, at_stage
+from hml.judgements import CLASS_NAMES
+
+_ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
+
+
+async def consent(request: Request) -> Response:
+    """Show what the study is and ask for agreement; who has agreed goes on to where they are."""
+    site: Site = request.app.state.site
+    session = site.sessions.read(request)
+    if (person := await site.person(session)) is not None:
+        return RedirectResponse(PAGE_OF[person.stage], 303)
+    outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
+    if session.code is not None:  # of somebody who was deleted meanwhile
+        session = new_session()
+    return site.render("consent", session, outside_id=outside_id, problem="")
+
+
+async def agree(request: Request) -> Response:
+    """Take a person in who has agreed to the text as it is now."""
+    site: Site = request.app.state.site
+    session = site.sessions.read(request)
+    form = await site.read_form(request, session)
+    if session.code is not None:
+        return RedirectResponse("/", 303)
+    problem = ""
+    if form.get("version") != site.study.consent.version:
+        problem = "This text has changed since you opened the page. Please read it again."
+    elif form.get("agree") != "yes":
+        problem = "Please tick the box if you agree. If you don't, simply close this page."
+    outside_id = form.get("outside_id", "")
+    if problem:
+        return site.render("consent", session, 422, outside_id=outside_id, problem=problem)
+    async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
+        if session.nonce not in site.enrolled:
+            try:
+                code = await run_in_threadpool(site.store.enrol, form["version"], outside_id or None)
+            except StudyFullError:
+                return site.render("full", session)
+            site.enrolled[session.nonce] = code
+    code = site.enrolled[session.nonce]
+    response = RedirectResponse("/instructions", 303)
+    site.sessions.write(response, Session(session.nonce, code))
+    return response
+
+
+@at_stage("instructions")
+async def instructions(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Show what to do, with worked examples."""
+    examples, questions = site.stimuli.examples, len(QUIZ[site.study.task])
+    return site.render(
+        "instructions",
+        session,
+        person=person,
+        examples_shown=examples,
+        lambdas=GRID,
+        class_names=CLASS_NAMES,
+        questions=questions,
+    )
+
+
+@at_stage("instructions")
+async def instructions_read(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Go on to the quiz."""
+    await site.read_form(request, session)
+    await run_in_threadpool(site.store.advance, person.code, "quiz")
+    return RedirectResponse("/quiz", 303)
+
+
+@at_stage("quiz")
+async def quiz(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Ask whether the instructions were understood."""
+    return site.render("quiz", session, questions=QUIZ[site.study.task])
+
+
+@at_stage("quiz")
+async def quiz_answered(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Go on to the trials, or back to the instructions."""
+    form = await site.read_form(request, session)
+    is_right = all(form.get(question.id) == str(question.right) for question in QUIZ[site.study.task])
+    stage: Stage = "trials" if is_right else "instructions"
+    person = await run_in_threadpool(site.store.advance, person.code, stage)
+    return RedirectResponse(PAGE_OF[person.stage], 303)
+
+
+@at_stage("comment")
+async def comment(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Ask for a free comment."""
+    return site.render("comment", session, person=person, problem="")
+
+
+@at_stage("comment", "done")
+async def comment_written(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Keep the comment and finish, if the browser has as many receipts as the server has answers."""
+    form = await site.read_form(request, session)
+    if form.get("claimed") != str(person.answered):
+        problem = (
+            f"The server has {person.answered} of your answers, and this browser has receipts for "
+            f"{form.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
+        )
+        return site.render("comment", session, 409, person=person, problem=problem)
+    text = form.get("comment", "").replace("\r\n", "\n").strip()
+    # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
+    client_id = hashlib.sha256(text.encode()).hexdigest()
+    await run_in_threadpool(site.store.comment, person.code, text, client_id)
+    await run_in_threadpool(site.store.complete, person.code, person.answered)
+    return RedirectResponse("/done", 303)
+
+
+@at_stage("done")
+async def done(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Show the completion code."""
+    code = await run_in_threadpool(site.store.complete, person.code, person.answered)
+    return_url = site.study.return_address(code)
+    return site.render("done", session, person=person, completion_code=code, return_url=return_url)
+
+
+@at_stage(*PAGE_OF)
+async def withdraw(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Ask whether to delete everything that a person gave."""
+    return site.render("withdraw", session, person=person, back=PAGE_OF[person.stage], problem="")
+
+
+@at_stage(*PAGE_OF)
+async def withdrawn(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Delete it."""
+    form = await site.read_form(request, session)
+    if form.get("sure") != "yes":
+        back, problem = PAGE_OF[person.stage], "Tick the box to delete your answers, or go back."
+        return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
+    await run_in_threadpool(site.store.withdraw, person.code)
+    return site.render("withdrawn", new_session())
+
+
+ROUTES = [
+    Route("/", consent),
+    Route("/", agree, methods=["POST"]),
+    Route("/instructions", instructions),
+    Route("/instructions", instructions_read, methods=["POST"]),
+    Route("/quiz", quiz),
+    Route("/quiz", quiz_answered, methods=["POST"]),
+    Route("/comment", comment),
+    Route("/comment", comment_written, methods=["POST"]),
+    Route("/done", done),
+    Route("/withdraw", withdraw),
+    Route("/withdraw", withdrawn, methods=["POST"]),
+]

@@ -1,0 +1,99 @@
+"""Signed sessions, and the token that a page's own forms carry."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.requests import Request
+from starlette.responses import Response
+
+_PERSON, _RESEARCHER = "hml_session", "hml_researcher"
+_PERSON_SECONDS = 30 * 24 * 3600  # a study that somebody comes back to after a holiday
+_RESEARCHER_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who a browser belongs to.
+
+    Args:
+        nonce: What makes this session's CSRF token its own.
+        code: The person's code, once they have agreed.
+    """
+
+    nonce: str
+    code: str | None = None
+
+
+def new_session() -> Session:
+    """Begin a session of nobody in particular."""
+    return Session(secrets.token_urlsafe(16))
+
+
+class Sessions:
+    """Reads and writes the two cookies, both signed: a person's, and the researcher's.
+
+    Args:
+        key: What signs them; it stays out of the database.
+        secure: Whether cookies go over https only.
+        token: The researcher's.
+    """
+
+    def __init__(self, key: bytes, secure: bool, token: str) -> None:
+        self._key = key
+        self._serializer = URLSafeTimedSerializer(key, salt="hml.elicit.session")
+        self._secure = secure
+        self._token = token
+
+    def read(self, request: Request) -> Session:
+        """Read a person's session; a new one where there is none, or not one that was signed here."""
+        content = self._loads(request.cookies.get(_PERSON), _PERSON_SECONDS)
+        match content:
+            case {"nonce": str(nonce), "code": str() | None as code}:
+                return Session(nonce, code)
+        return new_session()
+
+    def write(self, response: Response, session: Session) -> None:
+        """Give a browser its session."""
+        content = self._serializer.dumps({"nonce": session.nonce, "code": session.code})
+        self._set(response, _PERSON, content, _PERSON_SECONDS, "/")
+
+    def csrf(self, session: Session) -> str:
+        """Make the token that every form of a session's pages carries."""
+        return hmac.new(self._key, f"csrf:{session.nonce}".encode(), hashlib.sha256).hexdigest()
+
+    def is_own_form(self, session: Session, token: object) -> bool:
+        """Tell whether a form came from one of this session's own pages."""
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.csrf(session).encode())
+
+    def is_token(self, token: str) -> bool:
+        """Tell whether this is the researcher's token."""
+        return hmac.compare_digest(token.encode(), self._token.encode())
+
+    def admit_researcher(self, response: Response) -> None:
+        """Let a browser see the researcher's page without the token in its address."""
+        digest = hashlib.sha256(self._token.encode()).hexdigest()  # another token ends it
+        content = self._serializer.dumps({"researcher": digest})
+        self._set(response, _RESEARCHER, content, _RESEARCHER_SECONDS, "/researcher")
+
+    def is_researcher(self, request: Request) -> bool:
+        """Tell whether a browser was admitted with the present token."""
+        content = self._loads(request.cookies.get(_RESEARCHER), _RESEARCHER_SECONDS)
+        return content == {"researcher": hashlib.sha256(self._token.encode()).hexdigest()}
+
+    def _loads(self, cookie: str | None, seconds: int) -> object:
+        try:
+            content: object = self._serializer.loads(cookie or "", max_age=seconds)
+        except BadData:
+            return None
+        return content
+
+    def _set(
+        self, response: Response, name: str, content: str, seconds: int, path: Literal["/", "/researcher"]
+    ) -> None:
+        response.set_cookie(
+            name, content, max_age=seconds, path=path, secure=self._secure, httponly=True, samesite="lax"
+        )

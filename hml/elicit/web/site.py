@@ -1,0 +1,145 @@
+"""What every page needs: the study, the store, the images, sessions and templates."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from hml.elicit.records import Person
+from hml.elicit.stimuli import Stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import Study
+from hml.elicit.web.images import ImageNames
+from hml.elicit.web.sessions import Session, Sessions
+
+HERE = Path(__file__).parent
+PAGE_OF = {
+    "instructions": "/instructions",
+    "quiz": "/quiz",
+    "trials": "/trial",
+    "comment": "/comment",
+    "done": "/done",
+}
+"""Where a person belongs, by how far they have come."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One study being served.
+
+    Args:
+        study: What is asked.
+        store: Where answers go.
+        stimuli: The images.
+        sessions: Who is who.
+        images: What the images are called.
+        templates: Of the pages.
+        enrolling: Held while somebody is taken in.
+        enrolled: The code of each session that agreed while this server has run.
+    """
+
+    study: Study
+    store: Store
+    stimuli: Stimuli
+    sessions: Sessions
+    images: ImageNames
+    templates: jinja2.Environment
+    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    enrolled: dict[str, str] = field(default_factory=dict)
+
+    def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
+        """Make a page, with the session it belongs to."""
+        page = self.templates.get_template(f"{template}.html.jinja").render(
+            study=self.study,
+            csrf=self.sessions.csrf(session),
+            # Tells one person's answers from another's on a device that both use, without naming either.
+            owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
+            has_person=session.code is not None,
+            image=self.images.address,
+            **context,
+        )
+        response = HTMLResponse(page, status)
+        self.sessions.write(response, session)
+        return response
+
+    async def person(self, session: Session) -> Person | None:
+        """Look up whom a session belongs to; None for somebody who hasn't agreed, or has withdrawn."""
+        if session.code is None:
+            return None
+        return await run_in_threadpool(self.store.find, session.code)
+
+    async def read_form(self, request: Request, session: Session) -> dict[str, str]:
+        """Read a form that one of the session's own pages sent.
+
+        Raises:
+            HTTPException: it isn't one.
+        """
+        fields = await self.read_fields(request)
+        self.check_token(session, fields.get("csrf"))
+        return fields
+
+    async def read_fields(self, request: Request) -> dict[str, str]:
+        """Read a form's fields.
+
+        Raises:
+            HTTPException: they can't be read.
+        """
+        try:
+            return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=50))
+        except ValueError as error:
+            raise HTTPException(400, "This form can't be read.") from error
+
+    def check_token(self, session: Session, token: object) -> None:
+        """Refuse what wasn't sent by one of the session's own pages.
+
+        Raises:
+            HTTPException: it wasn't.
+        """
+        if not self.sessions.is_own_form(session, token):
+            raise HTTPException(403, "This page is no longer valid. Load it again, and send it once more.")
+
+
+Handler = Callable[[Site, Request, Session, Person], Awaitable[Response]]
+
+
+def at_stage(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
+    """Let people see a page only where they have come to it; others are sent to where they belong."""
+
+    def wrap(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            site: Site = request.app.state.site
+            session = site.sessions.read(request)
+            person = await site.person(session)
+            if person is None:
+                return RedirectResponse("/", 303)
+            if person.stage not in stages:
+                return RedirectResponse(PAGE_OF[person.stage], 303)
+            return await handler(site, request, session, person)
+
+        return handle
+
+    return wrap
+
+
+def load_templates() -> jinja2.Environment:
+    """Load the templates; a name that one lacks is an error, and everything is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["paragraphs"] = lambda text: [part.strip() for part in text.split("\n\n") if part.strip()]
+    # A new version of an asset has a new address, so that browsers may keep the old one for good.
+    assets = sorted((HERE / "static").iterdir())
+    environment.globals["version"] = hashlib.sha256(b"".join(path.read_bytes() for path in assets)).hexdigest()[:12]
+    return environment

@@ -1,0 +1,51 @@
+// Forms that are sent again until they arrive, once, however often one clicks; what is written is kept over a reload.
+
+import { sendUntilAnswered, Shelf } from "./sending.js";
+
+function setUp(form) {
+  const written = form.querySelector("textarea");
+  const drafts = new Shelf(() => sessionStorage, `hml:${form.dataset.owner}:written:`);
+  if (written) {
+    written.value ||= drafts.get(written.name) ?? "";
+    written.addEventListener("input", () => drafts.put(written.name, written.value));
+  }
+  if (form.elements.claimed) {
+    // What this browser has receipts for; the server knows of more where answers came from another device.
+    const count = new Shelf(() => localStorage, `hml:${form.dataset.owner}:receipts:`).get("count");
+    form.elements.claimed.value = Math.max(count ?? 0, Number(form.elements.claimed.value));
+  }
+  const status = document.createElement("p");
+  status.className = "status";
+  status.setAttribute("role", "status");
+  form.append(status);
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (form.dataset.sent) return;
+    form.dataset.sent = "yes";
+    form.setAttribute("aria-busy", "true");
+    const body = new URLSearchParams(new FormData(form));
+    const response = await sendUntilAnswered(form.action, { method: "POST", body }, (words) => {
+      status.textContent = words.replace("Your answer", "What you entered");
+    });
+    if (response.redirected) {
+      if (written) drafts.drop(written.name);
+      location.assign(response.url);
+    } else {
+      show(await response.text());
+    }
+  });
+}
+
+/** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
+function show(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  document.title = page.title;
+  const main = page.getElementById("main");
+  document.getElementById("main").replaceWith(main);
+  main.querySelectorAll("form[data-resend]").forEach(setUp);
+  window.scrollTo(0, 0);
+  main.focus({ preventScroll: true });
+}
+
+document.querySelectorAll("form[data-resend]").forEach(setUp);

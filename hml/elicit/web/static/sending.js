@@ -1,0 +1,80 @@
+// Sends until the server has answered: a lost connection, a busy server and a restart are waited out.
+
+const LONGEST_PAUSE = 15;
+
+/** Sends a request until there is an answer that isn't "later"; `report` is told what one waits for, "" at the end. */
+export async function sendUntilAnswered(address, options, report) {
+  for (let attempt = 0; ; attempt++) {
+    let wait = Math.min(LONGEST_PAUSE, 2 ** attempt / 2) * (0.5 + Math.random() / 2);
+    try {
+      const response = await fetch(address, { ...options, signal: AbortSignal.timeout(20_000) });
+      if (response.status !== 429 && response.status < 500) {
+        report("");
+        return response;
+      }
+      wait = Math.max(wait, Number(response.headers.get("Retry-After")) || 0);
+      report("The study is busy. Your answer is kept here, and sent again in a moment.");
+    } catch {
+      report("No connection. Your answer is kept on this device, and sent as soon as you are back.");
+    }
+    await pause(wait);
+  }
+}
+
+/** Waits, but no longer than until the connection is back. */
+export function pause(seconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, seconds * 1000);
+    function done() {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      resolve();
+    }
+    window.addEventListener("online", done);
+  });
+}
+
+/** What a browser keeps; in memory where it may keep nothing. */
+export class Shelf {
+  constructor(storage, prefix) {
+    this.prefix = prefix;
+    try {
+      storage().setItem("hml:probe", "");
+      storage().removeItem("hml:probe");
+      this.storage = storage();
+    } catch {
+      const items = new Map();
+      this.storage = {
+        getItem: (key) => items.get(key) ?? null,
+        setItem: (key, value) => items.set(key, value),
+        removeItem: (key) => items.delete(key),
+        key: (index) => [...items.keys()][index],
+        get length() {
+          return items.size;
+        },
+      };
+    }
+  }
+
+  get(name) {
+    return JSON.parse(this.storage.getItem(this.prefix + name));
+  }
+
+  put(name, value) {
+    this.storage.setItem(this.prefix + name, JSON.stringify(value));
+  }
+
+  drop(name) {
+    this.storage.removeItem(this.prefix + name);
+  }
+
+  names() {
+    const keys = Array.from({ length: this.storage.length }, (_, index) => this.storage.key(index));
+    return keys.filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length));
+  }
+}
+
+/** A name that nothing else has; `randomUUID` is only there on https and on localhost. */
+export function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

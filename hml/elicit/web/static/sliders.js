@@ -1,0 +1,44 @@
+// Sliders that have no answer until somebody has given one: an untouched slider shows no thumb.
+
+const WORDS = {
+  mix: (slider) => `${100 - slider.value} % ${slider.dataset.left}, ${slider.value} % ${slider.dataset.right}`,
+  sure: (slider) => `${slider.value} % sure`,
+  step: (slider) => `Mix ${Number(slider.value) + 1} of ${Number(slider.max) + 1}`,
+};
+
+export function isTouched(slider) {
+  return slider.dataset.touched === "yes";
+}
+
+/** Takes the slider's value for an answer from now on. */
+export function touch(slider) {
+  slider.dataset.touched = "yes";
+  const words = WORDS[slider.dataset.words](slider);
+  slider.setAttribute("aria-valuetext", words);
+  const output = slider.parentElement.querySelector("output");
+  if (output) {
+    output.textContent = words;
+    output.className = "";
+  }
+}
+
+export function setUp(slider, onTouch) {
+  slider.setAttribute("aria-valuetext", "no answer yet");
+  const touched = () => {
+    touch(slider);
+    onTouch(slider);
+  };
+  slider.addEventListener("input", touched);
+  // A press on the very middle changes nothing, so there is no `input`. A label's click is no press.
+  slider.addEventListener("pointerup", touched);
+  slider.parentElement.querySelector("[data-half]")?.addEventListener("click", () => {
+    slider.value = 50;
+    touched();
+  });
+  for (const button of slider.parentElement.querySelectorAll("[data-move]")) {
+    button.addEventListener("click", () => {
+      slider.value = Number(slider.value) + Number(button.dataset.move);
+      touched();
+    });
+  }
+}

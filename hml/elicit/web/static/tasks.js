@@ -1,0 +1,103 @@
+// What each task's form says: its answer, in H-Mix's words, and what is still missing from it.
+
+import { isTouched } from "./sliders.js";
+
+const READ = {
+  rate_mixture: (form) => ({
+    mixingcoeff: Number(form.elements.mixingcoeff.value),
+    confidence: Number(form.elements.confidence.value),
+    moved: moved(form),
+  }),
+  construct: (form) => ({
+    final_value: Number(form.querySelector(".stack img:not([hidden])").dataset.weight),
+    starting_value: Number(form.elements.final_value.dataset.start),
+    moved: moved(form),
+  }),
+  select: (form) => ({ select: form.elements.select.value }),
+  categorical: (form) => ({ prob2: "", ...Object.fromEntries(new FormData(form)) }),
+};
+
+function moved(form) {
+  return [...form.querySelectorAll("input[type=range]")].filter(isTouched).map((slider) => slider.name);
+}
+
+export function readAnswer(form) {
+  return READ[form.dataset.task](form);
+}
+
+/** Shows what is missing, puts the focus there, and tells whether nothing is. */
+export function isComplete(form) {
+  const missing = [...form.querySelectorAll("fieldset[data-answer]")].filter((fieldset) => {
+    const field = MISSING[fieldset.dataset.answer](fieldset, form);
+    mark(fieldset, field);
+    return field;
+  });
+  missing[0]?.querySelector("[aria-invalid=true]").focus();
+  return missing.length === 0;
+}
+
+/** Each returns the field that lacks an answer, or nothing. */
+const MISSING = {
+  slider: (fieldset) => {
+    const slider = fieldset.querySelector("input");
+    return isTouched(slider) ? null : slider;
+  },
+  choice: (fieldset) => (fieldset.querySelector(":checked") ? null : fieldset.querySelector("input")),
+  class: (fieldset, form) => {
+    const error = fieldset.querySelector(".error");
+    const chosen = fieldset.querySelector(":checked");
+    if (!chosen) {
+      error.textContent = "Choose one.";
+      return fieldset.querySelector("input:not(:disabled)");
+    }
+    const percent = fieldset.querySelector("[type=number]");
+    if (chosen.value === "secondProbNo") return null;
+    if (percent.value === "" || !percent.validity.valid) {
+      error.textContent = "Give a number from 0 to 100.";
+      return percent;
+    }
+    if (percent.name === "prob2" && percent.valueAsNumber > form.elements.prob.valueAsNumber) {
+      error.textContent = "The second class can't be more probable than the first.";
+      return percent;
+    }
+    if (percent.name === "prob2" && percent.valueAsNumber + form.elements.prob.valueAsNumber > 100) {
+      error.textContent = "Both together can't be more than 100 %.";
+      return percent;
+    }
+    return null;
+  },
+};
+
+function mark(fieldset, field) {
+  settle(fieldset);
+  if (!field) return;
+  fieldset.querySelector(".error").hidden = false;
+  field.setAttribute("aria-invalid", "true");
+}
+
+/** Takes back what was said to be missing. */
+export function settle(fieldset) {
+  for (const input of fieldset.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  const error = fieldset.querySelector(".error");
+  if (error) error.hidden = true;
+}
+
+/** Keeps the parts of a form in agreement with each other. */
+export function reconcile(form) {
+  if (form.dataset.task === "construct") {
+    form.querySelectorAll(".stack img").forEach((picture, index) => {
+      picture.hidden = index !== Number(form.elements.final_value.value);
+    });
+  } else if (form.dataset.task === "categorical") {
+    const named = (name) => form.querySelector(`[name=${name}]:checked`)?.dataset.class;
+    const [first, second] = [named("classSelect"), named("classSelect2")];
+    for (const input of form.querySelectorAll("[data-class]")) {
+      const others = { classSelect: [], classSelect2: [first] }[input.name] ?? [first, second];
+      input.disabled = others.includes(input.dataset.class); // a class has one place
+      if (input.disabled) input.checked = false;
+    }
+    const none = form.querySelector("[value=secondProbNo]").checked;
+    form.elements.prob2.disabled = none;
+    if (none) form.elements.prob2.value = "";
+  }
+}

@@ -1,0 +1,99 @@
+// A trial: shows the picture, takes the answer once, and brings the next when the server has given its receipt.
+
+import { Answers } from "./answers.js";
+import { pause, sendUntilAnswered, Shelf } from "./sending.js";
+import { isTouched, setUp, touch } from "./sliders.js";
+import { isComplete, readAnswer, reconcile, settle } from "./tasks.js";
+
+function report(words) {
+  const status = document.getElementById("status");
+  if (status.textContent !== words) status.textContent = words; // or it would be read out at every attempt
+}
+
+async function start(form, notice) {
+  const answers = new Answers(form.dataset.owner, form.dataset.csrf, report);
+  if (answers.waiting.length > 0) {
+    form.inert = true; // from before a reload
+    const objection = await answers.send();
+    return showNext(objection);
+  }
+  const drafts = new Shelf(() => sessionStorage, `hml:${form.dataset.owner}:draft:`);
+  for (const slider of form.querySelectorAll("input[type=range]")) {
+    setUp(slider, () => {
+      settle(slider.closest("fieldset"));
+      changed(form, drafts);
+    });
+  }
+  restore(form, drafts.get(form.dataset.trial));
+  // Not `change`, which comes with the click on something else: words that go away then would move it from under it.
+  form.addEventListener("input", (event) => {
+    settle(event.target.closest("fieldset"));
+    changed(form, drafts);
+  });
+  report(notice);
+  let shownAt = null;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (form.dataset.sent || !isComplete(form)) return;
+    form.dataset.sent = "yes"; // a second click finds the form sent
+    form.setAttribute("aria-busy", "true");
+    form.querySelector("button.primary").textContent = "Saving …";
+    answers.keep(form.dataset.trial, readAnswer(form), Math.round(performance.now() - shownAt));
+    const objection = await answers.send();
+    drafts.drop(form.dataset.trial);
+    await showNext(objection);
+  });
+  await Promise.all([...form.querySelectorAll("img")].map(arrive));
+  shownAt = performance.now();
+  form.querySelector("button.primary").disabled = false; // nobody answers to what isn't there to be seen
+}
+
+/** Waits until a picture is there, however often it takes. */
+async function arrive(picture) {
+  for (;;) {
+    try {
+      return await picture.decode();
+    } catch {
+      report("The image hasn't arrived yet. It comes as soon as you are connected.");
+      await pause(2);
+      report("");
+      picture.src = picture.getAttribute("src");
+    }
+  }
+}
+
+function changed(form, drafts) {
+  reconcile(form);
+  const fields = [...form.querySelectorAll("input")];
+  drafts.put(form.dataset.trial, fields.map((field) => [field.value, field.checked, isTouched(field)]));
+}
+
+/** Puts back what was entered before a reload. */
+function restore(form, draft) {
+  form.querySelectorAll("input").forEach((field, index) => {
+    if (!draft?.[index]) return;
+    [field.value, field.checked] = draft[index];
+    if (draft[index][2]) touch(field);
+  });
+  reconcile(form);
+}
+
+/** Puts the next trial in this one's place; without leaving the page, so that a lost connection shows no error. */
+async function showNext(notice) {
+  const response = await sendUntilAnswered("/trial", {}, report);
+  if (new URL(response.url).pathname !== "/trial" || !response.ok) {
+    location.assign(response.url);
+    return;
+  }
+  const next = new DOMParser().parseFromString(await response.text(), "text/html");
+  document.title = next.title;
+  document.getElementById("main").replaceWith(next.getElementById("main"));
+  window.scrollTo(0, 0);
+  document.querySelector("h1").focus({ preventScroll: true });
+  await start(document.querySelector("form.trial"), notice);
+}
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // come back to by "back": the trial may be answered by now
+});
+start(document.querySelector("form.trial"), "");

@@ -1,0 +1,82 @@
+"""The trials: the image and its questions, and the receipt for an answer."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from hml.elicit.records import Person
+from hml.elicit.tasks import TASKS
+from hml.elicit.web.sessions import Session
+from hml.elicit.web.site import Site, at_stage
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES
+from hml.strict_json import parse_json
+
+
+@at_stage("trials")
+async def trial(site: Site, request: Request, session: Session, person: Person) -> Response:
+    """Show the image that this person is to judge now: the same one until it is answered."""
+    shown = await run_in_threadpool(site.store.next_trial, person.code)
+    if shown is None:  # nothing is left for this person, and the store has moved them on
+        return RedirectResponse("/", 303)
+    class_1, class_2 = (CLASS_NAMES[endpoint.label] for endpoint in shown.stimulus.endpoints)
+    return site.render(
+        "trial",
+        session,
+        trial=shown,
+        prompt=TASKS[site.study.task].prompt,
+        class_1=class_1,
+        class_2=class_2,
+        class_names=CLASS_NAMES,
+    )
+
+
+async def answer(request: Request) -> Response:
+    """Take an answer, and give the receipt once it is on the disk."""
+    site: Site = request.app.state.site
+    session = site.sessions.read(request)
+    site.check_token(session, request.headers.get("x-csrf-token"))
+    if (person := await site.person(session)) is None:
+        return JSONResponse({"message": "You are no longer taking part."}, 401)
+    sent = _read(await request.body())
+    receipt = await run_in_threadpool(site.store.answer, person.code, *sent)
+    return JSONResponse({"client_id": receipt.client_id, "trial_id": receipt.trial_id, "count": receipt.count})
+
+
+def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
+    """Read an answer as `trial.js` sends it.
+
+    Raises:
+        InputError: it isn't one.
+    """
+    try:
+        content = parse_json(body)
+    except ValueError as error:
+        raise InputError(f"This answer is not JSON: {error}.") from error
+    match content:
+        case {
+            "trial_id": str(trial),
+            "client_id": str(client),
+            "answer": dict(said),
+            "reaction_ms": int() | float() as ms,
+        }:
+            return trial, client, said, ms
+    raise InputError("An answer has a trial_id, a client_id, an answer and a reaction_ms.")
+
+
+async def image(request: Request) -> Response:
+    """Send an image."""
+    site: Site = request.app.state.site
+    found = site.images.find(request.path_params["name"])
+    if found is None:
+        return Response(status_code=404)
+    content = await run_in_threadpool(site.stimuli.png, *found)
+    return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
+ROUTES = [
+    Route("/trial", trial),
+    Route("/answer", answer, methods=["POST"]),
+    Route("/image/{name}.png", image),
+]

@@ -1,0 +1,52 @@
+"""A small study: six images of cats and dogs, four trials a person."""
+
+from dataclasses import replace
+
+import pytest
+
+from hml.elicit.store import Store
+from hml.elicit.study import Consent, StimulusChoice, Study
+from hml.judgements import Endpoint, Stimulus
+
+STUDY = Study(
+    name="cats",
+    title="Cats and dogs",
+    task="rate_mixture",
+    images="demo",
+    stimuli=StimulusChoice(seed=3),
+    people_per_image=3,
+    trials=4,
+    repeats=2,
+    consent=Consent("1", "I agree."),
+    instructions="Look.",
+)
+LAMBDAS = (0.1, 0.9, 0.1, 0.9, 0.1, 0.9)
+
+
+def make_images(number=6):
+    """Make images of a cat and a dog each, which start the construct task at .1 or .9."""
+    images = []
+    for i, lambda_f in zip(range(number), LAMBDAS * number, strict=False):
+        first, second = Endpoint(2 * i, 3), Endpoint(2 * i + 1, 5)
+        name = f"mixed_{lambda_f}_Cat_{first.image_id}_Dog_{second.image_id}.png"
+        images.append(Stimulus(name, lambda_f, (first, second)))
+    return images
+
+
+@pytest.fixture
+def open_store(tmp_path):
+    """Open a store of the small study, with changes to it, in a folder of its own; closed at the end."""
+    stores = []
+
+    def open_(folder="study", number=6, **changes):
+        stores.append(Store(tmp_path / folder, replace(STUDY, **changes), make_images(number)))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store):
+    return open_store()

@@ -1,0 +1,46 @@
+"""People who take a study, for tests."""
+
+ANSWERS = {
+    "rate_mixture": {"mixingcoeff": 37, "confidence": 56, "moved": ["mixingcoeff", "confidence"]},
+    "construct": {"final_value": 0.4, "starting_value": 0.1, "moved": ["final_value"]},
+    "select": {"select": "select0.6"},
+    "categorical": {
+        "classSelect": "mostProbCat",
+        "prob": "60",
+        "classSelect2": "secondProbDog",
+        "prob2": "30",
+        "improbClassSelectShip": "1",
+    },
+}
+
+
+def start(store, outside_id=None):
+    """Agree, read, and pass the quiz; returns the code."""
+    code = store.enrol(store.study.consent.version, outside_id)
+    store.advance(code, "quiz")
+    store.advance(code, "trials")
+    return code
+
+
+def answer(store, code, trial, said=None, reaction_ms=2000.0):
+    """Answer a trial, as the task's example says unless told otherwise."""
+    if said is None:
+        start = {} if trial.start is None else {"starting_value": trial.start}
+        said = ANSWERS[store.study.task] | start
+    return store.answer(code, trial.id, f"client-{trial.id}", said, reaction_ms)
+
+
+def answer_all(store, code, say=None):
+    """Answer every trial, each by `say(trial)`; returns the trials."""
+    trials = []
+    while trial := store.next_trial(code):
+        answer(store, code, trial, None if say is None else say(trial))
+        trials.append(trial)
+    return trials
+
+
+def finish(store, code, comment=""):
+    """Answer everything, comment, and return the completion code."""
+    answer_all(store, code)
+    store.comment(code, comment, "client-comment")
+    return store.complete(code, store.find(code).answered)

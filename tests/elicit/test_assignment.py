@@ -1,0 +1,121 @@
+from collections import Counter
+
+import pytest
+
+from hml.elicit.conflicts import StudyFullError
+from hml.elicit.tasks import GRID
+from tests.elicit.people import answer, answer_all, start
+
+
+def lapse(store):
+    """Let the time of all places that wait for an answer run out."""
+    store._database.execute("UPDATE trial SET held_until = '2000' WHERE held_until IS NOT NULL")
+
+
+def test_images_fill_evenly_whoever_comes_when(open_store):
+    store = open_store(number=10, trials=3, repeats=1, people_per_image=4)
+    people = [start(store) for _ in range(13)]
+    for turn in range(4):
+        for code in people[turn % 2 :] + people[: turn % 2]:
+            if trial := store.next_trial(code):
+                answer(store, code, trial)
+        counts = store.coverage().images_by_judgements
+        assert max(counts) - min(counts) <= 1
+
+
+def test_nobody_is_shown_an_image_twice_but_as_a_repeat(open_store):
+    store = open_store(number=7, trials=7, repeats=2, people_per_image=9)
+    for _ in range(5):
+        shown = Counter(trial.stimulus for trial in answer_all(store, start(store)) if not trial.is_repeat)
+        assert sorted(shown.values()) == [1] * 7
+
+
+def test_people_who_are_there_at_once_get_different_images(store):
+    shown = [store.next_trial(start(store)).stimulus for _ in range(6)]
+    assert len(set(shown)) == 6
+
+
+def test_an_image_gets_as_many_people_as_the_study_says(open_store):
+    store = open_store(people_per_image=2, trials=6, repeats=0)
+    for _ in range(2):
+        answer_all(store, start(store))
+    assert store.coverage().images_by_judgements == {2: 6}
+    with pytest.raises(StudyFullError):
+        store.enrol("1")
+
+
+def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
+    store = open_store(people_per_image=1, trials=4)
+    answer_all(store, start(store))
+    late = start(store)
+    trials = answer_all(store, late)
+    assert [trial.is_repeat for trial in trials] == [False, False, True, True]
+    person = store.find(late)
+    assert (person.stage, person.answered, person.total) == ("comment", 4, 4)
+
+
+def test_who_finds_no_image_left_is_asked_for_none(open_store):
+    store = open_store(people_per_image=1, trials=6, repeats=2)
+    late = start(store)
+    answer_all(store, start(store))
+    assert store.next_trial(late) is None
+    assert (store.find(late).stage, store.find(late).total) == ("comment", 0)
+    store.comment(late, "", "client-comment")
+    assert store.complete(late, 0)
+
+
+def test_who_leaves_gives_the_place_back_after_the_time_limit(open_store):
+    store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
+    store.next_trial(start(store))
+    with pytest.raises(StudyFullError):
+        store.enrol("1")
+    lapse(store)
+    assert store.next_trial(start(store)) is not None
+
+
+def test_an_answer_that_comes_after_its_place_was_given_back_is_kept(open_store):
+    store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
+    slow = start(store)
+    trial = store.next_trial(slow)
+    lapse(store)
+    quick = start(store)
+    answer(store, quick, store.next_trial(quick))
+    assert answer(store, slow, trial).count == 1
+    assert store.coverage().images_by_judgements == {2: 1}
+
+
+def test_who_comes_back_finds_the_same_trial_and_holds_its_place_again(open_store):
+    store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
+    code = start(store)
+    trial = store.next_trial(code)
+    lapse(store)
+    assert store.next_trial(code) == trial
+    with pytest.raises(StudyFullError):
+        store.enrol("1")
+
+
+def test_the_order_is_a_function_of_the_seed_and_the_persons_number(open_store):
+    def names(store):
+        return [[trial.stimulus.filename for trial in answer_all(store, start(store))] for _ in range(2)]
+
+    one, again = names(open_store("one", number=40)), names(open_store("again", number=40))
+    assert one == again
+    assert one[0] != one[1]
+    assert one != names(open_store("other", number=40, stimuli=type(open_store().study.stimuli)(seed=4)))
+
+
+def test_shuffled_blends_are_all_there_and_stay_where_they_are(open_store):
+    store = open_store(task="select")
+    code = start(store)
+    trial = store.next_trial(code)
+    assert sorted(trial.lambdas) == list(GRID)
+    assert store.next_trial(code).lambdas == trial.lambdas
+    orders = {trial.lambdas, *(trial.lambdas for trial in answer_all(store, code))}
+    assert len(orders) == 6
+
+
+def test_the_construct_task_starts_where_its_image_says(open_store):
+    store = open_store(task="construct")
+    trial = store.next_trial(start(store))
+    assert trial.start == trial.stimulus.lambda_f
+    assert trial.lambdas == GRID

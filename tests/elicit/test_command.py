@@ -1,0 +1,205 @@
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import hml
+from hml.cli import main
+from hml.elicit.conflicts import StudyFullError
+from hml.elicit.database import connect
+from hml.elicit.simulated import simulate_people
+from hml.elicit.stimuli import load_stimuli
+from hml.elicit.study import demo_study
+from hml.elicit.tasks import TASKS
+from hml.judgements import read_hmix
+from tests.elicit.people import answer, finish, start
+from tests.elicit.test_study import EXAMPLE
+
+CONFIGS = Path(hml.__file__).parent.parent / "configs"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "studies" / "cats"
+
+
+@pytest.fixture
+def served(open_store, folder):
+    """A store in the folder that commands look into by themselves."""
+    folder.parent.mkdir()
+    return open_store(folder)
+
+
+def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(tmp_path, capsys):
+    assert main(["elicit", "simulate", "--people", "12"]) == 0
+    assert main(["elicit", "export", "judgements.csv"]) == 0
+    judgements = read_hmix("judgements.csv", "all")
+    stimuli = load_stimuli(demo_study(), None).all
+    firsts = [j for j in judgements if not j.is_repeat]
+    # Everybody judges 15 images and two of them again, and 12 people come to each of the 180 images once.
+    assert len(firsts) == len(stimuli) == 180
+    assert {j.stimulus for j in firsts} == set(stimuli)
+    assert main(["percepts", "--judgements", "judgements.csv", "--replicates", "5", "--data_dir", str(tmp_path)]) == 0
+    percepts = json.loads(Path("lightning_logs", "percepts", "percepts.json").read_text())
+    assert "judgements.csv" in json.dumps(percepts)
+    configs = ["--config", str(CONFIGS / "sep_conf.yaml"), "--config", str(CONFIGS / "demo.yaml")]
+    mixed = ["--data.mixed", "hml.data.HMix", "--data.mixed.judgements", "judgements.csv"]
+    small = [
+        "--trainer.max_epochs",
+        "1",
+        "--model.network.init_args.width",
+        "2",
+        "--trainer.enable_progress_bar",
+        "false",
+    ]
+    assert main(["fit", *configs, *mixed, *small]) == 0
+    metrics = json.loads(Path("lightning_logs", "sep_conf", "version_0", "metrics.json").read_text())
+    assert metrics["data"]["mixed_images"] == 180
+    assert metrics["data"]["judgements"] == len(judgements) == 12 * 17
+    assert metrics["data"]["annotators"] == 12
+    assert metrics["metrics"]["test/cross_entropy"] > 0
+
+
+def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
+    for folder, seed in (("one", "1"), ("again", "1"), ("other", "2")):
+        main(["elicit", "simulate", "--people", "2", "--seed", seed, "--folder", folder])
+        main(["elicit", "export", f"{folder}.csv", "--folder", folder])
+    one, again, other = (
+        [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all")]
+        for name in ("one", "again", "other")
+    )
+    assert one == again != other
+
+
+def test_simulated_people_stop_when_every_image_has_its_people(open_store):
+    store = open_store(number=4, people_per_image=2)
+    assert simulate_people(store, 9) == 2 * 6  # two people see four images, and two of them again
+    with pytest.raises(StudyFullError):
+        simulate_people(store, 1)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_simulated_people_know_every_task(open_store, task):
+    assert simulate_people(open_store(task=task), 3) == 3 * 6
+
+
+def test_made_up_people_take_no_real_study(tmp_path, capsys):
+    text = EXAMPLE.read_text(encoding="utf-8").replace("images: cifar10", "images: demo")
+    text = text.replace("ethics_reference: null", "ethics_reference: E-17").replace("contact: null", "contact: us")
+    Path("real.yaml").write_text(text, encoding="utf-8")
+    assert main(["elicit", "simulate", "--study", "real.yaml"]) == 2
+    assert "is a real study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--host", "0.0.0.0"], "no ethics_reference, so it is a demo and stays on this computer"),
+        (["--base_url", "https://study.example.org"], "stays on this computer"),
+        (["--port", "65536"], "--port 65536 must be 0 to 65535"),
+        (["--study", "nowhere.yaml"], "Can't read the study nowhere.yaml"),
+    ],
+)
+def test_what_can_not_be_served_exits_with_2(capsys, flags, told):
+    assert main(["elicit", "serve", "--no-browser", *flags]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    assert main(["elicit", "serve", "--no-browser"]) == 2
+    assert "pip install -e '.[elicit]'" in capsys.readouterr().err
+
+
+def test_a_folder_is_served_once_at_a_time(capsys):
+    from hml.elicit.serving import claim
+
+    with claim(Path("studies", "demo")):
+        assert main(["elicit", "simulate"]) == 5
+    assert "served by another process" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("args", [["export", "x.csv"], ["backup", "x"], ["withdraw", "abc"], ["payments"]])
+def test_without_a_study_the_remedy_is_named(capsys, args):
+    assert main(["elicit", *args]) == 2
+    assert "--folder" in capsys.readouterr().err
+    assert main(["elicit", *args, "--folder", "nowhere"]) == 3
+    assert "There is no study in nowhere" in capsys.readouterr().err
+
+
+def test_of_two_studies_one_has_to_be_named(served, open_store, folder, capsys):
+    open_store(folder.parent / "dogs", name="dogs")
+    assert main(["elicit", "export", "x.csv"]) == 2
+    assert "studies/cats, studies/dogs" in capsys.readouterr().err
+
+
+def test_a_person_is_withdrawn_by_their_code(served, capsys):
+    code = start(served)
+    assert main(["elicit", "withdraw", code]) == 0
+    assert served.find(code) is None
+    assert main(["elicit", "withdraw", code]) == 2
+    assert "mistyped" in capsys.readouterr().err
+
+
+def test_answers_are_corrected_and_struck_out(served, capsys):
+    finish(served, start(served))
+    main(["elicit", "export", "before.csv"])
+    subject = read_hmix("before.csv", "all")[0].annotator
+    said = ["--answer", '{"mixingcoeff": 0, "confidence": 100}']
+    assert main(["elicit", "correct", subject, "1", *said, "--reason", "asked for"]) == 0
+    assert main(["elicit", "correct", subject, "2", "--strike", "--reason", "asked for"]) == 0
+    assert main(["elicit", "correct", subject, "2", "--answer", "{", "--reason", "asked for"]) == 2
+    main(["elicit", "export", "after.csv"])
+    judgements = read_hmix("after.csv", "all")
+    assert (judgements[0].lambda_h, judgements[0].omega, len(judgements)) == (1.0, 1.0, 5)
+
+
+def test_payments_are_listed_and_deleted(served, capsys):
+    completion_code = finish(served, start(served, "=ann"))
+    assert main(["elicit", "payments"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"'=ann,{completion_code},")
+    assert main(["elicit", "payments", "--out", "payments.csv"]) == 0
+    assert completion_code in Path("payments.csv").read_text()
+    assert Path("payments.csv").stat().st_mode & 0o077 == 0  # nobody else's business
+    assert main(["elicit", "payments", "--delete"]) == 0
+    assert not (served.folder / "payments.sqlite3").exists()
+
+
+def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
+    folder.parent.mkdir()
+    store = open_store(folder, number=400, trials=400)
+    code = start(store)
+    stop = threading.Event()
+
+    def take_part():
+        while not stop.is_set() and (trial := store.next_trial(code)):
+            answer(store, code, trial)
+            time.sleep(0.01)  # people think
+
+    thread = threading.Thread(target=take_part)
+    thread.start()
+    try:
+        codes = [main(["elicit", "backup", f"backup{i}.sqlite3"]) for i in range(3)]
+    finally:
+        stop.set()
+        thread.join()
+    assert codes == [0] * 3
+    counts = []
+    for i in range(3):
+        copy = connect(Path(f"backup{i}.sqlite3"))
+        assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        counts.append(copy.execute("SELECT count(*) FROM answer").fetchone()[0])
+        copy.close()
+    assert counts == sorted(counts)
+    assert counts[-1] <= store.pace().answers
+
+
+def test_looking_after_a_study_needs_no_torch():
+    code = "import sys, hml.elicit.command; print(sorted({'torch', 'starlette', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,206 @@
+import csv
+import io
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hml.data import HMix, HMixDataModule
+from hml.elicit.answers import correct
+from hml.elicit.export import COLUMNS, export_answers
+from hml.elicit.privacy import check_cell
+from hml.elicit.simulated import simulate_people
+from hml.elicit.stimuli import load_stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import read_study
+from hml.elicit.tasks import TASKS
+from hml.errors import InputError
+from hml.judgements import parse_construct, parse_select, parse_soft_categories, read_hmix
+from hml.judgements.soft_categories import spread
+from hml.labels import SeparateLabels
+from tests.elicit.people import answer_all, finish, start
+from tests.elicit.test_study import EXAMPLE
+
+RELEASED = {
+    "rate_mixture": "hmix_infer_mixing_factor.csv",
+    "construct": "hmix_construct_midpoint.csv",
+    "select": "hmix_select_shuffled_midpoint.csv",
+    "categorical": "hmix_categorical_soft_labels.csv",
+}
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Export a store's answers; returns the path."""
+
+    def export_(store):
+        export_answers(store._database, tmp_path / "judgements.csv")
+        return tmp_path / "judgements.csv"
+
+    return export_
+
+
+def say(trial):
+    """Answer by the trial's number: slider 10, 20, …, confidence 1, 2, …."""
+    return {"mixingcoeff": 10 * trial.number, "confidence": trial.number, "moved": ["mixingcoeff", "confidence"]}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_columns_are_those_of_the_released_file(other_tasks, task):
+    with (other_tasks / RELEASED[task]).open(newline="", encoding="utf-8") as file:
+        assert list(COLUMNS[task]) == next(csv.reader(file))
+
+
+def test_judgements_are_read_as_they_were_said(store, export):
+    people = [start(store), start(store)]
+    shown = [trial for code in people for trial in answer_all(store, code, say)]
+    judgements = read_hmix(export(store), cohort="all")
+    assert [j.stimulus for j in judgements] == [trial.stimulus for trial in shown]
+    # The slider's 0 is "100 % class 1", and lambda_h is class 1's share.
+    assert [j.lambda_h for j in judgements] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4] * 2)
+    assert [j.omega for j in judgements] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.06] * 2)
+    assert [j.is_repeat for j in judgements] == ([False] * 4 + [True] * 2) * 2
+    assert [j.reaction_ms for j in judgements] == [2000.0] * 12
+    assert len({j.annotator for j in judgements[:6]}) == len({j.annotator for j in judgements[6:]}) == 1
+    assert len({j.annotator for j in judgements}) == 2
+    assert not {j.annotator for j in judgements} & set(people)  # codes, which withdraw people, aren't published
+
+
+def test_rows_have_the_cells_that_hmix_s_have(store, export, data_dir):
+    finish(store, start(store))
+    ours = pd.read_csv(export(store)).iloc[0]
+    theirs = pd.read_csv(data_dir / RELEASED["rate_mixture"]).iloc[0]
+    assert set(ours.dropna().index) == set(theirs.dropna().index) - {"condition"}
+    same = ["trial_type", "task", "question_order"]
+    assert ours[same].tolist() == theirs[same].tolist()
+    pair = ours["class_pair"]
+    assert ours["filename"] == f"mixed_{ours['mixtureCoeff']}_{pair}"
+
+
+def test_constructed_midpoints_are_read_back(open_store, export):
+    store = open_store(task="construct")
+    answer_all(store, start(store))
+    midpoints = parse_construct(export(store).read_bytes(), "x")
+    assert [m.lambda_m for m in midpoints] == [0.4] * 6
+    assert {m.start for m in midpoints} <= {0.1, 0.9}
+    assert [m.is_repeat for m in midpoints] == [False] * 4 + [True] * 2
+
+
+def test_selected_midpoints_are_read_back(open_store, export):
+    store = open_store(task="select")
+    answer_all(store, start(store))
+    midpoints = parse_select(export(store).read_bytes(), "x")
+    assert [m.lambda_m for m in midpoints] == [0.6] * 6
+    assert [m.is_repeat for m in midpoints] == [False] * 4 + [True] * 2
+
+
+def test_soft_labels_are_read_back(open_store, export):
+    store = open_store(task="categorical")
+    answer_all(store, start(store))
+    answers = parse_soft_categories(export(store).read_bytes(), "x")
+    assert len(answers) == 6
+    assert {a.probabilities for a in answers} == {spread(3, 0.6, 5, 0.3, frozenset({8}))}
+
+
+def test_an_empty_study_has_nothing_to_export(store, tmp_path):
+    with pytest.raises(InputError, match="Nobody has answered"):
+        export_answers(store._database, tmp_path / "judgements.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "what"),
+    [
+        ("study_id", "someone@example.org", "an email address"),
+        ("responses", '{"mixingcoeff":37,"confidence":"a.b@c.de"}', "an email address"),
+        ("subject", "62868d1c77a67aae6b2e5012", "24-digit hexadecimal"),
+        ("study_id", "62868D1C77A67AAE6B2E5012", "24-digit hexadecimal"),
+        ("study_id", "from-192.168.0.17", "an IP address"),
+        ("response", '{"select":"fe80::1ff:fe23:4567:890a"}', "an IP address"),
+        ("responses", '{"mixingcoeff":37,"note":"I live in Leeds"}', "free text"),
+        ("responses", '{"mixingcoeff":37,"note":"Leeds' + "x" * 40 + '"}', "free text"),
+        ("response", "nice study", "free text"),
+        ("subj_id", "anything", "free text"),
+        ("filename", "me.png", "free text"),
+        ("subject", "Ann", "free text"),
+    ],
+)
+def test_what_tells_who_somebody_is_is_never_exported(column, text, what):
+    with pytest.raises(InputError, match=what) as refusal:
+        check_cell(column, text, "judgements.csv, row 2")
+    assert text not in str(refusal.value)
+
+
+def test_the_released_files_cells_pass_but_for_its_ids(other_tasks):
+    for name in RELEASED.values():
+        table = pd.read_csv(other_tasks / name, dtype=str, keep_default_na=False).head(100)
+        if "trial_type" in table and "survey" in name:
+            continue
+        table = table[table["trial_type"] != "survey-text"]
+        for column in {"subject", "responses", "filename", "label1", "mixtureCoeff", "rt"} & set(table):
+            for text in table[column]:
+                check_cell(column, text[:15] if column == "rt" else text, name)
+    with pytest.raises(InputError, match="24-digit"):
+        check_cell("study_id", table["study_id"].iloc[0], "released")
+
+
+def test_a_row_that_should_not_be_there_keeps_the_file_from_being_written(store, tmp_path):
+    finish(store, start(store))
+    store._database.execute("UPDATE person SET subject = 'ann@example.org'")
+    with pytest.raises(InputError, match=r"judgements\.csv, row 2: subject holds an email address"):
+        export_answers(store._database, tmp_path / "judgements.csv")
+    assert not (tmp_path / "judgements.csv").exists()
+
+
+def test_comments_and_outside_ids_stay_behind(store, export):
+    finish(store, start(store, "62868d1c77a67aae6b2e5012"), "Write to me: ann@example.org")
+    text = export(store).read_text(encoding="utf-8")
+    assert "62868d1c" not in text
+    assert "ann@" not in text
+
+
+def test_a_correction_is_a_new_row_and_the_latest_counts(store, export):
+    answer_all(store, start(store), say)
+    subject = read_hmix(export(store), "all")[0].annotator
+    for slider in (99, 25):
+        said = {"mixingcoeff": slider, "confidence": 70}
+        correct(store._database, store.task, subject, 2, said, "the trackpad slipped")
+    correct(store._database, store.task, subject, 3, None, "looked away")
+    judgements = read_hmix(export(store), "all")
+    assert [j.lambda_h for j in judgements] == pytest.approx([0.9, 0.75, 0.6, 0.5, 0.4])
+    assert judgements[1].omega == 0.7
+    assert store._database.execute("SELECT count(*) FROM answer").fetchone()[0] == 6
+    assert store.pace().answers == 5
+
+
+def test_an_answer_can_not_be_changed_in_its_place(store):
+    finish(store, start(store))
+    with pytest.raises(sqlite3.IntegrityError, match="add a correction"):
+        store._database.execute("UPDATE answer SET answer = '{}'")
+
+
+def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
+    answer_all(store, start(store))
+    subject = read_hmix(export(store), "all")[0].annotator
+    with pytest.raises(InputError, match="mixingcoeff=101"):
+        correct(store._database, store.task, subject, 2, {"mixingcoeff": 101, "confidence": 7}, "why")
+    with pytest.raises(InputError, match="no answer to trial 9"):
+        correct(store._database, store.task, subject, 9, None, "why")
+
+
+def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):
+    study = replace(read_study(EXAMPLE), trials=5)
+    stimuli = load_stimuli(study, data_dir)
+    store = Store(tmp_path / "cifar10", study, stimuli.all)
+    simulate_people(store, 4)
+    module = HMixDataModule(SeparateLabels(), mixed=HMix(judgements=export(store)), data_dir=str(data_dir))
+    module.setup("fit")
+    store.close()
+    assert module.provenance["mixed_images"] == 4 * 5
+    assert module.provenance["judgements"] == 4 * 7
+    # What people saw, rounded to bytes, is what the network is shown.
+    for example in module.examples:
+        shown = Image.open(io.BytesIO(stimuli.png(example.stimulus.filename)))
+        assert np.abs(np.asarray(shown) / 255 - example.image.permute(1, 2, 0).numpy()).max() <= 0.5001 / 255

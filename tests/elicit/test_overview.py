@@ -1,0 +1,80 @@
+import pytest
+
+from hml.elicit.overview import agreement, quality
+from tests.elicit.people import answer, answer_all, finish, start
+
+
+def rate(slider, confidence=50):
+    return {"mixingcoeff": slider, "confidence": confidence, "moved": ["mixingcoeff", "confidence"]}
+
+
+def test_coverage_counts_first_judgements_and_what_is_before_people_now(open_store):
+    store = open_store(people_per_image=1, number=6, trials=4, repeats=2)
+    answer_all(store, start(store))
+    store.next_trial(start(store))
+    coverage = store.coverage()
+    assert (coverage.images, coverage.complete, coverage.judgements, coverage.needed) == (6, 4, 4, 6)
+    assert coverage.pending == 1
+    assert coverage.images_by_judgements == {0: 2, 1: 4}
+    assert sum(coverage.by_lambda.values()) == 4
+    assert coverage.by_class_pair == {"Cat/Dog": 4}
+
+
+def test_pace_counts_people_where_they_are(store):
+    store.enrol("1")
+    start(store)
+    finish(store, start(store))
+    pace = store.pace()
+    assert (pace.enrolled, pace.at_trials, pace.finished) == (3, 1, 1)
+    assert (pace.answers, pace.last_hour, pace.median_reaction_ms) == (6, 6, 2000)
+    assert pace.hours_left == pytest.approx((18 - 4) / 6)
+    assert pace.median_minutes < 1
+
+
+def test_pace_of_an_empty_study_is_unknown(store):
+    assert (store.pace().hours_left, store.pace().median_reaction_ms) == (None, None)
+
+
+def test_agreement_is_the_mean_difference_of_people_and_of_repeats(open_store):
+    store = open_store(number=1, trials=1, repeats=1)
+    for first, again in ((10, 30), (50, 50), (90, 80)):
+        code = start(store)
+        answer(store, code, store.next_trial(code), rate(first))
+        answer(store, code, store.next_trial(code), rate(again))
+    found = store.agreement()
+    # |.1 − .5|, |.1 − .9|, |.5 − .9| and |.1 − .3|, |.5 − .5|, |.9 − .8|
+    assert (found.images, found.repeats) == (1, 3)
+    assert found.between_people == pytest.approx((0.4 + 0.8 + 0.4) / 3)
+    assert found.within_person == pytest.approx((0.2 + 0 + 0.1) / 3)
+
+
+def test_agreement_of_an_empty_study_is_unknown(store):
+    assert agreement([], store.task).between_people is None
+
+
+def test_quality_flags_what_is_out_of_the_ordinary(open_store):
+    store = open_store(number=10, trials=8, repeats=1)
+    careful, careless = start(store), start(store)
+    while trial := store.next_trial(careful):
+        answer(store, careful, trial, rate(10 * trial.number if not trial.is_repeat else 11))
+    while trial := store.next_trial(careless):
+        answer(store, careless, trial, rate(100 if trial.is_repeat else 0), reaction_ms=300.0)
+    for _ in range(3):
+        late = store.enrol("1")
+        store.advance(late, "quiz")
+        store.advance(late, "instructions")
+    good, bad, *_ = store.quality()
+    assert (good.answers, good.median_reaction_ms) == (9, 2000)
+    assert "mostly one answer" not in good.flags
+    assert bad.most_common_share == pytest.approx(8 / 9)
+    assert bad.retest == 1.0
+    assert bad.flags == ("answers within a second", "mostly one answer", "repeats differ")
+
+
+def test_a_quiz_that_often_goes_wrong_is_flagged(store):
+    code = store.enrol("1")
+    for _ in range(3):
+        store.advance(code, "quiz")
+        store.advance(code, "instructions")
+    (person,) = quality(store._database, [], store.task)
+    assert (person.quiz_wrong, person.flags) == (3, ("quiz often wrong",))

@@ -1,0 +1,154 @@
+import io
+from collections import Counter
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hml.data import DemoImages
+from hml.elicit.stimuli import blend, draw_stimuli, load_stimuli
+from hml.elicit.study import StimulusChoice, demo_study, read_study
+from hml.elicit.tasks import GRID
+from hml.errors import InputError
+from tests.elicit.conftest import STUDY
+from tests.elicit.test_study import EXAMPLE
+
+LAMBDAS = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return DemoImages().load(None)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return load_stimuli(demo_study(), None)
+
+
+def read_png(content):
+    image = Image.open(io.BytesIO(content))
+    assert (image.mode, image.size, image.format) == ("RGB", (32, 32), "PNG")
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lambda_f", "mixed"), [(255, 0, 0.1, 26), (10, 11, 0.5, 11), (7, 200, 0.9, 26)]
+)
+def test_a_blend_is_rounded_once_with_halves_up(first, second, lambda_f, mixed):
+    # .1·255 = 25.5; (10 + 11)/2 = 10.5; .9·7 + .1·200 = 26.3
+    one, other = (np.full((3, 1, 1), value, np.uint8) for value in (first, second))
+    assert blend(one, other, lambda_f).tolist() == [[[mixed]]] * 3
+
+
+def test_blends_are_what_decimal_arithmetic_makes_of_every_pair_of_levels():
+    first, second = (level.astype(np.uint8)[None] for level in np.mgrid[:256:5, :256:3])
+    for lambda_f in (*LAMBDAS, 0.333):
+        weight = Decimal(str(lambda_f))
+        expected = [
+            int((weight * a + (1 - weight) * b).quantize(Decimal(1), ROUND_HALF_UP))
+            for a, b in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
+        ]
+        assert blend(first, second, lambda_f).ravel().tolist() == expected
+
+
+def test_swapped_endpoints_make_the_same_blend():
+    first, second = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
+    assert (blend(first, second, 0.25) == blend(second, first, 0.75)).all()
+
+
+def test_the_endpoints_are_the_originals_to_the_bit(demo, bank):
+    stimulus = demo.all[0]
+    for weight, endpoint in zip((1, 0), stimulus.endpoints, strict=True):
+        shown = read_png(demo.png(stimulus.filename, weight))
+        assert (shown == bank.images[endpoint.image_id].permute(1, 2, 0).numpy()).all()
+
+
+def test_a_stimulus_is_shown_by_its_own_weight(demo, bank):
+    stimulus = demo.all[0]
+    first, second = (bank.images[end.image_id].numpy() for end in stimulus.endpoints)
+    expected = blend(first, second, stimulus.lambda_f).transpose(1, 2, 0)
+    assert (read_png(demo.png(stimulus.filename)) == expected).all()
+
+
+def test_other_weights_and_other_images_are_refused(demo):
+    with pytest.raises(InputError, match=r"lambda_f=0\.33"):
+        demo.png(demo.all[0].filename, 0.33)
+    with pytest.raises(InputError, match="none of the study's images"):
+        demo.png("../../etc/passwd")
+
+
+def test_class_pairs_and_weights_are_balanced_and_no_original_is_shown_twice(bank):
+    stimuli = draw_stimuli(StimulusChoice(per_class_pair=7, lambdas=LAMBDAS), bank)
+    assert set(Counter(tuple(end.label for end in s.endpoints) for s in stimuli).values()) == {7}
+    assert set(Counter(s.lambda_f for s in stimuli).values()) == {7 * 45 // 5}
+    by_pair = Counter((s.endpoints[0].label, s.endpoints[1].label, s.lambda_f) for s in stimuli)
+    assert set(by_pair.values()) == {1, 2}
+    ids = [end.image_id for s in stimuli for end in s.endpoints]
+    assert len(ids) == len(set(ids)) == 2 * 7 * 45
+
+
+def test_drawn_images_are_of_the_training_split_and_of_the_class_they_are_named_for(bank):
+    stimuli = draw_stimuli(StimulusChoice(), bank)
+    train_ids = set(bank.train_ids.tolist())
+    for stimulus in stimuli:
+        first, second = stimulus.endpoints
+        assert first.label < second.label
+        for end in stimulus.endpoints:
+            assert end.image_id in train_ids
+            assert bank.labels[end.image_id] == end.label
+
+
+def test_the_same_seed_draws_the_same_images(bank):
+    one, again, other = (draw_stimuli(StimulusChoice(seed=seed), bank) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_more_images_than_there_are_originals_for_are_refused_with_what_is_possible(bank):
+    with pytest.raises(InputError, match=r"per_class_pair=9 takes 81 originals .* has 80: 8 at most"):
+        draw_stimuli(StimulusChoice(per_class_pair=9), bank)
+
+
+def test_examples_share_no_original_with_trials(demo):
+    used = {end.image_id for stimulus in demo.all for end in stimulus.endpoints}
+    shown = {end.image_id for stimulus in demo.examples for end in stimulus.endpoints}
+    assert len(demo.examples) == 2
+    assert len(shown) == 4
+    assert not used & shown
+    assert read_png(demo.png(demo.examples[0].filename)).shape == (32, 32, 3)
+
+
+def test_the_midpoint_tasks_show_each_pair_once_and_by_every_step():
+    choice = StimulusChoice(per_class_pair=1, lambdas=(0.1, 0.9))
+    stimuli = load_stimuli(replace(STUDY, task="construct", stimuli=choice), None)
+    assert len({stimulus.endpoints for stimulus in stimuli.all}) == len(stimuli.all) == 45
+    assert {stimulus.lambda_f for stimulus in stimuli.all} == {0.1, 0.9}
+    shown = {stimuli.png(stimuli.all[0].filename, weight) for weight in GRID}
+    assert len(shown) == 11
+
+
+def test_the_midpoint_tasks_start_from_steps_only():
+    with pytest.raises(InputError, match=r"lambdas=\[0\.25, 0\.75\] are none of the steps"):
+        load_stimuli(replace(STUDY, task="construct", stimuli=StimulusChoice()), None)
+
+
+def test_more_trials_than_images_are_refused():
+    with pytest.raises(InputError, match="trials=46 is more than the 45 images"):
+        load_stimuli(replace(STUDY, trials=46, stimuli=StimulusChoice(per_class_pair=1)), None)
+
+
+def test_the_papers_cohort_is_its_810_images(data_dir):
+    stimuli = load_stimuli(replace(read_study(EXAMPLE), stimuli=StimulusChoice(cohort="paper")), data_dir)
+    assert len(stimuli.all) == 810
+    assert "mixed_0.5_Bird_7348_Cat_6202.png" in {stimulus.filename for stimulus in stimuli.all}
+    train_ids = set(np.load(data_dir / "train_indices.npy").tolist())
+    assert all(end.image_id in train_ids for s in (*stimuli.all, *stimuli.examples) for end in s.endpoints)
+
+
+def test_a_cohorts_pairs_serve_the_midpoint_tasks(data_dir):
+    choice = StimulusChoice(cohort="paper", lambdas=(0.1, 0.9))
+    stimuli = load_stimuli(replace(read_study(EXAMPLE), task="select", stimuli=choice), data_dir)
+    assert len(stimuli.all) == 270  # the cohort's endpoint pairs

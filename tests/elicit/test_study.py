@@ -1,0 +1,109 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hml
+from hml.elicit.study import demo_study, read_study
+from hml.errors import InputError
+from tests.elicit.conftest import STUDY
+
+EXAMPLE = Path(hml.__file__).parent.parent / "configs" / "elicit" / "cifar10.yaml"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write the example with changes; None as a value leaves a key out."""
+
+    def make(**changes):
+        content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")) | changes
+        path = tmp_path / "mine.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value != "left out"}))
+        return path
+
+    return make
+
+
+def test_the_demo_says_that_it_is_one():
+    study = demo_study()
+    assert (study.name, study.images, study.is_demo) == ("demo", "demo", True)
+
+
+def test_the_example_is_a_demo_until_it_has_an_ethics_reference_and_a_contact(write):
+    assert read_study(EXAMPLE).is_demo
+    assert read_study(write(ethics_reference="E-17")).is_demo
+    assert read_study(write(contact="a@example.org")).is_demo
+    assert not read_study(write(ethics_reference="E-17", contact="a@example.org")).is_demo
+
+
+def test_every_value_is_read(write):
+    stimuli = {"per_class_pair": 2, "lambdas": [0.5], "seed": 9}
+    study = read_study(
+        write(stimuli=stimuli, task="select", hold_minutes=5, return_url="https://x.org/?cc={completion_code}")
+    )
+    assert (study.task, study.hold_minutes, study.people_per_image, study.trials, study.repeats) == (
+        "select",
+        5,
+        3,
+        60,
+        2,
+    )
+    assert (study.stimuli.per_class_pair, study.stimuli.lambdas, study.stimuli.seed) == (2, (0.5,), 9)
+    assert study.consent.version == "1"
+    assert study.consent.text.startswith("You are asked")
+    assert study.return_address("ABC") == "https://x.org/?cc=ABC"
+
+
+def test_without_a_return_url_there_is_no_return_address():
+    assert STUDY.return_address("ABC") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"trails": 3}, "no key 'trails'"),
+        ({"trials": "left out"}, "lacks trials"),
+        ({"trials": "many"}, "trials='many' must be a whole number"),
+        ({"trials": True}, "trials=True"),
+        ({"trials": 0}, "trials=0 must be 1 or more"),
+        ({"trials": 1}, "repeats=2 is more than trials=1"),
+        ({"task": "guess"}, "task='guess' is none of 'rate_mixture'"),
+        ({"name": "My Study"}, "name='My Study'"),
+        ({"name": "62868d1c77a67aae6b2e5012"}, "no outside id"),
+        ({"title": " "}, "title=' ' must be text"),
+        ({"hold_minutes": float("nan")}, "hold_minutes=nan"),
+        ({"return_url": "javascript:alert(1)"}, "return_url="),
+        ({"consent": "yes"}, "consent must be a mapping"),
+        ({"consent": {"version": 1, "text": "x"}}, "consent.version=1 must be text"),
+        ({"consent": {"version": "1"}}, "lacks text"),
+        ({"stimuli": {"lambdas": []}}, "stimuli.lambdas=[] must be a list of numbers"),
+        ({"stimuli": {"lambdas": [1.5]}}, "lambdas=[1.5] must be between 0 and 1"),
+        ({"stimuli": {"lambdas": [0.5, 0.5]}}, "none of them twice"),
+        ({"stimuli": {"cohort": "mine"}}, "cohort='mine'"),
+        ({"stimuli": {"cohort": "paper"}, "images": "demo"}, "set images: cifar10"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_file_key_and_value(write, changes, told):
+    with pytest.raises(InputError) as refusal:
+        read_study(write(**changes))
+    assert "mine.yaml" in str(refusal.value)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", ["{", "- a\n- b\n", "", "\xff\xfe"])
+def test_what_is_no_study_is_refused(tmp_path, content):
+    path = tmp_path / "odd.yaml"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=r"odd\.yaml"):
+        read_study(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: No such file"):
+        read_study(tmp_path / "nowhere.yaml")
+
+
+def test_a_study_made_in_python_is_checked_too():
+    with pytest.raises(InputError, match="people_per_image=0"):
+        replace(STUDY, people_per_image=0)

@@ -1,0 +1,139 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from hml.elicit.backup import back_up
+from hml.elicit.conflicts import UnknownPersonError
+from hml.errors import InputError, StorageError
+from tests.elicit.people import answer, answer_all, finish, start
+
+OUTSIDE_ID = "62868d1c77a67aae6b2e5012"
+
+
+def contents(folder):
+    """Everything in a folder, as one string of bytes."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def secrets_of(store, code):
+    """Whatever stands for a person anywhere."""
+    row = store._database.execute("SELECT subject, outside_hash FROM person WHERE code = ?", (code,)).fetchone()
+    return [code.encode(), *(value.encode() for value in row if value), OUTSIDE_ID.encode(), b"Ann was here"]
+
+
+def test_an_outside_id_stands_on_the_list_of_payments_alone(store):
+    code = start(store, OUTSIDE_ID)
+    assert store.enrol("1", OUTSIDE_ID) == code
+    assert OUTSIDE_ID.encode() not in (store.folder / "study.sqlite3").read_bytes()
+    assert OUTSIDE_ID.encode() in (store.folder / "payments.sqlite3").read_bytes()
+    ((outside_hash,),) = store._database.execute("SELECT outside_hash FROM person").fetchall()
+    assert len(outside_hash) == 64
+
+
+def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
+    one, other = open_store("one"), open_store("other")
+    assert one.key.hash_outside_id("x") == one.key.hash_outside_id("x") != other.key.hash_outside_id("x")
+
+
+@pytest.mark.parametrize("outside_id", ["", "x" * 129, "a\nb"])
+def test_what_is_no_outside_id_is_refused(store, outside_id):
+    with pytest.raises(InputError, match="participant id"):
+        store.enrol("1", outside_id)
+
+
+def test_the_list_says_who_finished_with_which_code(store):
+    completion_code = finish(store, start(store, "bea"))
+    start(store, "ann")
+    start(store)
+    rows = [(row.outside_id, row.completion_code, row.completed_at is not None) for row in store.payments.read()]
+    assert rows == [("ann", None, False), ("bea", completion_code, True)]
+
+
+def test_who_opens_the_last_page_again_finished_when_they_did(store):
+    code = start(store, "ann")
+    finish(store, code)
+    first = [store.payments.read(), store.pace().median_minutes]
+    time.sleep(0.01)
+    store.complete(code, 6)
+    assert [store.payments.read(), store.pace().median_minutes] == first
+
+
+def test_the_list_may_be_deleted_while_people_answer(store):
+    code = start(store, OUTSIDE_ID)
+    (store.folder / "payments.sqlite3").unlink()
+    assert OUTSIDE_ID.encode() not in contents(store.folder)
+    assert finish(store, code)
+    assert store.payments.read() == []
+    assert store.enrol("1", OUTSIDE_ID) == code
+
+
+def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
+    other = start(store)
+    answer_all(store, other)
+    code = start(store, OUTSIDE_ID)
+    finish(store, code, "Ann was here")
+    theirs = secrets_of(store, code)
+    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    assert all(secret in contents(tmp_path) for secret in theirs)
+    assert store.withdraw(code) == []
+    left = contents(tmp_path)
+    assert [secret for secret in theirs if secret in left] == []
+    assert store.find(code) is None
+    assert store.find(other).answered == 6
+    assert store.pace().answers == 6
+
+
+def test_withdrawal_gives_the_places_back(store):
+    code = start(store)
+    answer_all(store, code)
+    store.withdraw(code)
+    assert store.coverage().images_by_judgements == {0: 6}
+
+
+def test_who_withdrew_may_begin_anew_and_gets_other_draws(store):
+    code = start(store, OUTSIDE_ID)
+    first = [trial.stimulus for trial in answer_all(store, code)]
+    store.withdraw(code)
+    again = start(store, OUTSIDE_ID)
+    assert again != code
+    assert [trial.stimulus for trial in answer_all(store, again)] != first
+
+
+def test_nobody_withdraws_twice(store):
+    code = start(store)
+    store.withdraw(code)
+    with pytest.raises(UnknownPersonError, match="withdrawn already"):
+        store.withdraw(code)
+
+
+def test_a_backup_that_was_moved_is_named(store, tmp_path):
+    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    (tmp_path / "backup.sqlite3").rename(tmp_path / "elsewhere.sqlite3")
+    assert store.withdraw(start(store)) == [tmp_path / "backup.sqlite3"]
+
+
+def test_a_backup_opens_as_the_study_it_is_of(open_store, tmp_path):
+    store = open_store()
+    code = start(store)
+    answer(store, code, store.next_trial(code))
+    assert back_up(store.folder, store._database, tmp_path / "restored" / "study.sqlite3") == 1
+    (tmp_path / "restored" / "secret.key").write_bytes((store.folder / "secret.key").read_bytes())
+    assert open_store("restored").find(code) == store.find(code)
+
+
+def test_a_backup_writes_over_nothing(store, tmp_path):
+    (tmp_path / "there").write_text("mine")
+    with pytest.raises(InputError, match="there already"):
+        back_up(store.folder, store._database, tmp_path / "there")
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_backup_that_fails_leaves_nothing_behind(store, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        back_up(store.folder, store._database, tmp_path / "file" / "backup.sqlite3")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(OSError, match="no"):
+        back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "study"}

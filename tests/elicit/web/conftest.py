@@ -1,0 +1,59 @@
+"""Chromium, for tests that look at the pages; where it is missing they skip, which CI must not."""
+
+import os
+import secrets
+import shutil
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.elicit.web.serving import make_study, serve
+from tests.elicit.web.visitor import SIZES, Visitor
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+    if path is None:
+        assert not os.environ.get("CI"), "CI has no chromium: .ci/run installs it"
+        pytest.skip("no chromium: .ci/run installs it where it may")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open the pages as a person with a device of their own; at the end nothing may have gone wrong in it."""
+
+    @contextmanager
+    def open_(base, size="desktop"):
+        context = browser.new_context(**SIZES[size])
+        context.set_default_timeout(10_000)
+        visitor = Visitor(context, base, size)
+        yield visitor
+        assert visitor.errors == []
+        context.close()
+
+    return open_
+
+
+@pytest.fixture
+def serve_study(tmp_path):
+    """Serve a small study of textures, with changes to it or to how it is served."""
+    with ExitStack() as stack:
+
+        def start(base_url=None, max_waiting=40, **changes):
+            folder = tmp_path / secrets.token_hex(4)
+            study = make_study(**changes)
+            return stack.enter_context(serve(folder, study, base_url=base_url, max_waiting=max_waiting))
+
+        yield start
+
+
+@pytest.fixture
+def served(serve_study):
+    return serve_study()

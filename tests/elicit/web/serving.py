@@ -1,0 +1,55 @@
+"""Serves made-up studies for tests, in a thread."""
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from hml.elicit.stimuli import load_stimuli
+from hml.elicit.store import Store
+from hml.elicit.study import StimulusChoice, demo_study
+from hml.elicit.web import create_app
+from hml.elicit.web.server import listen, make_server
+
+TOKEN = "the-researchers-token"
+LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
+
+
+def make_study(task="rate_mixture", **changes):
+    """Make a study of few trials, of textures."""
+    choice = StimulusChoice(per_class_pair=1, lambdas=LAMBDAS.get(task, (0.25, 0.5, 0.75)), seed=0)
+    few = {"stimuli": choice, "trials": 3, "repeats": 2, "people_per_image": 3, "return_url": None}
+    return replace(demo_study(), name=f"test-{task}".replace("_", "-"), task=task, **few | changes)
+
+
+@cache
+def load(study):
+    return load_stimuli(study, Path("unused"))
+
+
+@dataclass
+class Served:
+    """A study being served, and what it is made of."""
+
+    base: str
+    store: Store
+    app: object
+
+
+@contextmanager
+def serve(folder, study, **options):
+    """Serve a study in a thread of this process, at any free port."""
+    stimuli = load(study)
+    store = Store(folder, study, stimuli.all)
+    app = create_app(study, store, stimuli, token=TOKEN, **options)
+    listener = listen("127.0.0.1", 0)
+    server = make_server(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", store, app)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        store.close()

@@ -1,0 +1,114 @@
+import threading
+from urllib.parse import quote
+
+import pytest
+
+from hml.elicit.web.app import MAX_BODY
+from hml.elicit.web.guards import OriginCheck
+from hml.errors import InputError
+from tests.elicit.web.client import Client
+
+
+def test_every_page_forbids_scripts_and_styles_that_arent_the_servers_own(served):
+    for path in ("/", "/researcher", "/nothing", "/image/x.png"):
+        headers = Client(served).get(path).headers
+        policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+        assert policy.pop("default-src") == "'none'"
+        assert policy.pop("base-uri") == policy.pop("frame-ancestors") == "'none'"
+        assert set(policy.values()) == {"'self'"}
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["cache-control"] == "no-store"
+
+
+def test_pages_hold_no_inline_script_or_style_and_no_foreign_address(served):
+    client = Client(served)
+    client.start()
+    pages = [client.get(path).text for path in ("/trial", "/withdraw", "/researcher")] + [Client(served).get("/").text]
+    for page in pages:
+        assert "<style" not in page
+        assert ' style="' not in page
+        assert " onclick" not in page
+        assert "http" not in page.replace('http-equiv="', "")
+        assert page.count("<script") == page.count('<script type="module" src="/static/')
+
+
+@pytest.mark.parametrize("host", ["study.example.org", "127.0.0.1.example.org:8000", "localhost.evil:8000"])
+def test_only_loopback_names_are_answered_without_a_public_address(served, host):
+    assert Client(served).get("/", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "[::1]:8000", "127.0.0.1"])
+def test_loopback_is_answered_under_each_of_its_names(served, host):
+    assert Client(served, host).agree().headers["location"] == "/instructions"
+
+
+def test_a_public_address_is_the_only_one_answered_and_its_cookies_are_secure(serve_study):
+    served = serve_study("https://study.example.org")
+    client = Client(served, "study.example.org")
+    client.headers["origin"] = "https://study.example.org"
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "; Secure" in page.headers["set-cookie"]
+    assert client.post("/").status_code == 403  # its form is looked at, and lacks a token
+    assert "no longer valid" in client.post("/").text
+    assert "own pages" in client.post("/", headers={"origin": "http://study.example.org"}).text
+    assert Client(served).get("/").status_code == 421
+
+
+@pytest.mark.parametrize("base_url", ["study.example.org", "ftp://x.org", "https://x.org/study", "https://"])
+def test_a_public_address_that_is_none_is_refused(base_url):
+    with pytest.raises(InputError, match=r"like https://study\.example\.org"):
+        OriginCheck(None, base_url)
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:8000", "http://127.0.0.1:9", ""])
+def test_what_other_sites_send_is_refused(served, origin):
+    client = Client(served)
+    assert client.post("/", data={"csrf": client.token()}, headers={"origin": origin}).status_code == 403
+    client.start()
+    assert client.answer(client.trial(), origin=origin).status_code == 403
+
+
+def test_what_is_too_large_is_refused_with_or_without_its_length(served):
+    client = Client(served)
+    assert client.post("/", content=b"x" * (MAX_BODY + 1)).status_code == 413
+    chunks = (b"x" * 1024 for _ in range(MAX_BODY // 1024 + 1))
+    assert client.post("/", content=chunks).status_code == 413
+    assert client.post("/", content=b"x" * MAX_BODY).status_code == 403  # read, and no form of ours
+
+
+def test_a_comment_of_the_greatest_length_fits_in_any_script():
+    assert len(quote("你" * 4_000)) + 1_000 < MAX_BODY
+
+
+def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
+    served = serve_study(max_waiting=1)
+    store = served.store
+    holds, goes_on = threading.Event(), threading.Event()
+    find = store.find
+
+    def wait(code):
+        holds.set()
+        goes_on.wait(10)
+        return find(code)
+
+    client = Client(served)
+    client.start()
+    trial = client.trial()
+    token = client.token()
+    store.find = wait
+    thread = threading.Thread(target=Client(served, cookies=client.cookies).get, args=("/trial",))
+    thread.start()
+    assert holds.wait(10)
+    busy = client.post("/answer", json={}, headers={"x-csrf-token": token})
+    page = client.get("/trial")
+    image = client.get("/image/" + "0" * 32 + ".png")
+    asset = client.get(f"/static/{served.app.state.site.templates.globals['version']}/style.css")
+    goes_on.set()
+    thread.join(10)
+    store.find = find
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "1")
+    assert (page.status_code, page.headers["refresh"]) == (429, "2")
+    assert (asset.status_code, image.status_code) == (200, 404)  # these are never refused for load
+    assert client.answer(trial).status_code == 200  # nothing was lost, and places are given back

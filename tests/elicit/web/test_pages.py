@@ -1,0 +1,134 @@
+import pytest
+
+from hml.elicit.web.sessions import Session, Sessions
+from tests.elicit.people import answer_all, start
+from tests.elicit.web.client import Client
+from tests.elicit.web.serving import TOKEN
+
+
+def test_a_form_without_its_sessions_token_is_refused(served):
+    client, other = Client(served), Client(served)
+    fields = {"version": "demo-1", "agree": "yes"}
+    client.get("/")
+    assert client.post("/", data=fields).status_code == 403
+    assert client.post("/", data=fields | {"csrf": other.token()}).status_code == 403
+    assert client.post("/", content=b"\xff").status_code == 400
+    assert client.post("/", data=fields | {"csrf": client.token()}).status_code == 303
+
+
+def test_a_forged_or_foreign_cookie_is_no_session(served):
+    client = Client(served)
+    client.start()
+    cookie = client.cookies["hml_session"]
+    forged = Sessions(b"another key", False, TOKEN)._serializer.dumps({"nonce": "n", "code": "c"})
+    for content in (cookie[:-1] + ("A" if cookie[-1] != "A" else "B"), forged, "x"):
+        assert Client(served, cookies={"hml_session": content}).get("/trial").headers["location"] == "/"
+    assert Client(served, cookies={"hml_session": cookie}).get("/trial").status_code == 200
+
+
+def test_cookies_are_for_the_server_alone(served):
+    cookie = Client(served).get("/").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+def test_sessions_csrf_tokens_differ():
+    sessions = Sessions(b"key", False, TOKEN)
+    assert sessions.csrf(Session("a")) != sessions.csrf(Session("b"))
+    assert not sessions.is_own_form(Session("a"), None)
+
+
+@pytest.mark.parametrize(("fields", "words"), [({}, "tick the box"), ({"agree": "yes", "version": "0"}, "has changed")])
+def test_nobody_is_taken_in_who_hasnt_agreed_to_the_present_text(served, fields, words):
+    client = Client(served)
+    page = client.submit("/", **({"version": "demo-1"} | fields))
+    assert page.status_code == 422
+    assert words in page.text
+    assert client.get("/instructions").headers["location"] == "/"
+
+
+def test_agreeing_twice_makes_one_person(served):
+    client = Client(served)
+    fields = {"csrf": client.token(), "version": "demo-1", "agree": "yes"}
+    before = dict(client.cookies)
+    client.post("/", data=fields)
+    client.cookies.clear()
+    client.cookies.update(before)  # as if the answer to the first had been lost on its way
+    assert client.post("/", data=fields).headers["location"] == "/instructions"
+    assert client.get("/instructions").status_code == 200
+    assert served.store.pace().enrolled == 1
+
+
+def test_an_outside_id_that_is_none_is_refused(served):
+    refused = Client(served).agree(outside_id="x" * 1_000)
+    assert refused.status_code == 422
+    assert "participant id" in refused.text
+
+
+def test_whom_the_researcher_has_deleted_can_begin_anew(served):
+    client = Client(served)
+    client.start()
+    trial = client.trial()
+    (subject,) = [person.subject for person in served.store.quality()]
+    served.store.withdraw(client.code())
+    assert client.answer(trial).status_code == 401
+    client.forget_token()
+    client.start()
+    assert [person.subject for person in served.store.quality()] != [subject]
+
+
+def test_people_are_sent_to_where_they_belong(served):
+    client = Client(served)
+    assert client.get("/quiz").headers["location"] == "/"
+    client.agree()
+    for path in ("/", "/quiz", "/trial", "/comment", "/done"):
+        assert client.get(path).headers["location"] == "/instructions"
+    assert client.submit("/comment", claimed="0").headers["location"] == "/instructions"
+
+
+def test_the_quizs_right_answers_never_reach_the_browser_and_a_wrong_one_leads_back(served):
+    client = Client(served)
+    client.agree()
+    client.submit("/instructions")
+    assert "right" not in client.get("/quiz").text
+    assert client.submit("/quiz", others="1", ends="2").headers["location"] == "/instructions"  # one is missing
+    assert "once more" in client.get("/instructions").text
+
+
+def test_the_code_comes_only_when_the_counts_agree(served):
+    client = Client(served)
+    client.start()
+    for number in range(5):
+        assert client.answer(client.trial(), f"client-{number}").json()["count"] == number + 1
+    assert client.get("/trial").headers["location"] == "/comment"
+    for claimed in ("4", "6", "x", ""):
+        page = client.submit("/comment", claimed=claimed, comment="Hello.")
+        assert page.status_code == 409
+        assert "The server has 5 of your answers" in page.text
+    assert client.get("/done").headers["location"] == "/comment"
+    for text in ("Hello.", "Hello.", "From another tab."):
+        assert client.submit("/comment", claimed="5", comment=text).headers["location"] == "/done"
+    assert served.store.comments() == ["From another tab.", "Hello."]
+    assert client.get("/done").text == client.get("/done").text
+
+
+def test_withdrawing_deletes_and_ends_the_session(served):
+    client = Client(served)
+    client.start()
+    client.answer(client.trial())
+    store = served.store
+    before = store.pace()
+    assert client.submit("/withdraw").status_code == 422  # not sure
+    assert client.submit("/withdraw", sure="yes").status_code == 200
+    after = store.pace()
+    assert (after.enrolled, after.answers) == (before.enrolled - 1, before.answers - 1)
+    assert client.get("/trial").headers["location"] == "/"
+
+
+def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
+    served = serve_study(trials=45, repeats=0, people_per_image=1)
+    answer_all(served.store, start(served.store))
+    page = Client(served).agree()
+    assert page.status_code == 200
+    assert "study is full" in page.text
+    assert served.store.pace().enrolled == 1

@@ -1,0 +1,48 @@
+from tests.elicit.web.client import Client
+from tests.elicit.web.serving import TOKEN
+
+
+def test_only_the_token_opens_the_page(served):
+    client = Client(served)
+    assert client.get("/researcher").status_code == 403
+    assert client.get("/researcher?token=wrong").status_code == 403
+    assert client.get("/researcher?token=é").status_code == 403
+    assert client.post("/researcher", data={"token": "wrong"}).status_code == 403
+    assert client.get("/researcher").status_code == 403
+    admitted = client.get(f"/researcher?token={TOKEN}")
+    assert admitted.headers["location"] == "/researcher"
+    assert "Path=/researcher" in admitted.headers["set-cookie"]
+    assert "How the study stands" in client.get("/researcher").text
+    by_form = Client(served)
+    assert by_form.post("/researcher", data={"token": f" {TOKEN} "}).status_code == 303
+    assert by_form.get("/researcher").status_code == 200
+
+
+def test_a_person_isnt_a_researcher(served):
+    client = Client(served)
+    client.start()
+    stolen = {"hml_researcher": client.cookies["hml_session"]}
+    assert Client(served, cookies=stolen).get("/researcher").status_code == 403
+
+
+def test_another_token_ends_the_session(served, serve_study):
+    client = Client(served)
+    client.get(f"/researcher?token={TOKEN}")
+    cookies = {"hml_researcher": client.cookies["hml_researcher"]}
+    assert Client(served, cookies=cookies).get("/researcher").status_code == 200
+    site = served.app.state.site
+    before, site.sessions._token = site.sessions._token, "another"
+    assert Client(served, cookies=cookies).get("/researcher").status_code == 403
+    site.sessions._token = before
+
+
+def test_comments_are_shown_escaped(served):
+    client = Client(served)
+    client.start()
+    for number in range(5):
+        client.answer(client.trial(), f"client-{number}")
+    client.submit("/comment", claimed="5", comment="<b>bold</b>")
+    client.get(f"/researcher?token={TOKEN}")
+    page = client.get("/researcher").text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "<b>bold" not in page

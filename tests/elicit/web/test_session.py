@@ -1,0 +1,237 @@
+"""A person's whole way through `hml elicit serve`, in a real browser."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from hml.elicit.export import export_answers
+from hml.judgements import CLASS_NAMES, read_hmix
+from tests.elicit.web.serving import make_study, serve
+
+STUDY = {
+    "name": "session",
+    "title": "What do you see?",
+    "task": "rate_mixture",
+    "images": "demo",
+    "stimuli": {"per_class_pair": 1, "lambdas": [0.25, 0.5, 0.75]},
+    "people_per_image": 3,
+    "trials": 5,
+    "repeats": 2,
+    "consent": {"version": "7", "text": "Please read this.\n\nIt has <two> paragraphs."},
+    "instructions": "Say what others would see.",
+    "return_url": "https://example.org/back?code={completion_code}",
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Serve a study by the command that researchers use; the address, the researcher's, and the folder."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    command = [*(sys.executable, "-m", "hml", "elicit", "serve", "--study", folder / "study.yaml", "--no-browser")]
+    command += ["--folder", folder / "study", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        researchers = re.search(r"http\S+token=\S+", said)[0]
+        yield researchers.partition("/researcher")[0], researchers, folder / "study"
+        process.terminate()
+        assert process.stdout.read() == ""  # neither addresses nor errors were logged
+
+
+def export(folder, path):
+    connection = sqlite3.connect(folder / "study.sqlite3")
+    connection.row_factory = sqlite3.Row
+    export_answers(connection, path)
+    connection.close()
+    return read_hmix(path, cohort="all")
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path, size):
+    base, _, folder = served
+    said = []
+    with visit(base, size) as visitor:
+        page = visitor.page
+        page.goto(base)
+        assert page.get_by_text("It has <two> paragraphs.").is_visible()
+        visitor.look()
+        page.get_by_role("button", name="Begin").click()  # without a tick, the browser refuses
+        assert page.url == f"{base}/"
+        visitor.agree(f"?participant={len(size):024x}")
+        visitor.look()
+        visitor.press("I have read this", "/quiz")
+        visitor.look()
+        visitor.answer_quiz("rate_mixture", right=False)
+        assert page.get_by_role("alert").is_visible()
+        visitor.press("I have read this", "/quiz")
+        visitor.answer_quiz("rate_mixture")
+
+        # A reload in the middle keeps the image and what was entered.
+        visitor.look()
+        shown = page.locator(".picture img").get_attribute("src")
+        said.append(visitor.rate(0.2, 0.9))
+        page.reload()
+        assert page.locator(".picture img").get_attribute("src") == shown
+        assert page.locator("[name=mixingcoeff]").input_value() == str(said[0][2])
+        visitor.go_on()
+
+        # Ten minutes without a connection.
+        visitor.is_at(2)
+        page.clock.install()
+        said.append(visitor.rate(0.8, 0.3))
+        visitor.context.set_offline(True)
+        visitor.go_on()
+        page.get_by_text("No connection. Your answer is kept").wait_for()
+        page.clock.run_for("10:00")
+        assert page.get_by_role("heading", name="Image 2 of 7").is_visible()
+        visitor.look()
+        visitor.context.set_offline(False)
+        page.clock.run_for("00:30")
+        page.clock.resume()
+
+        # A reload while the answer waits to be sent.
+        visitor.is_at(3)
+        said.append(visitor.rate(0.5, 0.5))
+        page.route("**/answer", lambda route: route.abort())
+        visitor.go_on()
+        page.get_by_text("No connection. Your answer is kept").wait_for()
+        page.unroute("**/answer")
+        page.reload()
+
+        # A double click.
+        visitor.is_at(4)
+        said.append(visitor.rate(0.1, 0.1))
+        page.locator("button.primary").dblclick()
+
+        # "Back", after which the trial is still the same one.
+        visitor.is_at(5)
+        page.goto(f"{base}/withdraw")
+        page.go_back()
+        visitor.is_at(5)
+        said.append(visitor.rate(0.6, 0.7))
+        visitor.go_on()
+        for number in (6, 7):
+            visitor.is_at(number)
+            said.append(visitor.rate(0.3, 0.8))
+            visitor.go_on()
+
+        page.wait_for_url("**/comment")
+        visitor.look()
+        page.get_by_label("Is there anything").fill(f"All well, by {size}.")
+        page.reload()
+        assert page.get_by_label("Is there anything").input_value() == f"All well, by {size}."
+        page.get_by_role("button", name="Finish").dblclick()
+        page.wait_for_url("**/done")
+        visitor.look()
+        code = page.locator("#completion-code").text_content()
+        page.reload()
+        assert page.locator("#completion-code").text_content() == code
+        link = page.get_by_role("link", name="Go back to where").get_attribute("href")
+        assert link == f"https://example.org/back?code={code}"
+        visitor.page.goto(f"{base}/")  # who comes again is told the same
+        assert visitor.page.url == f"{base}/done"
+
+        judgements = export(folder, tmp_path / "judgements.csv")
+        subject = judgements[-1].annotator
+        theirs = [judgement for judgement in judgements if judgement.annotator == subject]
+        read = [
+            (
+                *(CLASS_NAMES[end.label] for end in judgement.stimulus.endpoints),
+                round(100 * (1 - judgement.lambda_h)),
+                round(100 * judgement.omega),
+            )
+            for judgement in theirs
+        ]
+        assert read == said
+        assert [judgement.is_repeat for judgement in theirs] == 5 * [False] + 2 * [True]
+
+        page.goto(f"{base}/withdraw")
+        visitor.look()
+        page.get_by_label("Yes, delete").check()
+        visitor.press("Delete and leave", "/withdraw")
+        page.get_by_role("heading", name="You have withdrawn").wait_for()
+        page.goto(base)
+        assert page.get_by_role("heading", name="Before you begin").is_visible()
+
+
+def test_the_researchers_page_shows_the_study_to_whoever_has_the_token(visit, served):
+    base, researchers, _ = served
+    with visit(base) as visitor:
+        visitor.page.goto(f"{base}/researcher")
+        assert visitor.page.get_by_role("heading", name="For researchers").is_visible()
+        visitor.look()
+        visitor.page.goto(researchers)
+        assert visitor.page.url == f"{base}/researcher"  # no token in the history
+        assert visitor.page.get_by_role("heading", name="How the study stands").is_visible()
+        visitor.look()
+    with visit(base, "phone") as visitor:
+        visitor.page.goto(researchers)
+        visitor.look()
+
+
+def test_two_tabs_with_one_image_give_one_answer(visit, tmp_path):
+    with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
+        visitor.start("rate_mixture")
+        second = visitor.open_tab()
+        second.goto(f"{served.base}/trial")
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        visitor.is_at(2)
+        visitor.page = second
+        visitor.rate(0.9, 0.8)
+        visitor.go_on()
+        visitor.is_at(2)  # the first answer stands, and this tab goes on
+        assert second.get_by_text("has an answer already").is_visible()
+        assert served.store.pace().answers == 1
+
+
+def test_an_answer_outlives_a_busy_server_and_a_lost_receipt(visit, tmp_path):
+    with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
+        visitor.start("rate_mixture")
+        page = visitor.page
+        asked = []
+
+        def trouble(route):
+            asked.append(route.request.post_data)
+            match len(asked):
+                case 1:
+                    route.fulfill(status=429, headers={"Retry-After": "1"}, body="{}")
+                case 2:
+                    route.fulfill(status=503, body="")
+                case 3:
+                    route.fetch()  # it arrives, and its receipt doesn't
+                    route.abort()
+                case _:
+                    route.continue_()
+
+        page.route("**/answer", trouble)
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        page.get_by_text("The study is busy").wait_for()
+        visitor.is_at(2)
+        assert len(asked) == 4
+        assert len(set(asked)) == 1
+        assert served.store.pace().answers == 1
+
+
+def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
+    with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
+        page = visitor.page
+        visitor.agree()
+        visitor.press("I have read this", "/quiz")
+        page.route("**/image/*", lambda route: route.abort())
+        visitor.answer_quiz("rate_mixture")
+        page.get_by_text("The image hasn't arrived yet.").wait_for()
+        assert page.get_by_role("button", name="Continue").is_disabled()
+        page.unroute("**/image/*")
+        visitor.is_at(1)
+        assert page.locator(".picture img").evaluate("image => image.naturalWidth") == 32
+        assert page.locator("#status").text_content() == ""

@@ -1,0 +1,111 @@
+import re
+
+import pytest
+
+from hml.elicit.web.images import ImageNames
+from hml.errors import StorageError
+from tests.elicit.people import ANSWERS
+from tests.elicit.web.client import Client
+
+
+@pytest.fixture
+def client(served):
+    client = Client(served)
+    client.start()
+    return client
+
+
+def test_the_same_trial_is_shown_until_it_is_answered(client):
+    trial = client.trial()
+    assert client.trial() == trial
+    client.answer(trial)
+    assert client.trial() != trial
+
+
+def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):
+    trial, before = client.trial(), served.store.pace().answers
+    first = client.answer(trial)
+    assert first.json() == {"client_id": "client-1", "trial_id": trial, "count": 1}
+    assert client.answer(trial).json() == first.json()
+    other = ANSWERS["rate_mixture"] | {"mixingcoeff": 38}
+    assert client.answer(trial, answer=other).status_code == 409
+    assert client.answer(trial, "client-2").status_code == 409
+    assert served.store.pace().answers == before + 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answer": {"mixingcoeff": 50, "confidence": 50, "moved": []}},
+        {"answer": {"mixingcoeff": 101, "confidence": 50, "moved": ["mixingcoeff", "confidence"]}},
+        {"answer": []},
+        {"answer": {}},
+        {"client_id": "<script>"},
+        {"client_id": 7},
+        {"reaction_ms": "7"},
+        {"reaction_ms": -1},
+        {"reaction_ms": None},
+    ],
+)
+def test_what_is_no_answer_is_refused_and_the_trial_stays(client, changes):
+    trial = client.trial()
+    assert client.answer(trial, **changes).status_code == 422
+    assert client.trial() == trial
+
+
+def test_what_is_not_json_is_refused(client):
+    for content in (b"", b"{", b'{"reaction_ms": NaN}', b"[" * 5_000, b"\xff"):
+        headers = {"x-csrf-token": client.token(), "content-type": "application/json"}
+        refused = client.post("/answer", content=content, headers=headers)
+        assert refused.status_code == 422
+        assert "message" in refused.json()
+
+
+def test_anothers_trial_cant_be_answered(client, served):
+    other = Client(served)
+    other.start()
+    assert client.answer(other.trial()).status_code == 409
+    assert client.answer("999999").status_code == 409
+
+
+def test_an_answer_needs_the_pages_token_and_a_person(client, served):
+    trial = client.trial()
+    assert client.answer(trial, **{"x-csrf-token": "0"}).status_code == 403
+    nobody = Client(served)
+    assert nobody.answer(trial).status_code == 401
+
+
+def test_when_the_disk_fails_the_browser_is_asked_to_keep_the_answer(client, served, monkeypatch):
+    trial = client.trial()
+
+    def fail(*args):
+        raise StorageError("disk full")
+
+    monkeypatch.setattr(served.store, "answer", fail)
+    refused = client.answer(trial)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "5"
+    assert "disk" not in refused.json()["message"]
+    monkeypatch.undo()
+    assert client.answer(trial).status_code == 200
+
+
+def test_nothing_on_a_trials_page_tells_the_weight_that_is_asked_for(client, served):
+    site = served.app.state.site
+    page = client.get("/trial").text
+    stimulus = site.store.next_trial(client.code()).stimulus
+    assert stimulus.filename not in page
+    assert f"{stimulus.lambda_f}" not in page
+    (address,) = re.findall(r'src="(/image/[0-9a-f]{32}\.png)"', page)
+    sent = client.get(address)
+    assert sent.content == site.stimuli.png(stimulus.filename)
+    assert sent.headers["content-type"] == "image/png"
+    assert client.get("/image/" + "0" * 32 + ".png").status_code == 404
+
+
+def test_images_that_no_trial_shows_have_no_address(served):
+    stimulus = served.app.state.site.stimuli.all[0]
+    names = ImageNames(b"key", [stimulus], [])
+    assert names.address(stimulus) != ImageNames(b"other", [stimulus], []).address(stimulus)
+    with pytest.raises(KeyError, match="not among the images"):
+        names.address(stimulus, 0.3)

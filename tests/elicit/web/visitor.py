@@ -1,0 +1,77 @@
+"""Somebody at a browser: goes through the pages as a person would, and looks at each."""
+
+from axe_playwright_python.sync_playwright import Axe
+
+from hml.elicit.quiz import QUIZ
+
+SIZES = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+}
+_AXE = Axe()
+
+
+class Visitor:
+    """A person with a device of their own.
+
+    `errors` collects what goes wrong in the browser: scripts that fail, and whatever the content security policy stops.
+    """
+
+    def __init__(self, context, base, size):
+        self.context, self.base, self.size = context, base, size
+        self.errors = []
+        self.page = self.open_tab()
+
+    def open_tab(self):
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: "Security Policy" in message.text and self.errors.append(message.text))
+        return page
+
+    def look(self):
+        """Check the page that is there: axe finds nothing, and nothing is wider than the screen."""
+        report = _AXE.run(self.page)
+        found = [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in report.response["violations"]]
+        assert not found, (self.page.url, found)
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
+
+    def press(self, name, then):
+        """Press a button by its name, and wait for the page that comes of it."""
+        self.page.get_by_role("button", name=name).click()
+        self.page.wait_for_url(f"**{then}")
+
+    def agree(self, query=""):
+        self.page.goto(f"{self.base}/{query}")
+        self.page.get_by_label("I have read this and agree").check()
+        self.press("Begin", "/instructions")
+
+    def answer_quiz(self, task, right=True):
+        for question in QUIZ[task]:
+            choice = question.right if right else (question.right + 1) % len(question.options)
+            self.page.get_by_role("group", name=question.text).get_by_role("radio").nth(choice).check()
+        self.press("Check my answers", "/trial" if right else "/instructions")
+
+    def start(self, task, query=""):
+        self.agree(query)
+        self.press("I have read this", "/quiz")
+        self.answer_quiz(task)
+
+    def go_on(self):
+        self.page.locator("button.primary").click()
+
+    def is_at(self, number):
+        """Wait for a trial; after a lost connection the next attempt may be 15 seconds away."""
+        self.page.get_by_role("heading", name=f"Image {number} of").wait_for(timeout=20_000)
+        self.page.locator("button.primary:enabled").wait_for()
+
+    def set_slider(self, name, share):
+        """Press or tap a slider somewhere along its line; returns what it then says."""
+        slider = self.page.locator(f"[name={name}]")
+        box = slider.bounding_box()
+        slider.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+        return int(slider.input_value())
+
+    def rate(self, mix, sure):
+        """Answer the two sliders; returns (class 1, class 2, mix, sure) as the page says them."""
+        classes = self.page.locator(".classes strong").all_text_contents()
+        return (*classes, self.set_slider("mixingcoeff", mix), self.set_slider("confidence", sure))
