@@ -12,6 +12,7 @@ import yaml
 import hml
 from hml.errors import InputError, check_choice
 from hml.judgements import Cohort
+from hml.strict_yaml import parse_yaml
 
 TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
 Images = Literal["cifar10", "demo"]
@@ -134,10 +135,10 @@ def read_study(path: Path) -> Study:
         InputError: it isn't one; names file, key, value and remedy.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Can't read the study {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     try:
         return _build(Study, content, "")
