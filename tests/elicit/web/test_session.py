@@ -60,6 +60,7 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
     said = []
     with visit(base, size) as visitor:
         page = visitor.page
+        page.clock.install()  # so that ten minutes can go by; till then it runs as usual
         page.goto(base)
         assert page.get_by_text("It has <two> paragraphs.").is_visible()
         visitor.look()
@@ -85,7 +86,6 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
 
         # Ten minutes without a connection.
         visitor.is_at(2)
-        page.clock.install()
         said.append(visitor.rate(0.8, 0.3))
         visitor.context.set_offline(True)
         visitor.go_on()

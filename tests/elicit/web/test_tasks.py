@@ -88,15 +88,14 @@ def test_a_session_by_keyboard_alone(visit, tmp_path, answers):
         assert answers() == 5 * [{"confidence": 100, "mixingcoeff": 49}]
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answers, size):
-    with serve(tmp_path, make_study("construct")) as served, visit(served.base, size) as visitor:
+def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answers):
+    with serve(tmp_path, make_study("construct")) as served, visit(served.base) as visitor:
         visitor.agree()
-        visitor.look()
+        visitor.look("phone")
         visitor.press("I have read this", "/quiz")
         visitor.answer_quiz("construct")
         page = visitor.page
-        visitor.look()
+        visitor.look("phone")
         visitor.go_on()
         assert page.get_by_text("Move through the mixes first").is_visible()
         first = page.get_by_role("button", name="← More")
@@ -118,14 +117,13 @@ def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answ
         assert answers()[1]["starting_value"] == start
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_selecting_is_among_all_mixes_in_another_order_each_time(visit, tmp_path, answers, size):
-    with serve(tmp_path, make_study("select")) as served, visit(served.base, size) as visitor:
+def test_selecting_is_among_all_mixes_in_another_order_each_time(visit, tmp_path, answers):
+    with serve(tmp_path, make_study("select")) as served, visit(served.base, "phone") as visitor:
         visitor.agree()
-        visitor.look()
+        visitor.look("desktop")
         visitor.press("I have read this", "/quiz")
         visitor.answer_quiz("select")
-        visitor.look()
+        visitor.look("desktop")
         visitor.go_on()
         assert visitor.page.get_by_text("Choose one of the images.").is_visible()
         orders, chosen = [], []
@@ -141,15 +139,14 @@ def test_selecting_is_among_all_mixes_in_another_order_each_time(visit, tmp_path
         assert answers() == [{"select": value} for value in chosen]
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path, answers, size):
-    with serve(tmp_path, make_study("categorical")) as served, visit(served.base, size) as visitor:
+def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path, answers):
+    with serve(tmp_path, make_study("categorical")) as served, visit(served.base, "phone") as visitor:
         visitor.agree()
-        visitor.look()
+        visitor.look("desktop")
         visitor.press("I have read this", "/quiz")
         visitor.answer_quiz("categorical")
         page = visitor.page
-        visitor.look()
+        visitor.look("desktop")
         first = page.get_by_role("group", name="Most likely", exact=True)
         second = page.get_by_role("group", name="Second most likely")
         impossible = page.get_by_role("group", name="Impossible")
@@ -165,7 +162,7 @@ def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path
         second.get_by_label("How probable?").fill("40")
         visitor.go_on()
         assert second.get_by_text("Both together can't be more than 100 %.").is_visible()
-        visitor.look()
+        visitor.look("desktop")
         second.get_by_label("How probable?").fill("20")
         impossible.get_by_label("Truck").check()
         visitor.go_on()

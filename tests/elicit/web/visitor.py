@@ -28,12 +28,14 @@ class Visitor:
         page.on("console", lambda message: "Security Policy" in message.text and self.errors.append(message.text))
         return page
 
-    def look(self):
-        """Check the page that is there: axe finds nothing, and nothing is wider than the screen."""
-        report = _AXE.run(self.page)
-        found = [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in report.response["violations"]]
-        assert not found, (self.page.url, found)
-        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
+    def look(self, *others):
+        """Check the page that is there, at other sizes too: axe finds nothing, and nothing is wider than the screen."""
+        for size in (*others, self.size):
+            self.page.set_viewport_size(SIZES[size]["viewport"])
+            report = _AXE.run(self.page)
+            found = [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in report.response["violations"]]
+            assert not found, (self.page.url, size, found)
+            assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (self.page.url, size)
 
     def press(self, name, then):
         """Press a button by its name, and wait for the page that comes of it."""
