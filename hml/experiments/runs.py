@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_warn
+
 from hml.errors import InputError
 from hml.resuming import RESULT
 from hml.storage import write_atomically
@@ -67,10 +69,10 @@ class Failure:
 
 
 def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | None:
-    """Read what a run left in its folder; None where it hasn't ended.
+    """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole, which is said.
 
     Raises:
-        InputError: there is a `metrics.json`, but not a whole one of this version's.
+        InputError: there is a whole `metrics.json`, but not one of this version's.
     """
     if (content := read_json_object(folder / RESULT)) is not None:
         parts: dict[str, Any] = {key: content.get(key) for key in _PARTS}
@@ -82,8 +84,8 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | Non
                     shown = repr(value)[:100]
                     raise InputError(f"{key}.{name[:100]}={shown} in {folder / RESULT} is not a number. Move it away.")
         return Result(scheme, seed, **parts)
-    if (folder / RESULT).exists():  # hml writes it whole or not at all
-        raise InputError(f"{folder / RESULT} is damaged: no JSON object. Move it away, and the run is done again.")
+    if (folder / RESULT).exists():
+        rank_zero_warn(f"{folder / RESULT} is damaged, since hml writes it whole: {scheme}, seed {seed} isn't done.")
     if (content := read_json_object(folder / _FAILURE)) is not None:
         code = content.get("exit_code")
         return Failure(scheme, seed, str(content.get("error")), code if isinstance(code, int) and 0 < code < 256 else 1)
