@@ -74,9 +74,12 @@ class Classifier(LightningModule):
         self.compiled = True
 
     @override
-    def on_train_start(self) -> None:
-        if self.device.type == "cpu":
+    def setup(self, stage: str) -> None:
+        if self.trainer.strategy.root_device.type == "cpu":
             keep_memory()
+
+    @override
+    def on_train_start(self) -> None:
         told = "compiled" if self.compiled else "not compiled"
         if self._compile is None:
             why_not = why_not_compile(self.device, self.trainer.estimated_stepping_batches)

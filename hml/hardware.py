@@ -54,7 +54,7 @@ def keep_memory() -> bool:
     """Keep what this process frees for its next use, where glibc manages its memory; return whether it does.
 
     A step on a CPU frees a gigabyte of features that the next one needs again. Given back to the system meanwhile, it
-    returns page by page: 5,000 to 50,000 page faults a step, and up to a third of its time.
+    returns page by page: 5,000 to 50,000 page faults a step, and up to a third of its time. Testing gains a sixth.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

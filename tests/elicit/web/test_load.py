@@ -1,6 +1,6 @@
 """Many people at once while the server is killed: what was acknowledged is there, and there once.
 
-`pytest -m chaos -s tests/elicit/web/test_load.py` prints the counts.
+`pytest -m chaos -n 0 -s tests/elicit/web/test_load.py` prints the counts.
 """
 
 import asyncio
