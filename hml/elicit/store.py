@@ -66,6 +66,17 @@ class Store(StudyFolder):
             row = self._find(code)
             return None if row is None else self._describe(row)
 
+    def is_called(self, code: str, outside_id: str) -> bool:
+        """Tell whether a recruiting service calls somebody so.
+
+        Raises:
+            InputError: the outside id isn't one.
+        """
+        outside_hash = self.key.hash_outside_id(outside_id)
+        with self._reading():
+            row = self._find(code)
+            return row is not None and row["outside_hash"] == outside_hash
+
     def advance(self, code: str, stage: Stage) -> Person:
         """Go on from instructions to the quiz, and from there to trials or, which counts as wrong, back.
 

@@ -22,10 +22,14 @@ async def consent(request: Request) -> Response:
     """Show what the study is and ask for agreement; who has agreed goes on to where they are."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
-    if (person := await site.person(session)) is not None:
-        return RedirectResponse(PAGE_OF[person.stage], 303)
     outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
-    if session.code is not None:  # of somebody who was deleted meanwhile
+    person = await site.person(session)
+    # On a device that two people use, the second must not be shown the first one's completion code.
+    if person is not None and (
+        not outside_id or await run_in_threadpool(site.store.is_called, person.code, outside_id)
+    ):
+        return RedirectResponse(PAGE_OF[person.stage], 303)
+    if session.code is not None:  # of somebody else, or of somebody who was deleted meanwhile
         session = new_session()
     return site.render("consent", session, outside_id=outside_id, problem="")
 
