@@ -31,6 +31,12 @@ def test_an_untouched_slider_is_no_answer(visit, tmp_path, answers):
         assert mix.get_attribute("aria-valuetext") == "no answer yet"
         visitor.look()
         page.get_by_text("How sure are you of that?").click()  # a label's click moves nothing
+        mix.click(button="right")  # nor does a menu
+        page.get_by_text("How sure are you of that?").hover()
+        page.mouse.down()
+        mix.hover()
+        page.mouse.up()  # nor what was pressed elsewhere
+        assert mix.get_attribute("aria-valuetext") == "no answer yet"
         page.get_by_role("button", name="Exactly half").click()
         assert mix.get_attribute("aria-valuetext").startswith("50 % ")
         visitor.go_on()

@@ -40,8 +40,12 @@ function setUp(form) {
 /** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
 function show(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
-  document.title = page.title;
-  const main = page.getElementById("main");
+  const main = page.getElementById("main") ?? document.createElement("main");
+  if (main.id) {
+    document.title = page.title;
+  } else {
+    Object.assign(main, { id: "main", tabIndex: -1, textContent: text }); // what was refused before there was a page
+  }
   document.getElementById("main").replaceWith(main);
   main.querySelectorAll("form[data-resend]").forEach(setUp);
   window.scrollTo(0, 0);
