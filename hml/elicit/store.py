@@ -1,6 +1,5 @@
 """What people say, kept: every method that changes something returns only when that is on disk."""
 
-import math
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ _STAGES = get_args(Stage)
 _STEPS = {("instructions", "quiz"), ("quiz", "instructions"), ("quiz", "trials")}
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _LONGEST_COMMENT = 5_000
+_LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would refuse it
 
 
 class Store(StudyFolder):
@@ -160,7 +160,7 @@ class Store(StudyFolder):
             ConflictError: the id stands for another answer, or the trial has an answer already or isn't theirs.
         """
         _check_client_id(client_id)
-        if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms < math.inf):
+        if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms <= _LONGEST_REACTION_MS):
             raise InputError(f"reaction_ms={reaction_ms} is not a time in milliseconds.")
         with self._writing() as database:
             person = self._known(code)
