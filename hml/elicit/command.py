@@ -62,7 +62,7 @@ def main(args: Sequence[str]) -> int:
                 unreachable = withdraw(folder, database, options.code)
                 print(f"{options.code} is deleted from {folder}. Files exported before still hold their answers.")
                 for path in unreachable:
-                    print(f"A backup isn't where it was made; if it is elsewhere, it still holds them: {path}")
+                    print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
                 (task,) = database.execute("SELECT task FROM study").fetchone()

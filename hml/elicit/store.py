@@ -240,7 +240,7 @@ class Store(StudyFolder):
         """Delete everything about somebody, in the backups too.
 
         Returns:
-            Backups that aren't where they were made, so may still hold them.
+            Backups that may still hold them: they aren't where they were made, or can't be written.
 
         Raises:
             UnknownPersonError: nobody has this code.

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from hml.elicit import withdrawal
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
 from hml.errors import InputError, StorageError
@@ -111,6 +112,31 @@ def test_a_backup_that_was_moved_is_named(store, tmp_path):
     back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
     (tmp_path / "backup.sqlite3").rename(tmp_path / "elsewhere.sqlite3")
     assert store.withdraw(start(store)) == [tmp_path / "backup.sqlite3"]
+
+
+def test_a_damaged_backup_is_named_and_keeps_nobody_in_the_study(store, tmp_path):
+    for name in ("bad", "good"):
+        back_up(store.folder, store._database, tmp_path / name)
+    code = start(store)
+    (tmp_path / "bad").write_bytes(b"no database" * 100)
+    assert store.withdraw(code) == [tmp_path / "bad"]
+    assert store.find(code) is None
+
+
+def test_a_backup_that_is_made_while_somebody_withdraws_holds_them_no_longer(store, tmp_path, monkeypatch):
+    code = start(store)
+    theirs = secrets_of(store, code)[0]
+    delete = withdrawal._delete
+
+    def back_up_first(database, code):
+        if not (tmp_path / "backup").exists():
+            back_up(store.folder, store._database, tmp_path / "backup")
+            assert theirs in (tmp_path / "backup").read_bytes()
+        delete(database, code)
+
+    monkeypatch.setattr(withdrawal, "_delete", back_up_first)
+    assert store.withdraw(code) == []
+    assert theirs not in (tmp_path / "backup").read_bytes()
 
 
 def test_a_backup_opens_as_the_study_it_is_of(open_store, tmp_path):

@@ -1,6 +1,7 @@
 """A person's way before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
 
 import hashlib
+import logging
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.judgements import CLASS_NAMES
 
+_LOG = logging.getLogger("uvicorn.error")
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
 
 
@@ -146,7 +148,10 @@ async def withdrawn(site: Site, request: Request, session: Session, person: Pers
     if form.get("sure") != "yes":
         back, problem = PAGE_OF[person.stage], "Tick the box to delete your answers, or go back."
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
-    await run_in_threadpool(site.store.withdraw, person.code)
+    for path in await run_in_threadpool(site.store.withdraw, person.code):
+        _LOG.warning(
+            "%s has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", person.code, path
+        )
     return site.render("withdrawn", new_session())
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from hml.elicit.backup import back_up
 from hml.elicit.web.sessions import Session, Sessions
 from tests.elicit.people import answer_all, start
 from tests.elicit.web.client import Client
@@ -151,6 +152,16 @@ def test_withdrawing_deletes_and_ends_the_session(served):
     after = store.pace()
     assert (after.enrolled, after.answers) == (before.enrolled - 1, before.answers - 1)
     assert client.get("/trial").headers["location"] == "/"
+
+
+def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(served, tmp_path, caplog):
+    path = tmp_path / "backup.sqlite3"
+    back_up(served.store.folder, served.store._database, path)
+    path.unlink()
+    client = Client(served)
+    client.start()
+    assert client.submit("/withdraw", sure="yes").status_code == 200
+    assert str(path) in caplog.text
 
 
 def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
