@@ -155,9 +155,12 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
 
         page.goto(f"{base}/withdraw")
         visitor.look()
+        assert page.evaluate("Object.keys(localStorage).length") > 0
         page.get_by_label("Yes, delete").check()
         visitor.press("Delete and leave", "/withdraw")
         page.get_by_role("heading", name="You have withdrawn").wait_for()
+        kept = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)]"
+        assert page.evaluate(kept) == []
         page.goto(base)
         assert page.get_by_role("heading", name="Before you begin").is_visible()
 

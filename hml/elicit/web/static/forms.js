@@ -28,6 +28,7 @@ function setUp(form) {
     const response = await sendUntilAnswered(form.action, { method: "POST", body }, (words) => {
       status.textContent = words.replace("Your answer", "What you entered");
     });
+    if (response.ok && "forget" in form.dataset) forget(form.dataset.owner);
     if (response.redirected) {
       if (written) drafts.drop(written.name);
       location.assign(response.url);
@@ -35,6 +36,14 @@ function setUp(form) {
       show(await response.text());
     }
   });
+}
+
+/** Deletes what this browser kept of somebody who has withdrawn. */
+function forget(owner) {
+  for (const storage of [() => localStorage, () => sessionStorage]) {
+    const shelf = new Shelf(storage, `hml:${owner}:`);
+    for (const name of shelf.names()) shelf.drop(name);
+  }
 }
 
 /** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
