@@ -1,6 +1,7 @@
 """Each task's trial, in a real browser: what counts as an answer, by mouse, finger and keyboard."""
 
 import pytest
+from playwright.sync_api import expect
 
 from hml.elicit.answers import read_answers
 from hml.elicit.database import connect
@@ -132,6 +133,7 @@ def test_selecting_is_among_all_mixes_in_another_order_each_time(visit, tmp_path
         visitor.look("desktop")
         visitor.go_on()
         assert visitor.page.get_by_text("Choose one of the images.").is_visible()
+        expect(visitor.page.locator(":focus")).to_have_accessible_description("Choose one of the images.")
         orders, chosen = [], []
         for number in (2, 3):
             choices = visitor.page.get_by_role("radio")
@@ -168,8 +170,10 @@ def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path
         second.get_by_label("How probable?").fill("40")
         visitor.go_on()
         assert second.get_by_text("Both together can't be more than 100 %.").is_visible()
+        expect(page.locator(":focus")).to_have_accessible_description("Both together can't be more than 100 %.")
         visitor.look("desktop")
         second.get_by_label("How probable?").fill("20")
+        expect(page.locator(":focus")).to_have_accessible_description("")
         impossible.get_by_label("Truck").check()
         visitor.go_on()
         visitor.is_at(2)
