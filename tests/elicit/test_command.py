@@ -177,7 +177,9 @@ def test_payments_are_listed_and_deleted(served, capsys):
     assert main(["elicit", "payments", "--out", "payments.csv"]) == 0
     assert completion_code in Path("payments.csv").read_text()
     assert Path("payments.csv").stat().st_mode & 0o077 == 0  # nobody else's business
-    assert main(["elicit", "payments", "--delete"]) == 0
+    Path("payments.csv").unlink()
+    assert main(["elicit", "payments", "--out", "payments.csv", "--delete"]) == 0
+    assert completion_code in Path("payments.csv").read_text()  # written before it was deleted
     assert not (served.folder / "payments.sqlite3").exists()
 
 
