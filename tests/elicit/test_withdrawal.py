@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_the_list_may_be_deleted_while_people_answer(store):
     assert finish(store, code)
     assert store.payments.read() == []
     assert store.enrol("1", OUTSIDE_ID) == code
+
+
+def test_people_who_come_at_once_are_all_on_a_list_that_is_new(store):
+    for _ in range(5):
+        (store.folder / "payments.sqlite3").unlink(missing_ok=True)
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda i: store.payments.enrol(f"hash {i}", f"id {i}"), range(16)))
+        assert len(store.payments.read()) == 16
 
 
 def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
