@@ -7,13 +7,14 @@ from pathlib import Path
 from hml.errors import StorageError
 
 
-def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = None) -> None:
+def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = None, mode: int = 0o666) -> None:
     """Write a file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
 
     Args:
         path: Where to.
         content: The whole of it.
         keep_as: What the file that was there is called from now on, in the same folder; by default it goes.
+        mode: Who may read and write it, as far as the umask lets them.
 
     Raises:
         StorageError: the folder can't be written to; what was there before is untouched.
@@ -22,7 +23,7 @@ def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = No
         path.parent.mkdir(parents=True, exist_ok=True)
         # tempfile's files are for their owner alone, and a report is there to be shared.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with beside.open("xb") as file:
+        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             try:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()

@@ -14,6 +14,14 @@ def test_a_file_is_replaced_whole_and_its_folder_made(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["report.csv"]
 
 
+def test_a_private_file_is_its_owners_alone_from_the_first_byte(tmp_path, monkeypatch):
+    modes = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (modes.append(os.fstat(file).st_mode & 0o777), fsync(file)))
+    write_atomically(tmp_path / "file", "x", mode=0o600)
+    assert modes[0] == 0o600
+
+
 def test_a_file_is_readable_by_those_whom_the_umask_lets(tmp_path):
     umask = os.umask(0o022)
     try:

@@ -25,6 +25,9 @@ def choose_image(database: sqlite3.Connection, person: int, people_per_image: in
         SELECT image.filename, image.place, count(trial.id) AS taken
         FROM image LEFT JOIN trial ON trial.filename = image.filename AND trial.is_repeat = 0
             AND (trial.held_until IS NULL OR trial.held_until > :now)
+            AND trial.id NOT IN (  -- struck out, in the latest correction
+                SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
+            )
         GROUP BY image.place
         HAVING taken < :people_per_image
             AND image.filename NOT IN (SELECT filename FROM trial WHERE person = :person)

@@ -62,7 +62,7 @@ def main(args: Sequence[str]) -> int:
                 unreachable = withdraw(folder, database, options.code)
                 print(f"{options.code} is deleted from {folder}. Files exported before still hold their answers.")
                 for path in unreachable:
-                    print(f"A backup isn't where it was made; if it is elsewhere, it still holds them: {path}")
+                    print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
                 (task,) = database.execute("SELECT task FROM study").fetchone()
@@ -146,18 +146,21 @@ def _parse_answer(text: str) -> dict[str, object]:
 
 def _payments(folder: Path, options: argparse.Namespace) -> None:
     payments = Payments(folder / PAYMENTS)
+    if options.out is not None or not options.delete:  # with both, it is written before it is deleted
+        _list_payments(payments, options.out)
     if options.delete:
         payments.path.unlink(missing_ok=True)
         print(f"{payments.path} is deleted.")
-        return
+
+
+def _list_payments(payments: Payments, out: Path | None) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("outside_id", "completion_code", "completed_at"))
     rows = payments.read()
     writer.writerows([defuse(row.outside_id), row.completion_code or "", row.completed_at or ""] for row in rows)
-    if options.out is None:
+    if out is None:
         print(text.getvalue(), end="")
     else:
-        write_atomically(options.out, text.getvalue())
-        options.out.chmod(0o600)
-        print(f"{len(rows):,} people are in {options.out}.")
+        write_atomically(out, text.getvalue(), mode=0o600)
+        print(f"{len(rows):,} people are in {out}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from hml.elicit.database import connect, now, transaction
 
 _SCHEMA = """
-CREATE TABLE payment (
+CREATE TABLE IF NOT EXISTS payment (
     outside_hash TEXT PRIMARY KEY, outside_id TEXT NOT NULL, completion_code TEXT, completed_at TEXT
 );
 """

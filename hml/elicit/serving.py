@@ -6,11 +6,11 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from hml.data.download import find_data_dir
+from hml.elicit.addresses import host_of, is_loopback, read_origin
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store import Store
@@ -67,11 +67,13 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     try:
         listener = listen(options.host, _PORT if options.port is None else options.port)
     except StorageError:
-        if options.port is not None:
+        if options.port is not None or options.base_url is not None:  # a proxy knows of one port alone
             raise
         listener = listen(options.host, 0)
     host = f"[{options.host}]" if ":" in options.host else options.host
-    address = options.base_url or f"http://{host}:{listener.getsockname()[1]}"
+    address = (
+        f"http://{host}:{listener.getsockname()[1]}" if options.base_url is None else read_origin(options.base_url)
+    )
     print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(stimuli.all)} images) is open at")
     print(f"  {address}/")
     print("and for you alone, how it goes, at")
@@ -90,8 +92,8 @@ def _check_reach(study: Study, options: argparse.Namespace) -> None:
     """
     if options.port is not None and not 0 <= options.port <= _LARGEST_PORT:
         raise InputError(f"--port {options.port} must be 0 to {_LARGEST_PORT}.")
-    public = None if options.base_url is None else urlsplit(options.base_url).hostname
-    is_local = _is_loopback(options.host) and (public is None or _is_loopback(public))
+    public = None if options.base_url is None else host_of(read_origin(options.base_url))
+    is_local = _is_loopback(options.host) and (public is None or is_loopback(public))
     if study.is_demo and not is_local:
         raise InputError(
             f"{study.name} has no {'ethics_reference' if study.ethics_reference is None else 'contact'}, so it is a "

@@ -27,7 +27,7 @@ class Stimuli:
 
     Args:
         all: Those of the trials.
-        examples: Two for the instructions, of endpoints that no trial shows.
+        examples: Two for the instructions, of endpoints that no trial shows where any are left.
         images: The original images, uint8, shape (M, 3, H, W).
         grid: Weights by which any of them may be shown beside its own, 0 and 1.
     """
@@ -172,7 +172,8 @@ def _check_endpoints(stimuli: list[Stimulus], bank: ImageBank) -> None:
 def _draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
     used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
     by_class = _shuffled_by_class(bank, seed)
-    free = {label: [i for i in ids if i not in used] or ids for label, ids in by_class.items()}
+    free = {label: [i for i in ids if i not in used] for label, ids in by_class.items()}
+    free = {label: ids if len(ids) >= len(_EXAMPLE_LAMBDAS) else by_class[label] for label, ids in free.items()}
     pairs = Draws(seed, 0, np.arange(len(_PAIRS))).order("examples")[: len(_EXAMPLE_LAMBDAS)].tolist()
     return [
         name_stimulus(weight, *(Endpoint(free[label][-1 - place], label) for label in _PAIRS[pair]))

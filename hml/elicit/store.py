@@ -1,6 +1,5 @@
 """What people say, kept: every method that changes something returns only when that is on disk."""
 
-import math
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ _STAGES = get_args(Stage)
 _STEPS = {("instructions", "quiz"), ("quiz", "instructions"), ("quiz", "trials")}
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _LONGEST_COMMENT = 5_000
+_LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would refuse it
 
 
 class Store(StudyFolder):
@@ -65,6 +65,17 @@ class Store(StudyFolder):
         with self._reading():
             row = self._find(code)
             return None if row is None else self._describe(row)
+
+    def is_called(self, code: str, outside_id: str) -> bool:
+        """Tell whether a recruiting service calls somebody so.
+
+        Raises:
+            InputError: the outside id isn't one.
+        """
+        outside_hash = self.key.hash_outside_id(outside_id)
+        with self._reading():
+            row = self._find(code)
+            return row is not None and row["outside_hash"] == outside_hash
 
     def advance(self, code: str, stage: Stage) -> Person:
         """Go on from instructions to the quiz, and from there to trials or, which counts as wrong, back.
@@ -149,7 +160,7 @@ class Store(StudyFolder):
             ConflictError: the id stands for another answer, or the trial has an answer already or isn't theirs.
         """
         _check_client_id(client_id)
-        if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms < math.inf):
+        if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms <= _LONGEST_REACTION_MS):
             raise InputError(f"reaction_ms={reaction_ms} is not a time in milliseconds.")
         with self._writing() as database:
             person = self._known(code)
@@ -229,7 +240,7 @@ class Store(StudyFolder):
         """Delete everything about somebody, in the backups too.
 
         Returns:
-            Backups that aren't where they were made, so may still hold them.
+            Backups that may still hold them: they aren't where they were made, or can't be written.
 
         Raises:
             UnknownPersonError: nobody has this code.

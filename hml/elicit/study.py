@@ -19,7 +19,7 @@ Images = Literal["cifar10", "demo"]
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")
+_OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
 _CODE_PLACE = "{completion_code}"
 
 
@@ -103,8 +103,10 @@ class Study:
     return_url: str | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.fullmatch(self.name):
-            raise InputError(f"name={self.name!r} must be of a to z, 0 to 9, - and _, 40 at most, and no outside id.")
+        if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.search(self.name):
+            raise InputError(
+                f"name={self.name!r} must be of a to z, 0 to 9, - and _, 40 at most, without an outside id."
+            )
         check_choice("task", self.task, TaskName)
         check_choice("images", self.images, Images)
         for name, least in (("people_per_image", 1), ("trials", 1), ("repeats", 0), ("hold_minutes", 1)):

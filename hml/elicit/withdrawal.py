@@ -7,6 +7,7 @@ from hml.elicit.backup import partial, remembered_backups
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import PAYMENTS, connect, storage_errors, transaction
 from hml.elicit.payments import Payments
+from hml.errors import HmlError
 
 
 def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path]:
@@ -18,7 +19,7 @@ def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path
         code: The person's.
 
     Returns:
-        Backups that aren't where they were made, so may still hold them.
+        Backups that may still hold them: they aren't where they were made, or can't be written.
 
     Raises:
         UnknownPersonError: nobody has this code.
@@ -29,19 +30,27 @@ def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path
         raise UnknownPersonError("Nobody has this code: it is mistyped, or they have withdrawn already.")
     if person["outside_hash"] is not None:
         Payments(folder / PAYMENTS).forget(person["outside_hash"])
-    unreachable = []
-    for path in remembered_backups(folder):
+    backups = remembered_backups(folder)
+    unreachable = [path for path in backups if not _delete_from_backup(path, code)]
+    _delete(database, code)  # after them, so that a withdrawal that was cut short can be asked for again
+    begun = [path for path in remembered_backups(folder) if path not in backups]  # meanwhile
+    return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
+
+
+def _delete_from_backup(path: Path, code: str) -> bool:
+    """Delete somebody from a backup; tells whether it is certain not to hold them."""
+    try:
         partial(path).unlink(missing_ok=True)
         if not path.exists():
-            unreachable.append(path)
-            continue
+            return False
         backup = connect(path)
         try:
             _delete(backup, code)
         finally:
             backup.close()
-    _delete(database, code)  # last, so that a withdrawal that was cut short can be asked for again
-    return unreachable
+    except (HmlError, OSError):  # one bad copy must not keep anybody in the study
+        return False
+    return True
 
 
 def _delete(database: sqlite3.Connection, code: str) -> None:

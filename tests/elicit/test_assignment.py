@@ -2,6 +2,8 @@ from collections import Counter
 
 import pytest
 
+from hml.elicit.answers import correct, read_answers
+from hml.elicit.assignment import choose_image
 from hml.elicit.conflicts import StudyFullError
 from hml.elicit.tasks import GRID
 from tests.elicit.people import answer, answer_all, start
@@ -82,6 +84,16 @@ def test_an_answer_that_comes_after_its_place_was_given_back_is_kept(open_store)
     answer(store, quick, store.next_trial(quick))
     assert answer(store, slow, trial).count == 1
     assert store.coverage().images_by_judgements == {2: 1}
+
+
+def test_an_answer_that_is_struck_out_gives_its_place_back_until_it_is_restored(open_store):
+    store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
+    answer_all(store, start(store))
+    (kept,) = read_answers(store._database)
+    for said, is_free in ((None, True), ({"mixingcoeff": 1, "confidence": 2}, False), (None, True)):
+        correct(store._database, store.task, kept.subject, 1, said, "asked to")
+        assert (choose_image(store._database, 0, 1, 0) is not None) == is_free
+    assert store.next_trial(start(store)).stimulus.filename == kept.filename
 
 
 def test_who_comes_back_finds_the_same_trial_and_holds_its_place_again(open_store):

@@ -1,4 +1,5 @@
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -102,12 +103,22 @@ def test_made_up_people_take_no_real_study(tmp_path, capsys):
         (["--host", "0.0.0.0"], "no ethics_reference, so it is a demo and stays on this computer"),
         (["--base_url", "https://study.example.org"], "stays on this computer"),
         (["--port", "65536"], "--port 65536 must be 0 to 65535"),
+        (["--base_url", "study.example.org"], "must be like https://study.example.org"),
         (["--study", "nowhere.yaml"], "Can't read the study nowhere.yaml"),
     ],
 )
 def test_what_can_not_be_served_exits_with_2(capsys, flags, told):
     assert main(["elicit", "serve", "--no-browser", *flags]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_behind_a_proxy_a_port_that_is_taken_is_not_replaced_by_one_that_the_proxy_does_not_know(capsys, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr("hml.elicit.serving._PORT", taken.getsockname()[1])
+        assert main(["elicit", "serve", "--no-browser", "--base_url", "http://localhost:9"]) == 6
+    assert "Can't serve at 127.0.0.1" in capsys.readouterr().err
 
 
 def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypatch):
@@ -166,7 +177,9 @@ def test_payments_are_listed_and_deleted(served, capsys):
     assert main(["elicit", "payments", "--out", "payments.csv"]) == 0
     assert completion_code in Path("payments.csv").read_text()
     assert Path("payments.csv").stat().st_mode & 0o077 == 0  # nobody else's business
-    assert main(["elicit", "payments", "--delete"]) == 0
+    Path("payments.csv").unlink()
+    assert main(["elicit", "payments", "--out", "payments.csv", "--delete"]) == 0
+    assert completion_code in Path("payments.csv").read_text()  # written before it was deleted
     assert not (served.folder / "payments.sqlite3").exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hml.data import DemoImages
-from hml.elicit.stimuli import blend, draw_stimuli, load_stimuli
+from hml.elicit.stimuli import _draw_examples, blend, draw_stimuli, load_stimuli
 from hml.elicit.study import StimulusChoice, demo_study, read_study
 from hml.elicit.tasks import GRID
 from hml.errors import InputError
@@ -119,6 +119,17 @@ def test_examples_share_no_original_with_trials(demo):
     assert len(shown) == 4
     assert not used & shown
     assert read_png(demo.png(demo.examples[0].filename)).shape == (32, 32, 3)
+
+
+def test_examples_are_found_where_trials_leave_one_original_of_a_class_or_none(bank):
+    stimuli = draw_stimuli(StimulusChoice(per_class_pair=1), bank)
+    used = [end.image_id for stimulus in stimuli for end in stimulus.endpoints]
+    labels = bank.labels.numpy()
+    spare = [next(i for i in bank.train_ids.tolist() if labels[i] == c and i not in used) for c in range(10)]
+    for ids in (used, used + spare):
+        few = replace(bank, train_ids=bank.train_ids.new_tensor(ids))
+        for seed in range(20):  # some of whose two examples share a class
+            assert len(_draw_examples(stimuli, few, seed)) == 2
 
 
 def test_the_midpoint_tasks_show_each_pair_once_and_by_every_step():

@@ -1,8 +1,10 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hml.elicit import withdrawal
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
 from hml.errors import InputError, StorageError
@@ -68,6 +70,14 @@ def test_the_list_may_be_deleted_while_people_answer(store):
     assert store.enrol("1", OUTSIDE_ID) == code
 
 
+def test_people_who_come_at_once_are_all_on_a_list_that_is_new(store):
+    for _ in range(5):
+        (store.folder / "payments.sqlite3").unlink(missing_ok=True)
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda i: store.payments.enrol(f"hash {i}", f"id {i}"), range(16)))
+        assert len(store.payments.read()) == 16
+
+
 def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
     other = start(store)
     answer_all(store, other)
@@ -111,6 +121,31 @@ def test_a_backup_that_was_moved_is_named(store, tmp_path):
     back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
     (tmp_path / "backup.sqlite3").rename(tmp_path / "elsewhere.sqlite3")
     assert store.withdraw(start(store)) == [tmp_path / "backup.sqlite3"]
+
+
+def test_a_damaged_backup_is_named_and_keeps_nobody_in_the_study(store, tmp_path):
+    for name in ("bad", "good"):
+        back_up(store.folder, store._database, tmp_path / name)
+    code = start(store)
+    (tmp_path / "bad").write_bytes(b"no database" * 100)
+    assert store.withdraw(code) == [tmp_path / "bad"]
+    assert store.find(code) is None
+
+
+def test_a_backup_that_is_made_while_somebody_withdraws_holds_them_no_longer(store, tmp_path, monkeypatch):
+    code = start(store)
+    theirs = secrets_of(store, code)[0]
+    delete = withdrawal._delete
+
+    def back_up_first(database, code):
+        if not (tmp_path / "backup").exists():
+            back_up(store.folder, store._database, tmp_path / "backup")
+            assert theirs in (tmp_path / "backup").read_bytes()
+        delete(database, code)
+
+    monkeypatch.setattr(withdrawal, "_delete", back_up_first)
+    assert store.withdraw(code) == []
+    assert theirs not in (tmp_path / "backup").read_bytes()
 
 
 def test_a_backup_opens_as_the_study_it_is_of(open_store, tmp_path):

@@ -11,6 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from hml.elicit.addresses import read_origin
 from hml.elicit.conflicts import ConflictError
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store import Store
@@ -52,13 +53,14 @@ def create_app(
     Raises:
         InputError: base_url isn't such an address.
     """
+    origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
     weights = GRID if TASKS[study.task].shows_grid else ()
     site = Site(
         study=study,
         store=store,
         stimuli=stimuli,
-        sessions=Sessions(store.derive_key("session"), (base_url or "").startswith("https://"), token),
+        sessions=Sessions(store.derive_key("session"), (origin or "").startswith("https://"), token),
         images=ImageNames(store.derive_key("images"), [*stimuli.all, *stimuli.examples], weights),
         templates=templates,
     )
@@ -67,7 +69,7 @@ def create_app(
         routes=[*pages.ROUTES, *trials.ROUTES, *researcher.ROUTES, assets],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(OriginCheck, base_url=base_url),
+            Middleware(OriginCheck, origin=origin),
             Middleware(BodyLimit, max_bytes=MAX_BODY),
             Middleware(LoadLimit, max_waiting=max_waiting),
         ],

@@ -1,16 +1,14 @@
 """What stands before every page: which addresses are served, how large a request may be, how many at a time."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hml.errors import InputError
+from hml.elicit.addresses import host_of, is_loopback
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LIGHT = ("/static/", "/image/")  # they touch no disk, and a page that lacks one is broken
 _READS = ("GET", "HEAD")
 _HEADERS: Mapping[str, str] = {
@@ -54,31 +52,23 @@ class OriginCheck:
 
     Args:
         app: What answers.
-        base_url: The server's public address; by default, whatever port of this machine's loopback.
-
-    Raises:
-        InputError: base_url isn't an address of scheme and host alone.
+        origin: The server's, as `read_origin` returns it; by default, whatever port of this machine's loopback.
     """
 
-    def __init__(self, app: ASGIApp, base_url: str | None) -> None:
+    def __init__(self, app: ASGIApp, origin: str | None) -> None:
         self._app = app
-        self._address = None
-        if base_url is not None:
-            parts = urlsplit(base_url)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
-                raise InputError(f"base_url={base_url!r} must be like https://study.example.org, without a path.")
-            self._address = (parts.scheme, parts.netloc.lower())
+        self._origin = origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "").lower()
-            scheme, expected = self._address or ("http", host)
-            if host != expected or (self._address is None and urlsplit(f"//{host}").hostname not in _LOOPBACK):
+            origin = self._origin or f"http://{host}"
+            if not (is_loopback(host) if self._origin is None else host == host_of(origin)):
                 refusal = PlainTextResponse("This study isn't served under this address.", 421)
                 return await refusal(scope, receive, send)
-            if scope["method"] not in _READS and headers.get("origin", "").lower() != f"{scheme}://{expected}":
+            if scope["method"] not in _READS and headers.get("origin", "").lower() != origin:
                 refusal = PlainTextResponse("This was not sent by one of the study's own pages.", 403)
                 return await refusal(scope, receive, send)
         return await self._app(scope, receive, send)

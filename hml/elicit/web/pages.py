@@ -1,6 +1,7 @@
 """A person's way before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
 
 import hashlib
+import logging
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.judgements import CLASS_NAMES
 
+_LOG = logging.getLogger("uvicorn.error")
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
 
 
@@ -22,10 +24,14 @@ async def consent(request: Request) -> Response:
     """Show what the study is and ask for agreement; who has agreed goes on to where they are."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
-    if (person := await site.person(session)) is not None:
-        return RedirectResponse(PAGE_OF[person.stage], 303)
     outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
-    if session.code is not None:  # of somebody who was deleted meanwhile
+    person = await site.person(session)
+    # On a device that two people use, the second must not be shown the first one's completion code.
+    if person is not None and (
+        not outside_id or await run_in_threadpool(site.store.is_called, person.code, outside_id)
+    ):
+        return RedirectResponse(PAGE_OF[person.stage], 303)
+    if session.code is not None:  # of somebody else, or of somebody who was deleted meanwhile
         session = new_session()
     return site.render("consent", session, outside_id=outside_id, problem="")
 
@@ -142,7 +148,10 @@ async def withdrawn(site: Site, request: Request, session: Session, person: Pers
     if form.get("sure") != "yes":
         back, problem = PAGE_OF[person.stage], "Tick the box to delete your answers, or go back."
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
-    await run_in_threadpool(site.store.withdraw, person.code)
+    for path in await run_in_threadpool(site.store.withdraw, person.code):
+        _LOG.warning(
+            "%s has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", person.code, path
+        )
     return site.render("withdrawn", new_session())
 
 

@@ -10,7 +10,6 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-_PERSON, _RESEARCHER = "hml_session", "hml_researcher"
 _PERSON_SECONDS = 30 * 24 * 3600  # a study that somebody comes back to after a holiday
 _RESEARCHER_SECONDS = 12 * 3600
 
@@ -47,10 +46,15 @@ class Sessions:
         self._serializer = URLSafeTimedSerializer(key, salt="hml.elicit.session")
         self._secure = secure
         self._token = token
+        # Named by the study: browsers send one port's cookies to another's too, and two studies must not end each
+        # other's sessions. By its prefix, no other site of the same domain can set the person's.
+        study = hmac.new(key, b"cookies", hashlib.sha256).hexdigest()[:8]
+        self.person_cookie = f"{'__Host-' if secure else ''}hml_session_{study}"
+        self.researcher_cookie = f"{'__Secure-' if secure else ''}hml_researcher_{study}"
 
     def read(self, request: Request) -> Session:
         """Read a person's session; a new one where there is none, or not one that was signed here."""
-        content = self._loads(request.cookies.get(_PERSON), _PERSON_SECONDS)
+        content = self._loads(request.cookies.get(self.person_cookie), _PERSON_SECONDS)
         match content:
             case {"nonce": str(nonce), "code": str() | None as code}:
                 return Session(nonce, code)
@@ -59,7 +63,7 @@ class Sessions:
     def write(self, response: Response, session: Session) -> None:
         """Give a browser its session."""
         content = self._serializer.dumps({"nonce": session.nonce, "code": session.code})
-        self._set(response, _PERSON, content, _PERSON_SECONDS, "/")
+        self._set(response, self.person_cookie, content, _PERSON_SECONDS, "/")
 
     def csrf(self, session: Session) -> str:
         """Make the token that every form of a session's pages carries."""
@@ -77,11 +81,11 @@ class Sessions:
         """Let a browser see the researcher's page without the token in its address."""
         digest = hashlib.sha256(self._token.encode()).hexdigest()  # another token ends it
         content = self._serializer.dumps({"researcher": digest})
-        self._set(response, _RESEARCHER, content, _RESEARCHER_SECONDS, "/researcher")
+        self._set(response, self.researcher_cookie, content, _RESEARCHER_SECONDS, "/researcher")
 
     def is_researcher(self, request: Request) -> bool:
         """Tell whether a browser was admitted with the present token."""
-        content = self._loads(request.cookies.get(_RESEARCHER), _RESEARCHER_SECONDS)
+        content = self._loads(request.cookies.get(self.researcher_cookie), _RESEARCHER_SECONDS)
         return content == {"researcher": hashlib.sha256(self._token.encode()).hexdigest()}
 
     def _loads(self, cookie: str | None, seconds: int) -> object:

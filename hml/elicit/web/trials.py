@@ -1,5 +1,7 @@
 """The trials: the image and its questions, and the receipt for an answer."""
 
+import json
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -52,6 +54,9 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
     """
     try:
         content = parse_json(body)
+        json.dumps(
+            content, ensure_ascii=False
+        ).encode()  # a lone surrogate is JSON, and no text that can be kept or told
     except ValueError as error:
         raise InputError(f"This answer is not JSON: {error}.") from error
     match content:

@@ -37,18 +37,20 @@ class Client(httpx.Client):
 
     def code(self):
         """Read the person's code out of the session's cookie."""
-        cookie = f"hml_session={self.cookies['hml_session']}".encode()
+        name = self._sessions.person_cookie
+        cookie = f"{name}={self.cookies[name]}".encode()
         return self._sessions.read(Request({"type": "http", "headers": [(b"cookie", cookie)]})).code
 
     def submit(self, path, **fields):
         return self.post(path, data={"csrf": self.token(), **fields})
 
-    def agree(self, version="demo-1", **fields):
+    def agree(self, version="demo-1", token_of="/", **fields):
+        self.token(token_of)
         return self.submit("/", version=version, agree="yes", **fields)
 
-    def start(self, task="rate_mixture"):
+    def start(self, task="rate_mixture", **fields):
         """Go on to the first trial."""
-        assert self.agree().headers["location"] == "/instructions"
+        assert self.agree(**fields).headers["location"] == "/instructions"
         assert self.submit("/instructions").headers["location"] == "/quiz"
         answers = {question.id: question.right for question in QUIZ[task]}
         assert self.submit("/quiz", **answers).headers["location"] == "/trial"

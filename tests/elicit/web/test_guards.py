@@ -4,8 +4,6 @@ from urllib.parse import quote
 import pytest
 
 from hml.elicit.web.app import MAX_BODY
-from hml.elicit.web.guards import OriginCheck
-from hml.errors import InputError
 from tests.elicit.web.client import Client
 
 
@@ -33,7 +31,9 @@ def test_pages_hold_no_inline_script_or_style_and_no_foreign_address(served):
         assert page.count("<script") == page.count('<script type="module" src="/static/')
 
 
-@pytest.mark.parametrize("host", ["study.example.org", "127.0.0.1.example.org:8000", "localhost.evil:8000"])
+@pytest.mark.parametrize(
+    "host", ["study.example.org", "127.0.0.1.example.org:8000", "localhost.evil:8000", "[", "localhost:x"]
+)
 def test_only_loopback_names_are_answered_without_a_public_address(served, host):
     assert Client(served).get("/", headers={"host": host}).status_code == 421
 
@@ -54,12 +54,6 @@ def test_a_public_address_is_the_only_one_answered_and_its_cookies_are_secure(se
     assert "no longer valid" in client.post("/").text
     assert "own pages" in client.post("/", headers={"origin": "http://study.example.org"}).text
     assert Client(served).get("/").status_code == 421
-
-
-@pytest.mark.parametrize("base_url", ["study.example.org", "ftp://x.org", "https://x.org/study", "https://"])
-def test_a_public_address_that_is_none_is_refused(base_url):
-    with pytest.raises(InputError, match=r"like https://study\.example\.org"):
-        OriginCheck(None, base_url)
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:8000", "http://127.0.0.1:9", ""])

@@ -1,5 +1,6 @@
 import pytest
 
+from hml.elicit.backup import back_up
 from hml.elicit.web.sessions import Session, Sessions
 from tests.elicit.people import answer_all, start
 from tests.elicit.web.client import Client
@@ -19,11 +20,21 @@ def test_a_form_without_its_sessions_token_is_refused(served):
 def test_a_forged_or_foreign_cookie_is_no_session(served):
     client = Client(served)
     client.start()
-    cookie = client.cookies["hml_session"]
+    name = served.app.state.site.sessions.person_cookie
+    cookie = client.cookies[name]
     forged = Sessions(b"another key", False, TOKEN)._serializer.dumps({"nonce": "n", "code": "c"})
     for content in (("A" if cookie[0] != "A" else "B") + cookie[1:], forged, "x"):
-        assert Client(served, cookies={"hml_session": content}).get("/trial").headers["location"] == "/"
-    assert Client(served, cookies={"hml_session": cookie}).get("/trial").status_code == 200
+        assert Client(served, cookies={name: content}).get("/trial").headers["location"] == "/"
+    assert Client(served, cookies={name: cookie}).get("/trial").status_code == 200
+
+
+def test_two_studies_on_one_computer_leave_each_others_sessions_alone(serve_study):
+    one, other = Client(serve_study()), Client(serve_study())
+    one.start()
+    other.cookies = one.cookies  # browsers keep cookies by host, whatever the port
+    other.start()
+    one.cookies = other.cookies
+    assert one.get("/trial").status_code == other.get("/trial").status_code == 200
 
 
 def test_cookies_are_for_the_server_alone(served):
@@ -57,6 +68,24 @@ def test_agreeing_twice_makes_one_person(served):
     assert client.post("/", data=fields).headers["location"] == "/instructions"
     assert client.get("/instructions").status_code == 200
     assert served.store.pace().enrolled == 1
+
+
+def test_another_persons_link_on_the_same_device_begins_their_own_session(served):
+    client = Client(served)
+    client.get("/?participant=ann")
+    client.start(outside_id="ann")
+    ann = client.code()
+    assert client.get("/?participant=ann").headers["location"] == "/trial"
+    assert client.get("/").headers["location"] == "/trial"
+    client.forget_token()
+    assert 'value="bea"' in client.get("/?participant=bea").text
+    client.start(outside_id="bea", token_of="/?participant=bea")
+    assert client.code() != ann
+    assert client.get("/?participant=bea").headers["location"] == "/trial"
+    client.forget_token()
+    assert client.agree(outside_id="ann", token_of="/?participant=ann").headers["location"] == "/instructions"
+    assert client.code() == ann  # and ann goes on where she was
+    assert client.get("/instructions").headers["location"] == "/trial"
 
 
 def test_an_outside_id_that_is_none_is_refused(served):
@@ -123,6 +152,16 @@ def test_withdrawing_deletes_and_ends_the_session(served):
     after = store.pace()
     assert (after.enrolled, after.answers) == (before.enrolled - 1, before.answers - 1)
     assert client.get("/trial").headers["location"] == "/"
+
+
+def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(served, tmp_path, caplog):
+    path = tmp_path / "backup.sqlite3"
+    back_up(served.store.folder, served.store._database, path)
+    path.unlink()
+    client = Client(served)
+    client.start()
+    assert client.submit("/withdraw", sure="yes").status_code == 200
+    assert str(path) in caplog.text
 
 
 def test_a_full_study_says_so_and_takes_nobody_in(serve_study):

@@ -21,16 +21,17 @@ def test_only_the_token_opens_the_page(served):
 def test_a_person_isnt_a_researcher(served):
     client = Client(served)
     client.start()
-    stolen = {"hml_researcher": client.cookies["hml_session"]}
+    sessions = served.app.state.site.sessions
+    stolen = {sessions.researcher_cookie: client.cookies[sessions.person_cookie]}
     assert Client(served, cookies=stolen).get("/researcher").status_code == 403
 
 
 def test_another_token_ends_the_session(served, serve_study):
     client = Client(served)
     client.get(f"/researcher?token={TOKEN}")
-    cookies = {"hml_researcher": client.cookies["hml_researcher"]}
-    assert Client(served, cookies=cookies).get("/researcher").status_code == 200
     site = served.app.state.site
+    cookies = {site.sessions.researcher_cookie: client.cookies[site.sessions.researcher_cookie]}
+    assert Client(served, cookies=cookies).get("/researcher").status_code == 200
     before, site.sessions._token = site.sessions._token, "another"
     assert Client(served, cookies=cookies).get("/researcher").status_code == 403
     site.sessions._token = before

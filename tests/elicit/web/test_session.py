@@ -155,9 +155,12 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
 
         page.goto(f"{base}/withdraw")
         visitor.look()
+        assert page.evaluate("Object.keys(localStorage).length") > 0
         page.get_by_label("Yes, delete").check()
         visitor.press("Delete and leave", "/withdraw")
         page.get_by_role("heading", name="You have withdrawn").wait_for()
+        kept = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)]"
+        assert page.evaluate(kept) == []
         page.goto(base)
         assert page.get_by_role("heading", name="Before you begin").is_visible()
 
@@ -219,6 +222,23 @@ def test_an_answer_outlives_a_busy_server_and_a_lost_receipt(visit, tmp_path):
         visitor.is_at(2)
         assert len(asked) == 4
         assert len(set(asked)) == 1
+        assert served.store.pace().answers == 1
+
+
+def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, tmp_path):
+    with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
+        visitor.start("rate_mixture")
+        page, bodies = visitor.page, ["<h1>Log in to the hotel's network</h1>", '{"client_id": "another"}']
+        page.route(
+            "**/answer", lambda route: route.fulfill(status=200, body=bodies.pop()) if bodies else route.continue_()
+        )
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        page.get_by_text("Something else answered in the study's place.").wait_for()
+        assert served.store.pace().answers == 0
+        page.reload()
+        visitor.is_at(2)
+        assert bodies == []
         assert served.store.pace().answers == 1
 
 

@@ -1,6 +1,7 @@
 """Each task's trial, in a real browser: what counts as an answer, by mouse, finger and keyboard."""
 
 import pytest
+from playwright.sync_api import expect
 
 from hml.elicit.answers import read_answers
 from hml.elicit.database import connect
@@ -31,6 +32,12 @@ def test_an_untouched_slider_is_no_answer(visit, tmp_path, answers):
         assert mix.get_attribute("aria-valuetext") == "no answer yet"
         visitor.look()
         page.get_by_text("How sure are you of that?").click()  # a label's click moves nothing
+        mix.click(button="right")  # nor does a menu
+        page.get_by_text("How sure are you of that?").hover()
+        page.mouse.down()
+        mix.hover()
+        page.mouse.up()  # nor what was pressed elsewhere
+        assert mix.get_attribute("aria-valuetext") == "no answer yet"
         page.get_by_role("button", name="Exactly half").click()
         assert mix.get_attribute("aria-valuetext").startswith("50 % ")
         visitor.go_on()
@@ -126,6 +133,7 @@ def test_selecting_is_among_all_mixes_in_another_order_each_time(visit, tmp_path
         visitor.look("desktop")
         visitor.go_on()
         assert visitor.page.get_by_text("Choose one of the images.").is_visible()
+        expect(visitor.page.locator(":focus")).to_have_accessible_description("Choose one of the images.")
         orders, chosen = [], []
         for number in (2, 3):
             choices = visitor.page.get_by_role("radio")
@@ -162,8 +170,10 @@ def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path
         second.get_by_label("How probable?").fill("40")
         visitor.go_on()
         assert second.get_by_text("Both together can't be more than 100 %.").is_visible()
+        expect(page.locator(":focus")).to_have_accessible_description("Both together can't be more than 100 %.")
         visitor.look("desktop")
         second.get_by_label("How probable?").fill("20")
+        expect(page.locator(":focus")).to_have_accessible_description("")
         impossible.get_by_label("Truck").check()
         visitor.go_on()
         visitor.is_at(2)

@@ -44,6 +44,8 @@ def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(c
         {"client_id": 7},
         {"reaction_ms": "7"},
         {"reaction_ms": -1},
+        {"reaction_ms": 1e20},
+        {"reaction_ms": 10**300},
         {"reaction_ms": None},
     ],
 )
@@ -54,7 +56,7 @@ def test_what_is_no_answer_is_refused_and_the_trial_stays(client, changes):
 
 
 def test_what_is_not_json_is_refused(client):
-    for content in (b"", b"{", b'{"reaction_ms": NaN}', b"[" * 5_000, b"\xff"):
+    for content in (b"", b"{", b'{"reaction_ms": NaN}', b"[" * 5_000, b"\xff", b'{"trial_id": "\\ud800"}'):
         headers = {"x-csrf-token": client.token(), "content-type": "application/json"}
         refused = client.post("/answer", content=content, headers=headers)
         assert refused.status_code == 422

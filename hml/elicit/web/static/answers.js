@@ -1,6 +1,8 @@
 // The answers on their way to the server: kept on this device until there is a receipt for each.
 
-import { newId, sendUntilAnswered, Shelf } from "./sending.js";
+import { newId, pause, sendUntilAnswered, Shelf } from "./sending.js";
+
+const REFUSED = [409, 422];
 
 export class Answers {
   constructor(owner, csrf, report) {
@@ -27,6 +29,15 @@ export class Answers {
     for (const trial of this.waiting) {
       const kept = this.queue.get(trial);
       if (kept === null) continue; // another tab has sent it meanwhile
+      objection = (await this.sendOne(kept)) || objection;
+      this.queue.drop(trial);
+    }
+    return objection;
+  }
+
+  /** Sends an answer until the study has taken or refused it; returns why it was refused, "" if it wasn't. */
+  async sendOne(kept) {
+    for (;;) {
       const response = await sendUntilAnswered(
         "/answer",
         {
@@ -41,13 +52,14 @@ export class Answers {
         return new Promise(() => {});
       }
       const content = await response.json().catch(() => ({}));
-      if (response.ok) {
+      if (response.ok && content.client_id === kept.client_id) {
         this.receipts.put("count", content.count);
-      } else {
-        objection = content.message ?? "This answer could not be taken.";
+        return "";
       }
-      this.queue.drop(trial);
+      if (REFUSED.includes(response.status)) return content.message ?? "This answer could not be taken.";
+      // Neither a receipt nor a refusal: the word of something in between, such as a network that wants a login.
+      this.report("Something else answered in the study's place. Your answer is kept on this device, and sent again.");
+      await pause(5);
     }
-    return objection;
   }
 }

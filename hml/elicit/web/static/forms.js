@@ -28,6 +28,7 @@ function setUp(form) {
     const response = await sendUntilAnswered(form.action, { method: "POST", body }, (words) => {
       status.textContent = words.replace("Your answer", "What you entered");
     });
+    if (response.ok && "forget" in form.dataset) forget(form.dataset.owner);
     if (response.redirected) {
       if (written) drafts.drop(written.name);
       location.assign(response.url);
@@ -37,11 +38,23 @@ function setUp(form) {
   });
 }
 
+/** Deletes what this browser kept of somebody who has withdrawn. */
+function forget(owner) {
+  for (const storage of [() => localStorage, () => sessionStorage]) {
+    const shelf = new Shelf(storage, `hml:${owner}:`);
+    for (const name of shelf.names()) shelf.drop(name);
+  }
+}
+
 /** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
 function show(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
-  document.title = page.title;
-  const main = page.getElementById("main");
+  const main = page.getElementById("main") ?? document.createElement("main");
+  if (main.id) {
+    document.title = page.title;
+  } else {
+    Object.assign(main, { id: "main", tabIndex: -1, textContent: text }); // what was refused before there was a page
+  }
   document.getElementById("main").replaceWith(main);
   main.querySelectorAll("form[data-resend]").forEach(setUp);
   window.scrollTo(0, 0);

@@ -29,8 +29,19 @@ export function setUp(slider, onTouch) {
     onTouch(slider);
   };
   slider.addEventListener("input", touched);
-  // A press on the very middle changes nothing, so there is no `input`. A label's click is no press.
-  slider.addEventListener("pointerup", touched);
+  // A press on the very middle changes nothing, so there is no `input`. A label's click is no press, nor is what began
+  // elsewhere, or with another button.
+  let isPressed = false;
+  slider.addEventListener("pointerdown", (event) => {
+    isPressed = event.button === 0;
+  });
+  slider.addEventListener("pointercancel", () => {
+    isPressed = false; // a finger that scrolls the page
+  });
+  slider.addEventListener("pointerup", (event) => {
+    if (isPressed && event.button === 0) touched();
+    isPressed = false;
+  });
   slider.parentElement.querySelector("[data-half]")?.addEventListener("click", () => {
     slider.value = 50;
     touched();

@@ -71,13 +71,18 @@ const MISSING = {
 function mark(fieldset, field) {
   settle(fieldset);
   if (!field) return;
-  fieldset.querySelector(".error").hidden = false;
+  const error = fieldset.querySelector(".error");
+  error.hidden = false;
   field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", error.id); // read out with the field, which gets the focus
 }
 
 /** Takes back what was said to be missing. */
 export function settle(fieldset) {
-  for (const input of fieldset.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  for (const input of fieldset.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
   const error = fieldset.querySelector(".error");
   if (error) error.hidden = true;
 }

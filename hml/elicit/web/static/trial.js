@@ -81,11 +81,11 @@ function restore(form, draft) {
 /** Puts the next trial in this one's place; without leaving the page, so that a lost connection shows no error. */
 async function showNext(notice) {
   const response = await sendUntilAnswered("/trial", {}, report);
-  if (new URL(response.url).pathname !== "/trial" || !response.ok) {
+  const next = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (new URL(response.url).pathname !== "/trial" || !next.querySelector("form.trial")) {
     location.assign(response.url);
     return;
   }
-  const next = new DOMParser().parseFromString(await response.text(), "text/html");
   document.title = next.title;
   document.getElementById("main").replaceWith(next.getElementById("main"));
   window.scrollTo(0, 0);

@@ -1,0 +1,37 @@
+"""The addresses that a study is served at."""
+
+import re
+from urllib.parse import urlsplit
+
+from hml.errors import InputError
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
+_ADDRESS = re.compile(rf"(https?)://{_HOST.pattern}/?")
+_PORTS = {"http": "80", "https": "443"}
+
+
+def read_origin(base_url: str) -> str:
+    """Read a public address as browsers say it in `Origin`: in small letters, without a slash or its scheme's own port.
+
+    Raises:
+        InputError: it isn't an address of scheme and host alone.
+
+    Example:
+        >>> read_origin("https://Study.example.org:443/")
+        'https://study.example.org'
+    """
+    if (match := _ADDRESS.fullmatch(base_url.lower())) is None:
+        raise InputError(f"base_url={base_url!r} must be like https://study.example.org, without a path.")
+    scheme, host, port = match.groups()
+    return f"{scheme}://{host}" if port in (None, _PORTS[scheme]) else f"{scheme}://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a `Host`, with or without a port, is this computer alone."""
+    return (match := _HOST.fullmatch(host)) is not None and match[1] in _LOOPBACK
+
+
+def host_of(origin: str) -> str:
+    """Return what browsers say in `Host` to an origin."""
+    return urlsplit(origin).netloc
