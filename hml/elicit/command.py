@@ -53,6 +53,7 @@ def main(args: Sequence[str]) -> int:
     with _database(folder) as database:
         match options.verb:
             case "export":
+                _check_csv(options.file)
                 count = export_answers(database, options.file)
                 print(f"{count:,} answers are in {options.file}.")
             case "backup":
@@ -125,6 +126,11 @@ def _only_folder() -> Path:
     return found[0]
 
 
+def _check_csv(path: Path) -> None:
+    if path.suffix != ".csv":  # a slip of the fingers must not write over a study's database
+        raise InputError(f"{path} is to be a CSV file: let its name end in .csv.")
+
+
 @contextmanager
 def _database(folder: Path) -> Iterator[sqlite3.Connection]:
     database = connect(folder / DATABASE)
@@ -146,6 +152,8 @@ def _parse_answer(text: str) -> dict[str, object]:
 
 def _payments(folder: Path, options: argparse.Namespace) -> None:
     payments = Payments(folder / PAYMENTS)
+    if options.out is not None:
+        _check_csv(options.out)
     if options.out is not None or not options.delete:  # with both, it is written before it is deleted
         _list_payments(payments, options.out)
     if options.delete:

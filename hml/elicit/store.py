@@ -56,8 +56,9 @@ class Store(StudyFolder):
                     (new_code(), new_code(15), outside_hash, self.study.trials, self.study.repeats, now()),
                 ).fetchone()
             database.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (row["number"], consent_version, now()))
-        if outside_id is not None and outside_hash is not None:
-            self.payments.enrol(outside_hash, outside_id)
+            # Within the transaction, so that nobody withdraws between the two and stays on the list.
+            if outside_id is not None and outside_hash is not None:
+                self.payments.enrol(outside_hash, outside_id)
         return str(row["code"])
 
     def find(self, code: str) -> Person | None:

@@ -170,6 +170,15 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
     assert (judgements[0].lambda_h, judgements[0].omega, len(judgements)) == (1.0, 1.0, 5)
 
 
+@pytest.mark.parametrize("args", [["export"], ["payments", "--out"]])
+def test_a_slip_of_the_fingers_does_not_write_over_the_study(args, served, capsys):
+    database = served.folder / "study.sqlite3"
+    before = database.read_bytes()
+    assert main(["elicit", *args, str(database)]) == 2
+    assert "end in .csv" in capsys.readouterr().err
+    assert database.read_bytes() == before
+
+
 def test_payments_are_listed_and_deleted(served, capsys):
     completion_code = finish(served, start(served, "=ann"))
     assert main(["elicit", "payments"]) == 0
