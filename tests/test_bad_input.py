@@ -5,6 +5,7 @@ import json
 import random
 import resource
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from hml import training
 from hml.checkpoints import WholeCheckpointIO, read_checkpoint
 from hml.data.download import RemoteFile, read_verified
 from hml.data.images import _read_stand_in
-from hml.errors import DataError, HmlError
+from hml.errors import DataError, HmlError, InputError
 from hml.experiments.runs import read_outcome
 from hml.judgements import parse_construct, parse_hmix, parse_select, parse_soft_categories
 from hml.resuming import can_go_on, find_unfinished
@@ -78,7 +79,7 @@ trainer:
 
 def npz():
     file = io.BytesIO()
-    np.savez(file, images=np.zeros((3, 32, 32, 3), np.uint8), labels=np.zeros(3, np.uint8))
+    np.savez_compressed(file, images=np.zeros((10_000, 32, 32, 3), np.uint8), labels=np.zeros(10_000, np.uint8))
     return file.getvalue()
 
 
@@ -90,8 +91,12 @@ def checkpoint(tmp_path):
 
 def read_result(folder, content, name):
     (folder / name).write_bytes(content)
-    outcome = read_outcome(folder, "sep_conf", 0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        outcome = read_outcome(folder, "sep_conf", 0)
     (folder / name).unlink()
+    if said:  # damaged, and so not done: nothing of it is taken
+        raise InputError(str(said[0].message))
     return outcome
 
 
