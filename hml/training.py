@@ -213,6 +213,11 @@ class HmlCLI(LightningCLI):
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
+        try:
+            # Parsing lets pass what a config leaves empty, `batch_size:`, whatever may stand there.
+            parser.validate(self.config, skip_unset=False)
+        except TypeError as error:
+            raise InputError(f"{error}. Fill it in, or leave it out.") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")

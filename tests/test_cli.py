@@ -230,6 +230,23 @@ def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
     assert "mine.yaml" in error
 
 
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ("data:\n  batch_size:\n", "data.batch_size"),
+        ("trainer: {max_epochs: 3}\nfgsm: {epsilon: null}\n", "epsilon"),
+    ],
+)
+def test_a_value_left_empty_in_a_config_is_refused(content, key, tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_text(content)
+    assert (
+        main(["fit", "--config", str(ROOT / "configs" / "sep_conf.yaml"), "--config", str(tmp_path / "mine.yaml")]) == 2
+    )
+    error = capsys.readouterr().err
+    assert key in error
+    assert "None" in error
+
+
 def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
     Path("mine.yaml").write_text("data: {stratgy: hml.labels.SeparateLabels}")
     assert "data.strategy" in refused(capsys, 2, "fit", *config("sep"), "--config", "mine.yaml")
