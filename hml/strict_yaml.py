@@ -16,6 +16,8 @@ def parse_yaml(text: str) -> Any:
         return yaml.safe_load(text)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
+    except ValueError as error:  # a number of 5,000 digits, a 30th of February
+        raise yaml.YAMLError(str(error)) from error
 
 
 def _refuse_repeated_keys(text: str) -> None:
