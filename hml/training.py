@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
@@ -219,6 +219,7 @@ class HmlCLI(LightningCLI):
         except TypeError as error:
             raise InputError(f"{error}. Fill it in, or leave it out.") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
+        _refuse_empty(self.settings)
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
         _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
@@ -363,6 +364,21 @@ def _check_config(path: Path) -> None:
             raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not a config: {error}") from error
+
+
+def _refuse_empty(part: object, place: str = "") -> None:
+    """Refuse what a config leaves empty among the arguments of classes, `width:`, where something must stand."""
+    values = vars(part).items() if isinstance(part, Namespace) else enumerate(part) if isinstance(part, list) else ()
+    for key, value in values:
+        named = pydoc.locate(value.class_path) if isinstance(value, Namespace) and value.get("init_args") else None
+        if inspect.isclass(named):  # rather than a function that makes one
+            parser = ArgumentParser(exit_on_error=False)
+            parser.add_class_arguments(named, fail_untyped=False)
+            try:
+                parser.validate(value.init_args, skip_unset=False, skip_required=True)
+            except TypeError as error:
+                raise InputError(f"{place}{key}.init_args: {error}. Fill it in, or leave it out.") from error
+        _refuse_empty(value, f"{place}{key}.")
 
 
 def _name_scheme(settings: Namespace) -> str:

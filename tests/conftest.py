@@ -1,6 +1,7 @@
 """Fixtures for all tests: the real data where it is, and a tiny made-up data set."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,13 @@ def make_example():
         return MixedExample(stimulus, judgements, torch.zeros(3, 32, 32))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a browser, to look at pages with; where there is none tests skip, which CI must not."""
+    path = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+    if path is None:
+        assert not os.environ.get("CI"), "CI has no chromium: .ci/run installs it"
+        pytest.skip("there is no chromium to look at the page with (Debian: apt-get install chromium)")
+    return path

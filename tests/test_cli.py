@@ -234,6 +234,7 @@ def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
     ("content", "key"),
     [
         ("data:\n  batch_size:\n", "data.batch_size"),
+        ("model:\n  network:\n    init_args:\n      width:\n", "model.network.init_args"),
         ("trainer: {max_epochs: 3}\nfgsm: {epsilon: null}\n", "epsilon"),
     ],
 )

@@ -301,10 +301,7 @@ MEASURE = """<script>addEventListener("load", () => {
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, width):
-    browser = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("no chromium: .ci/run installs it where it may")
+def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, width, chromium):
     page = real / f"measured_{width}.html"
     page.write_text((real / "percepts.html").read_text().replace("</body>", MEASURE))
     # A headless window can't be narrower than 500 pixels, a frame can.
@@ -315,7 +312,7 @@ def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, widt
     )
     done = subprocess.run(
         [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
             *("--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,1000"),
             *("--virtual-time-budget=20000", "--dump-dom", frame.as_uri()),

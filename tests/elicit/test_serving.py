@@ -39,7 +39,6 @@ def fetch(address):
         return error.code, ""
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 def test_the_demo_is_served_at_once_to_this_computer_until_ctrl_c(server, tmp_path):
     process, address, researcher = server
     status, page = fetch(address)

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -302,7 +301,6 @@ while True:
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
 def test_what_was_acknowledged_outlasts_a_killed_process(tmp_path):
     folder = tmp_path / "killed"
     acknowledged = []

@@ -1,8 +1,6 @@
-"""Chromium, for tests that look at the pages; where it is missing they skip, which CI must not."""
+"""A browser with people in it, and studies for them to take."""
 
-import os
 import secrets
-import shutil
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -12,15 +10,11 @@ from tests.elicit.web.visitor import SIZES, Visitor
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(chromium):
     from playwright.sync_api import sync_playwright
 
-    path = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-    if path is None:
-        assert not os.environ.get("CI"), "CI has no chromium: .ci/run installs it"
-        pytest.skip("no chromium: .ci/run installs it where it may")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path)
+        launched = playwright.chromium.launch(executable_path=chromium)
         yield launched
         launched.close()
 
