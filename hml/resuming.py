@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,6 @@ from typing import Any, Literal
 import lightning
 import numpy
 import torch
-from filelock import FileLock, Timeout
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from typing_extensions import override
@@ -20,6 +20,7 @@ import hml
 from hml.checkpoints import find_whole
 from hml.choices import differences, tell
 from hml.errors import FolderInUseError, InputError
+from hml.locks import claim
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
 
@@ -111,19 +112,13 @@ def hash_code() -> dict[str, str]:
     return {"hml": digest.hexdigest()} | versions
 
 
-def claim(folder: Path) -> FileLock:
-    """Take a run's folder for this process; it is released when the lock is, or when the process dies.
+def claim_run(folder: Path) -> AbstractContextManager[None]:
+    """Keep a run's folder for this process.
 
     Raises:
         FolderInUseError: another process has it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise FolderInUseError(f"Another run writes into {folder}: give another --run_folder.") from error
-    return lock
+    return claim(folder / _LOCK, f"Another run writes into {folder}: give another --run_folder.")
 
 
 class RunRecord(Callback):
@@ -173,7 +168,7 @@ def _is_in_use(folder: Path) -> bool:
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # the first rank has taken the very folder
         return False
     try:
-        claim(folder).release()
+        with claim_run(folder):
+            return False
     except FolderInUseError:
         return True
-    return False

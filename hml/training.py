@@ -9,7 +9,7 @@ import pydoc
 import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
-from hml.resuming import Resume, RunRecord, Unfinished, claim, find_unfinished, hash_code
+from hml.resuming import Resume, RunRecord, Unfinished, claim_run, find_unfinished, hash_code
 from hml.strict_yaml import parse_yaml
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -151,21 +151,23 @@ class HmlCLI(LightningCLI):
         if rank_zero_only.rank != 0 or self.trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             yield
             return
-        while True:
-            try:
-                lock = claim(Path(folder))
-                break
-            except FolderInUseError:
-                # Where the logger numbers runs, another that started at the same moment has taken the number.
-                logger = self.trainer.logger
-                if self._names_folder or not isinstance(logger, TensorBoardLogger) or type(logger.version) is not int:
-                    raise
-                logger._version = logger.version + 1
-                folder = logger.log_dir
-        try:
+        with ExitStack() as claims:
+            while True:
+                try:
+                    claims.enter_context(claim_run(Path(folder)))
+                    break
+                except FolderInUseError:
+                    # Where the logger numbers runs, another that started at the same moment has taken the number.
+                    logger = self.trainer.logger
+                    if (
+                        self._names_folder
+                        or not isinstance(logger, TensorBoardLogger)
+                        or type(logger.version) is not int
+                    ):
+                        raise
+                    logger._version = logger.version + 1
+                    folder = logger.log_dir
             yield
-        finally:
-            lock.release()
 
     @override
     def _parse_ckpt_path(self) -> None:

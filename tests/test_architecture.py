@@ -11,7 +11,18 @@ ROOT = Path(hml.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 # What stands on the ground may use its neighbours there; above it, imports go to lower floors only.
 FLOORS = (
-    {"hml", "choices", "errors", "hardware", "randomness", "spreadsheets", "storage", "strict_json", "strict_yaml"},
+    {
+        "hml",
+        "choices",
+        "errors",
+        "hardware",
+        "locks",
+        "randomness",
+        "spreadsheets",
+        "storage",
+        "strict_json",
+        "strict_yaml",
+    },
     {"judgements", "models"},
     {"labels"},
     {"data"},

@@ -3,11 +3,7 @@
 import argparse
 import ipaddress
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from hml.data.download import find_data_dir
 from hml.elicit.addresses import host_of, is_loopback, read_origin
@@ -15,11 +11,12 @@ from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store import Store
 from hml.elicit.study import Study, demo_study, read_study
-from hml.errors import FolderInUseError, InputError, StorageError
+from hml.errors import InputError, StorageError
+from hml.locks import claim
 
 _PORT = 8000
 _LARGEST_PORT = 65_535
-_LOCK = ".serving.lock"
+LOCK = ".serving.lock"
 
 
 def main(options: argparse.Namespace) -> int:
@@ -41,7 +38,9 @@ def main(options: argparse.Namespace) -> int:
         _check_reach(study, options)
         _require_web()
     stimuli = load_stimuli(study, find_data_dir(options.data_dir))
-    with claim(folder):
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    in_use = f"{folder} is being served by another process: use it, or another --folder."
+    with claim(folder / LOCK, in_use):
         store = Store(folder, study, stimuli.all)
         try:
             if options.verb == "simulate":
@@ -117,18 +116,3 @@ def _require_web() -> None:
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(f"hml elicit serve needs {error.name}: pip install -e '.[elicit]'") from error
-
-
-@contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Be the only server of a folder.
-
-    Raises:
-        FolderInUseError: another process is.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(folder / _LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise FolderInUseError(f"{folder} is being served by another process: use it, or another --folder.") from error

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
-from hml.errors import FolderInUseError, InputError
+from hml.errors import InputError
 from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.picture import to_png
@@ -20,6 +19,7 @@ from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_
 from hml.experiments.slots import carry_out_on_slots, visible_gpus
 from hml.experiments.table import Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
+from hml.locks import claim
 from hml.storage import write_atomically
 
 _EPILOG = """\
@@ -99,16 +99,12 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
     cohort = ["--data.mixed.cohort", options.cohort] if options.cohort else []
     quieten_lightning()
     worker = Worker()
-    options.root.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(options.root / ".lock", timeout=0):
-            runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
-            if len(todo) < len(runs):
-                print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
-            if todo:
-                study.carry_out(todo, functools.partial(_execute, options=options, worker=worker))
-    except Timeout as error:
-        raise FolderInUseError(f"Another hml table1 writes into {options.root}: give another --root.") from error
+    with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
+        runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+        if len(todo) < len(runs):
+            print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
+        if todo:
+            study.carry_out(todo, functools.partial(_execute, options=options, worker=worker))
     return runs
 
 

@@ -17,6 +17,7 @@ from hml.elicit.stimuli import load_stimuli
 from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.judgements import read_hmix
+from hml.locks import claim
 from tests.elicit.people import answer, finish, start
 from tests.elicit.test_study import EXAMPLE
 
@@ -128,9 +129,9 @@ def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypat
 
 
 def test_a_folder_is_served_once_at_a_time(capsys):
-    from hml.elicit.serving import claim
+    from hml.elicit.serving import LOCK
 
-    with claim(Path("studies", "demo")):
+    with claim(Path("studies", "demo", LOCK), "…"):
         assert main(["elicit", "simulate"]) == 5
     assert "served by another process" in capsys.readouterr().err
 
