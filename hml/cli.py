@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hml
 from hml.errors import HmlError, InputError, StorageError
+from hml.interrupts import keep_interrupts
 
 _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
@@ -67,27 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
-        if args[0] == _DOWNLOAD:
-            _download(args[1:])
-        elif args[0] == _TABLE1:
-            from hml.experiments import table1
-
-            return table1.main(args[1:])
-        elif args[0] == _PERCEPTS:
-            _percepts(args[1:])
-        elif args[0] == _RELABEL:
-            from hml.relabel import command
-
-            return command.main(args[1:])
-        elif args[0] == _ELICIT:
-            from hml.elicit import command as elicit_command
-
-            return elicit_command.main(args[1:])
-        elif args[0] in _LIGHTNING_VERBS:
-            _run_lightning(args)
-        else:
-            verbs = ", ".join((*_LIGHTNING_VERBS, _TABLE1, _PERCEPTS, _RELABEL, _ELICIT, _DOWNLOAD))
-            raise InputError(f"There is no verb {args[0]!r}: {verbs}.")
+        with keep_interrupts():
+            return _dispatch(args)
     except HmlError as error:
         return _fail(error)
     except OSError as error:
@@ -101,6 +83,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, KeyboardInterrupt):
             return _INTERRUPTED
         raise
+
+
+def _dispatch(args: Sequence[str]) -> int:
+    if args[0] == _DOWNLOAD:
+        _download(args[1:])
+    elif args[0] == _TABLE1:
+        from hml.experiments import table1
+
+        return table1.main(args[1:])
+    elif args[0] == _PERCEPTS:
+        _percepts(args[1:])
+    elif args[0] == _RELABEL:
+        from hml.relabel import command
+
+        return command.main(args[1:])
+    elif args[0] == _ELICIT:
+        from hml.elicit import command as elicit_command
+
+        return elicit_command.main(args[1:])
+    elif args[0] in _LIGHTNING_VERBS:
+        _run_lightning(args)
+    else:
+        verbs = ", ".join((*_LIGHTNING_VERBS, _TABLE1, _PERCEPTS, _RELABEL, _ELICIT, _DOWNLOAD))
+        raise InputError(f"There is no verb {args[0]!r}: {verbs}.")
     return 0
 
 

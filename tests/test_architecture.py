@@ -16,6 +16,7 @@ FLOORS = (
         "choices",
         "errors",
         "hardware",
+        "interrupts",
         "locks",
         "randomness",
         "spreadsheets",
