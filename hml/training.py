@@ -1,33 +1,29 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
-import difflib
-import functools
-import hashlib
-import inspect
 import logging
-import pydoc
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 import hml.data
 import hml.labels
 import hml.models
+from hml.arguments import check_checkpoint, check_config, refuse_empty, suggest
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
@@ -36,22 +32,13 @@ from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
+from hml.recipes import make_recipe, name_scheme
 from hml.resuming import Resume, RunRecord, Unfinished, claim_run, find_unfinished, hash_code
-from hml.strict_yaml import parse_yaml
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 _LARGEST_SEED = 2**32 - 1  # NumPy's
-# What a Trainer may be told without changing what it trains and tests.
-_NOT_RECIPE_OF_TRAINER = {
-    *("accelerator", "logger", "default_root_dir", "log_every_n_steps", "profiler", "detect_anomaly"),
-    *("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "enable_autolog_hparams"),
-    *("num_sanity_val_steps", "limit_val_batches", "val_check_interval", "check_val_every_n_epoch"),
-    *("limit_predict_batches", "inference_mode", "model_registry"),
-}
-_KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
 _TERMINATED = 143
-_NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
 
 
 def run(args: Sequence[str]) -> "HmlCLI":
@@ -209,25 +196,25 @@ class HmlCLI(LightningCLI):
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         for arg in args if isinstance(args, list) else []:
-            _check_config(Path(arg.rpartition("=")[2]))
+            check_config(Path(arg.rpartition("=")[2]))
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
-            raise InputError(f"{error}{_suggest(str(error), self._known_words)}") from error
+            raise InputError(f"{error}{suggest(str(error), self._known_words)}") from error
         try:
             # Parsing lets pass what a config leaves empty, `batch_size:`, whatever may stand there.
             parser.validate(self.config, skip_unset=False)
         except TypeError as error:
             raise InputError(f"{error}. Fill it in, or leave it out.") from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
-        _refuse_empty(self.settings)
+        refuse_empty(self.settings)
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
-        _check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
+        check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         if self.settings.trainer.precision is None:
             self.settings.trainer["precision"] = best_precision(str(self.settings.trainer.accelerator))
-        self.settings["scheme"] = _name_scheme(self.settings)
+        self.settings["scheme"] = name_scheme(self.settings)
         if not re.fullmatch(r"\w[\w.+-]*", self.settings.scheme):
             raise InputError(f"scheme={self.settings.scheme!r} names a folder: use letters, digits, and . + - _.")
 
@@ -314,116 +301,9 @@ class HmlCLI(LightningCLI):
 
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
-        choices = yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand]
-        return {
-            "code": _hash_users_code(choices),
-            "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
-            "model": choices["model"],
-            # Lightning takes 1 and "1" devices for the same.
-            "trainer": {key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
-            | {"devices": str(choices["trainer"]["devices"])},
-            "calibration": choices["calibration"],
-            "fgsm": choices["fgsm"],
-        }
+        return make_recipe(yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand])
 
     def after_fit(self) -> None:
         """Test the network as training left it, as the paper does."""
         if self.settings.eval_after_fit and not self.trainer.interrupted:
             self.trainer.test(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
-
-
-def _hash_users_code(choices: object) -> dict[str, str]:
-    """Hash the files of classes that aren't hml's or a package's that it builds on: they are part of the recipe."""
-    if isinstance(choices, list):
-        choices = dict(enumerate(choices))
-    if not isinstance(choices, dict):
-        return {}
-    found = {}
-    class_path = choices.get("class_path")
-    if isinstance(class_path, str) and class_path.partition(".")[0] not in _KNOWN_PACKAGES:
-        found[class_path] = _hash_source(class_path)
-    for value in choices.values():
-        found |= _hash_users_code(value)
-    return found
-
-
-@functools.cache  # what was imported is what runs, though the file may change since
-def _hash_source(class_path: str) -> str:
-    users_class: Any = pydoc.locate(class_path)
-    try:
-        source = inspect.getsourcefile(users_class)
-    except TypeError:  # it isn't written in Python
-        source = None
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else "unknown"
-
-
-def _check_config(path: Path) -> None:
-    """Refuse a config that isn't YAML, which jsonargparse would do without its name, or that has a key twice."""
-    if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
-        try:
-            parse_yaml(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not a config: {error}") from error
-
-
-def _refuse_empty(part: object, place: str = "") -> None:
-    """Refuse what a config leaves empty among the arguments of classes, `width:`, where something must stand."""
-    values = vars(part).items() if isinstance(part, Namespace) else enumerate(part) if isinstance(part, list) else ()
-    for key, value in values:
-        named = pydoc.locate(value.class_path) if isinstance(value, Namespace) and value.get("init_args") else None
-        if inspect.isclass(named):  # rather than a function that makes one
-            parser = ArgumentParser(exit_on_error=False)
-            parser.add_class_arguments(named, fail_untyped=False)
-            try:
-                parser.validate(value.init_args, skip_unset=False, skip_required=True)
-            except TypeError as error:
-                raise InputError(f"{place}{key}.init_args: {error}. Fill it in, or leave it out.") from error
-        _refuse_empty(value, f"{place}{key}.")
-
-
-def _name_scheme(settings: Namespace) -> str:
-    """Name a run: what its config calls it, unless another strategy has been put in since; then after that."""
-    strategy = settings.data.strategy
-    class_name = strategy.class_path.rpartition(".")[2]
-    for path in reversed(settings.get("config") or []):
-        layer = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) or {}
-        if layer.get("scheme") != settings.scheme or settings.scheme is None:
-            continue
-        named = (layer.get("data") or {}).get("strategy") or class_name
-        named = named if isinstance(named, dict) else {"class_path": named}
-        if str(named.get("class_path", class_name)).rpartition(".")[2] == class_name:
-            break
-        kept = {
-            key: value
-            for key, value in (strategy.init_args.as_dict() if strategy.get("init_args") else {}).items()
-            if (named.get("init_args") or {}).get(key) == value
-        }
-        if kept:
-            arguments = ", ".join(f"{key}={value}" for key, value in kept.items())
-            rank_zero_info(f"{class_name} takes over {arguments} from {path}.")
-        return _snake_case(class_name)
-    return str(settings.scheme or _snake_case(class_name))
-
-
-def _suggest(message: str, known_words: Collection[str]) -> str:
-    """Name the known word that an unknown one in the message comes close to, or is the last part of."""
-    for word in re.findall(r"[\w.]*\w", message):
-        nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
-        nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
-        if nearest and word not in known_words:
-            return f"\nDid you mean {nearest[0]}?"
-    return ""
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _check_checkpoint(subcommand: str, path: str | None) -> None:
-    if path is None:
-        if subcommand != "fit":
-            raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
-    elif not Path(path).is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
-        raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")

@@ -29,7 +29,7 @@ FLOORS = (
     {"data"},
     {"evaluation"},
     {"checkpoints", "classifier"},
-    {"resuming"},
+    {"arguments", "recipes", "resuming"},
     {"training"},
     {"experiments", "analysis", "elicit"},
     {"relabel"},
