@@ -4,32 +4,44 @@ import difflib
 import inspect
 import pydoc
 import re
-from collections.abc import Collection
+import reprlib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from hml.errors import InputError
-from hml.strict_yaml import parse_yaml
+from hml.strict_yaml import find_line, parse_yaml
+
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def check_config(path: Path) -> None:
-    """Refuse a config that isn't YAML, which jsonargparse would do without its name, or that has a key twice.
+def configs_among(args: Sequence[str]) -> list[Path]:
+    """List the configs that a command line names."""
+    paths = (Path(arg.rpartition("=")[2]) for arg in args)
+    return [path for path in paths if path.suffix in _SUFFIXES and path.is_file()]
+
+
+def check_configs(args: Sequence[str]) -> None:
+    """Refuse configs that aren't YAML, which jsonargparse would do without their names, or have a key twice.
 
     Args:
-        path: An argument of the command line; what isn't a config's name is passed over.
+        args: The command line that names them.
 
     Raises:
-        InputError: it is refused; names file and line.
+        InputError: one is refused; names file and line.
     """
-    if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
+    for path in configs_among(args):
         try:
-            parse_yaml(path.read_text(encoding="utf-8"))
+            config = parse_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not a config: {error}") from error
+        if not isinstance(config, dict):
+            held = "nothing" if config is None else reprlib.repr(config)
+            raise InputError(f"{path} is not a config: it holds {held}, not flags and their values.")
 
 
 def refuse_empty(part: object, place: str = "") -> None:
@@ -37,10 +49,10 @@ def refuse_empty(part: object, place: str = "") -> None:
 
     Args:
         part: Settings, or some of them.
-        place: Where in the settings they stand, for the message.
+        place: Where in the settings they stand.
 
     Raises:
-        InputError: something is empty that its class doesn't allow to be None.
+        TypeError: something is empty that its class doesn't allow to be None; the parser's words, with the whole key.
     """
     values = vars(part).items() if isinstance(part, Namespace) else enumerate(part) if isinstance(part, list) else ()
     for key, value in values:
@@ -51,7 +63,7 @@ def refuse_empty(part: object, place: str = "") -> None:
             try:
                 parser.validate(value.init_args, skip_unset=False, skip_required=True)
             except TypeError as error:
-                raise InputError(f"{place}{key}.init_args: {error}. Fill it in, or leave it out.") from error
+                raise TypeError(str(error).replace('"', f'"{place}{key}.init_args.', 1)) from error
         refuse_empty(value, f"{place}{key}.")
 
 
@@ -68,9 +80,36 @@ def check_checkpoint(subcommand: str, path: str | None) -> None:
         raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
 
 
-def suggest(message: str, known_words: Collection[str]) -> str:
+def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -> str:
+    """Make of jsonargparse's complaint one that says what is missing, or where it stands, and what may be meant.
+
+    Args:
+        complaint: The complaint.
+        args: The command line that it is of.
+        known_words: What flags and classes are called.
+    """
+    missing = re.search(r"arguments are required: (.*)", complaint)
+    if missing:
+        flags = ", ".join(f"--{name.partition('.')[2]}" for name in missing[1].split(", "))
+        return f"{flags} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
+    return f"{_find(complaint, args)}{complaint}{_suggest(complaint, known_words)}"
+
+
+def _find(complaint: str, args: Sequence[str]) -> str:
+    """Name the config, and the line in it, of the key that a complaint quotes, unless it was given as a flag."""
+    for key in re.findall(r"""['"]([\w.]+)['"]""", complaint):
+        if any(arg.startswith(f"--{key}") for arg in args):
+            return ""
+        for path in reversed(configs_among(args)):
+            line = find_line(path.read_text(encoding="utf-8"), key.split("."))
+            if line is not None:
+                return f"{path}, line {line}: "
+    return ""
+
+
+def _suggest(message: str, known_words: Collection[str]) -> str:
     """Name the known word that an unknown one in the message comes close to, or is the last part of."""
-    for word in re.findall(r"[\w.]*\w", message):
+    for word in re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message):  # not those of paths
         nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
         nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
         if nearest and word not in known_words:

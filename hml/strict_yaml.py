@@ -1,5 +1,6 @@
-"""YAML in which no mapping names a key twice: the last would win in silence."""
+"""YAML in which no mapping names a key twice, where the last would win in silence; and where its keys stand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -18,6 +19,18 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError("it is nested too deeply") from error
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
         raise yaml.YAMLError(str(error)) from error
+
+
+def find_line(text: str, keys: Sequence[str]) -> int | None:
+    """Find the line, counted from 1, of a key of a mapping in a mapping in a …, given the way there."""
+    node, line = yaml.compose(text, Loader=yaml.SafeLoader), None
+    for key in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        found = next(((name, value) for name, value in pairs if name.value == key), None)
+        if found is None:
+            return None
+        node, line = found[1], found[0].start_mark.line + 1
+    return line
 
 
 def _refuse_repeated_keys(text: str) -> None:

@@ -23,7 +23,7 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
-from hml.arguments import check_checkpoint, check_config, refuse_empty, suggest
+from hml.arguments import check_checkpoint, check_configs, explain, refuse_empty
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
@@ -195,20 +195,21 @@ class HmlCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        for arg in args if isinstance(args, list) else []:
-            check_config(Path(arg.rpartition("=")[2]))
+        given = args if isinstance(args, list) else []
+        check_configs(given)
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
-            raise InputError(f"{error}{suggest(str(error), self._known_words)}") from error
+            raise InputError(explain(str(error), given, self._known_words)) from error
         try:
             # Parsing lets pass what a config leaves empty, `batch_size:`, whatever may stand there.
             parser.validate(self.config, skip_unset=False)
+            refuse_empty(self.config[self.config["subcommand"]])
         except TypeError as error:
-            raise InputError(f"{error}. Fill it in, or leave it out.") from error
+            complaint = f"{error}. Fill it in, or leave it out."
+            raise InputError(explain(complaint, given, self._known_words)) from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
-        refuse_empty(self.settings)
         if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))

@@ -1,6 +1,9 @@
 """Spoils files: at random, but the same way for the same seed, and in ways that files are known to go wrong."""
 
+import copy
 import random
+
+import yaml
 
 TOKENS = (
     *(b"NaN", b"1e999", b"-1", b"1e-400", b"Infinity", b"NA", b"null", b"true", b"[" * 5000, b"9" * 5000),
@@ -35,6 +38,36 @@ def mutate(good, rng):
                 rng.shuffle(lines)
                 content = bytearray(b"\n".join(lines))
     return bytes(content)
+
+
+VALUES = (
+    *(None, True, False, 0, -1, 1, 3, 10**30, -0.5, 1.5, 1e-300, 1e999, float("nan")),
+    *("", " ", "NaN", "null", "λ", "-1", "x" * 1000, "=1+1", "../..", "/", "\0", "a: b", "auto", "mine.csv"),
+    *("hml", "hml.labels", "hml.labels.SeparateLabels", "torch.nn.Linear", "os.system"),
+    *([], {}, [1, 2], [None], [[]], {"": 1}, {1: 2}, {"lr": 0.1}, {"class_path": 3}, {"init_args": {}}),
+    *({"class_path": "hml.labels.Mixup"}, {"class_path": "torch.nn.ReLU", "init_args": None}),
+)
+
+
+def mutate_config(good, rng):
+    """Change a config in one to three places, so that it still is YAML."""
+    config = yaml.safe_load(good)
+    for _ in range(rng.randint(1, 3)):
+        mappings = [config]
+        for mapping in mappings:  # which grows meanwhile
+            mappings += [value for value in mapping.values() if isinstance(value, dict)]
+        mapping = rng.choice([mapping for mapping in mappings if mapping] or [config])
+        key = rng.choice(list(mapping) or ["scheme"])
+        match rng.randrange(6):
+            case 0:
+                mapping.pop(key, None)
+            case 1:
+                mapping[str(key) + rng.choice(("s", ".", " ", "", "é"))] = mapping.pop(key, None)
+            case 2:  # put it where it doesn't belong
+                rng.choice(mappings)[key] = copy.deepcopy(mapping.get(key))
+            case _:
+                mapping[key] = copy.deepcopy(rng.choice(VALUES))
+    return yaml.safe_dump(config, allow_unicode=True).encode()
 
 
 def mutations(good, number, seed=0):

@@ -23,7 +23,7 @@ from hml.errors import DataError, HmlError, InputError
 from hml.experiments.runs import read_outcome
 from hml.judgements import parse_construct, parse_hmix, parse_select, parse_soft_categories
 from hml.resuming import can_go_on, find_unfinished
-from tests.mutations import mutations
+from tests.mutations import mutate_config, mutations
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SECONDS, BYTES = 1.0, 500_000_000
@@ -197,7 +197,8 @@ def test_whatever_hypothesis_answers_is_read_or_refused(value):
 @pytest.mark.parametrize("number", [20, pytest.param(300, marks=pytest.mark.chaos)])
 def test_spoilt_configs_are_read_or_refused(number, tmp_path, capsys):
     refused = tried = 0
-    for content in mutations(CONFIG, number):
+    rng = random.Random(number)
+    for content in (*mutations(CONFIG, number), *(mutate_config(CONFIG, rng) for _ in range(number))):
         started = time.perf_counter()
         tried += 1
         message = refusal(read_config, tmp_path, content)

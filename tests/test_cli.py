@@ -220,6 +220,10 @@ def test_wrong_input_exits_with_2_and_says_what(args, said, capsys):
         (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' stands twice, in lines 1 and 3"),
         (b"data: {batch_size: [1}\n", "is not a config"),
         (b"scheme: \xff\n", "is not text in UTF-8"),
+        (b"# to be written\n", "holds nothing"),
+        (b"<html>404</html>\n", "holds '<html>404</html>'"),
+        (b"data:\n  batch_size: many\n", "mine.yaml, line 2"),
+        (b"data:\n  bath_size: 3\n", "mine.yaml, line 2"),
     ],
 )
 def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
@@ -231,21 +235,31 @@ def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "key"),
+    ("content", "said"),
     [
-        ("data:\n  batch_size:\n", "data.batch_size"),
-        ("model:\n  network:\n    init_args:\n      width:\n", "model.network.init_args"),
-        ("trainer: {max_epochs: 3}\nfgsm: {epsilon: null}\n", "epsilon"),
+        ("data:\n  batch_size:\n", 'line 2: Parser key "data.batch_size"'),
+        ("model:\n  network:\n    init_args:\n      width:\n", 'line 4: Parser key "model.network.init_args.width"'),
+        ("trainer: {max_epochs: 3}\nfgsm: {epsilon: null}\n", 'line 2: Parser key "fgsm.epsilon"'),
     ],
 )
-def test_a_value_left_empty_in_a_config_is_refused(content, key, tmp_path, capsys):
+def test_a_value_left_empty_in_a_config_is_refused(content, said, tmp_path, capsys):
     (tmp_path / "mine.yaml").write_text(content)
     assert (
         main(["fit", "--config", str(ROOT / "configs" / "sep_conf.yaml"), "--config", str(tmp_path / "mine.yaml")]) == 2
     )
     error = capsys.readouterr().err
-    assert key in error
+    assert f"mine.yaml, {said}" in error
     assert "None" in error
+
+
+def test_a_config_is_not_blamed_for_a_flag(capsys):
+    error = refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, "--data.batch_size", "many")
+    assert "Got value: many" in error
+    assert ".yaml" not in error
+
+
+def test_fit_without_a_config_asks_for_one(capsys):
+    assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", "--trainer.max_epochs", "1")
 
 
 def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from hml.strict_yaml import parse_yaml
+from hml.strict_yaml import find_line, parse_yaml
 
 
 def test_what_is_yaml_is_read():
@@ -32,3 +32,19 @@ def test_what_is_not_yaml_is_refused(text):
 def test_an_alias_of_itself_ends():
     found = parse_yaml("a: &a [1, *a]\n")
     assert found["a"][1] is found["a"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (["a"], 1),
+        (["a", "b"], 3),
+        (["a", "b", "c"], 3),
+        (["d"], 4),
+        (["b"], None),
+        (["d", "x"], None),
+        (["e", "0"], None),
+    ],
+)
+def test_a_keys_line_is_found(keys, line):
+    assert find_line("a:\n  # here\n  b: {c: 1}\nd: x\ne: [1, 2]\n", keys) == line
