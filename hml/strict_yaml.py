@@ -13,7 +13,7 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: it isn't YAML, or a mapping in it names a key twice; says in which line.
     """
     try:
-        _refuse_repeated_keys(text)
+        _check(text)
         return yaml.safe_load(text)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
@@ -33,7 +33,8 @@ def find_line(text: str, keys: Sequence[str]) -> int | None:
     return line
 
 
-def _refuse_repeated_keys(text: str) -> None:
+def _check(text: str) -> None:
+    """Refuse repeated keys, and the character 0, which no file's name and no number can have."""
     unseen, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
     while unseen:
         node = unseen.pop()
@@ -45,6 +46,8 @@ def _refuse_repeated_keys(text: str) -> None:
             unseen += [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             unseen += node.value
+        elif isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+            raise yaml.constructor.ConstructorError(None, None, "there is a character 0 here", node.start_mark)
 
 
 def _refuse_repeated_keys_of(mapping: yaml.MappingNode) -> None:

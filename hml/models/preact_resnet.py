@@ -15,6 +15,7 @@ from hml.models.normalisation import BatchNorm2d
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
 """Per channel, over CIFAR-10's 50,000 training images in [0, 1]."""
+_MOST_CLASSES, _WIDEST = 100_000, 1024
 
 
 class PreActBlock(nn.Module):
@@ -49,7 +50,7 @@ class PreActResNet18(nn.Module):
             implementations leave them out.
 
     Raises:
-        InputError: num_classes or width is below 1.
+        InputError: num_classes isn't 1 to 100,000, or width 1 to 1,024, sixteen times the paper's.
     """
 
     mean: Tensor
@@ -57,8 +58,10 @@ class PreActResNet18(nn.Module):
 
     def __init__(self, num_classes: int = 10, width: int = 64, final_norm: bool = True) -> None:
         super().__init__()
-        if num_classes < 1 or width < 1:
-            raise InputError(f"num_classes={num_classes} and width={width} must be 1 or more.")
+        if not 1 <= num_classes <= _MOST_CLASSES:
+            raise InputError(f"num_classes={num_classes} must be 1 to {_MOST_CLASSES}.")
+        if not 1 <= width <= _WIDEST:
+            raise InputError(f"width={width} must be 1 to {_WIDEST}.")
         self.register_buffer("mean", torch.tensor(CIFAR10_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(CIFAR10_STD).view(1, 3, 1, 1), persistent=False)
         self.stem = Conv2d(3, width, 3)

@@ -51,7 +51,9 @@ def test_every_parameter_has_a_gradient(images, final_norm):
     assert all(p.grad is not None and bool((p.grad != 0).any()) for p in network.parameters())
 
 
-@pytest.mark.parametrize("options", [{"width": 0}, {"num_classes": 0}, {"width": -64}])
-def test_sizes_below_1_are_refused(options):
-    with pytest.raises(InputError, match="must be 1 or more"):
+@pytest.mark.parametrize(
+    "options", [{"width": 0}, {"width": -64}, {"width": 10**30}, {"num_classes": 0}, {"num_classes": 10**30}]
+)
+def test_sizes_out_of_range_are_refused(options):
+    with pytest.raises(InputError, match="must be 1 to"):
         PreActResNet18(**options)
