@@ -15,7 +15,7 @@ from hml.data import Batch
 from hml.errors import NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
-from hml.hardware import keep_memory, why_not_compile
+from hml.hardware import fuse, keep_memory, why_not_compile
 
 _STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
 
@@ -216,6 +216,7 @@ class Classifier(LightningModule):
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self._make_optimizer(self.parameters())
+        fuse(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_lr_scheduler(optimizer)}}
 
     def _log_epoch(self, stage: str, loss: Tensor, accuracy: Tensor, batch_size: int) -> None:

@@ -1,4 +1,4 @@
-"""What a machine is fastest and still safe with: how precisely to train, whether compiling pays, and its memory."""
+"""What a machine is fastest and still safe with: precision, whether compiling pays, memory, the optimiser's passes."""
 
 import ctypes
 import importlib.util
@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from torch.optim import Optimizer
 
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}  # as Linux lists them
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
@@ -60,3 +61,16 @@ def keep_memory() -> bool:
         return False
     set_option = ctypes.CDLL(None).mallopt
     return bool(set_option(_M_MMAP_MAX, 0)) and bool(set_option(_M_TRIM_THRESHOLD, _MOST))
+
+
+def fuse(optimizer: Optimizer) -> None:
+    """Let an optimiser update each weight in one pass, where PyTorch can and who made it left that open.
+
+    SGD's results are the same to the bit, in less than half the time. An optimiser that is *made* fused declares that
+    it divides gradients by a scaler's factor itself, and Lightning refuses to clip them; this one never is asked to.
+    """
+    for group in optimizer.param_groups:
+        left_open = all(group.get(choice, True) is None for choice in ("fused", "foreach"))
+        devices = {weight.device.type for weight in group["params"]}
+        if left_open and not group.get("differentiable") and devices <= {"cpu", "cuda"}:
+            group["fused"] = True

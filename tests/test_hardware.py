@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hml import hardware
-from hml.hardware import best_precision, keep_memory, why_not_compile
+from hml.hardware import best_precision, fuse, keep_memory, why_not_compile
 from tests.processes import CONTEXT
 
 
@@ -75,3 +75,35 @@ def test_kept_memory_is_not_asked_for_again():
     pages = 2**25 // resource.getpagesize()
     assert faults[True] < 2 * pages  # found room once, then kept it
     assert faults[False] > 5 * pages
+
+
+def test_a_fused_optimiser_makes_the_same_weights():
+    ends = []
+    for is_fused in (False, True):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(100, 50)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+        if is_fused:
+            fuse(optimizer)
+            assert [group["fused"] for group in optimizer.param_groups] == [True]
+        for _ in range(5):
+            optimizer.zero_grad()
+            layer(torch.randn(8, 100)).square().sum().backward()
+            optimizer.step()
+        ends.append(layer.weight.detach())
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("chosen", [{"fused": False}, {"foreach": True}, {"foreach": False}, {"differentiable": True}])
+def test_what_was_chosen_of_an_optimiser_stays(chosen):
+    optimizer = torch.optim.SGD([torch.ones(3, requires_grad=True)], lr=0.1, **chosen)
+    before = dict(optimizer.param_groups[0])
+    fuse(optimizer)
+    assert optimizer.param_groups[0] == before
+
+
+def test_an_optimiser_that_cannot_be_fused_is_left_alone():
+    optimizer = torch.optim.LBFGS([torch.ones(3, requires_grad=True)])
+    before = dict(optimizer.param_groups[0])
+    fuse(optimizer)
+    assert optimizer.param_groups[0] == before
