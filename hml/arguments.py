@@ -2,6 +2,8 @@
 
 import difflib
 import inspect
+import itertools
+import os
 import pydoc
 import re
 import reprlib
@@ -14,27 +16,19 @@ from jsonargparse import ArgumentParser, Namespace
 from hml.errors import InputError
 from hml.strict_yaml import find_line, parse_yaml
 
-_SUFFIXES = (".yaml", ".yml", ".json")
-
-
-def configs_among(args: Sequence[str]) -> list[Path]:
-    """List the configs that a command line names."""
-    paths = (Path(arg.rpartition("=")[2]) for arg in args)
-    return [path for path in paths if path.suffix in _SUFFIXES and path.is_file()]
-
 
 def check_configs(args: Sequence[str]) -> None:
-    """Refuse configs that aren't YAML, which jsonargparse would do without their names, or have a key twice.
+    """Refuse configs that aren't mappings in YAML, or have a key twice; jsonargparse would do without their names.
 
     Args:
         args: The command line that names them.
 
     Raises:
-        InputError: one is refused; names file and line.
+        InputError: one is refused; names the file, and the line if it isn't YAML.
     """
-    for path in configs_among(args):
+    for path in filter(os.path.isfile, _configs_among(args)):
         try:
-            config = parse_yaml(path.read_text(encoding="utf-8"))
+            config = parse_yaml(Path(path).read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
         except yaml.YAMLError as error:
@@ -42,6 +36,11 @@ def check_configs(args: Sequence[str]) -> None:
         if not isinstance(config, dict):
             held = "nothing" if config is None else reprlib.repr(config)
             raise InputError(f"{path} is not a config: it holds {held}, not flags and their values.")
+
+
+def _configs_among(args: Sequence[str]) -> list[str]:
+    separate = [value for flag, value in itertools.pairwise(args) if flag in ("--config", "-c")]
+    return separate + [arg.partition("=")[2] for arg in args if arg.startswith("--config=")]
 
 
 def refuse_empty(part: object, place: str = "") -> None:
@@ -88,22 +87,25 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
         args: The command line that it is of.
         known_words: What flags and classes are called.
     """
-    missing = re.search(r"arguments are required: (.*)", complaint)
-    if missing:
-        flags = ", ".join(f"--{name.partition('.')[2]}" for name in missing[1].split(", "))
-        return f"{flags} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
+    missing = re.search(r"arguments are required: \w+\.(.*)", complaint)
+    if missing and not _configs_among(args):
+        return f"--{missing[1]} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
     return f"{_find(complaint, args)}{complaint}{_suggest(complaint, known_words)}"
 
 
 def _find(complaint: str, args: Sequence[str]) -> str:
-    """Name the config, and the line in it, of the key that a complaint quotes, unless it was given as a flag."""
+    """Name the configs, and the lines in them, of the key that a complaint quotes, if no flag can be meant."""
+    configs = _configs_among(args)
+    flags = [arg[2:].partition("=")[0] for arg in args if arg.startswith("--")]
+    if not all(map(os.path.isfile, configs)):  # one is given in words
+        return ""
     for key in re.findall(r"""['"]([\w.]+)['"]""", complaint):
-        if any(arg.startswith(f"--{key}") for arg in args):
+        if any(key.startswith(flag) or flag.startswith(key) for flag in flags):  # --seed is short for a longer one
             return ""
-        for path in reversed(configs_among(args)):
-            line = find_line(path.read_text(encoding="utf-8"), key.split("."))
-            if line is not None:
-                return f"{path}, line {line}: "
+        lines = {path: find_line(Path(path).read_text(encoding="utf-8"), key) for path in configs}
+        places = [f"{path}, line {line}" for path, line in lines.items() if line is not None]
+        if places:
+            return f"{', or '.join(places)}: "
     return ""
 
 
@@ -112,6 +114,6 @@ def _suggest(message: str, known_words: Collection[str]) -> str:
     for word in re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message):  # not those of paths
         nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
         nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
-        if nearest and word not in known_words:
+        if nearest and word not in known_words and nearest[0] not in message:
             return f"\nDid you mean {nearest[0]}?"
     return ""

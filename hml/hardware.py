@@ -64,13 +64,19 @@ def keep_memory() -> bool:
 
 
 def fuse(optimizer: Optimizer) -> None:
-    """Let an optimiser update each weight in one pass, where PyTorch can and who made it left that open.
+    """Let SGD update each weight in one pass, where who made it left that open.
 
-    SGD's results are the same to the bit, in less than half the time. An optimiser that is *made* fused declares that
-    it divides gradients by a scaler's factor itself, and Lightning refuses to clip them; this one never is asked to.
+    It takes less than half the time, and differs in rounding alone. SGD that is *made* fused declares that it divides
+    gradients by a scaler's factor itself, and Lightning refuses to clip them; this one is never asked to.
     """
+    if type(optimizer) is not torch.optim.SGD:
+        return
     for group in optimizer.param_groups:
-        left_open = all(group.get(choice, True) is None for choice in ("fused", "foreach"))
-        devices = {weight.device.type for weight in group["params"]}
-        if left_open and not group.get("differentiable") and devices <= {"cpu", "cuda"}:
+        weights, is_left_open = group["params"], group["fused"] is None and group["foreach"] is None
+        if not is_left_open or group["differentiable"] or group["dampening"]:
+            continue
+        if all(weight.device.type in ("cpu", "cuda") and weight.is_floating_point() for weight in weights):
             group["fused"] = True
+            if group["momentum"]:  # PyTorch 2.11 to 2.15 fails where some weights' first gradients come after others'
+                for weight in weights:
+                    optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)

@@ -1,6 +1,6 @@
 """Ctrl-C that is never lost."""
 
-import _thread
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,16 +17,24 @@ def keep_interrupts() -> Iterator[None]:
     thousands: a Ctrl-C at such a moment would be written to stderr, and training would go on.
     """
     report = sys.unraisablehook
+    main_thread = threading.main_thread().ident
+    pending: list[threading.Timer] = []
 
     def repeat(ignored: "sys.UnraisableHookArgs") -> None:
-        if issubclass(ignored.exc_type, KeyboardInterrupt):
-            # Not from here, where it would be ignored once more.
-            threading.Timer(_PAUSE, _thread.interrupt_main).start()
+        if issubclass(ignored.exc_type, KeyboardInterrupt) and main_thread is not None:
+            # Not from here, where it would be ignored once more; and as a signal, which wakes whoever waits.
+            timer = threading.Timer(_PAUSE, signal.pthread_kill, (main_thread, signal.SIGINT))
+            pending.append(timer)
+            timer.start()
         else:
             report(ignored)
 
     sys.unraisablehook = repeat
     try:
-        yield
+        try:
+            yield
+        finally:
+            for timer in pending:
+                timer.join()
     finally:
         sys.unraisablehook = report

@@ -1,6 +1,6 @@
-"""YAML in which no mapping names a key twice, where the last would win in silence; and where its keys stand."""
+"""YAML without what would go wrong in silence or later: keys that stand twice, the character 0; where keys stand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -10,7 +10,7 @@ def parse_yaml(text: str) -> Any:
     """Read a YAML text.
 
     Raises:
-        yaml.YAMLError: it isn't YAML, or a mapping in it names a key twice; says in which line.
+        yaml.YAMLError: it isn't YAML, a mapping in it names a key twice, or a text has the character 0; says where.
     """
     try:
         _check(text)
@@ -21,16 +21,23 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError(str(error)) from error
 
 
-def find_line(text: str, keys: Sequence[str]) -> int | None:
-    """Find the line, counted from 1, of a key of a mapping in a mapping in a …, given the way there."""
-    node, line = yaml.compose(text, Loader=yaml.SafeLoader), None
-    for key in keys:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        found = next(((name, value) for name, value in pairs if name.value == key), None)
-        if found is None:
-            return None
-        node, line = found[1], found[0].start_mark.line + 1
-    return line
+def find_line(text: str, key: str) -> int | None:
+    """Find the line, counted from 1, of a key such as `a.b.0.c`, whose parts stand within each other or in one."""
+    return _find_line(yaml.compose(text, Loader=yaml.SafeLoader), key)
+
+
+def _find_line(node: yaml.Node | None, key: str) -> int | None:
+    pairs: Iterable[tuple[str, yaml.Node, yaml.Node]] = ()
+    if isinstance(node, yaml.MappingNode):
+        pairs = ((str(name.value), name, value) for name, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        pairs = ((str(index), value, value) for index, value in enumerate(node.value))
+    for name, at, value in pairs:
+        if name == key:
+            return int(at.start_mark.line) + 1
+        if key.startswith(f"{name}.") and (line := _find_line(value, key.removeprefix(f"{name}."))) is not None:
+            return line
+    return None
 
 
 def _check(text: str) -> None:
@@ -47,7 +54,7 @@ def _check(text: str) -> None:
         elif isinstance(node, yaml.SequenceNode):
             unseen += node.value
         elif isinstance(node, yaml.ScalarNode) and "\0" in node.value:
-            raise yaml.constructor.ConstructorError(None, None, "there is a character 0 here", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
 
 
 def _refuse_repeated_keys_of(mapping: yaml.MappingNode) -> None:

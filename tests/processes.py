@@ -52,6 +52,7 @@ def _run(folder, args, kill, send, limit_bytes):
     from hml.cli import main
 
     os.chdir(folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started to ignore
     torch.set_num_threads(1)
     if limit_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))

@@ -252,10 +252,27 @@ def test_a_value_left_empty_in_a_config_is_refused(content, said, tmp_path, caps
     assert "None" in error
 
 
-def test_a_config_is_not_blamed_for_a_flag(capsys):
-    error = refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, "--data.batch_size", "many")
+@pytest.mark.parametrize(
+    "flags", [["--data.batch_size", "many"], ["--seed", "many"], ["--config", '{"data": {"batch_size": "many"}}']]
+)
+def test_a_config_is_not_blamed_for_a_flag(flags, capsys):
+    Path("mine.yaml").write_text("seed_everything: 0\ndata: {batch_size: 4}\n")
+    error = refused(capsys, 2, "fit", *config("sep_conf"), "--config", "mine.yaml", *flags)
     assert "Got value: many" in error
     assert ".yaml" not in error
+
+
+def test_where_two_configs_have_a_key_both_are_named(capsys):
+    Path("one.yaml").write_text("data:\n  batch_size: many\n")
+    Path("two.yaml").write_text("data.batch_size: 4\n")
+    error = refused(capsys, 2, "fit", *config("sep_conf"), "-c", "one.yaml", "--config=two.yaml")
+    assert error.startswith("hml: one.yaml, line 2, or two.yaml, line 1: Parser key")
+
+
+def test_a_file_of_callbacks_is_no_config():
+    Path("mine.yaml").write_text("- class_path: lightning.pytorch.callbacks.LambdaCallback\n")
+    callbacks = ["--trainer.callbacks", str(Path("mine.yaml").absolute())]
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *callbacks, "--eval_after_fit=false"]) == 0
 
 
 def test_fit_without_a_config_asks_for_one(capsys):

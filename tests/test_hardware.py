@@ -77,24 +77,38 @@ def test_kept_memory_is_not_asked_for_again():
     assert faults[False] > 5 * pages
 
 
-def test_a_fused_optimiser_makes_the_same_weights():
-    ends = []
-    for is_fused in (False, True):
-        torch.manual_seed(0)
-        layer = torch.nn.Linear(100, 50)
-        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-        if is_fused:
-            fuse(optimizer)
-            assert [group["fused"] for group in optimizer.param_groups] == [True]
-        for _ in range(5):
-            optimizer.zero_grad()
-            layer(torch.randn(8, 100)).square().sum().backward()
-            optimizer.step()
-        ends.append(layer.weight.detach())
-    assert torch.equal(*ends)
+def train_briefly(is_fused, momentum):
+    """Train two layers, the second of which is used from the third step on; return their weights."""
+    torch.manual_seed(0)
+    layers = torch.nn.ModuleList([torch.nn.Linear(512, 10), torch.nn.Linear(512, 10)])
+    optimizer = torch.optim.SGD(layers.parameters(), lr=0.1, momentum=momentum, weight_decay=1e-4)
+    if is_fused:
+        fuse(optimizer)
+        assert [group["fused"] for group in optimizer.param_groups] == [True]
+    for step in range(6):
+        optimizer.zero_grad()
+        image = torch.randn(8, 512)
+        sum(layer(image).square().mean() for layer in layers[: 1 + (step >= 2)]).backward()
+        optimizer.step()
+    return [weight.detach() for weight in layers.parameters()]
 
 
-@pytest.mark.parametrize("chosen", [{"fused": False}, {"foreach": True}, {"foreach": False}, {"differentiable": True}])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_fused_optimiser_makes_the_same_weights(momentum):
+    for fused, plain in zip(train_briefly(True, momentum), train_briefly(False, momentum), strict=True):
+        torch.testing.assert_close(fused, plain, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"fused": False},
+        {"foreach": True},
+        {"foreach": False},
+        {"differentiable": True},
+        {"momentum": 0.9, "dampening": 0.1},
+    ],
+)
 def test_what_was_chosen_of_an_optimiser_stays(chosen):
     optimizer = torch.optim.SGD([torch.ones(3, requires_grad=True)], lr=0.1, **chosen)
     before = dict(optimizer.param_groups[0])
@@ -102,8 +116,9 @@ def test_what_was_chosen_of_an_optimiser_stays(chosen):
     assert optimizer.param_groups[0] == before
 
 
-def test_an_optimiser_that_cannot_be_fused_is_left_alone():
-    optimizer = torch.optim.LBFGS([torch.ones(3, requires_grad=True)])
+@pytest.mark.parametrize("kind", [torch.optim.LBFGS, torch.optim.AdamW])
+def test_other_optimisers_are_left_alone(kind):
+    optimizer = kind([torch.ones(3, requires_grad=True)])
     before = dict(optimizer.param_groups[0])
     fuse(optimizer)
     assert optimizer.param_groups[0] == before

@@ -13,18 +13,33 @@ class Thing:
     pass
 
 
-def interrupt(_):
-    signal.raise_signal(signal.SIGINT)
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Raise KeyboardInterrupt at SIGINT, which a shell's background jobs are started to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
-def test_a_ctrl_c_that_python_ignores_comes_again():
-    with keep_interrupts(), pytest.raises(KeyboardInterrupt):  # noqa: PT012
-        thing = Thing()
-        watcher = weakref.ref(thing, interrupt)
-        del thing
-        gc.collect()
-        assert watcher() is None
-        time.sleep(10)
+def be_interrupted_where_python_ignores_it():
+    thing = Thing()
+    watcher = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    gc.collect()
+    assert watcher() is None
+
+
+def test_a_ctrl_c_that_python_ignores_comes_again_at_once():
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), keep_interrupts():  # noqa: PT012
+        be_interrupted_where_python_ignores_it()
+        time.sleep(60)
+    assert time.monotonic() - started < 30
+
+
+def test_it_comes_before_the_block_ends():
+    with pytest.raises(KeyboardInterrupt), keep_interrupts():
+        be_interrupted_where_python_ignores_it()
 
 
 def test_other_ignored_errors_are_reported_as_before(monkeypatch):

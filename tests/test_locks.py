@@ -16,6 +16,7 @@ def test_a_folder_is_one_processs_until_that_ends(tmp_path):
     ours, theirs = CONTEXT.Pipe()
     process = CONTEXT.Process(target=claim_and_say, args=(lock, theirs))
     process.start()
+    theirs.close()  # or nobody would notice its end
     assert ours.recv() == "mine"
     with pytest.raises(FolderInUseError, match="somebody has it"), claim(lock, "somebody has it"):
         pytest.fail("two have it")

@@ -37,16 +37,18 @@ def test_an_alias_of_itself_ends():
 
 
 @pytest.mark.parametrize(
-    ("keys", "line"),
+    ("key", "line"),
     [
-        (["a"], 1),
-        (["a", "b"], 3),
-        (["a", "b", "c"], 3),
-        (["d"], 4),
-        (["b"], None),
-        (["d", "x"], None),
-        (["e", "0"], None),
+        ("a", 1),
+        ("a.b", 3),
+        ("a.b.c", 3),
+        ("d", 4),
+        ("e.1.f", 5),
+        ("g.h.i", 7),
+        ("g.h", None),
+        ("b", None),
+        ("e.2", None),
     ],
 )
-def test_a_keys_line_is_found(keys, line):
-    assert find_line("a:\n  # here\n  b: {c: 1}\nd: x\ne: [1, 2]\n", keys) == line
+def test_a_keys_line_is_found(key, line):
+    assert find_line("a:\n  # here\n  b: {c: 1}\nd: x\ne: [1, {f: 2}]\ng:\n  h.i: 3\n", key) == line
