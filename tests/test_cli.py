@@ -19,6 +19,7 @@ import yaml
 from hml.checkpoints import read_checkpoint
 from hml.cli import main
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
+from tests.processes import INTERRUPTED
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -343,8 +344,8 @@ def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsy
     assert all(bool(weight.isfinite().all()) for weight in read_checkpoint(path)["state_dict"].values())
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_stopped_run_says_so_by_its_exit_code(name, code):
+@pytest.mark.parametrize(("name", "codes"), [("SIGINT", INTERRUPTED), ("SIGTERM", (143,))])
+def test_a_stopped_run_says_so_by_its_exit_code(name, codes):
     command = [sys.executable, "-m", "hml", "fit", *config("sep"), *DEMO, *QUICK, *NARROW]
     run = subprocess.Popen(
         [*command, "--trainer.max_epochs", "9999"],
@@ -366,7 +367,7 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, code):
             printed, _ = run.communicate(timeout=60)
         finally:
             run.kill()
-    assert run.returncode == code, printed.decode()
+    assert run.returncode in codes, printed.decode()
     assert not (folder / "metrics.json").exists()
 
 
