@@ -19,8 +19,8 @@ QUICK = [
     *("--trainer.max_epochs", "3", "--model.lr_scheduler.milestones", "[1,2]"),
     *("--checkpoint.minutes", "0", "--checkpoint.steps", "2"),
 ]
-# A shell says 130 of both: of hml's own exit code, and of a process that Python ends by the signal, as it does, whatever
-# became of the exception, where Ctrl-C came into code made out of text; `torch.compile` runs much of that.
+# A shell says 130 of both: of hml's own exit code, and of a process that Python ends by the signal. It does so,
+# whatever became of the exception, where Ctrl-C came into code made out of text, of which `torch.compile` runs much.
 INTERRUPTED = (130, -signal.SIGINT)
 STEPS, STEPS_AN_EPOCH = 18, 6
 DRAWN = "drawn.jsonl"
