@@ -1,11 +1,12 @@
 """Carrying out several runs at a time on one machine: a process a GPU, or a share of the CPU's cores."""
 
+import functools
 import multiprocessing
 import multiprocessing.connection
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -14,12 +15,21 @@ import torch
 from hml.experiments.runs import Run, write_failure
 from hml.experiments.worker import carry_out_all, quieten_lightning
 
+_SECONDS_BETWEEN_LOOKS = 1.0
+_tell: Callable[[float], None] | None = None
+"""In a slot's process: notes how much of its run is done."""
 
-def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
+
+def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Run]:
     """Carry out several runs at a time on this machine, each on a GPU or on its share of the CPU's cores.
 
     Each slot is a process that outlives its runs, so imports and compilation are paid once a slot. A process that dies
     takes only its run with it.
+
+    Args:
+        runs: What to carry out.
+        slots: How many at a time.
+        advance: Told, now and then, how much of the current runs is done, all together.
 
     Yields:
         Each run when it is done.
@@ -32,11 +42,14 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
 
     gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
     threads_each = max(1, torch.get_num_threads() // slots)
+    spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
+    # How much of its run each slot has done. There is no lock that a process could die with.
+    shares = spawn.RawArray("d", slots)
 
     def start_process(slot: int) -> ProcessPoolExecutor:
         gpu = gpus[slot % len(gpus)] if gpus else None
-        spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
-        return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=(gpu, threads_each))
+        own = (gpu, threads_each, shares, slot)
+        return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=own)
 
     def occupy(slot: int) -> None:
         pool = start_process(slot)
@@ -44,12 +57,13 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
             while not stopped.is_set():
                 run = waiting.get_nowait()
                 try:
-                    pool.submit(carry_out_all, [run]).result()
+                    pool.submit(_carry_out, run).result()
                 except (BrokenProcessPool, SystemExit) as error:
                     if not stopped.is_set():
                         write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
                     pool.shutdown()
                     pool = start_process(slot)
+                shares[slot] = 0.0
                 done.put(run)
         except queue.Empty:
             pass
@@ -60,22 +74,37 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int) -> Iterator[Run]:
     with ThreadPoolExecutor(slots) as threads:
         futures = [threads.submit(occupy, slot) for slot in range(slots)]
         try:
-            for _ in range(slots):
-                yield from iter(done.get, None)
+            occupied = slots
+            while occupied:
+                try:
+                    ended = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
+                except queue.Empty:
+                    advance(sum(shares))
+                    continue
+                if ended is None:
+                    occupied -= 1
+                else:
+                    yield ended
         finally:
             stopped.set()
     for future in futures:
         future.result()
 
 
-def _take_slot(gpu: str | None, threads: int) -> None:
+def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], slot: int) -> None:
     """Set a slot's process up, before anything in it touches a GPU."""
+    global _tell
+    _tell = functools.partial(shares.__setitem__, slot)
     if gpu is None:
         torch.set_num_threads(threads)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     quieten_lightning()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _carry_out(run: Run) -> None:
+    carry_out_all([run], _tell)
 
 
 def _end_with_parent() -> None:

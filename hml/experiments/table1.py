@@ -119,7 +119,7 @@ def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespac
     gpus = visible_gpus() if any(run.on_gpu for run in runs) and not several else []
     slots = options.slots or max(1, len(gpus))
     if slots > 1:
-        return carry_out_on_slots(runs, slots)
+        return carry_out_on_slots(runs, slots, progress.advance)
     return carry_out_here(runs, worker, progress.advance)
 
 

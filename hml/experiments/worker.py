@@ -85,12 +85,6 @@ def _workers_own() -> Worker:
     return Worker()
 
 
-def carry_out_all(runs: Sequence[Run]) -> None:
-    """Carry runs out one after the other in this process; what a process or a job of its own is given to do."""
-    for run in runs:
-        _workers_own().carry_out(run)
-
-
 class _EpochWatcher(Callback):
     def __init__(self, advance: Callable[[float], None]) -> None:
         self._advance = advance
@@ -98,6 +92,12 @@ class _EpochWatcher(Callback):
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._advance((trainer.current_epoch + 1) / max(trainer.max_epochs or 0, trainer.current_epoch + 1))
+
+
+def carry_out_all(runs: Sequence[Run], advance: Callable[[float], None] | None = None) -> None:
+    """Carry runs out one after the other in this process; what a process or a job of its own is given to do."""
+    for run in runs:
+        _workers_own().carry_out(run, _EpochWatcher(advance) if advance else None)
 
 
 def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float], None]) -> Iterator[Run]:

@@ -14,6 +14,8 @@ import filelock
 import pytest
 
 from hml.cli import main
+from hml.experiments import slots
+from hml.experiments.progress import Progress
 from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -196,7 +198,10 @@ def test_a_run_that_fails_stops_no_other_and_is_told(capsys):
     assert "diverges: n = 0 of 1; seed 5 failed: The training loss is nan" in capsys.readouterr().out
 
 
-def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys):
+def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys, monkeypatch):
+    told = []
+    monkeypatch.setattr(slots, "_SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr(Progress, "advance", lambda self, share: told.append(share))
     Path("dies.py").write_text(DIES)
     Path("dies.yaml").write_text(
         "scheme: dies\ndata: {strategy: hml.labels.MixupLabels}\n"
@@ -212,6 +217,7 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys)
     asked = [*quick, "--schemes", "dies.yaml,sep_conf.yaml", *TWO[2:], "--slots", "2"]
     assert main(["table1", *asked]) == 1
     assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in capsys.readouterr().out
+    assert 1 <= max(told) <= 2, "each run has one epoch"
     for seed in (0, 1):
         assert alike(Path("study/sep_conf") / f"seed_{seed}", finished / "sep_conf" / f"seed_{seed}")
     # Seeds lie farther apart, so that alike means something.
@@ -293,9 +299,9 @@ def test_a_second_study_in_the_same_folder_is_refused(capsys):
         assert "--root" in refused(capsys, 5, *QUICK, *TWO)
 
 
-def start_endless_study(slots):
+def start_endless_study(number):
     """Start a study that doesn't end of itself, in a group of processes of its own, and wait until it trains."""
-    command = [sys.executable, "-m", "hml", "table1", *QUICK, *TWO, "--slots", slots, "--trainer.max_epochs", "9999"]
+    command = [sys.executable, "-m", "hml", "table1", *QUICK, *TWO, "--slots", number, "--trainer.max_epochs", "9999"]
     run = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -304,16 +310,16 @@ def start_endless_study(slots):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(slots):
+    while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(1)
     return run
 
 
-@pytest.mark.parametrize("slots", ["1", pytest.param("2", marks=pytest.mark.chaos)])
-def test_ctrl_c_stops_a_study(slots):
-    with start_endless_study(slots) as run:
+@pytest.mark.parametrize("number", ["1", pytest.param("2", marks=pytest.mark.chaos)])
+def test_ctrl_c_stops_a_study(number):
+    with start_endless_study(number) as run:
         try:
             os.killpg(run.pid, signal.SIGINT)  # as a terminal does
             printed, _ = run.communicate(timeout=60)
