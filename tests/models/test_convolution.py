@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -50,6 +52,34 @@ def test_other_precisions_and_larger_maps_are_convolved(multiplied):
     with torch.autocast("cpu", torch.bfloat16):
         conv(torch.randn(2, 3, 5, 4))
     assert not multiplied
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7, 15, 16])
+@pytest.mark.parametrize(("stride", "size"), [(1, 8), (2, 8), (2, 7), (3, 7)])
+def test_one_pixel_kernels_of_few_channels_give_what_pytorch_gives_in_double_precision(channels, stride, size):
+    torch.manual_seed(0)
+    ours = Conv2d(channels, 8, 1, stride).to(memory_format=torch.channels_last)
+    theirs = nn.Conv2d(channels, 8, 1, stride, bias=False).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(5, channels, size, size)
+    found = backward(ours, x.contiguous(memory_format=torch.channels_last), autocast=False)
+    for mine, its in zip(found, backward(theirs, x.double(), autocast=False), strict=True):
+        torch.testing.assert_close(mine, its.float(), rtol=1e-4, atol=1e-4)
+
+
+def test_training_a_narrow_network_leaves_other_memory_alone():
+    """oneDNN's way with its shortcuts ends the process within a few of these steps, where the CPU has AVX2."""
+    steps = """
+import torch
+from hml.models import PreActResNet18
+torch.set_num_threads(1)
+network = PreActResNet18(width=4).to(memory_format=torch.channels_last)
+for _ in range(40):
+    image = torch.rand(16, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    network(image).square().sum().backward()
+"""
+    done = subprocess.run([sys.executable, "-c", steps], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_last_stage_of_the_network_is_multiplied(multiplied):
