@@ -14,6 +14,7 @@ from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -32,6 +33,7 @@ from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
+from hml.progress_bar import ProgressBar
 from hml.recipes import make_recipe, name_scheme
 from hml.resuming import Resume, RunRecord, Unfinished, claim_run, find_unfinished, hash_code
 
@@ -291,13 +293,20 @@ class HmlCLI(LightningCLI):
         }
 
     def _callbacks(self, logger: Logger | list[Logger] | bool, unfinished: Unfinished | None) -> list[Callback]:
-        record = RunRecord(self.identity(), unfinished.folder if unfinished else None)
-        report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe())
+        identity = self.identity()
+        record = RunRecord(identity, unfinished.folder if unfinished else None)
+        report = Report(identity["scheme"], identity["seed"], identity["recipe"])
         optional: list[Callback] = []
         if logger:
             optional.append(LearningRateMonitor(logging_interval="epoch"))
         if self.settings.trainer.enable_checkpointing is not False:
             optional.append(self.config_init[self.subcommand].checkpoint)
+        users = self.config_init[self.subcommand].trainer.callbacks
+        users = users if isinstance(users, list) else [users]
+        if self.settings.trainer.enable_progress_bar is not False and not any(
+            isinstance(callback, LightningsProgressBar) for callback in users
+        ):
+            optional.append(ProgressBar())
         return [record, HumanAlignment(), *optional, PredictionWriter(), report]
 
     def recipe(self) -> dict[str, Any]:

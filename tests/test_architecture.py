@@ -29,7 +29,7 @@ FLOORS = (
     {"data"},
     {"evaluation"},
     {"checkpoints", "classifier"},
-    {"arguments", "recipes", "resuming"},
+    {"arguments", "progress_bar", "recipes", "resuming"},
     {"training"},
     {"experiments", "analysis", "elicit"},
     {"relabel"},

@@ -194,9 +194,10 @@ def test_whatever_hypothesis_answers_is_read_or_refused(value):
         assert "hmix.csv, row 2" in message
 
 
-@pytest.mark.parametrize("number", [20, pytest.param(300, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("number", [20, pytest.param(5000, marks=pytest.mark.chaos)])
 def test_spoilt_configs_are_read_or_refused(number, tmp_path, capsys):
     refused = tried = 0
+    longest = 0.0
     rng = random.Random(number)
     for content in (*mutations(CONFIG, number), *(mutate_config(CONFIG, rng) for _ in range(number))):
         started = time.perf_counter()
@@ -204,9 +205,10 @@ def test_spoilt_configs_are_read_or_refused(number, tmp_path, capsys):
         message = refusal(read_config, tmp_path, content)
         refused += message is not None
         assert message is None or "Traceback" not in message
-        assert time.perf_counter() - started < 2 * SECONDS, "a whole run is put together, which takes its time"
+        longest = max(longest, time.perf_counter() - started)
+        assert longest < 2 * SECONDS, "a whole run is put together, which takes its time"
     with capsys.disabled():
-        print(f"\nconfigs: {tried} tried, {refused} refused")
+        print(f"\nconfigs: {tried} tried, {refused} refused, at most {longest:.3f} s")
     assert refused > tried / 4
 
 
