@@ -1,9 +1,16 @@
-"""YAML without what would go wrong in silence or later: keys that stand twice, the character 0; where keys stand."""
+"""YAML without what would go wrong in silence or later: keys that stand twice, the character 0, levels beyond number.
+
+It also finds where keys stand.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 import yaml
+
+# Written in C where PyYAML was built so: the one in Python takes seconds over a few kilobytes of brackets.
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_LEVELS = 100
 
 
 def parse_yaml(text: str) -> Any:
@@ -14,7 +21,7 @@ def parse_yaml(text: str) -> Any:
     """
     try:
         _check(text)
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_LOADER)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
@@ -23,7 +30,7 @@ def parse_yaml(text: str) -> Any:
 
 def find_line(text: str, key: str) -> int | None:
     """Find the line, counted from 1, of a key such as `a.b.0.c`, whose parts stand within each other or in one."""
-    return _find_line(yaml.compose(text, Loader=yaml.SafeLoader), key)
+    return _find_line(yaml.compose(text, Loader=_LOADER), key)
 
 
 def _find_line(node: yaml.Node | None, key: str) -> int | None:
@@ -41,18 +48,20 @@ def _find_line(node: yaml.Node | None, key: str) -> int | None:
 
 
 def _check(text: str) -> None:
-    """Refuse repeated keys, and the character 0, which no file's name and no number can have."""
-    unseen, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    """Refuse repeated keys, too many levels, and the character 0, which no file's name and no number can have."""
+    unseen, seen = [(yaml.compose(text, Loader=_LOADER), 0)], set()
     while unseen:
-        node = unseen.pop()
+        node, level = unseen.pop()
         if id(node) in seen:  # an alias of what was looked at
             continue
         seen.add(id(node))
+        if level > _MOST_LEVELS:
+            raise RecursionError
         if isinstance(node, yaml.MappingNode):
             _refuse_repeated_keys_of(node)
-            unseen += [part for pair in node.value for part in pair]
+            unseen += [(part, level + 1) for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
-            unseen += node.value
+            unseen += [(part, level + 1) for part in node.value]
         elif isinstance(node, yaml.ScalarNode) and "\0" in node.value:
             raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
 

@@ -200,12 +200,12 @@ def test_spoilt_configs_are_read_or_refused(number, tmp_path, capsys):
     longest = 0.0
     rng = random.Random(number)
     for content in (*mutations(CONFIG, number), *(mutate_config(CONFIG, rng) for _ in range(number))):
-        started = time.perf_counter()
+        started = time.process_time()  # so that what else the machine does doesn't count
         tried += 1
         message = refusal(read_config, tmp_path, content)
         refused += message is not None
         assert message is None or "Traceback" not in message
-        longest = max(longest, time.perf_counter() - started)
+        longest = max(longest, time.process_time() - started)
         assert longest < 2 * SECONDS, "a whole run is put together, which takes its time"
     with capsys.disabled():
         print(f"\nconfigs: {tried} tried, {refused} refused, at most {longest:.3f} s")

@@ -24,7 +24,17 @@ def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["a: [1", "a: b: c", "[" * 3000, "a: " + "9" * 5000, "a: 2026-02-30", 'a: "b\\0"', '? "\\0"']
+    "text",
+    [
+        "a: [1",
+        "a: b: c",
+        "[" * 3000,
+        "[" * 200 + "]" * 200,
+        "a: " + "9" * 5000,
+        "a: 2026-02-30",
+        'a: "b\\0"',
+        '? "\\0"',
+    ],
 )
 def test_what_is_not_yaml_is_refused(text):
     with pytest.raises(yaml.YAMLError):
