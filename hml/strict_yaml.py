@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-# Written in C where PyYAML was built so: the one in Python takes seconds over a few kilobytes of brackets.
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# In C, where PyYAML was built so: in Python it takes seconds over a few kilobytes of brackets. (That one is stricter,
+# and configs are parsed by it in the end.)
+_QUICK_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 100
 
 
@@ -20,17 +21,16 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: it isn't YAML, a mapping in it names a key twice, or a text has the character 0; says where.
     """
     try:
+        _refuse_depth(text)
         _check(text)
-        return yaml.load(text, Loader=_LOADER)
-    except RecursionError as error:
-        raise yaml.YAMLError("it is nested too deeply") from error
+        return yaml.safe_load(text)
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
         raise yaml.YAMLError(str(error)) from error
 
 
 def find_line(text: str, key: str) -> int | None:
     """Find the line, counted from 1, of a key such as `a.b.0.c`, whose parts stand within each other or in one."""
-    return _find_line(yaml.compose(text, Loader=_LOADER), key)
+    return _find_line(yaml.compose(text, Loader=yaml.SafeLoader), key)
 
 
 def _find_line(node: yaml.Node | None, key: str) -> int | None:
@@ -47,21 +47,27 @@ def _find_line(node: yaml.Node | None, key: str) -> int | None:
     return None
 
 
+def _refuse_depth(text: str) -> None:
+    level = 0
+    for event in yaml.parse(text, Loader=_QUICK_LOADER):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > _MOST_LEVELS:
+            raise yaml.YAMLError(f"it is nested deeper than {_MOST_LEVELS} levels")
+
+
 def _check(text: str) -> None:
-    """Refuse repeated keys, too many levels, and the character 0, which no file's name and no number can have."""
-    unseen, seen = [(yaml.compose(text, Loader=_LOADER), 0)], set()
+    """Refuse repeated keys, and the character 0, which no file's name and no number can have."""
+    unseen, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
     while unseen:
-        node, level = unseen.pop()
+        node = unseen.pop()
         if id(node) in seen:  # an alias of what was looked at
             continue
         seen.add(id(node))
-        if level > _MOST_LEVELS:
-            raise RecursionError
         if isinstance(node, yaml.MappingNode):
             _refuse_repeated_keys_of(node)
-            unseen += [(part, level + 1) for pair in node.value for part in pair]
+            unseen += [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
-            unseen += [(part, level + 1) for part in node.value]
+            unseen += node.value
         elif isinstance(node, yaml.ScalarNode) and "\0" in node.value:
             raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
 

@@ -30,6 +30,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
         "a: b: c",
         "[" * 3000,
         "[" * 200 + "]" * 200,
+        "a: {\tb: 1}",
         "a: " + "9" * 5000,
         "a: 2026-02-30",
         'a: "b\\0"',

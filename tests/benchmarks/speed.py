@@ -1,7 +1,9 @@
-"""Races `hml fit` against a bare loop of its own parts, and against the loop that one would write without it.
+r"""Races `hml fit` against a bare loop of its own parts, and against the loop that one would write without it.
 
     python -m tests.benchmarks.speed                                  # the full network on the real data: half an hour
     python -m tests.benchmarks.speed --demo --pairs 3 --steps 5       # whether it works
+    python -m tests.benchmarks.speed --demo --against B --steps 600 \
+        --model.network tests.benchmarks.contestants.OnePixel         # what Python does for a step
 
 Windows of steps are interleaved A B B A, so that what else the machine does falls on all alike; a ratio is the median
 over pairs of neighbouring windows, with a 95 % bootstrap interval. The same contestant against itself shows the noise.
@@ -24,10 +26,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hml.hardware import best_precision
 from tests.benchmarks.contestants import bare_loop, hml_fit, plain_loop
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 _RESAMPLES = 10_000
+_TYPES = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -152,9 +156,9 @@ def best_worker_count(args: list[str], steps: int) -> int:
 
 
 def matrix_product_peak(size: int, repeats: int = 10) -> float:
-    """Measure what the machine multiplies, in bfloat16 FLOP/s."""
+    """Measure what the machine multiplies in the precision that it trains in, in FLOP/s."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    a, b = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
+    a, b = torch.randn(2, size, size, device=device, dtype=_TYPES[best_precision("auto")])
     rates = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -221,7 +225,7 @@ def measure(options: argparse.Namespace, base: list[str], flags: list[str], fold
     for count in options.processes:
         rate = rate_of_processes(count, [*base, *flags], folder, options.pairs, batch, options.steps)
         figures[f"images/s of {count} at once"] = round(rate, 1)
-    figures["bfloat16 matrix product, TFLOP/s"] = round(matrix_product_peak(options.matrix) / 1e12, 2)
+    figures[f"{best_precision('auto')} matrix product, TFLOP/s"] = round(matrix_product_peak(options.matrix) / 1e12, 2)
     return figures
 
 
