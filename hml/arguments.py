@@ -26,9 +26,13 @@ def check_configs(args: Sequence[str]) -> None:
     Raises:
         InputError: one is refused; names the file, and the line if it isn't YAML.
     """
-    for path in filter(os.path.isfile, _configs_among(args)):
+    for path in map(Path, filter(os.path.exists, _configs_among(args))):
+        if path.is_dir():  # which the parser refuses
+            continue
+        if not path.is_file():
+            raise InputError(f"{path} can be read only once, and would pass unchecked: save the config as a file.")
         try:
-            config = parse_yaml(Path(path).read_text(encoding="utf-8"))
+            config = parse_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
         except yaml.YAMLError as error:
@@ -64,6 +68,22 @@ def refuse_empty(part: object, place: str = "") -> None:
             except TypeError as error:
                 raise TypeError(str(error).replace('"', f'"{place}{key}.init_args.', 1)) from error
         refuse_empty(value, f"{place}{key}.")
+
+
+def check_amounts(subcommand: str | None, settings: Namespace) -> None:
+    """Refuse a Trainer that is to do nothing, and would say nothing of it.
+
+    Raises:
+        InputError: an amount is 0.
+    """
+    stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand or "", [subcommand])
+    if subcommand == "fit" and settings.eval_after_fit:
+        stages.append("test")
+    for stage in stages:
+        if settings.trainer.get(f"limit_{stage}_batches") == 0:
+            raise InputError(f"--trainer.limit_{stage}_batches 0 leaves nothing to do: give 1, or leave it out.")
+    if (batches := settings.trainer.accumulate_grad_batches) < 1:
+        raise InputError(f"--trainer.accumulate_grad_batches {batches} must be 1 or more.")
 
 
 def check_checkpoint(subcommand: str, path: str | None) -> None:

@@ -48,7 +48,7 @@ class WholeCheckpointIO(CheckpointIO):
         except pickle.UnpicklingError as error:
             raise InputError(f"A callback's or network's state is more than plain data: {_explain(error)}.") from error
         path = Path(path)
-        write_atomically(path, _seal(buffer.getvalue()), path.with_name(PREVIOUS) if path.name == LAST else None)
+        write_atomically(path, seal(buffer.getvalue()), path.with_name(PREVIOUS) if path.name == LAST else None)
 
     @override
     def load_checkpoint(
@@ -159,7 +159,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         # Else a large file of another kind would be read whole.
         content = path.read_bytes() if zipfile.is_zipfile(path) else b""
-        reason = _damage(content)
+        reason = find_damage(content)
         checkpoint = None if reason else torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
@@ -181,13 +181,13 @@ def _explain(error: Exception) -> str:
     return f"{type(error).__name__}{f', {named[0][:200]}' if named else ''}"
 
 
-def _seal(body: bytes) -> bytes:
+def seal(body: bytes) -> bytes:
     """Put the SHA-256 of a zip file into its comment, where whoever unpacks it passes over it."""
     body = body[: -_LENGTH.size]
     return body + _LENGTH.pack(_SEAL) + _MARK + hashlib.sha256(body).hexdigest().encode()
 
 
-def _damage(content: bytes) -> str | None:
+def find_damage(content: bytes) -> str | None:
     """Say what is wrong with a file's bytes, if something is, without unpickling any."""
     if not content:
         return "it isn't a checkpoint, or is one that was cut off"

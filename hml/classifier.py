@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from hml.data import Batch
-from hml.errors import NonFiniteLossError
+from hml.errors import InputError, NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
 from hml.hardware import fuse, keep_memory, why_not_compile
@@ -215,7 +215,10 @@ class Classifier(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self._make_optimizer(self.parameters())
+        try:
+            optimizer = self._make_optimizer(self.parameters())
+        except ValueError as error:  # a learning rate below 0, say
+            raise InputError(f"model.optimizer: {error}.") from error
         fuse(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_lr_scheduler(optimizer)}}
 

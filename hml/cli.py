@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ _STORAGE_ERRNOS = {
     errno.EDQUOT,
     errno.EEXIST,
     errno.EFBIG,
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE),
 }
 _INTERRUPTED = 130
 
@@ -64,14 +66,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[0] == "--version":
         print(f"hml {hml.__version__}")
         return 0
-    # A console script doesn't see the modules of the folder it is called in, and a user's own strategy lies there.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± or … shows a ? instead
     try:
+        _see_own_modules()
         with keep_interrupts():
             return _dispatch(args)
     except HmlError as error:
         return _fail(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
+        return _fail(
+            StorageError("Nobody reads what hml prints any more, so it has stopped: send it to a file instead.")
+        )
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
             raise
@@ -83,6 +90,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, KeyboardInterrupt):
             return _INTERRUPTED
         raise
+
+
+def _see_own_modules() -> None:
+    """See the modules of the folder that hml is called in, as a console script doesn't: a user's own strategy."""
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError as error:
+        raise InputError("The folder you are in is gone: cd to another.") from error
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def _dispatch(args: Sequence[str]) -> int:

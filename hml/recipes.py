@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import inspect
+import json
 import pydoc
 import re
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_info
+
+from hml.choices import flatten
+from hml.errors import InputError
 
 # What a Trainer may be told without changing what it trains and tests.
 _NOT_RECIPE_OF_TRAINER = {
@@ -28,8 +32,11 @@ def make_recipe(choices: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         choices: A subcommand's settings, as its config has them.
+
+    Raises:
+        InputError: one is a number that isn't finite, which no JSON can hold.
     """
-    return {
+    recipe = {
         "code": _hash_users_code(choices),
         "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
         "model": choices["model"],
@@ -39,6 +46,16 @@ def make_recipe(choices: dict[str, Any]) -> dict[str, Any]:
         "calibration": choices["calibration"],
         "fgsm": choices["fgsm"],
     }
+    try:
+        json.dumps(recipe, allow_nan=False)
+    except ValueError as error:
+        named = [f"{key.replace('/', '.')}={value}" for key, value in flatten(recipe).items() if _is_not_finite(value)]
+        raise InputError(f"{', '.join(named) or 'A choice'} is not a finite number.") from error
+    return recipe
+
+
+def _is_not_finite(value: object) -> bool:
+    return str(value) in ("nan", "inf", "-inf")
 
 
 def name_scheme(settings: Namespace) -> str:

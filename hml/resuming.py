@@ -13,7 +13,7 @@ import lightning
 import numpy
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 from typing_extensions import override
 
 import hml
@@ -28,7 +28,7 @@ Resume = Literal["auto", "must", "never"]
 
 RESULT = "metrics.json"
 RECORD = "run.json"
-_LOCK = ".lock"
+LOCK = ".lock"
 _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."
 
 
@@ -67,6 +67,8 @@ def find_unfinished(
     others = ""
     for folder in folders:
         there = read_json_object(folder / RECORD)
+        if there is None and (folder / RECORD).exists():
+            rank_zero_warn(f"{folder / RECORD} is damaged, since hml writes it whole: that run doesn't go on.")
         if there is None or read_json_object(folder / RESULT) is not None:
             continue
         is_other = bool(differences(_identity(there), _identity(asked)))
@@ -95,6 +97,23 @@ def refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, A
         raise InputError(f"{folder / RECORD} is of an unfinished run that differs:{tell(found)}\n{_REMEDY}")
 
 
+def refuse_another_optimizer(checkpoint: Path, recipe: Mapping[str, Any]) -> None:
+    """Refuse to go on from a run's checkpoint with another optimiser or schedule: theirs are restored as they were.
+
+    Raises:
+        InputError: they differ from what the run beside the checkpoint was begun with; says in what.
+    """
+    there = (read_json_object(checkpoint.parent.parent / RECORD) or {}).get("recipe", {}).get("model", {})
+    asked = json.loads(json.dumps(recipe["model"]))
+    parts = ("optimizer", "lr_scheduler")
+    found = differences(*({part: model.get(part) for part in parts} for model in (there, asked))) if there else {}
+    if found:
+        raise InputError(
+            f"{checkpoint} goes on with its own optimiser and schedule, which differ:{tell(found)}\n"
+            "Ask for the same, or start anew."
+        )
+
+
 def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
     """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
     there = read_json_object(folder / RECORD)
@@ -118,7 +137,7 @@ def claim_run(folder: Path) -> AbstractContextManager[None]:
     Raises:
         FolderInUseError: another process has it.
     """
-    return claim(folder / _LOCK, f"Another run writes into {folder}: give another --run_folder.")
+    return claim(folder / LOCK, f"Another run writes into {folder}: give another --run_folder.")
 
 
 class RunRecord(Callback):
@@ -147,7 +166,7 @@ class RunRecord(Callback):
                 )
             refuse_another(self.resumed, there or {}, record)
         elif trainer.is_global_zero and there is None:
-            write_atomically(Path(folder) / RECORD, json.dumps(record, indent=2) + "\n")
+            write_atomically(Path(folder) / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def _newest_first(parent: Path) -> list[Path]:

@@ -25,10 +25,10 @@ def parse_json(content: str | bytes) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
-    """Read a file's JSON object; None where there is no file, or no whole object in it."""
+    """Read a file's JSON object; None where there is no file, or a folder, or no whole object in it."""
     try:
         content = parse_json(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, IsADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 

@@ -12,6 +12,7 @@ import yaml
 # and configs are parsed by it in the end.)
 _QUICK_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 100
+_MOST_VALUES = 100_000  # with every alias written out
 
 
 def parse_yaml(text: str) -> Any:
@@ -23,6 +24,7 @@ def parse_yaml(text: str) -> Any:
     try:
         _refuse_depth(text)
         _check(text)
+        _count(yaml.compose(text, Loader=yaml.SafeLoader), {})
         return yaml.safe_load(text)
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
         raise yaml.YAMLError(str(error)) from error
@@ -53,6 +55,21 @@ def _refuse_depth(text: str) -> None:
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if level > _MOST_LEVELS:
             raise yaml.YAMLError(f"it is nested deeper than {_MOST_LEVELS} levels")
+
+
+def _count(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
+    """Count the values of a node with every alias written out, which whoever copies it does."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = None  # it isn't known yet
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        counted[id(node)] = 1 + sum(_count(part, counted) for part in parts)
+    count = counted[id(node)]
+    if count is None or count > _MOST_VALUES:
+        what = "itself" if count is None else f"more than {_MOST_VALUES} values, with its aliases written out"
+        raise yaml.constructor.ConstructorError(None, None, f"it holds {what}", node.start_mark)
+    return count
 
 
 def _check(text: str) -> None:

@@ -1,5 +1,6 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
+import hashlib
 import logging
 import re
 import warnings
@@ -24,7 +25,7 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
-from hml.arguments import check_checkpoint, check_configs, explain, refuse_empty
+from hml.arguments import check_amounts, check_checkpoint, check_configs, explain, refuse_empty
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.data import HMixDataModule
@@ -35,7 +36,16 @@ from hml.evaluation.report import Report
 from hml.hardware import best_precision
 from hml.progress_bar import ProgressBar
 from hml.recipes import make_recipe, name_scheme
-from hml.resuming import Resume, RunRecord, Unfinished, claim_run, find_unfinished, hash_code
+from hml.resuming import (
+    RESULT,
+    Resume,
+    RunRecord,
+    Unfinished,
+    claim_run,
+    find_unfinished,
+    hash_code,
+    refuse_another_optimizer,
+)
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -104,7 +114,7 @@ def _complaints_for_people() -> Iterator[None]:
         if "loading state_dict" in str(error):
             raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
         if "SaveConfigCallback expected" in str(error):
-            message = "The folder has another run's config.yaml: give another --run_folder, or try --resume auto."
+            message = "The folder has another run's config.yaml: give another --run_folder."
             raise FolderInUseError(message) from error
         raise
 
@@ -132,6 +142,8 @@ class HmlCLI(LightningCLI):
         """
         with _complaints_for_people(), self._claimed():
             super()._run_subcommand(self.config["subcommand"])
+        if self.trainer.received_sigterm:  # so late that there was nothing left to stop
+            raise SystemExit(_TERMINATED)
 
     @contextmanager
     def _claimed(self) -> Iterator[None]:
@@ -223,6 +235,7 @@ class HmlCLI(LightningCLI):
 
     @override
     def before_instantiate_classes(self) -> None:
+        check_amounts(self.subcommand, self.settings)
         if self.subcommand == "validate" and self.settings.data.val_size == 0:
             raise InputError(
                 "There are no validation images: give the same --data.val_size as in fit, say 500. "
@@ -249,6 +262,15 @@ class HmlCLI(LightningCLI):
         folder = unfinished.folder if unfinished else folder
         self._names_folder = folder is not None
         if folder is not None:
+            if logger not in (None, True):
+                raise InputError("--run_folder is where hml's own logger writes: leave out --trainer.logger.")
+            if self.subcommand == "fit" and unfinished is None and (folder / "config.yaml").exists():
+                done = (folder / RESULT).exists()
+                remedy = "" if done else ", or if nothing has changed since, --resume auto"
+                raise FolderInUseError(
+                    f"{folder} has {'a run that is done' if done else 'an unfinished run'}: "
+                    f"give another --run_folder{remedy}."
+                )
             purge = {"purge_step": unfinished.step} if unfinished else {}  # what was logged since is logged again
             logger = TensorBoardLogger(
                 folder.parent,
@@ -264,13 +286,18 @@ class HmlCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = self._callbacks(logger, unfinished)
         if self.datamodule.val_size == 0:
             kwargs["limit_val_batches"] = 0
-        trainer = super().instantiate_trainer(logger=logger, **kwargs)
+        try:
+            trainer = super().instantiate_trainer(logger=logger, **kwargs)
+        except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
+            raise InputError(f"The Trainer can't be made as asked: {error}") from error
         if trainer.strategy._checkpoint_io is None:  # the user has brought none
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
         return trainer
 
     def _find_unfinished(self, folder: Path | None, parent: Path) -> Unfinished | None:
         resume: Resume = self.settings.get("resume", "never")
+        if self.subcommand == "fit" and resume == "never" and self.settings.ckpt_path is not None:
+            refuse_another_optimizer(Path(self.settings.ckpt_path), self.recipe())
         if self.subcommand != "fit" or resume == "never":
             return None
         if self.settings.ckpt_path is not None:
@@ -311,7 +338,10 @@ class HmlCLI(LightningCLI):
 
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
-        return make_recipe(yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand])
+        recipe = make_recipe(yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand])
+        if self.subcommand == "fit" and self.settings.ckpt_path is not None:
+            recipe["from"] = {"sha256": hashlib.sha256(Path(self.settings.ckpt_path).read_bytes()).hexdigest()}
+        return recipe
 
     def after_fit(self) -> None:
         """Test the network as training left it, as the paper does."""

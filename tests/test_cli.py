@@ -208,6 +208,15 @@ def test_a_scheme_given_on_the_command_line_is_kept():
         (["--data.images.num_train", "3"], "num_train=3"),
         (["--data.mixed", "HMix", "--data.mixed.judgements", "nowhere.csv"], "nowhere.csv"),
         (["--data.val_size", "9999"], "val_size=9999"),
+        (["--trainer.gradient_clip_val", ".inf"], "gradient_clip_val=inf is not a finite number"),
+        (["--fgsm.epsilon", ".nan"], "epsilon=nan"),
+        (["--trainer.limit_train_batches", "0"], "limit_train_batches 0"),
+        (["--trainer.limit_test_batches", "0"], "limit_test_batches 0"),
+        (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0"),
+        (["--trainer.accelerator", "bad"], "bad"),
+        (["--trainer.devices", "x"], "The Trainer can't be made"),
+        (["--model.optimizer.lr", "-1"], "Invalid learning rate: -1"),
+        (["--run_folder", "r", "--trainer.logger", "false"], "--trainer.logger"),
     ],
 )
 def test_wrong_input_exits_with_2_and_says_what(args, said, capsys):
@@ -274,6 +283,29 @@ def test_a_file_of_callbacks_is_no_config():
     Path("mine.yaml").write_text("- class_path: lightning.pytorch.callbacks.LambdaCallback\n")
     callbacks = ["--trainer.callbacks", str(Path("mine.yaml").absolute())]
     assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *callbacks, "--eval_after_fit=false"]) == 0
+
+
+def test_a_config_that_can_be_read_only_once_is_refused(capsys):
+    os.mkfifo("config")
+    assert "save the config as a file" in refused(capsys, 2, "fit", *config("sep"), "--config", "config")
+
+
+def test_a_network_that_diverges_after_its_last_loss_exits_with_4(capsys):
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--model.optimizer.lr", "1e5"]
+    assert "test/cross_entropy is nan" in refused(capsys, 4, "fit", *args)
+    assert not list(Path().rglob("metrics.json"))
+
+
+def test_a_data_folder_that_is_a_file_is_refused_by_name(capsys, tmp_path):
+    (tmp_path / "data").write_text("")
+    assert "HML_DATA_DIR" in refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
+
+
+def test_a_reader_that_goes_away_gets_no_traceback(tmp_path):
+    command = f"{sys.executable} -m hml table1 --collect --root {tmp_path} 2> errors | true"
+    (tmp_path / "sep/seed_0").mkdir(parents=True)
+    subprocess.run(["bash", "-c", command], check=False, timeout=120)
+    assert "Traceback" not in Path("errors").read_text()
 
 
 def test_fit_without_a_config_asks_for_one(capsys):

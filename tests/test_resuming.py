@@ -1,5 +1,6 @@
 """Runs that are killed or stopped at any moment, and go on as if they hadn't been."""
 
+import hashlib
 import json
 import random
 import re
@@ -178,10 +179,38 @@ def test_other_code_and_other_data_are_refused_with_the_difference(part, killed)
 
 
 def test_whoever_says_so_goes_on_with_another_config(killed):
-    args = ["--model.optimizer.lr", "0.05", "--ckpt_path", str(RUN / "checkpoints/last.ckpt")]
+    checkpoint = killed / RUN / "checkpoints/last.ckpt"
+    args = ["--trainer.gradient_clip_val", "2.0", "--ckpt_path", str(checkpoint)]
     assert hml(killed, *FIT, *args) == 0
-    assert (killed / RUN.parent / "version_1/metrics.json").is_file()
+    recipe = json.loads((killed / RUN.parent / "version_1/metrics.json").read_text())["recipe"]
+    assert recipe["from"] == {"sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()}
     assert min(drawn(killed)) == 1
+
+
+def test_another_optimiser_than_the_checkpoints_is_refused_since_it_would_not_be_used(killed):
+    checkpoint = ["--ckpt_path", str(RUN / "checkpoints/last.ckpt")]
+    for other in (["--model.optimizer.lr", "0.05"], ["--model.optimizer", "torch.optim.Adam"]):
+        assert hml(killed, *FIT, *other, *checkpoint) == 2
+    told = (killed / OUTPUT).read_text()
+    assert "init_args.lr: 0.1 there, 0.05 asked for" in told
+    assert "Traceback" not in told
+
+
+def test_a_damaged_run_json_is_said(killed):
+    (killed / RUN / "run.json").write_text("{")
+    assert hml(killed, *FIT, "--resume", "auto", "--trainer.max_epochs", "1") == 0
+    assert "run.json is damaged" in (killed / OUTPUT).read_text()
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_the_folder_of_another_run_is_refused_before_anything_is_written(done, uninterrupted, killed):
+    run = (uninterrupted if done else killed) / RUN
+    before = times(run)
+    assert hml(killed, *FIT, "--run_folder", str(run)) == 5
+    told = (killed / OUTPUT).read_text()
+    assert ("a run that is done" in told) == done
+    assert ("--resume auto" in told) != done
+    assert times(run) == before
 
 
 def test_auto_takes_up_no_run_that_is_done_or_another_and_must_wants_one(uninterrupted, tmp_path):

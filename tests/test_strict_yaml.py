@@ -42,9 +42,17 @@ def test_what_is_not_yaml_is_refused(text):
         parse_yaml(text)
 
 
-def test_an_alias_of_itself_ends():
-    found = parse_yaml("a: &a [1, *a]\n")
-    assert found["a"][1] is found["a"]
+def test_an_alias_of_itself_is_refused():
+    with pytest.raises(yaml.YAMLError, match="it holds itself"):
+        parse_yaml("a: &a [1, *a]\n")
+
+
+def test_aliases_of_aliases_are_refused_before_anybody_writes_them_out():
+    levels = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    levels += [f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]" for n in range(9)]
+    assert parse_yaml("\n".join(levels[:4]))["a3"][9][9][9][9] == 1
+    with pytest.raises(yaml.YAMLError, match="more than 100000 values"):
+        parse_yaml("\n".join(levels))
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,14 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     Returns:
         The PNG's bytes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     png = io.BytesIO()
     exhibit.figure.savefig(png, format="png", dpi=_DPI)
-    (folder / f"{exhibit.name}.png").write_bytes(png.getvalue())
+    write_atomically(folder / f"{exhibit.name}.png", png.getvalue())
     exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
     # No date: the same data give the same file.
-    exhibit.figure.savefig(folder / f"{exhibit.name}.pdf", format="pdf", metadata={"CreationDate": None})
+    pdf = io.BytesIO()
+    exhibit.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
+    write_atomically(folder / f"{exhibit.name}.pdf", pdf.getvalue())
     write_atomically(
         folder / f"{exhibit.name}.csv",
         exhibit.data.map(defuse).rename(columns=defuse).to_csv(index=False, lineterminator="\n"),

@@ -4,6 +4,7 @@ They work in `test` and in `validate`, whose numbers are called `val/…`; a val
 loss and accuracy. Each is a flag group of its own on the command line.
 """
 
+import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -119,7 +120,7 @@ class FGSM(EvaluationCallback):
     """
 
     def __init__(self, epsilon: float = 4 / 255, num_images: int | None = None, num_pictures: int = 8) -> None:
-        if epsilon < 0:
+        if not 0 <= epsilon < math.inf:
             raise InputError(f"fgsm.epsilon={epsilon} must be 0 or more: it is a step in [0, 1], 4/255 = 0.0157 say.")
         if num_images is not None and num_images < 1:
             raise InputError(f"fgsm.num_images={num_images} must be 1 or more, or null for all.")

@@ -21,6 +21,7 @@ from typing_extensions import override
 import hml
 from hml.choices import flatten
 from hml.data import HMixDataModule
+from hml.errors import NonFiniteLossError
 from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
@@ -79,6 +80,11 @@ class Report(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):
+            raise NonFiniteLossError(
+                f"test/cross_entropy is {metrics['test/cross_entropy']}, though the training loss was finite: training "
+                "has diverged. Try a lower --model.optimizer.lr."
+            )
         for tensorboard in find_tensorboards(trainer):
             choices = flatten({"scheme": self.scheme, "seed": self.seed, **self.recipe})
             tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
@@ -94,6 +100,8 @@ class Report(Callback):
             "compiled": bool(pl_module.compiled),
             "seconds": self._seconds,
         }
+        for logger in trainer.loggers:
+            logger.save()  # a run with metrics.json is done: what it logged is on disk by then
         write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
         # The paper's figures belong beside its own data only.
         is_papers = is_on_hmix(data) and data["mixed_images"] == PAPER_MIXED_IMAGES

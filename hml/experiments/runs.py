@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_warn
 
 from hml.errors import InputError
-from hml.resuming import RESULT
+from hml.resuming import LOCK, RESULT, claim_run
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
 
@@ -75,6 +75,12 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | Non
         InputError: there is a whole `metrics.json`, but not one of this version's.
     """
     if (content := read_json_object(folder / RESULT)) is not None:
+        own = {"scheme": content.get("scheme", scheme), "seed": content.get("seed", seed)}
+        if own != {"scheme": scheme, "seed": seed}:
+            raise InputError(
+                f"{folder / RESULT} is of {own['scheme']!r:.100}, seed {own['seed']!r:.100}, "
+                f"not of {scheme}, seed {seed}: it was copied, or renamed. Move it away."
+            )
         parts: dict[str, Any] = {key: content.get(key) for key in _PARTS}
         if wrong := [key for key, part in parts.items() if not isinstance(part, dict)]:
             raise InputError(f"{folder / RESULT} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
@@ -104,7 +110,14 @@ def forget(run: Run) -> None:
 
 
 def clear(run: Run) -> None:
-    """Make the run's folder, and take out of it what an earlier attempt left."""
-    if run.folder.exists():
-        shutil.rmtree(run.folder)
-    run.folder.mkdir(parents=True)
+    """Make the run's folder, and take out of it what an earlier attempt left.
+
+    Raises:
+        FolderInUseError: that attempt is still going on.
+    """
+    with claim_run(run.folder):
+        for path in run.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()

@@ -47,5 +47,6 @@ def check_folds(group: Index, folds: int) -> None:
     Raises:
         InputError: there are fewer groups than folds, or fewer than two folds.
     """
-    if not 2 <= folds <= (groups := len(np.unique(group))):
+    groups = len(np.unique(group))
+    if not 2 <= folds <= groups:
         raise InputError(f"--folds {folds} must be 2 to {groups}: that many image pairs or people there are.")

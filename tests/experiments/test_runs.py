@@ -3,8 +3,9 @@ import json
 import pytest
 
 from hml.choices import differences
-from hml.errors import InputError
+from hml.errors import FolderInUseError, InputError
 from hml.experiments.runs import Failure, Result, Run, clear, forget, read_outcome, write_failure
+from hml.resuming import LOCK, claim_run
 
 WHOLE = {"metrics": {"test/accuracy": 0.5}, "recipe": {}, "data": {}, "versions": {}, "seconds": {"fit": 1.0}}
 
@@ -52,7 +53,23 @@ def test_clearing_leaves_an_empty_folder(tmp_path):
     (run.folder / "checkpoints").mkdir()
     write_failure(run, "…", 1)
     clear(run)
-    assert list(run.folder.iterdir()) == []
+    assert [path.name for path in run.folder.iterdir() if path.name != LOCK] == []
+
+
+def test_a_folder_in_use_is_not_cleared(tmp_path):
+    run = Run("sep", 3, tmp_path / "seed_3")
+    with claim_run(run.folder):
+        (run.folder / "precious").write_text("")
+        with pytest.raises(FolderInUseError):
+            clear(run)
+    assert (run.folder / "precious").exists()
+
+
+@pytest.mark.parametrize("other", [{"scheme": "mixup"}, {"seed": 4}])
+def test_a_run_that_was_copied_into_anothers_place_is_refused(tmp_path, other):
+    (tmp_path / "metrics.json").write_text(json.dumps(WHOLE | {"scheme": "sep", "seed": 3} | other))
+    with pytest.raises(InputError, match="it was copied, or renamed"):
+        read_outcome(tmp_path, "sep", 3)
 
 
 def test_differences_name_what_either_lacks():

@@ -1,4 +1,5 @@
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,16 @@ def test_what_is_no_checkpoint_is_refused(content, said, tmp_path):
         save_tensors(path, content)
     with pytest.raises(InputError, match=said):
         LearnedLabels(str(path))
+
+
+def test_a_flipped_bit_is_refused(checkpoint, tmp_path):
+    good, rng = Path(checkpoint).read_bytes(), random.Random(0)
+    for _ in range(50):
+        bad = bytearray(good)
+        bad[rng.randrange(len(good) - 200)] ^= 1 << rng.randrange(8)  # the rest is the zip's index, and the hash
+        (tmp_path / "relabeller.pt").write_bytes(bad)
+        with pytest.raises(InputError, match=r"relabeller\.pt can't be read"):
+            LearnedLabels(str(tmp_path / "relabeller.pt"))
 
 
 @pytest.mark.parametrize(
