@@ -15,7 +15,7 @@ def read_origin(base_url: str) -> str:
     """Read a public address as browsers say it in `Origin`: in small letters, without a slash or its scheme's own port.
 
     Raises:
-        InputError: it isn't an address of scheme and host alone.
+        InputError: it isn't an address of scheme and host alone, or other computers would send sessions in the clear.
 
     Example:
         >>> read_origin("https://Study.example.org:443/")
@@ -24,6 +24,8 @@ def read_origin(base_url: str) -> str:
     if (match := _ADDRESS.fullmatch(base_url.lower())) is None:
         raise InputError(f"base_url={base_url!r} must be like https://study.example.org, without a path.")
     scheme, host, port = match.groups()
+    if scheme == "http" and not is_loopback(host):
+        raise InputError(f"base_url={base_url!r} must start with https://: over http anybody on the way reads along.")
     return f"{scheme}://{host}" if port in (None, _PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 

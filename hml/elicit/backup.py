@@ -6,6 +6,10 @@ from pathlib import Path
 
 from hml.elicit.database import BACKUPS, connect, storage_errors
 from hml.errors import InputError, StorageError
+from hml.locks import claim
+from hml.storage import write_atomically
+
+_LOCK = ".backup.lock"
 
 
 def back_up(folder: Path, database: sqlite3.Connection, path: Path) -> int:
@@ -23,12 +27,18 @@ def back_up(folder: Path, database: sqlite3.Connection, path: Path) -> int:
 
     Raises:
         InputError: a file is there already.
-        StorageError: the copy can't be written, or isn't whole.
+        FolderInUseError: another backup is being made.
+        StorageError: the copy can't be written or isn't whole, or somebody withdrew meanwhile.
     """
     path = path.resolve()
     if path.exists():
         raise InputError(f"{path} is there already: give each backup a name of its own.")
-    beside = partial(path)
+    with claim(folder / _LOCK, f"Another backup of {folder} is being made: wait until it is."):
+        return _back_up(folder, database, path)
+
+
+def _back_up(folder: Path, database: sqlite3.Connection, path: Path) -> int:
+    beside, others = partial(path), remembered_backups(folder)
     copy = connect(beside, "")
     try:
         # Remembered first: a copy that nobody knew of would outlive its people's withdrawals. In a file of its own,
@@ -47,9 +57,13 @@ def back_up(folder: Path, database: sqlite3.Connection, path: Path) -> int:
         _sync(beside)
         beside.replace(path)
         _sync(path.parent)
-    except BaseException:
+    except BaseException as error:
         copy.close()
+        is_gone = not beside.exists()
         beside.unlink(missing_ok=True)
+        write_atomically(folder / BACKUPS, "".join(f"{other}\n" for other in others), mode=0o600)
+        if is_gone and isinstance(error, OSError | StorageError):  # a withdrawal deletes what isn't whole yet
+            raise StorageError(f"Somebody withdrew while {path} was being made: make it again.") from error
         raise
     return int(count)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from hml.elicit.answers import correct
 from hml.elicit.backup import back_up
+from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
 from hml.elicit.export import export_answers
-from hml.elicit.payments import Payments
+from hml.elicit.identities import Key
+from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
-from hml.elicit.withdrawal import withdraw
+from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
 from hml.spreadsheets import defuse
 from hml.storage import write_atomically
@@ -28,7 +30,7 @@ _EPILOG = """\
   hml elicit serve --study configs/my_study.yaml        a real one; copy configs/elicit/cifar10.yaml
   hml elicit export judgements.csv                      in H-Mix's columns, for hml percepts and hml fit
   hml elicit backup monday.sqlite3                      while people answer
-  hml elicit withdraw CODE                              deletes a person everywhere
+  hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
 """
 
 
@@ -60,8 +62,8 @@ def main(args: Sequence[str]) -> int:
                 count = back_up(folder, database, options.file)
                 print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
             case "withdraw":
-                unreachable = withdraw(folder, database, options.code)
-                print(f"{options.code} is deleted from {folder}. Files exported before still hold their answers.")
+                unreachable = withdraw(folder, database, _find_code(folder, database, options))
+                print(f"They are deleted from {folder}. Files exported before still hold their answers.")
                 for path in unreachable:
                     print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
             case "correct":
@@ -72,7 +74,7 @@ def main(args: Sequence[str]) -> int:
                     f"Trial {options.trial} of {options.subject} is {'struck out' if answer is None else 'corrected'}."
                 )
             case "payments":
-                _payments(folder, options)
+                _payments(folder, database, options)
     return 0
 
 
@@ -102,7 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
     backup.add_argument("file", type=Path, help="where to; a new name")
     withdrawal = verbs.add_parser("withdraw", help="delete a person everywhere")
-    withdrawal.add_argument("code", help="theirs, which stands at the foot of their pages")
+    whom = withdrawal.add_mutually_exclusive_group(required=True)
+    whom.add_argument(
+        "who", nargs="?", help="the code at the foot of their pages, or the subject that the researcher's page shows"
+    )
+    whom.add_argument("--participant", metavar="ID", help="or what a recruiting service calls them")
     correction = verbs.add_parser("correct", help="correct or strike out an answer, by a row beside it")
     correction.add_argument("subject", help="as the export calls the person")
     correction.add_argument("trial", type=int, help="the export's trial_index")
@@ -113,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     payments = verbs.add_parser("payments", help="list whom to pay, or delete the list")
     payments.add_argument("--out", type=Path, metavar="FILE", help="write it as CSV instead of printing it")
     payments.add_argument("--delete", action="store_true", help="delete the list, the only place with outside ids")
+    payments.add_argument("--force", action="store_true", help="delete it though somebody on it may still finish")
     for verb in (serve, simulate, export, backup, withdrawal, correction, payments):
         verb.add_argument("--folder", type=Path, metavar="DIR", help=f"the study's (default: {STUDIES}/<its name>)")
     return parser
@@ -150,23 +157,46 @@ def _parse_answer(text: str) -> dict[str, object]:
     return answer
 
 
-def _payments(folder: Path, options: argparse.Namespace) -> None:
+def _find_code(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> str:
+    name: str = options.who
+    if options.participant is not None:
+        name = Key(folder / KEY, create=False).hash_outside_id(options.participant)
+    if (code := find_code(database, name)) is None:
+        raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
+    return code
+
+
+def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
     payments = Payments(folder / PAYMENTS)
+    rows = payments.read()
+    unfinished = sum(row.completed_at is None for row in rows)
+    if options.delete and unfinished and not options.force:
+        raise InputError(
+            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and couldn't be paid if they do: "
+            "end the study first, and add --force."
+        )
     if options.out is not None:
         _check_csv(options.out)
     if options.out is not None or not options.delete:  # with both, it is written before it is deleted
-        _list_payments(payments, options.out)
+        _list_payments(database, rows, options.out)
     if options.delete:
         payments.path.unlink(missing_ok=True)
         print(f"{payments.path} is deleted.")
 
 
-def _list_payments(payments: Payments, out: Path | None) -> None:
+def _list_payments(database: sqlite3.Connection, rows: Sequence[Payment], out: Path | None) -> None:
+    answers = dict(
+        database.execute(
+            "SELECT outside_hash, count(trial) FROM person LEFT JOIN answer ON answer.person = number GROUP BY number"
+        ).fetchall()
+    )
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("outside_id", "completion_code", "completed_at"))
-    rows = payments.read()
-    writer.writerows([defuse(row.outside_id), row.completion_code or "", row.completed_at or ""] for row in rows)
+    writer.writerow(("outside_id", "completion_code", "completed_at", "answers"))
+    writer.writerows(
+        [defuse(row.outside_id), row.completion_code or "", row.completed_at or "", answers.get(row.outside_hash, 0)]
+        for row in rows
+    )
     if out is None:
         print(text.getvalue(), end="")
     else:

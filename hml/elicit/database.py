@@ -14,7 +14,7 @@ DATABASE, KEY, PAYMENTS, BACKUPS = "study.sqlite3", "secret.key", "payments.sqli
 
 SCHEMA = """
 CREATE TABLE study (
-    name TEXT NOT NULL, task TEXT NOT NULL, lock INTEGER PRIMARY KEY CHECK (lock = 1)
+    name TEXT NOT NULL, task TEXT NOT NULL, is_demo INTEGER NOT NULL, lock INTEGER PRIMARY KEY CHECK (lock = 1)
 );
 CREATE TABLE consent_text (version TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE image (filename TEXT PRIMARY KEY, place INTEGER UNIQUE NOT NULL);

@@ -26,7 +26,7 @@ class StudyFolder:
         stimuli: The images, in their order.
 
     Raises:
-        FolderInUseError: the folder is another study's, or has other images.
+        FolderInUseError: the folder has people of another study, of a demo's or of other images.
         InputError: a consent text changed without a new version.
         StorageError: the folder can't be written.
         DataError: what is there is damaged, or its key is missing.
@@ -54,23 +54,23 @@ class StudyFolder:
 
     def coverage(self) -> Coverage:
         """Say who has judged what."""
-        with self._reading() as database:
+        with self._looking() as database:
             return coverage(database, read_answers(database), self._stimuli.values(), self.study.people_per_image)
 
     def pace(self) -> Pace:
         """Say how fast it goes."""
         covered = self.coverage()
-        with self._reading() as database:
+        with self._looking() as database:
             return pace(database, read_answers(database), covered.needed - covered.judgements)
 
     def quality(self) -> list[Quality]:
         """Look at each person's answers."""
-        with self._reading() as database:
+        with self._looking() as database:
             return quality(database, read_answers(database), self.task)
 
     def agreement(self) -> Agreement:
         """Compare people with each other, and with themselves."""
-        with self._reading() as database:
+        with self._looking() as database:
             return agreement(read_answers(database), self.task)
 
     def comments(self) -> list[str]:
@@ -79,34 +79,54 @@ class StudyFolder:
             return [row["text"] for row in database.execute("SELECT text FROM comment WHERE text <> '' ORDER BY text")]
 
     def _check_study(self) -> None:
-        """Make the folder this study's, or refuse where it is another's."""
+        """Make the folder this study's, or refuse where somebody takes part in another there."""
         study, consent = self.study, self.study.consent
         with self._writing() as database:
-            found = database.execute("SELECT name, task FROM study").fetchone()
-            if found is None:
-                database.execute("INSERT INTO study VALUES (?, ?, 1)", (study.name, study.task))
+            if database.execute("SELECT 1 FROM person").fetchone() is None:
+                for table in ("study", "image", "consent_text"):  # of a study that nobody has taken part in
+                    database.execute(f"DELETE FROM {table}")
+                database.execute("INSERT INTO study VALUES (?, ?, ?, 1)", (study.name, study.task, study.is_demo))
                 database.executemany(
                     "INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(self._stimuli))
                 )
-            elif tuple(found) != (study.name, study.task):
+            found = database.execute("SELECT name, task, is_demo FROM study").fetchone()
+            if (found["name"], found["task"]) != (study.name, study.task):
                 raise FolderInUseError(
                     f"{self.folder} holds the study {found['name']!r} ({found['task']}), not {study.name!r} "
                     f"({study.task}): choose another --folder."
                 )
+            if found["is_demo"] != study.is_demo:
+                whose, what = ("a demo's", "no demo") if found["is_demo"] else ("a real study's", "a demo")
+                raise FolderInUseError(
+                    f"{self.folder} holds {whose} answers, and {study.name!r} is {what}: choose another --folder."
+                )
             images = [row[0] for row in database.execute("SELECT filename FROM image ORDER BY place")]
             if images != list(self._stimuli):
                 raise FolderInUseError(
-                    f"{self.folder} holds answers to other images than the study now names: choose another --folder."
+                    f"{self.folder} holds answers to other images: the seed, cohort, per_class_pair or lambdas under "
+                    "stimuli have changed. Put them back, or choose another --folder."
                 )
             database.execute("INSERT OR IGNORE INTO consent_text VALUES (?, ?)", (consent.version, consent.text))
             (text,) = database.execute("SELECT text FROM consent_text WHERE version = ?", (consent.version,)).fetchone()
             if text != consent.text:
                 raise InputError(f"consent.text has changed, consent.version={consent.version!r} hasn't: raise it.")
+            known = database.execute("SELECT outside_hash FROM person WHERE outside_hash IS NOT NULL").fetchall()
+            self.payments.keep([row["outside_hash"] for row in known])
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, storage_errors():
             yield self._database
+
+    @contextmanager
+    def _looking(self) -> Iterator[sqlite3.Connection]:
+        """Read beside those who answer: statistics take a while, and nobody is to wait for them."""
+        database = connect(self.folder / DATABASE)
+        try:
+            with storage_errors():
+                yield database
+        finally:
+            database.close()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

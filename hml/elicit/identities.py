@@ -54,6 +54,10 @@ class Key:
         """
         if not 1 <= len(outside_id) <= _LONGEST_OUTSIDE_ID or not outside_id.isprintable():
             raise InputError(f"A participant id has 1 to {_LONGEST_OUTSIDE_ID} characters; this one is none.")
+        if set(outside_id) & set("{}%"):
+            raise InputError(
+                "The participant id in your link is a placeholder without an id in it: please tell the researchers."
+            )
         return self.derive("outside id", outside_id).hex()
 
     def completion_code(self, code: str) -> str:

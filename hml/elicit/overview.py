@@ -51,7 +51,7 @@ class Pace:
 
     Args:
         enrolled: People who agreed.
-        at_trials: Those now between the quiz and the end.
+        at_trials: Those between the quiz and the end, also if they have left.
         finished: Those who have their code.
         answers: All answers, repeats too.
         last_hour: Those of the last hour.
@@ -189,7 +189,8 @@ def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: T
     retest = _mean(_retests(answers, task))
     suspicions = {
         "answers within a second": reaction is not None and reaction < _FAST_MS,
-        "mostly one answer": len(answers) >= _ENOUGH and same > _SAME_SHARE,
+        # In the midpoint tasks, and where classes are named, honest people say the same of many images.
+        "mostly one answer": task.name == "rate_mixture" and len(answers) >= _ENOUGH and same > _SAME_SHARE,
         "repeats differ": retest is not None and retest > _UNSTEADY,
         "quiz often wrong": quiz_wrong >= _MANY_WRONG,
     }

@@ -1,5 +1,7 @@
 """The list of whom to pay: a file of its own, the only one with outside ids, which may be deleted at any time."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ CREATE TABLE IF NOT EXISTS payment (
 class Payment:
     """Who came, and the code that they finished with, if they did."""
 
+    outside_hash: str
     outside_id: str
     completion_code: str | None
     completed_at: str | None
@@ -49,6 +52,12 @@ class Payments:
         if self.path.exists():
             self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash)
 
+    def keep(self, outside_hashes: Sequence[str]) -> None:
+        """Delete everybody else."""
+        if self.path.exists():
+            others = "outside_hash NOT IN (SELECT value FROM json_each(?))"
+            self._write(f"DELETE FROM payment WHERE {others}", json.dumps(outside_hashes))
+
     def read(self) -> list[Payment]:
         """List all, in order of their ids, so that nothing is told of who came when."""
         if not self.path.exists():
@@ -56,7 +65,7 @@ class Payments:
         connection = connect(self.path)
         try:
             rows = connection.execute(
-                "SELECT outside_id, completion_code, completed_at FROM payment ORDER BY outside_id"
+                "SELECT outside_hash, outside_id, completion_code, completed_at FROM payment ORDER BY outside_id"
             ).fetchall()
         finally:
             connection.close()

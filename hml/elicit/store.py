@@ -67,6 +67,17 @@ class Store(StudyFolder):
             row = self._find(code)
             return None if row is None else self._describe(row)
 
+    def is_known(self, outside_id: str) -> bool:
+        """Tell whether somebody whom a recruiting service calls so takes part.
+
+        Raises:
+            InputError: the outside id isn't one.
+        """
+        outside_hash = self.key.hash_outside_id(outside_id)
+        with self._reading() as database:
+            found = database.execute("SELECT 1 FROM person WHERE outside_hash = ?", (outside_hash,)).fetchone()
+        return found is not None
+
     def is_called(self, code: str, outside_id: str) -> bool:
         """Tell whether a recruiting service calls somebody so.
 
@@ -103,6 +114,7 @@ class Store(StudyFolder):
 
         Raises:
             ConflictError: the person isn't at the trials.
+            StudyFullError: there is none for them, and they haven't answered any.
         """
         with self._writing() as database:
             person = self._known(code)
@@ -130,6 +142,8 @@ class Store(StudyFolder):
         filename = None
         if done < person["trials"]:
             filename = choose_image(self._database, number, self.study.people_per_image, seed)
+            if filename is None and not done:  # a code for nothing would be paid for; images may still come back
+                raise StudyFullError("Every image has its people now: nobody else is needed.")
             if filename is None:  # images have run out: this person gets fewer
                 self._database.execute(
                     "UPDATE person SET trials = ?, repeats = min(repeats, ?) WHERE number = ?", (done, done, number)

@@ -1,8 +1,10 @@
 """A study: what is asked, of how many, in which words; read from a YAML file, and checked whole first."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
@@ -21,6 +23,8 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
 _CODE_PLACE = "{completion_code}"
+_MOST_PEOPLE = 10_000
+_LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class StimulusChoice:
     def __post_init__(self) -> None:
         if self.cohort is not None:
             check_choice("cohort", self.cohort, Cohort)
-        _check_least("per_class_pair", self.per_class_pair, 1)
-        _check_least("seed", self.seed, 0)
+        _check_range("per_class_pair", self.per_class_pair, 1)
+        _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
             raise InputError(f"lambdas={list(self.lambdas)} must be one weight or more, none of them twice.")
         if wrong := [value for value in self.lambdas if not 0 < value < 1 or round(value, 3) != value]:
@@ -109,8 +113,10 @@ class Study:
             )
         check_choice("task", self.task, TaskName)
         check_choice("images", self.images, Images)
-        for name, least in (("people_per_image", 1), ("trials", 1), ("repeats", 0), ("hold_minutes", 1)):
-            _check_least(name, getattr(self, name), least)
+        _check_range("people_per_image", self.people_per_image, 1, _MOST_PEOPLE)
+        _check_range("trials", self.trials, 1)
+        _check_range("repeats", self.repeats, 0)
+        _check_range("hold_minutes", self.hold_minutes, 1, _LONGEST_HOLD)
         if self.repeats > self.trials:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
         if self.images == "demo" and self.stimuli.cohort is not None:
@@ -119,6 +125,8 @@ class Study:
             address = urlsplit(self.return_url)
             if address.scheme not in ("http", "https") or not address.netloc:
                 raise InputError(f"return_url={self.return_url!r} must start with https:// and a host.")
+            if set("{}") & set(self.return_url.replace(_CODE_PLACE, "")):
+                raise InputError(f"return_url={self.return_url!r}: only {_CODE_PLACE} is filled in.")
 
     @property
     def is_demo(self) -> bool:
@@ -143,9 +151,11 @@ def read_study(path: Path) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     try:
-        return _build(Study, content, "")
+        study = _build(Study, content, "")
+        _refuse_unused(study, content["stimuli"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    return study
 
 
 def demo_study() -> Study:
@@ -153,6 +163,15 @@ def demo_study() -> Study:
     package = Path(hml.__file__).parent
     folders = [package.parent / "configs", package / "configs"]  # a checkout's, an installation's
     return read_study(next(path for folder in folders if (path := folder / "elicit" / "demo.yaml").is_file()))
+
+
+def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
+    """Refuse what a cohort, whose images are there already, leaves without effect."""
+    # The midpoint tasks show a cohort's pairs by a grid, and take from lambdas where people start.
+    used = ("lambdas",) if study.task in ("construct", "select") else ()
+    unused = [name for name in ("per_class_pair", "lambdas") if name in given and name not in used]
+    if study.stimuli.cohort is not None and unused:
+        raise InputError(f"stimuli.cohort={study.stimuli.cohort!r} says which images: leave out {', '.join(unused)}.")
 
 
 def _build(kind: type[T], content: object, place: str) -> T:
@@ -190,12 +209,15 @@ def _convert(value: object, expected: Any, place: str) -> Any:
             return value.strip()
     wanted = {int: "a whole number", float: "a number"}.get(expected, "text")
     wanted = "a list of numbers" if get_origin(expected) is tuple else wanted
-    raise InputError(f"{place}={_shown(value)} must be {wanted}" + (", or null." if expected != options else "."))
+    wanted += ", or null" if type(None) in options else ""
+    unquoted = wanted.startswith("text") and isinstance(value, int | float | date)
+    raise InputError(f"{place}={_shown(value)} must be {wanted}{': put it in quotes' if unquoted else ''}.")
 
 
-def _check_least(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise InputError(f"{name}={value} must be {least} or more.")
+def _check_range(name: str, value: float, least: int, most: float = math.inf) -> None:
+    if not least <= value <= most:
+        wanted = f"{least} or more" if most == math.inf else f"{least} to {most:,}"
+        raise InputError(f"{name}={value} must be {wanted}.")
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,15 @@ from hml.elicit.payments import Payments
 from hml.errors import HmlError
 
 
+def find_code(database: sqlite3.Connection, name: str) -> str | None:
+    """Find somebody's code by what is known of them: the code itself, their subject, or their outside id's hash."""
+    with storage_errors():
+        row = database.execute(
+            "SELECT code FROM person WHERE ? IN (code, subject, outside_hash)", (name.strip().lower(),)
+        ).fetchone()
+    return None if row is None else str(row["code"])
+
+
 def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path]:
     """Delete everything about somebody; what was written over is not to be had back from the files.
 
@@ -28,11 +37,14 @@ def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path
         person = database.execute("SELECT outside_hash FROM person WHERE code = ?", (code,)).fetchone()
     if person is None:
         raise UnknownPersonError("Nobody has this code: it is mistyped, or they have withdrawn already.")
+    payments = Payments(folder / PAYMENTS)
     if person["outside_hash"] is not None:
-        Payments(folder / PAYMENTS).forget(person["outside_hash"])
+        payments.forget(person["outside_hash"])
     backups = remembered_backups(folder)
     unreachable = [path for path in backups if not _delete_from_backup(path, code)]
     _delete(database, code)  # after them, so that a withdrawal that was cut short can be asked for again
+    if person["outside_hash"] is not None:
+        payments.forget(person["outside_hash"])  # again: they may have opened their link meanwhile
     begun = [path for path in remembered_backups(folder) if path not in backups]  # meanwhile
     return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
 

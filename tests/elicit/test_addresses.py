@@ -29,11 +29,19 @@ def test_a_public_address_that_is_none_is_refused(base_url):
         ("HTTPS://Study.Example.org/", "https://study.example.org"),
         ("https://x.org:443", "https://x.org"),
         ("https://x.org:80", "https://x.org:80"),
-        ("http://[2001:db8::1]:8443", "http://[2001:db8::1]:8443"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("http://localhost:9", "http://localhost:9"),
+        ("http://[::1]", "http://[::1]"),
     ],
 )
 def test_a_public_address_is_read_as_browsers_say_it(base_url, origin):
     assert read_origin(base_url) == origin
+
+
+@pytest.mark.parametrize("base_url", ["http://study.example.org", "http://192.168.0.2:8000", "http://localhost.x.org"])
+def test_people_elsewhere_come_over_https_alone(base_url):
+    with pytest.raises(InputError, match="must start with https://"):
+        read_origin(base_url)
 
 
 def test_the_host_of_an_origin_has_its_port():

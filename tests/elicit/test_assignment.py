@@ -4,7 +4,7 @@ import pytest
 
 from hml.elicit.answers import correct, read_answers
 from hml.elicit.assignment import choose_image
-from hml.elicit.conflicts import StudyFullError
+from hml.elicit.conflicts import ConflictError, StudyFullError
 from hml.elicit.tasks import GRID
 from tests.elicit.people import answer, answer_all, start
 
@@ -56,14 +56,17 @@ def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
     assert (person.stage, person.answered, person.total) == ("comment", 4, 4)
 
 
-def test_who_finds_no_image_left_is_asked_for_none(open_store):
-    store = open_store(people_per_image=1, trials=6, repeats=2)
-    late = start(store)
-    answer_all(store, start(store))
-    assert store.next_trial(late) is None
-    assert (store.find(late).stage, store.find(late).total) == ("comment", 0)
-    store.comment(late, "", "client-comment")
-    assert store.complete(late, 0)
+def test_who_comes_when_no_image_is_left_gets_no_code_for_nothing(open_store):
+    store = open_store(number=2, trials=2, people_per_image=1)
+    early, late = start(store), start(store)
+    answer_all(store, early)
+    with pytest.raises(StudyFullError):
+        store.next_trial(late)
+    assert store.find(late).stage == "trials"
+    with pytest.raises(ConflictError, match="trials is left to do"):
+        store.complete(late, 0)
+    store.withdraw(early)
+    assert len(answer_all(store, late)) == 4  # a place that comes back is theirs
 
 
 def test_who_leaves_gives_the_place_back_after_the_time_limit(open_store):

@@ -105,6 +105,7 @@ def test_made_up_people_take_no_real_study(tmp_path, capsys):
         (["--base_url", "https://study.example.org"], "stays on this computer"),
         (["--port", "65536"], "--port 65536 must be 0 to 65535"),
         (["--base_url", "study.example.org"], "must be like https://study.example.org"),
+        (["--base_url", "http://study.example.org"], "must start with https://"),
         (["--study", "nowhere.yaml"], "Can't read the study nowhere.yaml"),
     ],
 )
@@ -156,6 +157,28 @@ def test_a_person_is_withdrawn_by_their_code(served, capsys):
     assert served.find(code) is None
     assert main(["elicit", "withdraw", code]) == 2
     assert "mistyped" in capsys.readouterr().err
+
+
+def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
+    codes = [start(served, outside_id) for outside_id in (None, None, "Ann")]
+    subject = served.quality()[1].subject
+    for number, args in enumerate(([f" {codes[0].upper()} "], [subject], ["--participant", "Ann"])):
+        assert main(["elicit", "withdraw", *args]) == 0
+        assert [served.find(code) is None for code in codes] == [place <= number for place in range(3)]
+    for args in ([""], [subject], ["--participant", "Ann"], ["--participant", "%"]):
+        assert main(["elicit", "withdraw", *args]) == 2
+
+
+def test_the_list_of_payments_is_kept_while_somebody_on_it_may_finish(served, capsys):
+    code = start(served, "ann")
+    answer(served, code, served.next_trial(code))
+    assert main(["elicit", "payments"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["outside_id,completion_code,completed_at,answers", "ann,,,1"]
+    assert main(["elicit", "payments", "--delete"]) == 2
+    assert "1 of 1 people on the list haven't finished" in capsys.readouterr().err
+    assert served.payments.path.exists()
+    assert main(["elicit", "payments", "--delete", "--force"]) == 0
+    assert not served.payments.path.exists()
 
 
 def test_answers_are_corrected_and_struck_out(served, capsys):

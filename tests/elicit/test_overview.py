@@ -71,6 +71,13 @@ def test_quality_flags_what_is_out_of_the_ordinary(open_store):
     assert bad.flags == ("answers within a second", "mostly one answer", "repeats differ")
 
 
+def test_who_finds_the_middle_again_and_again_is_not_flagged_for_it(open_store):
+    store = open_store(task="select", number=10, trials=8, repeats=1)
+    answer_all(store, start(store))
+    (person,) = store.quality()
+    assert (person.answers, person.most_common_share, person.flags) == (9, 1.0, ())
+
+
 def test_a_quiz_that_often_goes_wrong_is_flagged(store):
     code = store.enrol("1")
     for _ in range(3):

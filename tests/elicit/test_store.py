@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from hml.elicit.tasks import TASKS
 from hml.errors import DataError, FolderInUseError, InputError, StorageError
 from tests.elicit.people import ANSWERS, answer, answer_all, finish, start
 
+REAL = {"ethics_reference": "E-17", "contact": "us"}
 OTHER = {"mixingcoeff": 38, "confidence": 56, "moved": ["mixingcoeff", "confidence"]}
 
 
@@ -204,14 +206,42 @@ def test_everything_is_there_when_a_store_is_opened_again(open_store):
     ],
 )
 def test_a_folder_is_one_studys(open_store, changes, error, told):
-    open_store()
+    open_store().enrol("1")
     with pytest.raises(error) as refusal:
         open_store(**changes)
     assert told in str(refusal.value)
 
 
+@pytest.mark.parametrize(("first", "then"), [({}, REAL), (REAL, {})])
+def test_a_demos_people_and_a_real_studys_are_never_in_one_folder(open_store, first, then):
+    store = open_store(**first)
+    code = store.enrol("1")
+    with pytest.raises(FolderInUseError, match=r"holds a (demo|real study)'s answers"):
+        open_store(**then)
+    store.withdraw(code)
+    assert open_store(**then).enrol("1")
+    with pytest.raises(FolderInUseError, match=r"holds a (demo|real study)'s answers"):
+        open_store(**first)
+
+
+def test_a_study_that_nobody_has_taken_part_in_may_become_another(open_store):
+    consent = open_store(name="dogs", task="select").study.consent
+    store = open_store(number=4, consent=replace(consent, text="I agree to more."))
+    assert len(answer_all(store, start(store))) == 4 + 2
+    assert store.coverage().images == 4
+
+
+def test_the_overview_is_computed_while_answers_are_kept(store):
+    finish(store, start(store))
+    with store._lock:
+        assert (store.coverage().judgements, store.pace().finished, len(store.quality())) == (4, 1, 1)
+        assert store.agreement().repeats == 2
+
+
 def test_a_consent_text_changes_with_its_version_only(open_store):
-    consent = type(open_store().study.consent)
+    store = open_store()
+    store.enrol("1")
+    consent = type(store.study.consent)
     with pytest.raises(InputError, match="raise it"):
         open_store(consent=consent("1", "I agree to more."))
     assert open_store(consent=consent("2", "I agree to more.")).enrol("2")

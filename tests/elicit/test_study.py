@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -73,16 +74,34 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"name": "62868d1c77a67aae6b2e5012"}, "without an outside id"),
         ({"name": "pilot_62868d1c77a67aae6b2e5012"}, "without an outside id"),
         ({"title": " "}, "title=' ' must be text"),
-        ({"hold_minutes": float("nan")}, "hold_minutes=nan"),
+        ({"hold_minutes": float("nan")}, "hold_minutes=nan must be 1 to 43,200"),
+        ({"hold_minutes": float("inf")}, "hold_minutes=inf must be 1 to 43,200"),
+        ({"hold_minutes": 1e12}, "must be 1 to 43,200"),
+        ({"people_per_image": 10**20}, "must be 1 to 10,000"),
         ({"return_url": "javascript:alert(1)"}, "return_url="),
+        ({"return_url": "https://x.org/?cc={code}"}, "only {completion_code} is filled in"),
+        ({"return_url": "https://x.org/?cc={completion_code}}"}, "only {completion_code} is filled in"),
         ({"consent": "yes"}, "consent must be a mapping"),
-        ({"consent": {"version": 1, "text": "x"}}, "consent.version=1 must be text"),
+        ({"consent": {"version": 1, "text": "x"}}, "consent.version=1 must be text: put it in quotes."),
+        ({"consent": {"version": True, "text": "x"}}, "consent.version=True must be text: put it in quotes."),
+        ({"consent": {"version": date(2026, 1, 2), "text": "x"}}, "must be text: put it in quotes."),
+        ({"contact": 5}, "contact=5 must be text, or null: put it in quotes."),
+        ({"contact": ["us"]}, "contact=['us'] must be text, or null."),
+        ({"title": None}, "title=None must be text."),
+        ({"trials": None}, "trials=None must be a whole number."),
+        ({"stimuli": {"lambdas": None}}, "stimuli.lambdas=None must be a list of numbers."),
         ({"consent": {"version": "1"}}, "lacks text"),
         ({"stimuli": {"lambdas": []}}, "stimuli.lambdas=[] must be a list of numbers"),
         ({"stimuli": {"lambdas": [1.5]}}, "lambdas=[1.5] must be between 0 and 1"),
         ({"stimuli": {"lambdas": [0.5, 0.5]}}, "none of them twice"),
         ({"stimuli": {"cohort": "mine"}}, "cohort='mine'"),
         ({"stimuli": {"cohort": "paper"}, "images": "demo"}, "set images: cifar10"),
+        ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' says which images: leave out per_"),
+        ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
+        (
+            {"stimuli": {"cohort": "paper", "lambdas": [0.1], "per_class_pair": 4}, "task": "construct"},
+            "leave out per_class_pair.",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_by_file_key_and_value(write, changes, told):
@@ -98,6 +117,11 @@ def test_what_is_no_study_is_refused(tmp_path, content):
     path.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=r"odd\.yaml"):
         read_study(path)
+
+
+def test_a_cohorts_pairs_have_the_weights_that_people_start_from(write):
+    stimuli = {"cohort": "paper", "lambdas": [0.1, 0.9], "seed": 3}
+    assert read_study(write(stimuli=stimuli, task="construct")).stimuli.lambdas == (0.1, 0.9)
 
 
 def test_a_missing_file_is_named(tmp_path):

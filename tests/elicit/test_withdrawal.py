@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hml.elicit import withdrawal
-from hml.elicit.backup import back_up
+from hml.elicit import backup, withdrawal
+from hml.elicit.backup import back_up, remembered_backups
 from hml.elicit.conflicts import UnknownPersonError
 from hml.errors import InputError, StorageError
 from tests.elicit.people import answer, answer_all, finish, start
@@ -38,7 +38,7 @@ def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
     assert one.key.hash_outside_id("x") == one.key.hash_outside_id("x") != other.key.hash_outside_id("x")
 
 
-@pytest.mark.parametrize("outside_id", ["", "x" * 129, "a\nb"])
+@pytest.mark.parametrize("outside_id", ["", "x" * 129, "a\nb", "{{%PROLIFIC_PID%}}", "%PID%", "${id}"])
 def test_what_is_no_outside_id_is_refused(store, outside_id):
     with pytest.raises(InputError, match="participant id"):
         store.enrol("1", outside_id)
@@ -92,6 +92,27 @@ def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
     assert store.find(code) is None
     assert store.find(other).answered == 6
     assert store.pace().answers == 6
+
+
+def test_who_opens_their_link_while_they_withdraw_is_not_left_on_the_list(store, monkeypatch):
+    code = start(store, OUTSIDE_ID)
+    delete = withdrawal._delete
+
+    def come_again_first(database, code):
+        store.payments.enrol(store.key.hash_outside_id(OUTSIDE_ID), OUTSIDE_ID)
+        delete(database, code)
+
+    monkeypatch.setattr(withdrawal, "_delete", come_again_first)
+    store.withdraw(code)
+    assert OUTSIDE_ID.encode() not in contents(store.folder)
+
+
+def test_an_outside_id_of_nobody_is_gone_when_the_study_is_opened(open_store):
+    store = open_store()
+    start(store, "ann")
+    store.payments.enrol("a hash of nobody's", OUTSIDE_ID)
+    assert [row.outside_id for row in open_store().payments.read()] == ["ann"]
+    assert OUTSIDE_ID.encode() not in contents(store.folder)
 
 
 def test_withdrawal_gives_the_places_back(store):
@@ -164,11 +185,37 @@ def test_a_backup_writes_over_nothing(store, tmp_path):
     assert (tmp_path / "there").read_text() == "mine"
 
 
+def test_a_backup_during_which_somebody_withdraws_is_to_be_made_again(store, tmp_path, monkeypatch):
+    back_up(store.folder, store._database, tmp_path / "first")
+    code = start(store)
+    sync = backup._sync
+
+    def withdraw_first(path):
+        if path.name == ".backup.partial":
+            store.withdraw(code)
+        sync(path)
+
+    monkeypatch.setattr(backup, "_sync", withdraw_first)
+    with pytest.raises(StorageError, match="Somebody withdrew while"):
+        back_up(store.folder, store._database, tmp_path / "backup")
+    monkeypatch.undo()
+    assert remembered_backups(store.folder) == [tmp_path / "first"]
+    assert back_up(store.folder, store._database, tmp_path / "backup") == 0
+
+
 def test_a_backup_that_fails_leaves_nothing_behind(store, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         back_up(store.folder, store._database, tmp_path / "file" / "backup.sqlite3")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    replace = Path.replace
+
+    def fail_for_backups(path, target):
+        if path.suffix == ".partial":
+            raise OSError("no")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail_for_backups)
     with pytest.raises(OSError, match="no"):
         back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
     assert {path.name for path in tmp_path.iterdir()} == {"file", "study"}
+    assert remembered_backups(store.folder) == []

@@ -1,9 +1,9 @@
 """What stands before every page: which addresses are served, how large a request may be, how many at a time."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -75,11 +75,18 @@ class OriginCheck:
 
 
 class BodyLimit:
-    """Refuses bodies that are larger than any answer or comment is."""
+    """Reads bodies whole before anything else has to do with them, and refuses those that are too large or too slow.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Args:
+        app: What answers.
+        max_bytes: Larger than any answer or comment is.
+        max_seconds: For a body to arrive.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = 20) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse to read it."""
@@ -88,17 +95,23 @@ class BodyLimit:
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > self._max_bytes:
             return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
+        messages: list[Message] = []
         read = 0
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                while not messages or messages[-1].get("more_body"):
+                    messages.append(await receive())
+                    read += len(messages[-1].get("body", b""))
+                    if read > self._max_bytes:  # sent in chunks, without a length
+                        return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
+        except TimeoutError:
+            refusal = PlainTextResponse("This took too long to arrive.", 408, {"Connection": "close"})
+            return await refusal(scope, receive, send)
 
-        async def receive_some() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._max_bytes:  # sent in chunks, without a length
-                raise HTTPException(413, "This is too large.")
-            return message
+        async def receive_again() -> Message:
+            return messages.pop(0) if messages else await receive()
 
-        return await self._app(scope, receive_some, send)
+        return await self._app(scope, receive_again, send)
 
 
 class LoadLimit:

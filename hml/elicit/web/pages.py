@@ -25,6 +25,8 @@ async def consent(request: Request) -> Response:
     site: Site = request.app.state.site
     session = site.sessions.read(request)
     outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
+    if outside_id:  # refused before the text is read, not after
+        site.store.key.hash_outside_id(outside_id)
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
     if person is not None and (
@@ -54,13 +56,13 @@ async def agree(request: Request) -> Response:
     async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
         if session.nonce not in site.enrolled:
             try:
+                is_known = bool(outside_id) and await run_in_threadpool(site.store.is_known, outside_id)
                 code = await run_in_threadpool(site.store.enrol, form["version"], outside_id or None)
             except StudyFullError:
                 return site.render("full", session)
-            site.enrolled[session.nonce] = code
-    code = site.enrolled[session.nonce]
+            site.enrolled[session.nonce] = Session(session.nonce, code, is_by_id=is_known)
     response = RedirectResponse("/instructions", 303)
-    site.sessions.write(response, Session(session.nonce, code))
+    site.sessions.write(response, site.enrolled[session.nonce])
     return response
 
 
@@ -145,13 +147,16 @@ async def withdraw(site: Site, request: Request, session: Session, person: Perso
 async def withdrawn(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Delete it."""
     form = await site.read_form(request, session)
+    problem = ""
     if form.get("sure") != "yes":
-        back, problem = PAGE_OF[person.stage], "Tick the box to delete your answers, or go back."
+        problem = "Tick the box to delete your answers, or go back."
+    elif session.is_by_id and form.get("code", "").strip().lower() != person.code:
+        problem = "This is not your withdrawal code: type it in as it stands where you began, or ask the researchers."
+    if problem:
+        back = PAGE_OF[person.stage]
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
     for path in await run_in_threadpool(site.store.withdraw, person.code):
-        _LOG.warning(
-            "%s has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", person.code, path
-        )
+        _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", path)
     return site.render("withdrawn", new_session())
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -21,10 +21,13 @@ class Session:
     Args:
         nonce: What makes this session's CSRF token its own.
         code: The person's code, once they have agreed.
+        is_by_id: Whether they were found again by an outside id alone, which others may know: their code isn't shown
+            to this browser, and it can't delete them without.
     """
 
     nonce: str
     code: str | None = None
+    is_by_id: bool = False
 
 
 def new_session() -> Session:
@@ -56,13 +59,13 @@ class Sessions:
         """Read a person's session; a new one where there is none, or not one that was signed here."""
         content = self._loads(request.cookies.get(self.person_cookie), _PERSON_SECONDS)
         match content:
-            case {"nonce": str(nonce), "code": str() | None as code}:
-                return Session(nonce, code)
+            case {"nonce": str(nonce), "code": str() | None as code, "is_by_id": bool(is_by_id)}:
+                return Session(nonce, code, is_by_id)
         return new_session()
 
     def write(self, response: Response, session: Session) -> None:
         """Give a browser its session."""
-        content = self._serializer.dumps({"nonce": session.nonce, "code": session.code})
+        content = self._serializer.dumps(asdict(session))
         self._set(response, self.person_cookie, content, _PERSON_SECONDS, "/")
 
     def csrf(self, session: Session) -> str:

@@ -43,7 +43,7 @@ class Site:
         images: What the images are called.
         templates: Of the pages.
         enrolling: Held while somebody is taken in.
-        enrolled: The code of each session that agreed while this server has run.
+        enrolled: What became of each session that agreed while this server has run, by its nonce.
     """
 
     study: Study
@@ -53,7 +53,7 @@ class Site:
     images: ImageNames
     templates: jinja2.Environment
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
-    enrolled: dict[str, str] = field(default_factory=dict)
+    enrolled: dict[str, Session] = field(default_factory=dict)
 
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
         """Make a page, with the session it belongs to."""
@@ -63,6 +63,7 @@ class Site:
             # Tells one person's answers from another's on a device that both use, without naming either.
             owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
             has_person=session.code is not None,
+            withdrawal_code=None if session.is_by_id else session.code,
             image=self.images.address,
             **context,
         )

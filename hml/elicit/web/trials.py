@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from hml.elicit.conflicts import StudyFullError
 from hml.elicit.records import Person
 from hml.elicit.tasks import TASKS
 from hml.elicit.web.sessions import Session
@@ -19,7 +20,10 @@ from hml.strict_json import parse_json
 @at_stage("trials")
 async def trial(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Show the image that this person is to judge now: the same one until it is answered."""
-    shown = await run_in_threadpool(site.store.next_trial, person.code)
+    try:
+        shown = await run_in_threadpool(site.store.next_trial, person.code)
+    except StudyFullError:
+        return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
     class_1, class_2 = (CLASS_NAMES[endpoint.label] for endpoint in shown.stimulus.endpoints)

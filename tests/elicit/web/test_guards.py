@@ -1,9 +1,14 @@
+import asyncio
+import socket
 import threading
+import time
+from contextlib import ExitStack
 from urllib.parse import quote
 
 import pytest
 
 from hml.elicit.web.app import MAX_BODY
+from hml.elicit.web.guards import BodyLimit
 from tests.elicit.web.client import Client
 
 
@@ -70,6 +75,31 @@ def test_what_is_too_large_is_refused_with_or_without_its_length(served):
     chunks = (b"x" * 1024 for _ in range(MAX_BODY // 1024 + 1))
     assert client.post("/", content=chunks).status_code == 413
     assert client.post("/", content=b"x" * MAX_BODY).status_code == 403  # read, and no form of ours
+
+
+def test_requests_that_are_sent_by_half_keep_nobody_out(serve_study):
+    served = serve_study(max_waiting=2)
+    host, _, port = served.base.removeprefix("http://").partition(":")
+    head = f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {served.base}\r\nContent-Length: 9\r\n\r\nhalf"
+    with ExitStack() as halves:
+        for _ in range(3):
+            halves.enter_context(socket.create_connection((host, int(port)))).sendall(head.encode())
+        time.sleep(0.3)
+        assert Client(served).get("/").status_code == 200
+
+
+def test_a_body_that_does_not_arrive_is_waited_for_no_longer_than_that():
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    guard = BodyLimit(lambda *_: pytest.fail("the app was asked"), max_bytes=9, max_seconds=0.05)
+    asyncio.run(guard({"type": "http", "headers": [], "method": "POST", "path": "/"}, receive, send))
+    assert sent[0]["status"] == 408
 
 
 def test_a_comment_of_the_greatest_length_fits_in_any_script():

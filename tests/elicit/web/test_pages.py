@@ -88,6 +88,35 @@ def test_another_persons_link_on_the_same_device_begins_their_own_session(served
     assert client.get("/instructions").headers["location"] == "/trial"
 
 
+def test_an_outside_id_is_no_password(served):
+    victim, other = Client(served), Client(served)
+    victim.start(outside_id="ann", token_of="/?participant=ann")
+    code = victim.code()
+    other.agree(outside_id="ann", token_of="/?participant=ann")
+    assert other.code() == code
+    assert other.get("/trial").status_code == 200  # they can go on
+    for path in ("/trial", "/withdraw"):
+        assert code not in other.get(path).text
+    for typed in ({}, {"code": ""}, {"code": "abcdefghjkmn"}):
+        assert other.submit("/withdraw", sure="yes", **typed).status_code == 422
+    assert served.store.find(code) is not None
+    assert 'name="code"' not in victim.get("/withdraw").text
+    assert other.submit("/withdraw", sure="yes", code=f" {code.upper()} ").status_code == 200
+    assert served.store.find(code) is None
+
+
+def test_who_began_withdraws_without_their_code(served):
+    client = Client(served)
+    client.start(outside_id="ann", token_of="/?participant=ann")
+    assert client.submit("/withdraw", sure="yes").status_code == 200
+
+
+def test_a_link_with_a_placeholder_is_refused_before_the_text_is_read(served):
+    page = Client(served).get("/", params={"PROLIFIC_PID": "{{%PROLIFIC_PID%}}"})
+    assert page.status_code == 422
+    assert "placeholder" in page.text
+
+
 def test_an_outside_id_that_is_none_is_refused(served):
     refused = Client(served).agree(outside_id="x" * 1_000)
     assert refused.status_code == 422
@@ -160,8 +189,10 @@ def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(serv
     path.unlink()
     client = Client(served)
     client.start()
+    code = client.code()
     assert client.submit("/withdraw", sure="yes").status_code == 200
     assert str(path) in caplog.text
+    assert code not in caplog.text
 
 
 def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
@@ -171,3 +202,14 @@ def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
     assert page.status_code == 200
     assert "study is full" in page.text
     assert served.store.pace().enrolled == 1
+
+
+def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(serve_study):
+    served = serve_study(trials=45, repeats=0, people_per_image=1)
+    client = Client(served)
+    client.start()
+    answer_all(served.store, start(served.store))
+    page = client.get("/trial")
+    assert "study is full" in page.text
+    assert "Nothing of yours was stored" not in page.text
+    assert client.get("/done").headers["location"] == "/trial"
