@@ -63,6 +63,7 @@ class Site:
             # Tells one person's answers from another's on a device that both use, without naming either.
             owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
             has_person=session.code is not None,
+            withdrawal_code=session.code,
             image=self.images.address,
             **context,
         )
@@ -104,7 +105,7 @@ class Site:
             HTTPException: it wasn't.
         """
         if not self.sessions.is_own_form(session, token):
-            raise HTTPException(403, "This page is no longer valid. Load it again, and send it once more.")
+            raise HTTPException(403, "This page is no longer valid. Load it again, and send it once more. Should that not help, let your browser keep this site's cookies.")
 
 
 Handler = Callable[[Site, Request, Session, Person], Awaitable[Response]]
