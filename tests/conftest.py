@@ -9,6 +9,12 @@ import pytest
 # Tests run in a process a core: what they start takes a thread each, or all would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_xdist_auto_num_workers():
+    """One process more than cores, since a third of the time is spent on waiting for servers, browsers and runs."""
+    return (os.cpu_count() or 1) + 1
+
+
 REAL_FILES = (
     "cifar10h-counts.npy",
     "hmix_infer_mixing_factor.csv",

@@ -132,3 +132,15 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_study_made_in_python_is_checked_too():
     with pytest.raises(InputError, match="people_per_image=0"):
         replace(STUDY, people_per_image=0)
+
+
+def test_the_examples_instructions_for_each_other_task_can_be_put_in_place_of_its_own(write):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert "how sure you are" in read_study(EXAMPLE).instructions
+    for task in ("construct", "select", "categorical"):
+        _, _, after = text.partition(f"\n# {task}:\n")
+        lines = [line[2:] for line in after.splitlines() if line.startswith(("# instructions", "#   ")) or line == "#"]
+        end = next((n for n, line in enumerate(lines) if n and line.startswith("instructions")), len(lines))
+        study = read_study(write(task=task, **yaml.safe_load("\n".join(lines[:end]))))
+        assert "100 other people" in study.instructions
+        assert "sure" not in study.instructions

@@ -143,7 +143,12 @@ class LoadLimit:
 def _busy(scope: Scope) -> Response:
     words = "Many people are answering at this moment."
     headers = {"Retry-After": "1"}
-    if scope["method"] not in _READS:
+    if "json" in Headers(scope=scope).get("content-type", ""):
         return JSONResponse({"message": words}, 429, headers)
-    page = f'<!doctype html><html lang="en"><title>One moment</title><p>{words} This page tries again by itself.</p>'
-    return HTMLResponse(page, 429, headers | {"Refresh": "2"})
+    if scope["method"] in _READS:
+        words, headers = f"{words} This page tries again by itself.", headers | {"Refresh": "2"}
+    else:
+        words = f"{words} Please go back, and send it once more."
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    page = f'<!doctype html><html lang="en">{viewport}<title>One moment</title><p>{words}</p>'
+    return HTMLResponse(page, 429, headers)

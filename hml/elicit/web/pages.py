@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,7 +12,6 @@ from starlette.routing import Route
 from hml.elicit.conflicts import StudyFullError
 from hml.elicit.quiz import QUIZ
 from hml.elicit.records import Person, Stage
-from hml.elicit.tasks import GRID
 from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.judgements import CLASS_NAMES
@@ -69,15 +69,16 @@ async def agree(request: Request) -> Response:
 @at_stage("instructions")
 async def instructions(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Show what to do, with worked examples."""
-    examples, questions = site.stimuli.examples, len(QUIZ[site.study.task])
+    examples, questions = site.stimuli.examples, QUIZ[site.study.task]
+    wrong = request.query_params.getlist("wrong")
     return site.render(
         "instructions",
         session,
         person=person,
         examples_shown=examples,
-        lambdas=GRID,
         class_names=CLASS_NAMES,
-        questions=questions,
+        questions=len(questions),
+        wrong=[question for question in questions if question.id in wrong],
     )
 
 
@@ -99,10 +100,11 @@ async def quiz(site: Site, request: Request, session: Session, person: Person) -
 async def quiz_answered(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Go on to the trials, or back to the instructions."""
     form = await site.read_form(request, session)
-    is_right = all(form.get(question.id) == str(question.right) for question in QUIZ[site.study.task])
-    stage: Stage = "trials" if is_right else "instructions"
+    wrong = [question.id for question in QUIZ[site.study.task] if form.get(question.id) != str(question.right)]
+    stage: Stage = "instructions" if wrong else "trials"
     person = await run_in_threadpool(site.store.advance, person.code, stage)
-    return RedirectResponse(PAGE_OF[person.stage], 303)
+    query = f"?{urlencode([('wrong', name) for name in wrong])}" if person.stage == "instructions" else ""
+    return RedirectResponse(PAGE_OF[person.stage] + query, 303)
 
 
 @at_stage("comment")

@@ -105,7 +105,10 @@ class Site:
             HTTPException: it wasn't.
         """
         if not self.sessions.is_own_form(session, token):
-            raise HTTPException(403, "This page is no longer valid. Load it again, and send it once more.")
+            raise HTTPException(
+                403,
+                "This page is no longer valid. Load it again, and send it once more. Should that not help, let your browser keep this site's cookies.",
+            )
 
 
 Handler = Callable[[Site, Request, Session, Person], Awaitable[Response]]

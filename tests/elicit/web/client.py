@@ -44,7 +44,7 @@ class Client(httpx.Client):
     def submit(self, path, **fields):
         return self.post(path, data={"csrf": self.token(), **fields})
 
-    def agree(self, version="demo-1", token_of="/", **fields):
+    def agree(self, version="demo-2", token_of="/", **fields):
         self.token(token_of)
         return self.submit("/", version=version, agree="yes", **fields)
 

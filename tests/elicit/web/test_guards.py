@@ -126,6 +126,7 @@ def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
     thread.start()
     assert holds.wait(10)
     busy = client.post("/answer", json={}, headers={"x-csrf-token": token})
+    form = client.post("/withdraw", data={"csrf": token})
     page = client.get("/trial")
     image = client.get("/image/" + "0" * 32 + ".png")
     asset = client.get(f"/static/{served.app.state.site.templates.globals['version']}/style.css")
@@ -133,6 +134,11 @@ def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
     thread.join(10)
     store.find = find
     assert (busy.status_code, busy.headers["retry-after"]) == (429, "1")
+    assert "Many people" in busy.json()["message"]
     assert (page.status_code, page.headers["refresh"]) == (429, "2")
+    assert (form.status_code, form.headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert "refresh" not in form.headers  # which would fetch the page, without what was entered
+    assert 'name="viewport"' in page.text
+    assert 'name="viewport"' in form.text
     assert (asset.status_code, image.status_code) == (200, 404)  # these are never refused for load
     assert client.answer(trial).status_code == 200  # nothing was lost, and places are given back

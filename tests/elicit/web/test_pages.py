@@ -9,7 +9,7 @@ from tests.elicit.web.serving import TOKEN
 
 def test_a_form_without_its_sessions_token_is_refused(served):
     client, other = Client(served), Client(served)
-    fields = {"version": "demo-1", "agree": "yes"}
+    fields = {"version": "demo-2", "agree": "yes"}
     client.get("/")
     assert client.post("/", data=fields).status_code == 403
     assert client.post("/", data=fields | {"csrf": other.token()}).status_code == 403
@@ -52,7 +52,7 @@ def test_sessions_csrf_tokens_differ():
 @pytest.mark.parametrize(("fields", "words"), [({}, "tick the box"), ({"agree": "yes", "version": "0"}, "has changed")])
 def test_nobody_is_taken_in_who_hasnt_agreed_to_the_present_text(served, fields, words):
     client = Client(served)
-    page = client.submit("/", **({"version": "demo-1"} | fields))
+    page = client.submit("/", **({"version": "demo-2"} | fields))
     assert page.status_code == 422
     assert words in page.text
     assert client.get("/instructions").headers["location"] == "/"
@@ -60,7 +60,7 @@ def test_nobody_is_taken_in_who_hasnt_agreed_to_the_present_text(served, fields,
 
 def test_agreeing_twice_makes_one_person(served):
     client = Client(served)
-    fields = {"csrf": client.token(), "version": "demo-1", "agree": "yes"}
+    fields = {"csrf": client.token(), "version": "demo-2", "agree": "yes"}
     before = dict(client.cookies)
     client.post("/", data=fields)
     client.cookies.clear()
@@ -149,8 +149,12 @@ def test_the_quizs_right_answers_never_reach_the_browser_and_a_wrong_one_leads_b
     client.agree()
     client.submit("/instructions")
     assert "right" not in client.get("/quiz").text
-    assert client.submit("/quiz", others="1", ends="2").headers["location"] == "/instructions"  # one is missing
-    assert "once more" in client.get("/instructions").text
+    led = client.submit("/quiz", others="1", ends="2").headers["location"]  # one is missing
+    assert led == "/instructions?wrong=sure"
+    page = client.get(led).text
+    assert "once more" in page
+    assert page.count("Wrong: “") == 1
+    assert "How sure are you?" in page
 
 
 def test_the_code_comes_only_when_the_counts_agree(served):

@@ -8,8 +8,10 @@ import sys
 import pytest
 import yaml
 
+from hml.elicit.answers import read_answers
 from hml.elicit.export import export_answers
 from hml.judgements import CLASS_NAMES, read_hmix
+from tests.elicit.people import answer_all, start
 from tests.elicit.web.serving import make_study, serve
 
 STUDY = {
@@ -46,6 +48,11 @@ def served(tmp_path_factory):
         assert process.stdout.read() == ""  # neither addresses nor errors were logged
 
 
+@pytest.fixture
+def served_study(serve_study):
+    return serve_study()
+
+
 def export(folder, path):
     connection = sqlite3.connect(folder / "study.sqlite3")
     connection.row_factory = sqlite3.Row
@@ -71,7 +78,8 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
         visitor.press("I have read this", "/quiz")
         visitor.look()
         visitor.answer_quiz("rate_mixture", right=False)
-        assert page.get_by_role("alert").is_visible()
+        assert page.get_by_role("alert").get_by_text("Wrong: “Whose answer are you asked for?”").is_visible()
+        visitor.look()
         visitor.press("I have read this", "/quiz")
         visitor.answer_quiz("rate_mixture")
 
@@ -255,3 +263,109 @@ def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
         visitor.is_at(1)
         assert page.locator(".picture img").evaluate("image => image.naturalWidth") == 32
         assert page.locator("#status").text_content() == ""
+
+
+def test_what_the_study_refuses_is_kept_to_be_mended(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.start("rate_mixture")
+        page = visitor.page
+        page.route("**/answer", lambda route: route.fulfill(status=422, body='{"message": "mixingcoeff must be"}'))
+        said = visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        page.get_by_text("This answer could not be taken as it is.").wait_for()
+        page.unroute("**/answer")
+        visitor.is_at(1)
+        assert page.locator("[name=mixingcoeff]").input_value() == str(said[2])
+        visitor.go_on()
+        visitor.is_at(2)
+
+
+def test_time_is_measured_from_the_first_showing_whatever_is_reloaded(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.start("rate_mixture")
+        visitor.is_at(1)
+        visitor.page.wait_for_timeout(2_000)
+        visitor.page.reload()
+        visitor.is_at(1)
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        visitor.is_at(2)
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        visitor.is_at(3)
+        first, second = (answer.reaction_ms for answer in read_answers(served_study.store._database))
+        assert 2_000 < first < 10_000
+        assert second < 2_000
+
+
+def test_the_withdrawal_code_stands_at_the_foot_of_every_page_until_one_has_withdrawn(visit, served_study):
+    with visit(served_study.base) as visitor:
+        page = visitor.page
+        visitor.agree()
+        (code,) = served_study.store._database.execute("SELECT code FROM person").fetchone()
+        for go_on in (
+            lambda: visitor.press("I have read this", "/quiz"),
+            lambda: visitor.answer_quiz("rate_mixture"),
+            lambda: page.goto(f"{served_study.base}/withdraw"),
+        ):
+            assert page.get_by_role("contentinfo").get_by_text(code).is_visible()
+            go_on()
+        page.get_by_label("Yes, delete").check()
+        page.get_by_role("button", name="Delete and leave").click()
+        page.get_by_role("heading", name="You have withdrawn").wait_for()
+        assert page.get_by_role("link", name="Withdraw").count() == 0
+        assert page.get_by_text(code).count() == 0
+
+
+def test_a_second_tab_keeps_no_answer_of_somebody_who_has_withdrawn(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.start("rate_mixture")
+        visitor.is_at(1)
+        second = visitor.open_tab()
+        second.goto(f"{served_study.base}/withdraw")
+        second.get_by_label("Yes, delete").check()
+        second.get_by_role("button", name="Delete and leave").click()
+        second.get_by_role("heading", name="You have withdrawn").wait_for()
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        visitor.page.get_by_role("heading", name="Before you begin").wait_for()
+        assert visitor.page.evaluate("[...Object.keys(localStorage), ...Object.keys(sessionStorage)]") == []
+
+
+def test_an_answer_waits_for_its_own_person_where_another_uses_the_browser(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.start("rate_mixture", "?participant=ann")
+        visitor.is_at(1)
+        first, visitor.page = visitor.page, visitor.open_tab()
+        visitor.start("rate_mixture", "?participant=bea")
+        visitor.page = first
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        first.wait_for_function("Object.keys(localStorage).some((key) => key.includes(':answer:'))")
+        visitor.is_at(1)  # bea's
+        assert served_study.store.pace().answers == 0
+        first.goto(f"{served_study.base}/?participant=ann")
+        first.get_by_label("I have read this and agree").check()
+        visitor.press("Begin", "/trial")
+        visitor.is_at(2)
+        assert served_study.store.pace().answers == 1
+
+
+def test_a_full_study_offers_no_way_on(visit, serve_study):
+    served = serve_study(trials=45, repeats=0, people_per_image=1)
+    with visit(served.base) as visitor:
+        visitor.page.goto(served.base)
+        answer_all(served.store, start(served.store))
+        visitor.page.get_by_label("I have read this and agree").check()
+        visitor.page.get_by_role("button", name="Begin").click()
+        visitor.page.get_by_role("heading", name="the study is full").wait_for()
+        assert visitor.page.locator(".steps").count() == 0
+
+
+def test_without_cookies_the_words_name_them(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.page.goto(served_study.base)
+        visitor.context.clear_cookies()
+        visitor.page.get_by_label("I have read this and agree").check()
+        visitor.page.get_by_role("button", name="Begin").click()
+        visitor.page.get_by_text("let your browser keep this site's cookies").wait_for()

@@ -1,5 +1,7 @@
 """Each task's trial, in a real browser: what counts as an answer, by mouse, finger and keyboard."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -110,7 +112,10 @@ def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answ
         visible = page.locator(".stack img:visible")
         for button, end in ((first, "1.0"), (second, "0.0")):
             for _ in range(12):  # more often than there are steps
-                button.click()
+                button.click(force=True)
+            assert button.get_attribute("aria-disabled") == "true"
+            said = page.locator("[name=final_value]").get_attribute("aria-valuetext")
+            assert not re.search("[0-9]", said)  # which of how many would say where the middle is
             assert visible.get_attribute("data-weight") == end
             assert visible.evaluate("image => image.naturalWidth") == 32
         visitor.go_on()
@@ -178,10 +183,16 @@ def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path
         visitor.go_on()
         visitor.is_at(2)
         first.get_by_label("Frog").check()
+        first.get_by_label("How probable?").fill("70.0")
+        second.get_by_label("Deer").check()
+        second.get_by_label("How probable?").press_sequentially("1e1")
+        visitor.go_on()
+        visitor.is_at(3)
+        first.get_by_label("Frog").check()
         first.get_by_label("How probable?").fill("100")
         second.get_by_label("None").check()
         visitor.go_on()
-        visitor.is_at(3)
+        visitor.is_at(4)
         assert answers() == [
             {
                 "classSelect": "mostProbCat",
@@ -190,5 +201,6 @@ def test_ten_classes_are_named_once_with_percentages_that_add_up(visit, tmp_path
                 "prob2": "20",
                 "improbClassSelectTruck": "1",
             },
+            {"classSelect": "mostProbFrog", "prob": "70", "classSelect2": "secondProbDeer", "prob2": "10"},
             {"classSelect": "mostProbFrog", "prob": "100", "classSelect2": "secondProbNo", "prob2": ""},
         ]

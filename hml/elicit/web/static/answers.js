@@ -1,15 +1,15 @@
 // The answers on their way to the server: kept on this device until there is a receipt for each.
 
-import { newId, pause, sendUntilAnswered, Shelf } from "./sending.js";
-
-const REFUSED = [409, 422];
+import { forget, newId, pause, sendUntilAnswered, Shelf } from "./sending.js";
 
 export class Answers {
   constructor(owner, csrf, report) {
     this.queue = new Shelf(() => localStorage, `hml:${owner}:answer:`);
     this.receipts = new Shelf(() => localStorage, `hml:${owner}:receipts:`);
+    this.owner = owner;
     this.csrf = csrf;
     this.report = report;
+    if (this.receipts.get("count") === null) this.receipts.put("count", 0); // gone once they have withdrawn
   }
 
   /** Keeps an answer; the first one of a trial stands, whichever tab or click it came from. */
@@ -48,7 +48,10 @@ export class Answers {
         this.report,
       );
       if (response.status === 401 || response.status === 403) {
-        location.assign("/"); // the session is over, or another person's: the answer stays here, for the right one
+        // The session is over, or another person's: the answer stays here for the right one, unless they have withdrawn,
+        // which 401 says, or another tab, by having deleted all that this browser kept of them.
+        if (response.status === 401 || this.receipts.get("count") === null) forget(this.owner);
+        location.assign("/");
         return new Promise(() => {});
       }
       const content = await response.json().catch(() => ({}));
@@ -56,7 +59,8 @@ export class Answers {
         this.receipts.put("count", content.count);
         return "";
       }
-      if (REFUSED.includes(response.status)) return content.message ?? "This answer could not be taken.";
+      if (response.status === 409) return content.message ?? "This answer could not be taken.";
+      if (response.status === 422) return "This answer could not be taken as it is. Please look it over, and send it again.";
       // Neither a receipt nor a refusal: the word of something in between, such as a network that wants a login.
       this.report("Something else answered in the study's place. Your answer is kept on this device, and sent again.");
       await pause(5);

@@ -1,6 +1,6 @@
 // Forms that are sent again until they arrive, once, however often one clicks; what is written is kept over a reload.
 
-import { sendUntilAnswered, Shelf } from "./sending.js";
+import { forget, sendUntilAnswered, Shelf } from "./sending.js";
 
 function setUp(form) {
   const written = form.querySelector("textarea");
@@ -38,24 +38,16 @@ function setUp(form) {
   });
 }
 
-/** Deletes what this browser kept of somebody who has withdrawn. */
-function forget(owner) {
-  for (const storage of [() => localStorage, () => sessionStorage]) {
-    const shelf = new Shelf(storage, `hml:${owner}:`);
-    for (const name of shelf.names()) shelf.drop(name);
-  }
-}
-
 /** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
 function show(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
-  const main = page.getElementById("main") ?? document.createElement("main");
-  if (main.id) {
+  if (page.getElementById("main")) {
     document.title = page.title;
+    document.body.replaceWith(page.body); // whole: somebody who has withdrawn is offered it no more
   } else {
-    Object.assign(main, { id: "main", tabIndex: -1, textContent: text }); // what was refused before there was a page
+    document.getElementById("main").textContent = text; // what was refused before there was a page
   }
-  document.getElementById("main").replaceWith(main);
+  const main = document.getElementById("main");
   main.querySelectorAll("form[data-resend]").forEach(setUp);
   window.scrollTo(0, 0);
   main.focus({ preventScroll: true });

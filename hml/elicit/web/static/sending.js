@@ -74,6 +74,14 @@ export class Shelf {
   }
 }
 
+/** Deletes what this browser kept of somebody who has withdrawn. */
+export function forget(owner) {
+  for (const storage of [() => localStorage, () => sessionStorage]) {
+    const shelf = new Shelf(storage, `hml:${owner}:`);
+    for (const name of shelf.names()) shelf.drop(name);
+  }
+}
+
 /** A name that nothing else has; `randomUUID` is only there on https and on localhost. */
 export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

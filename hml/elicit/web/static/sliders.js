@@ -3,7 +3,8 @@
 const WORDS = {
   mix: (slider) => `${100 - slider.value} % ${slider.dataset.left}, ${slider.value} % ${slider.dataset.right}`,
   sure: (slider) => `${slider.value} % sure`,
-  step: (slider) => `Mix ${Number(slider.value) + 1} of ${Number(slider.max) + 1}`,
+  // Not which of how many, which would say where the middle is.
+  step: (slider) => (slider.value === slider.min || slider.value === slider.max ? "The last mix" : "Another mix"),
 };
 
 export function isTouched(slider) {
@@ -20,6 +21,12 @@ export function touch(slider) {
     output.textContent = words;
     output.className = "";
   }
+}
+
+/** Tells whether a button that moves a slider by some steps has that far to go. */
+export function canMove(slider, button) {
+  const value = Number(slider.value) + Number(button.dataset.move);
+  return value >= Number(slider.min) && value <= Number(slider.max);
 }
 
 export function setUp(slider, onTouch) {
@@ -48,6 +55,7 @@ export function setUp(slider, onTouch) {
   });
   for (const button of slider.parentElement.querySelectorAll("[data-move]")) {
     button.addEventListener("click", () => {
+      if (!canMove(slider, button)) return;
       slider.value = Number(slider.value) + Number(button.dataset.move);
       touched();
     });

@@ -1,6 +1,6 @@
 // What each task's form says: its answer, in H-Mix's words, and what is still missing from it.
 
-import { isTouched } from "./sliders.js";
+import { canMove, isTouched } from "./sliders.js";
 
 const READ = {
   rate_mixture: (form) => ({
@@ -14,7 +14,13 @@ const READ = {
     moved: moved(form),
   }),
   select: (form) => ({ select: form.elements.select.value }),
-  categorical: (form) => ({ prob2: "", ...Object.fromEntries(new FormData(form)) }),
+  categorical: (form) => {
+    const answer = { prob2: "", ...Object.fromEntries(new FormData(form)) };
+    for (const percent of form.querySelectorAll("[type=number]:enabled")) {
+      answer[percent.name] = String(percent.valueAsNumber); // browsers take 70.0 and 7e1 too
+    }
+    return answer;
+  },
 };
 
 function moved(form) {
@@ -93,6 +99,9 @@ export function reconcile(form) {
     form.querySelectorAll(".stack img").forEach((picture, index) => {
       picture.hidden = index !== Number(form.elements.final_value.value);
     });
+    for (const button of form.querySelectorAll("[data-move]")) {
+      button.setAttribute("aria-disabled", !canMove(form.elements.final_value, button));
+    }
   } else if (form.dataset.task === "categorical") {
     const named = (name) => form.querySelector(`[name=${name}]:checked`)?.dataset.class;
     const [first, second] = [named("classSelect"), named("classSelect2")];

@@ -24,7 +24,8 @@ async function start(form, notice) {
       changed(form, drafts);
     });
   }
-  restore(form, drafts.get(form.dataset.trial));
+  const draft = drafts.get(form.dataset.trial);
+  restore(form, draft?.fields);
   // Not `change`, which comes with the click on something else: words that go away then would move it from under it.
   form.addEventListener("input", (event) => {
     settle(event.target.closest("fieldset"));
@@ -38,13 +39,14 @@ async function start(form, notice) {
     form.dataset.sent = "yes"; // a second click finds the form sent
     form.setAttribute("aria-busy", "true");
     form.querySelector("button.primary").textContent = "Saving …";
-    answers.keep(form.dataset.trial, readAnswer(form), Math.round(performance.now() - shownAt));
+    answers.keep(form.dataset.trial, readAnswer(form), Math.max(0, Math.round(Date.now() - shownAt)));
     const objection = await answers.send();
-    drafts.drop(form.dataset.trial);
+    if (!objection) drafts.drop(form.dataset.trial); // what was refused is shown again, to be mended
     await showNext(objection);
   });
   await Promise.all([...form.querySelectorAll("img")].map(arrive));
-  shownAt = performance.now();
+  shownAt = draft?.shownAt ?? Date.now(); // a reload isn't the first time that somebody sees it
+  drafts.put(form.dataset.trial, { ...drafts.get(form.dataset.trial), shownAt });
   form.querySelector("button.primary").disabled = false; // nobody answers to what isn't there to be seen
 }
 
@@ -65,15 +67,18 @@ async function arrive(picture) {
 function changed(form, drafts) {
   reconcile(form);
   const fields = [...form.querySelectorAll("input")];
-  drafts.put(form.dataset.trial, fields.map((field) => [field.value, field.checked, isTouched(field)]));
+  drafts.put(form.dataset.trial, {
+    ...drafts.get(form.dataset.trial),
+    fields: fields.map((field) => [field.value, field.checked, isTouched(field)]),
+  });
 }
 
 /** Puts back what was entered before a reload. */
-function restore(form, draft) {
+function restore(form, fields) {
   form.querySelectorAll("input").forEach((field, index) => {
-    if (!draft?.[index]) return;
-    [field.value, field.checked] = draft[index];
-    if (draft[index][2]) touch(field);
+    if (!fields?.[index]) return;
+    [field.value, field.checked] = fields[index];
+    if (fields[index][2]) touch(field);
   });
   reconcile(form);
 }
