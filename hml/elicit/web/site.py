@@ -107,7 +107,8 @@ class Site:
         if not self.sessions.is_own_form(session, token):
             raise HTTPException(
                 403,
-                "This page is no longer valid. Load it again, and send it once more. Should that not help, let your browser keep this site's cookies.",
+                "This page is no longer valid. Load it again, and send it once more. "
+                "Should that not help, let your browser keep this site's cookies.",
             )
 
 
