@@ -131,7 +131,8 @@ def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
     Raises:
         DataError: a file that is there is wrong, or some can't be downloaded; lists each with address and hash.
     """
-    if data_dir.exists() and not data_dir.is_dir():
+    files = list(files)
+    if files and data_dir.exists() and not data_dir.is_dir():
         raise DataError(f"{data_dir} is a file, not a folder of data: mend --data.data_dir, or HML_DATA_DIR.")
     failures = []
     for file in files:
