@@ -308,6 +308,14 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path):
     assert "Traceback" not in Path("errors").read_text()
 
 
+@pytest.mark.parametrize(("part", "content"), [("recipe", {}), ("data", {}), ("data", {"files": 3})])
+def test_a_result_that_lacks_what_a_table_tells_is_refused(part, content, trained, capsys):
+    result = json.loads((trained / "metrics.json").read_text()) | {"scheme": "sep", part: content}
+    Path("r/sep/seed_0").mkdir(parents=True)
+    Path("r/sep/seed_0/metrics.json").write_text(json.dumps(result))
+    assert "Move it away" in refused(capsys, 2, "table1", "--collect", "--root", "r")
+
+
 def test_fit_without_a_config_asks_for_one(capsys):
     assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", "--trainer.max_epochs", "1")
 

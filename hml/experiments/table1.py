@@ -49,7 +49,10 @@ def main(args: Sequence[str]) -> int:
         raise InputError(f"--collect only reads what is there: it has no use for {' '.join(flags)}.")
     runs = _find_runs(options) if options.collect else _run(options, flags)
     outcomes = [outcome for run in runs if (outcome := read_outcome(run.folder, run.scheme, run.seed))]
-    table = make_table(Counter(run.scheme for run in runs), outcomes, metrics)
+    try:
+        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics)
+    except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
+        raise InputError(f"A metrics.json in {options.root} lacks or misstates {error}. Move it away.") from error
     _tell(table, options.root)
     return table.failures[0].exit_code if table.failures else 0
 
