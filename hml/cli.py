@@ -71,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _see_own_modules()
         with keep_interrupts():
-            return _dispatch(args)
+            code = _dispatch(args)
+        if sys.stdout is not None:  # as it is where a shell closed it
+            sys.stdout.flush()
+        return code
     except HmlError as error:
         return _fail(error)
     except BrokenPipeError:

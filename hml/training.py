@@ -296,9 +296,11 @@ class HmlCLI(LightningCLI):
 
     def _find_unfinished(self, folder: Path | None, parent: Path) -> Unfinished | None:
         resume: Resume = self.settings.get("resume", "never")
-        if self.subcommand == "fit" and resume == "never" and self.settings.ckpt_path is not None:
-            refuse_another_optimizer(Path(self.settings.ckpt_path), self.recipe())
-        if self.subcommand != "fit" or resume == "never":
+        if self.subcommand != "fit":
+            return None
+        if resume == "never":
+            if self.settings.ckpt_path is not None:
+                refuse_another_optimizer(Path(self.settings.ckpt_path), self.recipe())
             return None
         if self.settings.ckpt_path is not None:
             raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")

@@ -77,14 +77,14 @@ class Report(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["test"] = round(time.perf_counter() - self._started, 3)
         folder = trainer.log_dir  # every rank must ask, for the first one tells the others
-        if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
-            return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):
+        if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):  # the same on every rank
             raise NonFiniteLossError(
                 f"test/cross_entropy is {metrics['test/cross_entropy']}, though the training loss was finite: training "
                 "has diverged. Try a lower --model.optimizer.lr."
             )
+        if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
+            return
         for tensorboard in find_tensorboards(trainer):
             choices = flatten({"scheme": self.scheme, "seed": self.seed, **self.recipe})
             tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
