@@ -5,6 +5,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import sysconfig
 from pathlib import Path
 
 import torch
@@ -42,12 +43,16 @@ def why_not_compile(device: torch.device, steps: float) -> str | None:
     """
     if steps < _FEWEST_STEPS:
         return f"{steps:.0f} steps don't earn it back"
-    if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
-        return "there is no C++ compiler"
-    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
-        return "Triton isn't installed"
     if device.type not in ("cpu", "cuda"):
         return f"it is untried on {device.type}"
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        return "Triton isn't installed"
+    # PyTorch writes C++ for a CPU. For a GPU Triton compiles its own way to the driver, in C.
+    variable, *names = ("CXX", "g++") if device.type == "cpu" else ("CC", "gcc", "clang")
+    if not any(map(shutil.which, [os.environ[variable]] if variable in os.environ else names)):
+        return f"there is no {'C++' if device.type == 'cpu' else 'C'} compiler ({names[0]}, or what {variable} names)"
+    if not Path(sysconfig.get_config_var("INCLUDEPY"), "Python.h").exists():
+        return "Python's headers aren't installed (python3-dev)"
     return None
 
 

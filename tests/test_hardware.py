@@ -41,15 +41,37 @@ def test_the_processors_flags_decide(monkeypatch, tmp_path):
         assert hardware._cpu_multiplies_bfloat16() == multiplies
 
 
-def test_compiling_must_earn_itself_back_and_be_possible(monkeypatch):
-    device = torch.device("cpu")
-    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+@pytest.fixture
+def compilers(monkeypatch):
+    """Let a machine have these compilers alone."""
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)  # Triton, where PyTorch has none
+    return lambda *names: monkeypatch.setattr("shutil.which", lambda name: name if name in names else None)
+
+
+@pytest.mark.parametrize(("device", "compiler"), [("cpu", "g++"), ("cuda", "gcc")])
+def test_compiling_must_earn_itself_back_and_be_possible(monkeypatch, tmp_path, compilers, device, compiler):
+    device = torch.device(device)
+    compilers(compiler)
     assert why_not_compile(device, 3965) is None
     assert why_not_compile(device, float("inf")) is None
     assert "183 steps" in why_not_compile(device, 183)
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    compilers("cl")
+    assert f"compiler ({compiler}" in why_not_compile(device, 3965)
+    monkeypatch.setenv("CC" if device.type == "cuda" else "CXX", "/opt/own")
     assert "compiler" in why_not_compile(device, 3965)
+    compilers("/opt/own")
+    assert why_not_compile(device, 3965) is None
+    monkeypatch.setattr("sysconfig.get_config_var", lambda name: str(tmp_path))
+    assert "headers" in why_not_compile(device, 3965)
+
+
+def test_compiling_needs_triton_on_a_gpu_and_is_untried_elsewhere(monkeypatch, compilers):
+    compilers("gcc", "g++")
     assert "mps" in why_not_compile(torch.device("mps"), 3965)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "Triton" in why_not_compile(torch.device("cuda"), 3965)
 
 
 def count_faults(keep, pipe):
