@@ -1,0 +1,79 @@
+"""What a GPU is asked to do, on machines without one.
+
+PyTorch's fake tensors know their shape and device but hold nothing: they refuse to be read, which would wait for a real
+GPU, and to meet tensors of another device. Gradients and fused optimisers need a driver, and are left out.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.nn.utils import clip_grad_norm_
+
+from hml.classifier import Classifier
+from hml.data.loader import MixingLoader
+from hml.evaluation.callbacks import Calibration, HumanAlignment
+from hml.labels import SeparateLabels
+from hml.models import PreActResNet18
+
+GPU = torch.device("cuda:0")
+
+
+@pytest.fixture
+def on_gpu(tiny):
+    """Make a loader of made-up images with a label a person, and a classifier, on a fake GPU."""
+    data = tiny(SeparateLabels())
+
+    def make(**options):
+        loader = MixingLoader(data.bank.images, data.bank.labels, data.train_rows, batch_size=16, **options)
+        classifier = Classifier(PreActResNet18(width=4))
+        fake.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        loader.images, loader.labels, loader.rows = (
+            part.to(GPU) for part in (loader.images, loader.labels, loader.rows)
+        )
+        for module in classifier.modules():  # `to` would change real weights in place
+            for name, weight in module.named_parameters(recurse=False):
+                setattr(module, name, torch.nn.Parameter(weight.detach().to(GPU)))
+            for name, buffer in module.named_buffers(recurse=False):
+                setattr(module, name, buffer.to(GPU))
+        return loader, classifier
+
+    with ExitStack() as fake:
+        yield make
+
+
+def test_a_fake_gpu_notices_waiting_and_mixed_devices(on_gpu):
+    loader, _ = on_gpu(train=True)
+    image = next(iter(loader))["image"]
+    assert image.device == GPU
+    for wait in (lambda: image.sum().item(), image.tolist, lambda: bool((image > 0).all())):
+        with pytest.raises(DataDependentOutputException):
+            wait()
+    with pytest.raises(RuntimeError, match="same device"):
+        image + torch.zeros(16, 3, 32, 32)
+
+
+@pytest.mark.parametrize("augment", ["none", "crop_flip"])
+def test_no_training_step_waits_for_a_gpu(on_gpu, augment):
+    loader, classifier = on_gpu(train=True, augment=augment)
+    steps = 0
+    for steps, batch in enumerate(loader, start=1):
+        loss = classifier.training_step(batch, steps)
+        assert loss.device == GPU
+        for weight in classifier.parameters():
+            weight.grad = torch.empty_like(weight)
+        clip_grad_norm_(classifier.parameters(), 1.0)
+    assert steps == len(loader) > 3
+
+
+def test_no_test_step_waits_for_a_gpu(on_gpu):
+    loader, classifier = on_gpu(train=False)
+    classifier.eval()
+    callbacks = [HumanAlignment(), Calibration()]
+    with torch.inference_mode():
+        for step, batch in enumerate(loader):
+            logits = classifier.test_step(batch, step)["logits"]
+            assert logits.device == GPU
+            for callback in callbacks:
+                callback.observe(classifier, batch, logits)
