@@ -132,7 +132,7 @@ def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_train
     without, three = FGSM(num_pictures=0), FGSM(num_pictures=3)
     make_trainer(without, three).test(classifier, datamodule=tiny(), verbose=False)
     assert without.draw() == {}
-    assert len(three.draw()["fgsm"].axes) == 9
+    assert len(three.draw()["fgsm"].axes[0].images) == 9
 
 
 @pytest.mark.parametrize(

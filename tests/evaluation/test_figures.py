@@ -22,12 +22,21 @@ def test_reliability_shows_the_means_of_each_bin():
 
 def test_mixed_images_stand_under_what_people_said(tiny):
     examples = tiny().examples[:8]
-    axes = mixed_grid(examples, columns=6).axes
-    assert len(axes) == 12
-    assert [len(a.images) for a in axes] == [1] * 8 + [0] * 4
-    for a, example in zip(axes, examples, strict=False):
+    (axes,) = mixed_grid(examples, columns=6).axes
+    lefts, rights, bottoms, tops = zip(*(image.get_extent() for image in axes.images), strict=True)
+    assert len(set(tops)) == 2
+    assert lefts[6:] == lefts[:2]
+    assert len(set(zip(lefts, tops, strict=True))) == 8
+    for example, image, title, *box in zip(
+        examples, axes.images, axes.texts, lefts, rights, bottoms, tops, strict=True
+    ):
+        left, right, bottom, top = box
+        assert torch.equal(torch.as_tensor(image.get_array()), example.image.movedim(0, -1))
+        x, y = title.get_position()
+        assert left < x < right
+        assert y < top < bottom  # y runs downwards
         first, second = (CLASS_NAMES[label] for label in example.classes)
-        names, numbers = a.get_title().split("\n")
+        names, numbers = title.get_text().split("\n")
         assert names == f"{first} / {second}"
         lambda_f, said = numbers.split(" → ")
         assert float(lambda_f) == example.lambda_f
@@ -36,8 +45,8 @@ def test_mixed_images_stand_under_what_people_said(tiny):
 
 def test_a_crowd_is_cut_after_five(make_example):
     example = make_example(*[(0.1 * i, 1.0) for i in range(6)])
-    title = mixed_grid([example], columns=1).axes[0].get_title()
-    assert title.endswith("0.00, 0.10, 0.20, 0.30, 0.40, …")
+    (title,) = mixed_grid([example], columns=1).axes[0].texts
+    assert title.get_text().endswith("0.00, 0.10, 0.20, 0.30, 0.40, …")
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -46,18 +55,20 @@ def test_attack_shows_images_before_after_and_the_change(n):
     clean = torch.rand(n, 3, 32, 32, generator=generator)
     attacked = (clean + 0.01).clamp(0, 1)
     logits = torch.tensor([[0.0] * 9 + [5.0]] * n)
-    axes = attack_grid(clean, attacked, logits, -logits).axes
-    assert len(axes) == 3 * n
-    assert axes[0].get_title() == f"{CLASS_NAMES[9]} {logits[0].softmax(0)[9]:.2f}"
-    assert axes[n].get_title() == f"{CLASS_NAMES[0]} 0.11"
-    assert torch.equal(torch.as_tensor(axes[n].images[0].get_array()), attacked[0].movedim(0, -1))
-    assert axes[2 * n].images[0].get_array().max() == pytest.approx(1)
+    (axes,) = attack_grid(clean, attacked, logits, -logits).axes
+    shown = [torch.as_tensor(image.get_array()).movedim(-1, 0) for image in axes.images]
+    assert torch.equal(torch.stack(shown[: 2 * n]), torch.cat([clean, attacked]))
+    assert torch.stack(shown[2 * n :]).amax((1, 2, 3)) == pytest.approx([1] * n, rel=1e-3)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[0] == f"{CLASS_NAMES[9]} {logits[0].softmax(0)[9]:.2f}"
+    assert texts[n] == f"{CLASS_NAMES[0]} 0.11"
+    assert texts[-3:] == ["clean", "attacked", "change, scaled"]
 
 
 def test_attack_that_changes_nothing_is_drawn_grey():
     clean, logits = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 10)
-    figure = attack_grid(clean, clean, logits, logits)
-    assert (figure.axes[2].images[0].get_array() == 0.5).all()
+    (axes,) = attack_grid(clean, clean, logits, logits).axes
+    assert (axes.images[2].get_array() == 0.5).all()
 
 
 def test_figures_can_be_drawn(tiny):
