@@ -1,5 +1,6 @@
 """Builds a run out of arguments and carries it out: what `hml fit` does, for the command line and for runners."""
 
+import functools
 import hashlib
 import logging
 import re
@@ -47,8 +48,6 @@ from hml.resuming import (
     refuse_another_optimizer,
 )
 
-SUBCOMMANDS = ("fit", "validate", "test", "predict")
-
 _LARGEST_SEED = 2**32 - 1  # NumPy's
 _TERMINATED = 143
 
@@ -81,24 +80,7 @@ def prepare(args: Sequence[str]) -> "HmlCLI":
     """
     _quieten_lightning()
     with _complaints_for_people():
-        return _build(args)
-
-
-def _build(args: Sequence[str]) -> "HmlCLI":
-    return HmlCLI(
-        Classifier,
-        HMixDataModule,
-        parser_kwargs={
-            "prog": "hml",
-            "exit_on_error": False,
-            **{
-                subcommand: {"exit_on_error": False, "default_config_files": [str(files("hml") / "defaults.yaml")]}
-                for subcommand in SUBCOMMANDS
-            },
-        },
-        args=list(args),
-        auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
-    )
+        return HmlCLI(args)
 
 
 @contextmanager
@@ -128,7 +110,33 @@ def _quieten_lightning() -> None:
 
 
 class HmlCLI(LightningCLI):
-    """LightningCLI with hml's callbacks and naming of runs, and a test after fit; it runs once told to `carry_out`."""
+    """LightningCLI with hml's callbacks and naming of runs, and a test after fit; it runs once told to `carry_out`.
+
+    Args:
+        args: The subcommand and its flags, as on the command line.
+    """
+
+    def __init__(self, args: Sequence[str]) -> None:
+        self._asked_for = args[0]
+        super().__init__(
+            Classifier,
+            HMixDataModule,
+            parser_kwargs={
+                "prog": "hml",
+                "exit_on_error": False,
+                **{
+                    subcommand: {"exit_on_error": False, "default_config_files": [str(files("hml") / "defaults.yaml")]}
+                    for subcommand in self.subcommands()
+                },
+            },
+            args=list(args),
+            auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
+        )
+
+    @override
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # which ones depends on the arguments
+        """Name the one that is asked for alone: to set up the flags of all four takes longer than most else."""
+        return {name: skipped for name, skipped in LightningCLI.subcommands().items() if name == self._asked_for}
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:
@@ -300,31 +308,31 @@ class HmlCLI(LightningCLI):
             return None
         if resume == "never":
             if self.settings.ckpt_path is not None:
-                refuse_another_optimizer(Path(self.settings.ckpt_path), self.recipe())
+                refuse_another_optimizer(Path(self.settings.ckpt_path), self.recipe)
             return None
         if self.settings.ckpt_path is not None:
             raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
         if self.config_init[self.subcommand].trainer.logger not in (None, True) and folder is None:
             raise InputError("--resume looks where hml's own logger writes: name a --run_folder.")
-        unfinished = find_unfinished(resume, folder, parent, self.identity())
+        unfinished = find_unfinished(resume, folder, parent, self.identity)
         if unfinished is not None:
             self.save_config_kwargs["overwrite"] = True
             self.config_init[self.subcommand]["ckpt_path"] = unfinished.checkpoint
         return unfinished
 
+    @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that a run must share with another to go on with it, but for its data."""
         return {
             "scheme": self.settings.scheme,
             "seed": self.settings.seed_everything,
-            "recipe": self.recipe(),
+            "recipe": self.recipe,
             "code": hash_code(),
         }
 
     def _callbacks(self, logger: Logger | list[Logger] | bool, unfinished: Unfinished | None) -> list[Callback]:
-        identity = self.identity()
-        record = RunRecord(identity, unfinished.folder if unfinished else None)
-        report = Report(identity["scheme"], identity["seed"], identity["recipe"])
+        record = RunRecord(self.identity, unfinished.folder if unfinished else None)
+        report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe)
         optional: list[Callback] = []
         if logger:
             optional.append(LearningRateMonitor(logging_interval="epoch"))
@@ -338,6 +346,7 @@ class HmlCLI(LightningCLI):
             optional.append(ProgressBar())
         return [record, HumanAlignment(), *optional, PredictionWriter(), report]
 
+    @functools.cached_property
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
         recipe = make_recipe(yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand])

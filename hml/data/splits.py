@@ -32,6 +32,9 @@ def hold_out(train_ids: Tensor, labels: Tensor, endpoint_ids: Tensor, size: int)
         )
     shuffled = torch.from_numpy(Draws(0, 0, candidates.numpy().astype(np.int64)).order("hold out"))
     classes = labels[shuffled]  # (n',)
-    place_in_class = (classes[:, None] == classes[None, :]).tril(-1).sum(1)  # how many of its class come before it
+    by_class = torch.argsort(classes, stable=True)
+    sizes = classes.bincount()  # (C,)
+    place_in_class = torch.empty_like(classes)  # how many of its class come before it
+    place_in_class[by_class] = torch.arange(len(classes)) - (sizes.cumsum(0) - sizes)[classes[by_class]]
     chosen = shuffled[torch.argsort(place_in_class, stable=True)[:size]].sort().values
     return train_ids[~torch.isin(train_ids, chosen)], chosen

@@ -54,13 +54,13 @@ def plan(
             raise InputError(f"{other} and {config} both come to the scheme {scheme}: rename one, or mend an overlay.")
         if not cli.settings.eval_after_fit or cli.settings.ckpt_path is not None:
             raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
-        asked = {"recipe": cli.recipe(), "data": cli.datamodule.provenance}
+        asked = {"recipe": cli.recipe, "data": cli.datamodule.provenance}
         devices = cli.trainer.num_devices * cli.trainer.num_nodes
         on_gpu = cli.trainer.strategy.root_device.type == "cuda"
         for seed in seeds:
             folder = folder_of(root, scheme, seed)
             own = ("--seed", str(seed), "--run_folder", str(folder), "--resume", "auto")
-            goes_on = can_go_on(folder, {**cli.identity(), "seed": seed, "data": asked["data"]})
+            goes_on = can_go_on(folder, {**cli.identity, "seed": seed, "data": asked["data"]})
             run = Run(scheme, seed, folder, (*args, *own), devices, on_gpu, goes_on)
             runs.append(run)
             if not _is_done(run, asked, rerun):
