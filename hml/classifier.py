@@ -73,6 +73,14 @@ class Classifier(LightningModule):
         self.network.compile()
         self.compiled = True
 
+    def compile_if_it_pays(self, steps: float) -> str:
+        """Compile the network for so many steps on its device, unless that was chosen already; say what was done."""
+        if self._compile is None:
+            if why_not := why_not_compile(self.device, steps):
+                return f"not compiled, since {why_not}"
+            self.compile_network()
+        return "compiled" if self.compiled else "not compiled"
+
     @override
     def setup(self, stage: str) -> None:
         if self.trainer.strategy.root_device.type == "cpu":
@@ -80,14 +88,9 @@ class Classifier(LightningModule):
 
     @override
     def on_train_start(self) -> None:
-        told = "compiled" if self.compiled else "not compiled"
-        if self._compile is None:
-            why_not = why_not_compile(self.device, self.trainer.estimated_stepping_batches)
-            if why_not is None:
-                self.compile_network()
-            told = f"not compiled, since {why_not}" if why_not else "compiled"
+        done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
         rank_zero_info(
-            f"Trains in {self.trainer.precision}, {told} "
+            f"Trains in {self.trainer.precision}, {done} "
             "(--trainer.precision 32-true and --model.compile true or false choose otherwise)."
         )
         if self._rng_state:  # a user's network may have dropout, which draws from torch's own generators

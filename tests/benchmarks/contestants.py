@@ -1,9 +1,10 @@
 """The three that race: each trains the same network on the same batches for as many steps as it is told to.
 
-A contestant is a process of its own. It gets numbers of steps over a pipe and answers with the seconds they took and
-their losses, so that while one runs the others wait without using a core.
+A contestant is a process of its own. Over a pipe it tells how many steps an epoch has, then gets numbers of steps to
+take and answers with the seconds they took and their losses, so that while one runs the others wait without a core.
 """
 
+import itertools
 import random
 import time
 from multiprocessing.connection import Connection
@@ -18,8 +19,6 @@ from hml import training
 from hml.data import HMixDataModule
 from hml.evaluation.alignment import soft_cross_entropy
 from hml.hardware import keep_memory
-
-FOREVER = 100_000  # epochs
 
 
 def synchronise(device: torch.device) -> None:
@@ -112,7 +111,7 @@ def plain_loop(pipe: Connection, args: list[str], workers: int) -> None:
     )
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     stopwatch = Stopwatch(pipe, device)
-    pipe.send("ready")
+    pipe.send(len(loader))
     network.train()
     total = correct = seen = 0.0
     while True:
@@ -138,17 +137,17 @@ def bare_loop(pipe: Connection, args: list[str]) -> None:
     cli.datamodule.setup("fit")
     device = cli.trainer.strategy.root_device
     model = cli.model.to(device)
-    model.compile_network()
+    model.compile_if_it_pays(float("inf"))
     keep_memory()
     data = cli.datamodule
     data.trainer = cli.trainer  # whose device batches are made on
     precision = cli.trainer.precision_plugin
     optimizer = model.configure_optimizers()["optimizer"]
     stopwatch = Stopwatch(pipe, device)
-    pipe.send("ready")
+    loader = data.train_dataloader()
+    pipe.send(len(loader))
     model.train()
-    for epoch in range(FOREVER):
-        loader = data.train_dataloader()
+    for epoch in itertools.count():
         loader.set_epoch(epoch)
         for batch in loader:
             if not stopwatch.before_step():
@@ -169,7 +168,7 @@ class _Race(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stopwatch = Stopwatch(self._pipe, pl_module.device)
-        self._pipe.send("ready")
+        self._pipe.send(trainer.num_training_batches)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, *args: object) -> int | None:

@@ -2,231 +2,221 @@ r"""Races `hml fit` against a bare loop of its own parts, and against the loop t
 
     python -m tests.benchmarks.speed                                  # the full network on the real data: half an hour
     python -m tests.benchmarks.speed --demo --pairs 3 --steps 5       # whether it works
+    python -m tests.benchmarks.speed --against --undo="--model.compile false" --undo="--model.channels_last false"
+    python -m tests.benchmarks.speed --against --epochs-of 1000 7810 50000 --model.network.width 16
     python -m tests.benchmarks.speed --demo --against B --steps 600 \
         --model.network tests.benchmarks.contestants.OnePixel         # what Python does for a step
 
-Windows of steps are interleaved A B B A, so that what else the machine does falls on all alike; a ratio is the median
-over pairs of neighbouring windows, with a 95 % bootstrap interval. The same contestant against itself shows the noise.
+Other flags are `hml fit`'s own. Every ratio says how many times as fast `hml fit`, H, is: the median over pairs of
+neighbouring windows, with a 95 % bootstrap interval. H against itself shows the noise.
 """
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import resource
-import sys
+import shlex
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from hml.hardware import best_precision
+from hml import training
 from tests.benchmarks.contestants import bare_loop, hml_fit, plain_loop
+from tests.benchmarks.racing import Contestant, compare, race
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-_RESAMPLES = 10_000
-_TYPES = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}
+_PLAIN = ["--trainer.precision", "32-true"]  # the plain loop's
+_WARM_UP = 3  # steps, in which a contestant compiles and finds its pace
+_PRODUCTS = 10
+_TYPES = {"bf16": torch.bfloat16, "16": torch.float16, "32": torch.float32, "64": torch.float64}
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times as fast the first is as the second: median over pairs, and a 95 % bootstrap interval of it."""
+class Bench:
+    """Measures what was asked for, one figure after another.
 
-    median: float
-    low: float
-    high: float
-    pairs: int
-
-    def __str__(self) -> str:
-        """Show it with its interval."""
-        return f"{self.median:.3f} [{self.low:.3f}, {self.high:.3f}], {self.pairs} pairs"
-
-
-def compare(first: Sequence[float], second: Sequence[float]) -> Ratio:
-    """Compare seconds of neighbouring windows, shape (n,) each: above 1 where the first is faster.
-
-    Example:
-        >>> str(compare([1.0, 1.0, 1.0], [2.0, 2.0, 2.0]))
-        '2.000 [2.000, 2.000], 3 pairs'
+    Args:
+        options: The command line's.
+        flags: `hml fit`'s own.
+        folder: Where runs and what they compile go.
     """
-    ratios = np.array(second) / np.array(first)  # (n,)
-    drawn = np.random.default_rng(0).choice(ratios, (_RESAMPLES, len(ratios)))
-    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
-    return Ratio(float(np.median(ratios)), float(low), float(high), len(ratios))
 
+    def __init__(self, options: argparse.Namespace, flags: list[str], folder: Path) -> None:
+        overlay = ["--config", str(CONFIGS / "demo.yaml")] if options.demo else []
+        self._args = ["fit", "--config", str(CONFIGS / "sep_conf.yaml"), *overlay, "--trainer.devices", "1", *flags]
+        self._options, self._folder = options, folder
+        cli = training.prepare(self._args)
+        self._network = cli.model.network
+        self._device, self._precision = cli.trainer.strategy.root_device, str(cli.trainer.precision)
+        self._batch_size: int = cli.datamodule.batch_size
+        self._epochs: int = cli.trainer.max_epochs or 0
 
-class Contestant:
-    """A process that trains when it is told to."""
+    def _fit(self, name: str, *flags: str) -> Contestant:
+        """Start `hml fit` in a folder of this name; it trains until it is told to stop, and then tests."""
+        own = ["--trainer.max_epochs", "100000", "--run_folder", str(self._folder / name)]
+        return Contestant(name, hml_fit, [*self._args, *own, *flags])
 
-    def __init__(self, name: str, loop: Callable[..., None], args: Sequence[object]) -> None:
-        self.name = name
-        spawn = multiprocessing.get_context("spawn")
-        self._pipe, other = spawn.Pipe()
-        self._process = spawn.Process(target=_run, args=(loop, other, *args), daemon=False)
-        self._process.start()
-        other.close()
-        self.losses: list[float] = []
-        started = time.perf_counter()
-        self._receive()
-        self.start_seconds = time.perf_counter() - started
+    def measure(self) -> dict[str, object]:
+        """Race H against each that was asked for; return figures by what they are of."""
+        options = self._options
+        figures: dict[str, object] = {"machine": _name(self._device), "precision": self._precision}
+        ours = self._fit("H")
+        figures["H, nothing compiled before"] = self._start(ours)
+        for name in options.against:
+            figures |= self._race(ours, name)
+        for k, flags in enumerate(options.undo):
+            theirs = self._fit(f"undone_{k}", *shlex.split(flags))
+            figures |= {f"H / H {flags}, {key}": value for key, value in self._pair(ours, theirs).items()}
+            theirs.stop()
+        seconds = [ours.run(options.steps) for _ in range(options.pairs)]
+        rate = self._batch_size * options.steps / float(np.median(seconds))
+        steps = self._epochs * ours.steps_an_epoch
+        figures["H: images/s"] = round(rate, 1)
+        figures["H: peak GiB"] = round(ours.stop(), 2)
+        test = json.loads((self._folder / "H" / "metrics.json").read_text())["seconds"]["test"]
+        fit = steps * self._batch_size / rate
+        figures[f"a run of {self._epochs} epochs, extrapolated"] = {
+            "seconds of training": round(fit),
+            "seconds of its test, measured": round(test, 1),
+            "the test's share": round(test / (fit + test), 4),
+        }
+        for count in options.processes:
+            figures[f"images/s of {count} at once"] = round(self._rate_of_processes(count), 1)
+        for images in options.epochs_of:
+            figures[f"an epoch of {images} images"] = self._epoch(images)
+        peak = matrix_product_peak(options.matrix, self._device, self._precision)
+        figures["matrix product, TFLOP/s"] = round(peak / 1e12, 3)
+        figures["of it, H uses"] = round(rate * flop_an_image(self._network) / peak, 3)
+        return figures
 
-    def _receive(self) -> object:
-        try:
-            return self._pipe.recv()
-        except EOFError:
-            sys.exit(f"{self.name} ended early: see above.")
+    def _start(self, contestant: Contestant) -> dict[str, float]:
+        return {
+            "seconds to the first step": round(contestant.start_seconds, 1),
+            f"seconds of the first {_WARM_UP} steps": round(contestant.run(_WARM_UP), 1),
+        }
 
-    def run(self, steps: int) -> float:
-        """Take steps; return the seconds they took."""
-        self.begin(steps)
-        return self.finish()
+    def _race(self, ours: Contestant, name: str) -> dict[str, object]:
+        """Race H against A, B or itself."""
+        figures: dict[str, object] = {}
+        if name == "A":
+            workers = self._options.workers
+            if workers is None:
+                workers = self._best_worker_count()
+            figures["A: workers"] = workers
+            theirs = Contestant("A", plain_loop, [*self._args, *_PLAIN], workers)
+        elif name == "B":
+            theirs = Contestant("B", bare_loop, self._args)
+        else:
+            theirs = self._fit("H_again")
+            figures["H, compiled before"] = self._start(theirs)
+        figures |= {f"H/{name}, {key}": value for key, value in self._pair(ours, theirs).items()}
+        if name == "A":
+            pairs = zip(ours.losses[:20], theirs.losses[:20], strict=False)
+            figures["first 20 losses, H less A"] = [round(h - a, 4) for h, a in pairs]
+        figures[f"{name}: peak GiB"] = round(theirs.stop(), 2)
+        return figures
 
-    def begin(self, steps: int) -> None:
-        """Begin to take steps, beside others that do."""
-        self._pipe.send(steps)
+    def _pair(self, ours: Contestant, theirs: Contestant) -> dict[str, object]:
+        options = self._options
+        theirs.run(_WARM_UP)
+        ours.run(_WARM_UP)
+        seconds = race(ours, theirs, options.pairs, options.steps)
+        rates = [round(self._batch_size * options.steps / float(np.median(each)), 1) for each in seconds]
+        return {"times as fast": str(compare(*seconds)), "images/s": rates}
 
-    def finish(self) -> float:
-        """Wait until they are taken; return the seconds they took."""
-        seconds, losses = self._receive()  # type: ignore[misc]
-        self.losses += losses
-        return float(seconds)
+    def _best_worker_count(self) -> int:
+        """Find how many DataLoader workers the plain loop is fastest with."""
+        seconds = {}
+        for workers in range(min(4, os.cpu_count() or 1) + 1):
+            contestant = Contestant("A", plain_loop, [*self._args, *_PLAIN], workers)
+            contestant.run(_WARM_UP)
+            seconds[workers] = contestant.run(max(2, self._options.steps // 6))
+            contestant.stop()
+        return min(seconds, key=seconds.__getitem__)
 
-    def stop(self) -> float:
-        """End it; return the most memory it held, in GiB."""
-        self._pipe.send(0)
-        peak = self._receive()
-        self._process.join()
-        return float(peak)  # type: ignore[arg-type]
-
-
-def _run(loop: Callable[..., None], pipe: Connection, *args: object) -> None:
-    with Path(os.devnull).open("w") as nowhere:
-        sys.stdout = nowhere
-        loop(pipe, *args)
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-
-
-def race(first: Contestant, second: Contestant, pairs: int, steps: int) -> tuple[list[float], list[float]]:
-    """Interleave windows A B B A …; return the seconds of each, shape (pairs,) both."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for pair in range(pairs):
-        for which in (0, 1) if pair % 2 == 0 else (1, 0):
-            seconds[which].append((first, second)[which].run(steps))
-    return seconds
-
-
-def rate_of_processes(count: int, args: list[str], folder: str, pairs: int, images: int, steps: int) -> float:
-    """Train in several processes at once, which share the machine's cores; return images/s of all together."""
-    threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
-    contestants = [
-        Contestant(f"H {k + 1} of {count}", hml_fit, ([*args, "--trainer.default_root_dir", f"{folder}/{count}_{k}"],))
-        for k in range(count)
-    ]
-    os.environ.pop("OMP_NUM_THREADS")
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = threads
-    rates = []
-    for window in range(pairs + 1):
+    def _rate_of_processes(self, count: int) -> float:
+        """Train in several processes at once, which share the machine's cores; return images/s of all together."""
+        threads = os.environ.get("OMP_NUM_THREADS")
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
+        contestants = [self._fit(f"H_{k + 1}_of_{count}", "--eval_after_fit", "false") for k in range(count)]
+        os.environ.pop("OMP_NUM_THREADS")
+        if threads is not None:
+            os.environ["OMP_NUM_THREADS"] = threads
+        rates = []
+        for window in range(self._options.pairs + 1):
+            steps = self._options.steps if window else _WARM_UP
+            for contestant in contestants:
+                contestant.begin(steps)
+            seconds = [contestant.finish() for contestant in contestants]
+            rates.append(sum(self._batch_size * steps / each for each in seconds))
         for contestant in contestants:
-            contestant.begin(steps)
-        seconds = [contestant.finish() for contestant in contestants]
-        if window:  # the first compiles
-            rates.append(sum(images * steps / each for each in seconds))
-    for contestant in contestants:
+            contestant.stop()
+        return float(np.median(rates[1:]))
+
+    def _epoch(self, images: int) -> dict[str, float]:
+        """Train on so many made-up images, mixed afresh; return the time from an epoch's first step to the next's."""
+        data = ["--data.images", "hml.data.DemoImages", f"--data.images.num_train={images}"]
+        data += ["--data.mixed", "hml.data.FreshMixes", "--data.strategy", "hml.labels.MixupLabels"]
+        contestant = self._fit(f"H_{images}", *data, "--eval_after_fit", "false")
+        contestant.run(contestant.steps_an_epoch + 1)
+        seconds = contestant.run(contestant.steps_an_epoch)
         contestant.stop()
-    return float(np.median(rates))
+        trained = contestant.steps_an_epoch * self._batch_size
+        return {"seconds": round(seconds, 2), "microseconds an image": round(1e6 * seconds / trained, 1)}
 
 
-def best_worker_count(args: list[str], steps: int) -> int:
-    """Find how many DataLoader workers the plain loop is fastest with."""
-    seconds = {}
-    for workers in range(min(4, os.cpu_count() or 1) + 1):
-        contestant = Contestant("A", plain_loop, (args, workers))
-        contestant.run(3)
-        seconds[workers] = contestant.run(steps)
-        contestant.stop()
-    return min(seconds, key=seconds.__getitem__)
-
-
-def matrix_product_peak(size: int, repeats: int = 10) -> float:
-    """Measure what the machine multiplies in the precision that it trains in, in FLOP/s."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    a, b = torch.randn(2, size, size, device=device, dtype=_TYPES[best_precision("auto")])
-    rates = []
-    for _ in range(repeats):
+def matrix_product_peak(size: int, device: torch.device, precision: str) -> float:
+    """Measure what a device multiplies in a Trainer's precision, in FLOP/s."""
+    a, b = torch.randn(2, size, size, device=device, dtype=_TYPES[precision.partition("-")[0]])
+    best = 0.0
+    for _ in range(_PRODUCTS):
         started = time.perf_counter()
-        float((a @ b)[0, 0])
-        rates.append(2 * size**3 / (time.perf_counter() - started))
-    return max(rates)
+        for _ in range(_PRODUCTS):
+            product = a @ b
+        float(product[0, 0])  # waits for all
+        best = max(best, _PRODUCTS * 2 * size**3 / (time.perf_counter() - started))
+    return best
+
+
+def flop_an_image(network: torch.nn.Module) -> float:
+    """Count the floating-point operations of an image, forward and backward."""
+    images = 2
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(images, 3, 32, 32)).sum().backward()
+    return counter.get_total_flops() / images
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {instructions}"
 
 
 def main() -> None:
     """Race, and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=60, help="steps a window")
-    parser.add_argument("--demo", action="store_true", help="made-up data and a narrow network")
-    parser.add_argument(
-        "--against", choices=["A", "B", "H"], nargs="*", default=["A", "B", "H"], help="H against these"
-    )
-    parser.add_argument("--processes", type=int, nargs="*", default=[], help="also: so many runs of H at once")
-    parser.add_argument("--workers", type=int, help="A's DataLoader workers; by default as many as are fastest")
-    parser.add_argument("--matrix", type=int, default=4096, help="size of the matrix product that shows the peak")
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
+    add = parser.add_argument
+    add("--pairs", type=int, default=7)
+    add("--steps", type=int, default=60, help="steps a window")
+    add("--demo", action="store_true", help="made-up data and a narrow network")
+    add("--against", choices=["A", "B", "H"], nargs="*", default=["A", "B", "H"], help="H against these")
+    add("--undo", action="append", default=[], metavar="FLAGS", help="H against H with these flags; again for others")
+    add("--processes", type=int, nargs="*", default=[], help="also: so many runs of H at once")
+    add("--epochs-of", type=int, nargs="*", default=[], help="also: an epoch of so many made-up images")
+    add("--workers", type=int, help="A's DataLoader workers; by default as many as are fastest")
+    add("--matrix", type=int, default=4096, help="size of the matrix product that shows the peak")
+    add("--out", type=Path, help="a JSON file for the figures")
     options, flags = parser.parse_known_args()
-    overlay = ["--config", str(CONFIGS / "demo.yaml")] if options.demo else []
-    base = ["fit", "--config", str(CONFIGS / "sep_conf.yaml"), *overlay, "--trainer.max_epochs", "100000"]
-    base += ["--trainer.devices", "1"]
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(options, base, flags, folder)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"
+        figures = Bench(options, flags, Path(folder)).measure()
     print(json.dumps(figures, indent=2))
     if options.out:
         options.out.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def measure(options: argparse.Namespace, base: list[str], flags: list[str], folder: str) -> dict[str, object]:
-    """Race H against each that was asked for."""
-    hml = [*base, *flags, "--trainer.default_root_dir", folder]
-    figures: dict[str, object] = {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"}
-    batch = 32 if options.demo else 128
-    runner = Contestant("H", hml_fit, (hml,))
-    figures["H: seconds to the first step"] = round(runner.start_seconds, 1)
-    figures["H: seconds of the first 3 steps"] = round(runner.run(3), 1)
-    for name in options.against:
-        if name == "A":
-            workers = options.workers
-            if workers is None:
-                workers = best_worker_count([*base, "--trainer.precision", "32-true"], max(2, options.steps // 6))
-            figures["A: workers"] = workers
-            other = Contestant("A", plain_loop, ([*base, "--trainer.precision", "32-true"], workers))
-        elif name == "B":
-            other = Contestant("B", bare_loop, (hml,))
-        else:
-            other = Contestant("H", hml_fit, ([*hml[:-1], f"{folder}/again"],))
-        other.run(3)
-        runner.run(3)
-        ours, theirs = race(runner, other, options.pairs, options.steps)
-        rates = {who: batch * options.steps / np.median(seconds) for who, seconds in (("H", ours), (name, theirs))}
-        figures[f"H/{name}"] = str(compare(ours, theirs))
-        figures[f"H/{name}: images/s"] = {who: round(rate, 1) for who, rate in rates.items()}
-        if name == "A":
-            figures["first 20 losses, H less A"] = [
-                round(h - a, 4) for h, a in zip(runner.losses[:20], other.losses[:20], strict=False)
-            ]
-        figures[f"{name}: peak GiB"] = round(other.stop(), 2)
-    figures["H: peak GiB"] = round(runner.stop(), 2)
-    for count in options.processes:
-        rate = rate_of_processes(count, [*base, *flags], folder, options.pairs, batch, options.steps)
-        figures[f"images/s of {count} at once"] = round(rate, 1)
-    figures[f"{best_precision('auto')} matrix product, TFLOP/s"] = round(matrix_product_peak(options.matrix) / 1e12, 2)
-    return figures
 
 
 if __name__ == "__main__":

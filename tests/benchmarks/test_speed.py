@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.speed import compare, race
+from hml.models import PreActResNet18
+from tests.benchmarks.racing import compare, race
+from tests.benchmarks.speed import flop_an_image
 
 
 class Fake:
@@ -32,6 +34,17 @@ def test_a_ratio_is_the_median_over_pairs_within_its_interval():
     assert (ratio.low, ratio.high) == (1.0, 3.0)
 
 
+def test_an_images_operations_are_those_of_its_convolutions():
+    width = 4
+    macs = 32**2 * 9 * (3 * width + 4 * width**2)  # the stem, which needs no gradient of its input, and stage 1
+    for stage in (1, 2, 3):
+        inner, outer = width * 2 ** (stage - 1), width * 2**stage
+        macs += (32 // 2**stage) ** 2 * (9 * (inner * outer + 3 * outer**2) + inner * outer)
+    macs += 8 * width * 10
+    stem = 32**2 * 9 * 3 * width
+    assert flop_an_image(PreActResNet18(width=width)) == 2 * (3 * macs - stem)
+
+
 def test_the_benchmark_runs(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks.speed", "--demo", "--pairs", "1", "--steps", "2"]
     command += ["--against", "A", "B", "--workers", "0", "--matrix", "64", "--out", str(tmp_path / "figures.json")]
@@ -41,7 +54,10 @@ def test_the_benchmark_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert float(figures["H/B"].split()[0]) > 0
+    assert float(figures["H/B, times as fast"].split()[0]) > 0
+    assert 0 < figures["of it, H uses"] < 1
+    run = figures["a run of 8 epochs, extrapolated"]
+    assert 0 < run["the test's share"] < 1
     # The same steps on the same data and seed, but for the order: losses stay alike.
     assert figures["first 20 losses, H less A"] == pytest.approx(
         [0] * len(figures["first 20 losses, H less A"]), abs=1.5
