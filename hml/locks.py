@@ -1,7 +1,7 @@
 """Folders that one process at a time may use."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -9,11 +9,9 @@ from filelock import FileLock, Timeout
 from hml.errors import FolderInUseError
 
 
-@contextlib.contextmanager
+@contextmanager
 def claim(lock: Path, in_use: str) -> Iterator[None]:
     """Keep a folder for this process, until the block or the process ends.
-
-    One that is made for it, and that nothing is put into until the block ends, goes again.
 
     Args:
         lock: The file that is locked, in the folder; both are made if missing.
@@ -22,7 +20,6 @@ def claim(lock: Path, in_use: str) -> Iterator[None]:
     Raises:
         FolderInUseError: another process has it.
     """
-    made = [folder for folder in (lock.parent, *lock.parent.parents) if not folder.exists()]
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock, timeout=0)
     try:
@@ -32,15 +29,4 @@ def claim(lock: Path, in_use: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _remove_if_empty(lock, made)  # while it is held, so that nobody else takes it meanwhile
         held.release()
-
-
-def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
-    """Remove the folders that were made, innermost first, if nothing was put into the first but the lock."""
-    if not made or not lock.exists() or list(lock.parent.iterdir()) != [lock]:
-        return
-    with contextlib.suppress(OSError):  # somebody else has put something beside it
-        lock.unlink()
-        for folder in made:
-            folder.rmdir()
