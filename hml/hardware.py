@@ -51,7 +51,9 @@ def why_not_compile(device: torch.device, steps: float) -> str | None:
     variable, *names = ("CXX", "g++") if device.type == "cpu" else ("CC", "gcc", "clang")
     if not any(map(shutil.which, [os.environ[variable]] if variable in os.environ else names)):
         return f"there is no {'C++' if device.type == 'cpu' else 'C'} compiler ({names[0]}, or what {variable} names)"
-    if not Path(sysconfig.get_config_var("INCLUDEPY"), "Python.h").exists():
+    # Debian's own scheme names another folder than the one where its headers are; compilers look into both.
+    folders = sysconfig.get_path("include"), sysconfig.get_path("include", "posix_prefix")
+    if not any(Path(folder, "Python.h").exists() for folder in folders):
         return "Python's headers aren't installed (python3-dev)"
     return None
 

@@ -114,10 +114,15 @@ class HmlCLI(LightningCLI):
 
     Args:
         args: The subcommand and its flags, as on the command line.
+
+    Raises:
+        InputError: there is no such subcommand, or a flag or a config is wrong.
     """
 
     def __init__(self, args: Sequence[str]) -> None:
-        self._asked_for = args[0]
+        self._asked_for = args[0] if args else ""
+        if not self.subcommands():
+            raise InputError(f"There is no subcommand {self._asked_for!r}: {', '.join(LightningCLI.subcommands())}.")
         super().__init__(
             Classifier,
             HMixDataModule,

@@ -16,8 +16,10 @@ import pytest
 import torch
 import yaml
 
+from hml import training
 from hml.checkpoints import read_checkpoint
 from hml.cli import main
+from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
 from tests.processes import INTERRUPTED
 
@@ -97,6 +99,12 @@ def test_lightnings_precisions_work(precision):
     result = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
     assert result["recipe"]["trainer"]["precision"] == precision
     assert result["metrics"]["test/fgsm_cross_entropy"] > result["metrics"]["test/cross_entropy"]
+
+
+@pytest.mark.parametrize("args", [[], ["fitt"], ["--config", "configs/sep_conf.yaml", "fit"]])
+def test_a_run_out_of_python_without_a_subcommand_is_refused(args):
+    with pytest.raises(InputError, match=r"There is no subcommand .*: fit, validate, test, predict"):
+        training.prepare(args)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")

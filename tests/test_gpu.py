@@ -1,15 +1,19 @@
 """What a GPU is asked to do, on machines without one.
 
 PyTorch's fake tensors know their shape and device but hold nothing: they refuse to be read, which would wait for a real
-GPU, and to meet tensors of another device. Gradients and fused optimisers need a driver, and are left out.
+GPU, and to meet tensors of another device. Copies between devices they make, so those are watched for. Gradients and
+fused optimisers need a driver, and are left out.
 """
 
+import itertools
 from contextlib import ExitStack
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn.utils import clip_grad_norm_
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from hml.classifier import Classifier
 from hml.data.loader import MixingLoader
@@ -18,6 +22,18 @@ from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
 
 GPU = torch.device("cuda:0")
+
+
+class NothingCrosses(TorchDispatchMode):
+    """Refuses operators that take or give tensors of a GPU and of the CPU both; a CPU's scalar may be an argument."""
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        given = operator(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, given)) if isinstance(leaf, torch.Tensor)]
+        is_copy = operator in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+        devices = {tensor.device.type for tensor in tensors if tensor.ndim or is_copy}
+        assert len(devices) < 2, f"{operator} copies between devices"
+        return given
 
 
 @pytest.fixture
@@ -52,18 +68,26 @@ def test_a_fake_gpu_notices_waiting_and_mixed_devices(on_gpu):
             wait()
     with pytest.raises(RuntimeError, match="same device"):
         image + torch.zeros(16, 3, 32, 32)
+    index = torch.tensor([1, 0])
+    for copy in (image.cpu, lambda: image.sum().to("cpu"), lambda: index.to(GPU), lambda: image[index]):
+        copy()
+        with pytest.raises(AssertionError, match="copies between devices"), NothingCrosses():
+            copy()
 
 
 @pytest.mark.parametrize("augment", ["none", "crop_flip"])
 def test_no_training_step_waits_for_a_gpu(on_gpu, augment):
     loader, classifier = on_gpu(train=True, augment=augment)
+    batches = iter(loader)
+    first = next(batches)  # an epoch's draws are copied at its begin
     steps = 0
-    for steps, batch in enumerate(loader, start=1):
-        loss = classifier.training_step(batch, steps)
-        assert loss.device == GPU
-        for weight in classifier.parameters():
-            weight.grad = torch.empty_like(weight)
-        clip_grad_norm_(classifier.parameters(), 1.0)
+    with NothingCrosses():
+        for steps, batch in enumerate(itertools.chain([first], batches), start=1):
+            loss = classifier.training_step(batch, steps)
+            assert loss.device == GPU
+            for weight in classifier.parameters():
+                weight.grad = torch.empty_like(weight)
+            clip_grad_norm_(classifier.parameters(), 1.0)
     assert steps == len(loader) > 3
 
 
@@ -71,8 +95,10 @@ def test_no_test_step_waits_for_a_gpu(on_gpu):
     loader, classifier = on_gpu(train=False)
     classifier.eval()
     callbacks = [HumanAlignment(), Calibration()]
-    with torch.inference_mode():
-        for step, batch in enumerate(loader):
+    batches = iter(loader)
+    first = next(batches)
+    with torch.inference_mode(), NothingCrosses():
+        for step, batch in enumerate(itertools.chain([first], batches)):
             logits = classifier.test_step(batch, step)["logits"]
             assert logits.device == GPU
             for callback in callbacks:

@@ -63,7 +63,7 @@ def test_compiling_must_earn_itself_back_and_be_possible(monkeypatch, tmp_path, 
     assert "compiler" in why_not_compile(device, 3965)
     compilers("/opt/own")
     assert why_not_compile(device, 3965) is None
-    monkeypatch.setattr("sysconfig.get_config_var", lambda name: str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda *_: str(tmp_path))
     assert "headers" in why_not_compile(device, 3965)
 
 

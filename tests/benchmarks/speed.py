@@ -52,11 +52,11 @@ class Bench:
         self._network = cli.model.network
         self._device, self._precision = cli.trainer.strategy.root_device, str(cli.trainer.precision)
         self._batch_size: int = cli.datamodule.batch_size
-        self._epochs: int = cli.trainer.max_epochs or 0
+        self._epochs = max(0, cli.trainer.max_epochs or 0)
 
     def _fit(self, name: str, *flags: str) -> Contestant:
         """Start `hml fit` in a folder of this name; it trains until it is told to stop, and then tests."""
-        own = ["--trainer.max_epochs", "100000", "--run_folder", str(self._folder / name)]
+        own = ["--trainer.max_epochs", "100000", "--eval_after_fit", "true", "--run_folder", str(self._folder / name)]
         return Contestant(name, hml_fit, [*self._args, *own, *flags])
 
     def measure(self) -> dict[str, object]:

@@ -55,7 +55,7 @@ def test_the_benchmark_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert float(figures["H/B, times as fast"].split()[0]) > 0
-    assert 0 < figures["of it, H uses"] < 1
+    assert figures["of it, H uses"] > 0
     run = figures["a run of 8 epochs, extrapolated"]
     assert 0 < run["the test's share"] < 1
     # The same steps on the same data and seed, but for the order: losses stay alike.
