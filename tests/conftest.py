@@ -28,11 +28,11 @@ REAL_FILES = (
 def data_dir():
     """The folder of the real data, or a skip that says why."""
     if not (folder := os.environ.get("HML_DATA_DIR")):
-        pytest.skip("HML_DATA_DIR is not set: the real data are needed")
+        pytest.skip("HML_DATA_DIR is not set: the real data are needed, which `hml download` fetches")
     if missing := [name for name in REAL_FILES if not (Path(folder) / name).exists()]:
-        pytest.skip(f"HML_DATA_DIR={folder} lacks {', '.join(missing)}")
+        pytest.skip(f"HML_DATA_DIR={folder} lacks {', '.join(missing)}, which `hml download` fetches")
     if not any((Path(folder) / name).exists() for name in ("cifar10_test.npz", "cifar-10-python.tar.gz")):
-        pytest.skip(f"HML_DATA_DIR={folder} lacks CIFAR-10's images")
+        pytest.skip(f"HML_DATA_DIR={folder} lacks CIFAR-10's images, which `hml download` fetches")
     return Path(folder)
 
 
@@ -46,7 +46,7 @@ def other_tasks(data_dir):
         "hmix_individ_soft_labels.json",
     )
     if missing := [name for name in names if not (data_dir / name).exists()]:
-        pytest.skip(f"HML_DATA_DIR={data_dir} lacks {', '.join(missing)}")
+        pytest.skip(f"HML_DATA_DIR={data_dir} lacks {', '.join(missing)}, which `hml download` fetches")
     return data_dir
 
 

@@ -167,7 +167,9 @@ def find_step(folder, warning):
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.chaos)])
-@pytest.mark.skipif(not OTHER_FILE_SYSTEM.is_dir(), reason="there is no second file system to put TMPDIR on")
+@pytest.mark.skipif(
+    not OTHER_FILE_SYSTEM.is_dir(), reason=f"there is no {OTHER_FILE_SYSTEM}, to put TMPDIR on another file system"
+)
 def test_a_kill_while_saving_always_leaves_a_checkpoint_that_loads(tmp_path, kills, capsys):
     assert tmp_path.stat().st_dev != OTHER_FILE_SYSTEM.stat().st_dev
     save(tmp_path, 1, size=200_000)

@@ -2,9 +2,9 @@
 
 import csv
 import json
+import math
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from hml.checkpoints import read_checkpoint
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
+from hml.hardware import why_not_compile
 from tests.processes import INTERRUPTED
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,7 @@ QUICK = [
     *("--calibration.bin_size", "10"),
 ]
 NARROW = ["--model.network.width", "2"]
+WHY_NOT_COMPILE = why_not_compile(torch.device("cpu"), steps=math.inf)
 
 STUBBORN = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
 
@@ -107,7 +109,7 @@ def test_a_run_out_of_python_without_a_subcommand_is_refused(args):
         training.prepare(args)
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.skipif(WHY_NOT_COMPILE is not None, reason=f"hml doesn't compile here: {WHY_NOT_COMPILE}")
 def test_a_compiled_runs_checkpoint_loads_without_compiling():
     args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW]
     assert main(["fit", *args, "--model.compile", "true"]) == 0

@@ -85,7 +85,9 @@ def count_faults(keep, pipe):
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="keep_memory asks glibc's allocator, and does nothing elsewhere"
+)
 def test_kept_memory_is_not_asked_for_again():
     faults = {}
     for keep in (True, False):
