@@ -1,5 +1,7 @@
 """People who take a study, for tests."""
 
+from collections import Counter, defaultdict
+
 ANSWERS = {
     "rate_mixture": {"mixingcoeff": 37, "confidence": 56, "moved": ["mixingcoeff", "confidence"]},
     "construct": {"final_value": 0.4, "starting_value": 0.1, "moved": ["final_value"]},
@@ -44,3 +46,19 @@ def finish(store, code, comment=""):
     answer_all(store, code)
     store.comment(code, comment, "client-comment")
     return store.complete(code, store.find(code).answered)
+
+
+def out_of_turn(database):
+    """Return the trials whose image had more people than another that their person hadn't seen, none having left.
+
+    How far apart images' counts end depends on who comes when: whoever has seen all but the fullest gets one of those.
+    """
+    images = [name for (name,) in database.execute("SELECT filename FROM image")]
+    trials = database.execute("SELECT id, person, filename FROM trial WHERE is_repeat = 0 ORDER BY id").fetchall()
+    taken, seen, found = Counter(), defaultdict(set), []
+    for trial, person, filename in trials:
+        if taken[filename] > min(taken[name] for name in images if name not in seen[person]):
+            found.append(trial)
+        taken[filename] += 1
+        seen[person].add(filename)
+    return found
