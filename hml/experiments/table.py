@@ -92,7 +92,10 @@ def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[st
     for metric in metrics:
         name = COLUMNS.get(metric, metric if metric in logged else f"test/{metric}")
         if results and name not in logged:
-            raise InputError(f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged))}.")
+            raise InputError(
+                f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged))}. "
+                "The runs are kept: ask for one of these with --collect."
+            )
         columns[short.get(name, name.removeprefix("test/"))] = name
     return columns
 

@@ -101,7 +101,8 @@ def _run(loop: Callable[..., None], pipe: Connection, *args: object) -> None:
     with Path(os.devnull).open("w") as nowhere:
         sys.stdout = nowhere
         loop(pipe, *args)
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    a_gib = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts in bytes, Linux in KiB
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / a_gib)
 
 
 def race(first: Contestant, second: Contestant, pairs: int, steps: int) -> tuple[list[float], list[float]]:
