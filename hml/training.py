@@ -153,8 +153,12 @@ class HmlCLI(LightningCLI):
         Raises:
             HmlError: something that a person can mend is wrong, or the loss isn't finite.
         """
-        with _complaints_for_people(), self._claimed():
-            super()._run_subcommand(self.config["subcommand"])
+        with _complaints_for_people():
+            if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
+                self.datamodule.prepare_data()
+                self.datamodule.setup("fit")  # first, so that a run which is refused for its data leaves no folder
+            with self._claimed():
+                super()._run_subcommand(self.config["subcommand"])
         if self.trainer.received_sigterm:  # so late that there was nothing left to stop
             raise SystemExit(_TERMINATED)
 

@@ -225,12 +225,17 @@ def test_a_scheme_given_on_the_command_line_is_kept():
         (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0"),
         (["--trainer.accelerator", "bad"], "bad"),
         (["--trainer.devices", "x"], "The Trainer can't be made"),
-        (["--model.optimizer.lr", "-1"], "Invalid learning rate: -1"),
         (["--run_folder", "r", "--trainer.logger", "false"], "--trainer.logger"),
     ],
 )
-def test_wrong_input_exits_with_2_and_says_what(args, said, capsys):
+def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsys):
     assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, *args)
+    assert list(Path().iterdir()) == []
+
+
+def test_what_the_optimizer_refuses_exits_with_2(capsys):
+    asked = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--model.optimizer.lr", "-1"]
+    assert "Invalid learning rate: -1" in refused(capsys, 2, "fit", *asked)
     assert not list(Path().rglob("metrics.json"))
 
 

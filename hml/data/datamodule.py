@@ -86,6 +86,13 @@ class HMixDataModule(LightningDataModule):
 
     @override
     def prepare_data(self) -> None:
+        """Download what is missing, and check what is there.
+
+        Raises:
+            DataError: a file is wrong, or can't be downloaded.
+        """
+        if self._is_set_up:
+            return
         fetch([*self.images.remote_files(self.data_dir), *self.mixed.remote_files(self.data_dir)], self.data_dir)
 
     @override
