@@ -25,6 +25,8 @@ from hml.data.download import (
     read_verified,
 )
 from hml.errors import DataError, InputError
+from hml.judgements import CLASS_NAMES
+from hml.labels import check_soft_labels
 
 STAND_IN = "cifar10_test.npz"
 _STAND_IN_BYTES = 40_000_000  # it needs 31 million
@@ -39,15 +41,15 @@ class ImageBank:
 
     Args:
         images: Pixels, uint8, shape (M, 3, H, W).
-        labels: True classes, int64, shape (M,).
-        human: The distribution of what people say each image is, shape (M, C), rows sum to 1.
-        train_ids: Images to train on, shape (n,).
-        test_ids: Images to evaluate on, shape (m,), none of them among the former.
+        labels: True classes, int64, shape (M,), in CIFAR-10's order.
+        human: The distribution of what people say each image is, floating point, shape (M, 10), rows sum to 1.
+        train_ids: Images to train on, int64, shape (n,).
+        test_ids: Images to evaluate on, int64, shape (m,), none of them among the former.
         files: The SHA-256 of each file it was read from.
         canonical_pixels: Whether the pixels are the released ones, to the bit.
 
     Raises:
-        InputError: an image is both trained and evaluated on.
+        InputError: a tensor has another type, shape or range, or an image is both trained and evaluated on.
     """
 
     images: Tensor
@@ -59,8 +61,32 @@ class ImageBank:
     canonical_pixels: bool = True
 
     def __post_init__(self) -> None:
+        size, num_classes = len(self.images), len(CLASS_NAMES)
+        is_rgb = self.images.ndim == 4 and self.images.shape[1] == 3
+        _check("images", self.images, torch.uint8, "(M, 3, H, W)", is_rgb, 256)
+        _check("labels", self.labels, torch.int64, f"({size},)", self.labels.shape == (size,), num_classes)
+        for name, ids in (("train_ids", self.train_ids), ("test_ids", self.test_ids)):
+            _check(name, ids, torch.int64, "(n,)", ids.ndim == 1, size)
+        try:
+            check_soft_labels(self.human, num_classes)
+        except InputError as error:
+            raise InputError(f"ImageBank.human: {error} Counts are to be divided by their sum.") from error
+        if len(self.human) != size:
+            raise InputError(f"ImageBank.human has {len(self.human)} rows for {size} images.")
         if bool((both := torch.isin(self.train_ids, self.test_ids)).any()):
             raise InputError(f"images {self.train_ids[both][:10].tolist()} are in both halves of the split.")
+
+
+def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape: bool, limit: int) -> None:
+    """Refuse what would train and come to wrong numbers, such as pixels that are divided by 255 already."""
+    if tensor.dtype != dtype or not has_shape:
+        raise InputError(
+            f"ImageBank.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, expected {dtype} of shape {shape}."
+        )
+    if len(tensor) and not 0 <= int(tensor.min()) <= int(tensor.max()) < limit:
+        raise InputError(
+            f"ImageBank.{name} has values from {tensor.min()} to {tensor.max()}, expected 0 to {limit - 1}."
+        )
 
 
 class ImageSource(ABC):

@@ -205,7 +205,35 @@ def test_a_stand_in_with_damaged_bytes_is_refused(folder, contents):
         Cifar10().load(folder)
 
 
+def make_bank(**other):
+    """Three images, with something put in another's place."""
+    ids = torch.arange(3)
+    images = torch.zeros(3, 3, 32, 32, dtype=torch.uint8)
+    return ImageBank(**{"images": images, "labels": ids, "human": torch.eye(3, 10), "train_ids": ids[:2]} | other)
+
+
 def test_images_on_both_sides_of_the_split_are_refused():
-    images, ids = torch.zeros(3, 3, 32, 32, dtype=torch.uint8), torch.arange(3)
     with pytest.raises(InputError, match=r"images \[1\] are in both halves"):
-        ImageBank(images, ids, torch.eye(3), ids[:2], ids[1:])
+        make_bank(test_ids=torch.tensor([1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (
+            {"images": torch.rand(3, 3, 32, 32)},
+            r"images is torch.float32 .* expected torch.uint8 of shape \(M, 3, H, W\)",
+        ),
+        ({"images": torch.zeros(3, 32, 32, 3, dtype=torch.uint8)}, r"images is torch.uint8 of shape \(3, 32, 32, 3\)"),
+        ({"labels": torch.arange(3, dtype=torch.int32)}, "labels is torch.int32 .* expected torch.int64"),
+        ({"labels": torch.arange(2)}, r"labels .* shape \(2,\), expected .* \(3,\)"),
+        ({"labels": torch.tensor([1, 2, 10])}, "labels has values from 1 to 10, expected 0 to 9"),
+        ({"test_ids": torch.tensor([3])}, "test_ids has values from 3 to 3, expected 0 to 2"),
+        ({"human": 50 * torch.eye(3, 10)}, "human: row 0 .* sums to 50, not to 1. Counts are to be divided"),
+        ({"human": torch.full((3, 5), 0.2)}, r"human: .* shape \(3, 5\), expected \(K, 10\)"),
+        ({"human": torch.eye(2, 10)}, "human has 2 rows for 3 images"),
+    ],
+)
+def test_a_bank_that_would_come_to_wrong_numbers_is_refused(other, said):
+    with pytest.raises(InputError, match=said):
+        make_bank(**{"test_ids": torch.tensor([2])} | other)
