@@ -44,7 +44,7 @@ def make_recipe(choices: dict[str, Any]) -> dict[str, Any]:
         "trainer": {key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
         | {"devices": str(choices["trainer"]["devices"])},
         "calibration": choices["calibration"],
-        "fgsm": choices["fgsm"],
+        "fgsm": {key: value for key, value in choices["fgsm"].items() if key != "num_pictures"},
     }
     try:
         json.dumps(recipe, allow_nan=False)

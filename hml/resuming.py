@@ -114,6 +114,33 @@ def refuse_another_optimizer(checkpoint: Path, recipe: Mapping[str, Any]) -> Non
         )
 
 
+def refuse_another_name(checkpoint: Path, asked: Mapping[str, Any]) -> None:
+    """Refuse to report a run's weights as those of another.
+
+    Args:
+        checkpoint: The weights.
+        asked: What they would be called: scheme, seed and recipe.
+
+    Raises:
+        InputError: the run beside the checkpoint has another scheme, seed or strategy; says which.
+    """
+    if (there := read_json_object(checkpoint.parent.parent / RECORD)) is None:  # the checkpoint stands alone
+        return
+    names = [
+        {
+            "scheme": run.get("scheme"),
+            "seed": run.get("seed"),
+            "strategy": run.get("recipe", {}).get("data", {}).get("strategy"),
+        }
+        for run in (there, json.loads(json.dumps(asked)))
+    ]
+    if found := differences(*names):
+        raise InputError(
+            f"{checkpoint} is of another run:{tell(found)}\n"
+            f"Use that run's own config: --config {checkpoint.parent.parent / 'config.yaml'}"
+        )
+
+
 def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
     """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
     there = read_json_object(folder / RECORD)

@@ -45,6 +45,7 @@ from hml.resuming import (
     claim_run,
     find_unfinished,
     hash_code,
+    refuse_another_name,
     refuse_another_optimizer,
 )
 
@@ -258,6 +259,8 @@ class HmlCLI(LightningCLI):
                 "There are no validation images: give the same --data.val_size as in fit, say 500. "
                 "(hml test evaluates on the test images.)"
             )
+        if self.subcommand != "fit":
+            refuse_another_name(Path(self.settings.ckpt_path), self.identity)
 
     @override
     def instantiate_classes(self) -> None:
@@ -359,7 +362,7 @@ class HmlCLI(LightningCLI):
     def recipe(self) -> dict[str, Any]:
         """Every choice that decides the run's numbers, but for its seed."""
         recipe = make_recipe(yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand])
-        if self.subcommand == "fit" and self.settings.ckpt_path is not None:
+        if self.settings.ckpt_path is not None:
             recipe["from"] = {"sha256": hashlib.sha256(Path(self.settings.ckpt_path).read_bytes()).hexdigest()}
         return recipe
 

@@ -1,6 +1,7 @@
 """The command line as its users call it: real commands, their exit codes, and what they leave behind."""
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -143,6 +144,7 @@ def test_testing_a_checkpoint_gives_what_fit_reported(trained):
     assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
     again = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
     assert again["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
+    assert again["recipe"]["from"] == {"sha256": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()}
 
 
 def test_a_runs_own_config_tests_its_checkpoint(trained):
@@ -347,8 +349,26 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
     assert "--ckpt_path" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *NARROW)
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
+        ([*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
+        ([*config("sep_conf"), "--data.strategy.gamma", "0.1"], "strategy.init_args.gamma: 0.005 there, 0.1 asked for"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["test", "validate", "predict"])
+def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said, trained, capsys):
+    checkpoint = trained / "checkpoints/last.ckpt"
+    val = ["--data.val_size", "10"] if verb == "validate" else []
+    error = refused(capsys, 2, verb, *args, *DEMO, *QUICK, *NARROW, *val, "--ckpt_path", str(checkpoint))
+    assert said in error
+    assert f"--config {trained / 'config.yaml'}" in error
+    assert not Path("lightning_logs").exists()
+
+
 def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
-    args = [*config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
     assert "another network" in refused(capsys, 2, "test", *args, "--model.network.width", "3")
 
 
@@ -448,6 +468,7 @@ def test_print_config_shows_the_recipe(capsys):
     assert printed["scheme"] == "sep_conf"
     assert printed["model"]["optimizer"]["init_args"]["lr"] == 0.1
     assert printed["trainer"]["max_epochs"] == 65
+    assert printed["trainer"]["devices"] == 1
     assert printed["data"]["strategy"]["init_args"]["gamma"] == 0.005
 
 
@@ -512,7 +533,9 @@ def test_two_processes_test_a_checkpoint_as_one_does(trained, n):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
         assert done.returncode == 0, done.stderr
         (path,) = Path(devices).rglob("metrics.json")
-        metrics.append(json.loads(path.read_text())["metrics"])
+        content = json.loads(path.read_text())
+        assert content["processes"] == int(devices)
+        metrics.append(content["metrics"])
     assert metrics[0].keys() == metrics[1].keys()
     for name, value in metrics[0].items():
         assert metrics[1][name] == pytest.approx(value, abs=1e-6), name

@@ -98,6 +98,7 @@ class Report(Callback):
             "data": data,
             "versions": _versions(pl_module.device),
             "compiled": bool(pl_module.compiled),
+            "processes": trainer.world_size,
             "seconds": self._seconds,
         }
         for logger in trainer.loggers:

@@ -13,8 +13,7 @@ from hml.experiments.worker import Worker
 from hml.resuming import can_go_on
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")
-# Lightning's own choice is all devices. The study has a bar of its own.
-_DEFAULTS = ("--trainer.devices", "1", "--trainer.enable_progress_bar", "false")
+_DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has a bar of its own
 _RUN_FOLDER = "seed_"
 
 Executor = Callable[[Sequence[Run], Progress], Iterator[Run]]

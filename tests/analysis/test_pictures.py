@@ -13,7 +13,7 @@ def test_a_mixed_image_stands_between_its_endpoints():
     bank = ImageBank(
         images=torch.tensor([0, 100, 200], dtype=torch.uint8)[:, None, None, None].expand(3, 3, 2, 2),
         labels=torch.tensor([0, 1, 2]),
-        human=torch.eye(3),
+        human=torch.eye(3, 10),
         train_ids=torch.tensor([0, 1, 2]),
         test_ids=torch.tensor([], dtype=torch.int64),
     )

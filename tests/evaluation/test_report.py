@@ -35,13 +35,24 @@ def callbacks():
 
 def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, callbacks):
     content = report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
-    assert list(content) == ["metrics", "scheme", "seed", "recipe", "data", "versions", "compiled", "seconds"]
+    assert list(content) == [
+        "metrics",
+        "scheme",
+        "seed",
+        "recipe",
+        "data",
+        "versions",
+        "compiled",
+        "processes",
+        "seconds",
+    ]
     assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE)
     assert content["data"]["test_images"] == 33
     assert content["data"]["mixed_images"] == 45
     assert content["data"]["canonical_pixels"] is False
     assert {"hml", "torch", "lightning", "torchmetrics", "numpy", "device"} <= set(content["versions"])
     assert content["compiled"] is False
+    assert content["processes"] == 1
     assert content["seconds"]["fit"] is None
     assert content["seconds"]["test"] >= 0
 
