@@ -71,10 +71,10 @@ def refuse_empty(part: object, place: str = "") -> None:
 
 
 def check_amounts(subcommand: str | None, settings: Namespace) -> None:
-    """Refuse a Trainer that is to do nothing, and would say nothing of it.
+    """Refuse a Trainer that is to do nothing, or something else than it says, and would say nothing of it.
 
     Raises:
-        InputError: an amount is 0.
+        InputError: an amount is 0, or batches are to be overfitted.
     """
     stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand or "", [subcommand])
     if subcommand == "fit" and settings.eval_after_fit:
@@ -82,6 +82,11 @@ def check_amounts(subcommand: str | None, settings: Namespace) -> None:
     for stage in stages:
         if settings.trainer.get(f"limit_{stage}_batches") == 0:
             raise InputError(f"--trainer.limit_{stage}_batches 0 leaves nothing to do: give 1, or leave it out.")
+    if settings.trainer.overfit_batches:  # Lightning turns off the shuffling of its own kind of loader alone
+        raise InputError(
+            "--trainer.overfit_batches would take other images in every epoch. To see whether a network can memorise, "
+            "give it few: --config configs/demo.yaml --data.images.num_train 60."
+        )
     if (batches := settings.trainer.accumulate_grad_batches) < 1:
         raise InputError(f"--trainer.accumulate_grad_batches {batches} must be 1 or more.")
 

@@ -117,6 +117,11 @@ class Classifier(LightningModule):
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         logits = self(batch["image"])
+        if logits.shape != batch["target"].shape:
+            raise InputError(
+                f"The network gives logits of shape {tuple(logits.shape)} for labels of shape "
+                f"{tuple(batch['target'].shape)}: mend --model.network."
+            )
         loss = soft_cross_entropy(logits, batch["target"])
         with torch.no_grad():
             accuracy = top_k_accuracy(logits, batch["target"].argmax(1))

@@ -62,11 +62,12 @@ def name_scheme(settings: Namespace) -> str:
     """Name a run: what its config calls it, unless another strategy has been put in since; then after that."""
     strategy = settings.data.strategy
     class_name = strategy.class_path.rpartition(".")[2]
-    for path in reversed(settings.get("config") or []):
+    for path in filter(None, reversed(settings.get("config") or [])):  # None stands for one given in words
         layer = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) or {}
         if layer.get("scheme") != settings.scheme or settings.scheme is None:
             continue
-        named = (layer.get("data") or {}).get("strategy") or class_name
+        data = layer.get("data")  # which may be another file's name
+        named = (data.get("strategy") if isinstance(data, dict) else None) or class_name
         named = named if isinstance(named, dict) else {"class_path": named}
         if str(named.get("class_path", class_name)).rpartition(".")[2] == class_name:
             break

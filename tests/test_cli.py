@@ -202,6 +202,15 @@ def test_a_scheme_given_on_the_command_line_is_kept():
     assert Path("lightning_logs/mine/version_0").is_dir()
 
 
+def test_configs_may_be_given_in_words_and_name_others():
+    Path("few.yaml").write_text("batch_size: 16\nstrategy: hml.labels.SeparateLabels\n")
+    Path("mine.yaml").write_text("scheme: mine\ndata: few.yaml\n")
+    asked = [*DEMO, "--config", "mine.yaml", *QUICK, *NARROW, "--config", "{seed_everything: 3}"]
+    assert main(["fit", *asked, "--eval_after_fit=false"]) == 0
+    record = json.loads(Path("lightning_logs/mine/version_0/run.json").read_text())
+    assert (record["scheme"], record["seed"], record["recipe"]["data"]["batch_size"]) == ("mine", 3, 16)
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -225,6 +234,7 @@ def test_a_scheme_given_on_the_command_line_is_kept():
         (["--trainer.limit_train_batches", "0"], "limit_train_batches 0"),
         (["--trainer.limit_test_batches", "0"], "limit_test_batches 0"),
         (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0"),
+        (["--trainer.overfit_batches", "2"], "overfit_batches would take other images"),
         (["--trainer.accelerator", "bad"], "bad"),
         (["--trainer.devices", "x"], "The Trainer can't be made"),
         (["--run_folder", "r", "--trainer.logger", "false"], "--trainer.logger"),
@@ -235,9 +245,15 @@ def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsy
     assert list(Path().iterdir()) == []
 
 
-def test_what_the_optimizer_refuses_exits_with_2(capsys):
-    asked = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--model.optimizer.lr", "-1"]
-    assert "Invalid learning rate: -1" in refused(capsys, 2, "fit", *asked)
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--model.optimizer.lr", "-1"], "Invalid learning rate: -1"),
+        (["--model.network.num_classes", "5"], "logits of shape (32, 5) for labels of shape (32, 10)"),
+    ],
+)
+def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
+    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, *args)
     assert not list(Path().rglob("metrics.json"))
 
 

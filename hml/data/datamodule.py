@@ -67,6 +67,8 @@ class HMixDataModule(LightningDataModule):
             raise InputError(f"batch_size={batch_size} must be 2 or more: batch normalisation needs several images.")
         if seed < 0:
             raise InputError(f"seed={seed} must be 0 or more.")
+        if plain_labels == "human" and mixed is not None and not mixed.leaves_plain:
+            raise InputError("plain_labels=human would label nothing: every image is mixed. Give --data.mixed.share.")
         self.strategy = strategy
         self.images = Cifar10() if images is None else images
         self.mixed = HMix() if mixed is None else mixed

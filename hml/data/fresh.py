@@ -50,6 +50,7 @@ class FreshMixes(MixedSource):
         self.alpha = alpha
         self.lambdas = lambdas
         self.share = share
+        self.leaves_plain = share < 1
 
     @override
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:

@@ -32,6 +32,9 @@ class MixedSet:
 class MixedSource(ABC):
     """A set of judged mixed images. Subclass it to bring one of your own."""
 
+    leaves_plain: bool = True
+    """Whether images are left to train on as they are."""
+
     @abstractmethod
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
         """List the pinned files that `load` needs in the data folder."""

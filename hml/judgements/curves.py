@@ -105,7 +105,16 @@ class Cells:
 
     @classmethod
     def gather(cls, lambda_f: Array, lambda_h: Array, class_1: Index, class_2: Index) -> "Cells":
-        """Gather judgements, each argument of shape (N,); pairs in the other order are turned round."""
+        """Gather judgements, each argument of shape (N,); pairs in the other order are turned round.
+
+        Raises:
+            InputError: there are none, the arguments differ in length, or a lambda is no number in [0, 1].
+        """
+        if len(lengths := {len(part) for part in (lambda_f, lambda_h, class_1, class_2)}) > 1 or 0 in lengths:
+            raise InputError(f"Judgements have lengths {sorted(lengths)}: give one or more, and as much of each.")
+        for name, values in (("lambda_f", lambda_f), ("lambda_h", lambda_h)):
+            if not ((values >= 0) & (values <= 1)).all():
+                raise InputError(f"{name} is not all in [0, 1]: divide percentages by 100, and leave out NaN.")
         turned = class_1 > class_2
         # Rounded, since 1 − 0.9 isn't 0.1.
         x = np.round(np.where(turned, 1 - lambda_f, lambda_f), 12)
@@ -138,6 +147,9 @@ def fit_curve(lambda_f: npt.ArrayLike, lambda_h: npt.ArrayLike) -> Curve:
 
     Returns:
         The curve.
+
+    Raises:
+        InputError: there are no judgements, the arguments differ in length, or a lambda is no number in [0, 1].
     """
     x, y = np.asarray(lambda_f, dtype=float), np.asarray(lambda_h, dtype=float)
     cells = Cells.gather(x, y, np.zeros(len(x), np.int64), np.ones(len(x), np.int64))
@@ -168,6 +180,9 @@ def fit_pair_curves(
 
     Returns:
         The curves; pairs given the other way round count as mirrored.
+
+    Raises:
+        InputError: there are no judgements, the arguments differ in length, or a lambda is no number in [0, 1].
 
     References:
         Efron and Morris (1973) on shrinkage by the data's own spread; Wichmann and Hill (2001) on curves with lapses.

@@ -98,6 +98,12 @@ def test_a_share_stays_plain_with_its_plain_label(fresh):
     assert bool((rows.soft_labels[~plain] == 0.1).all())
 
 
+def test_peoples_labels_of_plain_images_need_some_that_stay_plain(fresh):
+    with pytest.raises(InputError, match=r"plain_labels=human would label nothing.*--data\.mixed\.share"):
+        fresh(plain_labels="human")
+    assert len(fresh(mixed=FreshMixes(share=0.5), plain_labels="human").train_rows) == 60
+
+
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
 def test_lambda_f_is_betas(alpha):
     drawn = draw_lambda_f(Draws(0, 0, np.arange(5000)), alpha, None)

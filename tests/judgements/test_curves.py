@@ -35,6 +35,23 @@ def test_impossible_curves_are_refused():
             Curve(*parameters)
 
 
+@pytest.mark.parametrize(
+    ("lambda_f", "lambda_h", "said"),
+    [
+        ([], [], "lengths"),
+        ([0.1, 0.9], [0.2], "lengths"),
+        ([0.1, 0.9], [0.2, np.nan], "lambda_h is not all in"),
+        ([0.1, 0.9], [20, 80], "lambda_h is not all in .* divide percentages by 100"),
+        ([-0.1, 0.9], [0.2, 0.8], "lambda_f is not all in"),
+    ],
+)
+def test_what_no_curve_can_be_fitted_to_is_refused(lambda_f, lambda_h, said):
+    with pytest.raises(InputError, match=said):
+        fit_curve(lambda_f, lambda_h)
+    with pytest.raises(InputError, match=said):
+        fit_pair_curves(lambda_f, lambda_h, np.zeros(len(lambda_f)), np.ones(len(lambda_f)))
+
+
 def test_a_known_curve_is_recovered():
     rng = np.random.default_rng(0)
     true = Curve(bias=0.08, slope=9.0, lapse=0.12)
