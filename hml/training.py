@@ -367,6 +367,8 @@ class HmlCLI(LightningCLI):
         return recipe
 
     def after_fit(self) -> None:
-        """Test the network as training left it, as the paper does."""
+        """Test the network as training left it, as the paper does; on the validation images too, if there are any."""
         if self.settings.eval_after_fit and not self.trainer.interrupted:
-            self.trainer.test(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
+            evaluations = [self.trainer.validate] if self.trainer.enable_validation else []
+            for evaluate in [*evaluations, self.trainer.test]:
+                evaluate(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)

@@ -171,6 +171,18 @@ def test_validate_evaluates_held_out_images(trained, capsys):
     assert "val/cross_entropy" in capsys.readouterr().out
 
 
+def test_held_out_images_have_their_figures_too(capsys):
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--data.images.num_train", "300", "--data.val_size", "20"]
+    assert main(["fit", *args]) == 0
+    run = Path("lightning_logs/sep_conf/version_0")
+    metrics = json.loads((run / "metrics.json").read_text())["metrics"]
+    names = {name.removeprefix("test/") for name in metrics if name.startswith("test/")}
+    assert {name.removeprefix("val/") for name in metrics if name.startswith("val/")} == names | {"loss"}
+    assert main(["validate", *args, "--ckpt_path", str(run / "checkpoints/last.ckpt")]) == 0
+    printed = re.search(r"val/cross_entropy\W+(\d\.\d+)", capsys.readouterr().out)
+    assert float(printed[1]) == pytest.approx(metrics["val/cross_entropy"], abs=1e-6)
+
+
 def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
     assert len(STUBBORN.splitlines()) <= 15
     # An argument that it shares with the config's strategy is taken over, and that is said.

@@ -16,6 +16,7 @@ import torch
 import torchmetrics
 import torchvision
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
 import hml
@@ -46,6 +47,7 @@ class Report(Callback):
         self._started = 0.0
         self._before = 0.0  # seconds that a run which goes on has trained already
         self._seconds: dict[str, float | None] = {"fit": None, "test": None}
+        self._validation: dict[str, float] = {}
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,6 +72,11 @@ class Report(Callback):
         self._before = state_dict["seconds"]
 
     @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._validation = _metrics(trainer)
+
+    @override
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
 
@@ -77,7 +84,7 @@ class Report(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["test"] = round(time.perf_counter() - self._started, 3)
         folder = trainer.log_dir  # every rank must ask, for the first one tells the others
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        metrics = _metrics(trainer) | self._validation
         if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):  # the same on every rank
             raise NonFiniteLossError(
                 f"test/cross_entropy is {metrics['test/cross_entropy']}, though the training loss was finite: training "
@@ -107,6 +114,11 @@ class Report(Callback):
         # The paper's figures belong beside its own data only.
         is_papers = is_on_hmix(data) and data["mixed_images"] == PAPER_MIXED_IMAGES
         print(_table(self.scheme, self.seed, metrics, is_papers), f"\n{path}")
+
+
+def _metrics(trainer: Trainer) -> dict[str, float]:
+    """Return what was logged last, by name."""
+    return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
 
 
 def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: bool) -> str:
