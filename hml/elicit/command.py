@@ -62,10 +62,7 @@ def main(args: Sequence[str]) -> int:
                 count = back_up(folder, database, options.file)
                 print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
             case "withdraw":
-                unreachable = withdraw(folder, database, _find_code(folder, database, options))
-                print(f"They are deleted from {folder}. Files exported before still hold their answers.")
-                for path in unreachable:
-                    print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
+                _withdraw(folder, database, options)
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
                 (task,) = database.execute("SELECT task FROM study").fetchone()
@@ -157,13 +154,19 @@ def _parse_answer(text: str) -> dict[str, object]:
     return answer
 
 
-def _find_code(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> str:
+def _withdraw(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
     name: str = options.who
     if options.participant is not None:
         name = Key(folder / KEY, create=False).hash_outside_id(options.participant)
-    if (code := find_code(database, name)) is None:
+    if (code := find_code(database, name)) is not None:
+        unreachable = withdraw(folder, database, code)
+        print(f"They are deleted from {folder}. Files exported before still hold their answers.")
+        for path in unreachable:
+            print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
+    elif Payments(folder / PAYMENTS).forget(name):  # the study was restored from a backup older than they are
+        print("The study doesn't know them. They are deleted from its payments; a backup of a later day may hold them.")
+    else:
         raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
-    return code
 
 
 def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:

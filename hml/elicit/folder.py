@@ -110,8 +110,6 @@ class StudyFolder:
             (text,) = database.execute("SELECT text FROM consent_text WHERE version = ?", (consent.version,)).fetchone()
             if text != consent.text:
                 raise InputError(f"consent.text has changed, consent.version={consent.version!r} hasn't: raise it.")
-            known = database.execute("SELECT outside_hash FROM person WHERE outside_hash IS NOT NULL").fetchall()
-            self.payments.keep([row["outside_hash"] for row in known])
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -169,6 +169,14 @@ def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
         assert main(["elicit", "withdraw", *args]) == 2
 
 
+def test_whom_the_list_of_payments_alone_knows_is_deleted_from_it(served, capsys):
+    served.payments.enrol(served.key.hash_outside_id("ben"), "ben")  # who joined after the backup that was restored
+    assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
+    assert "a backup of a later day may hold them" in capsys.readouterr().out
+    assert served.payments.read() == []
+    assert main(["elicit", "withdraw", "--participant", "ben"]) == 2
+
+
 def test_the_list_of_payments_is_kept_while_somebody_on_it_may_finish(served, capsys):
     code = start(served, "ann")
     answer(served, code, served.next_trial(code))
