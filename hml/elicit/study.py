@@ -82,7 +82,8 @@ class Study:
         consent: What people agree to first.
         instructions: What they are told before the examples, paragraphs set apart by blank lines.
         repeats: How many of these images they judge again at the end.
-        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too.
+        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too, and
+            how long somebody who does nothing is counted on.
         ethics_reference: The approval's number; None makes the study a demo.
         contact: Whom people can ask; None makes the study a demo.
         return_url: Where people go back to when they have finished; "{completion_code}" in it becomes theirs.

@@ -53,7 +53,7 @@ def test_agreement_of_an_empty_study_is_unknown(store):
 
 
 def test_quality_flags_what_is_out_of_the_ordinary(open_store):
-    store = open_store(number=10, trials=8, repeats=1)
+    store = open_store(number=10, trials=8, repeats=1, people_per_image=4)
     careful, careless = start(store), start(store)
     while trial := store.next_trial(careful):
         answer(store, careful, trial, rate(10 * trial.number if not trial.is_repeat else 11))

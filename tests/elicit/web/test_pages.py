@@ -210,9 +210,11 @@ def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
 
 def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(serve_study):
     served = serve_study(trials=45, repeats=0, people_per_image=1)
+    other = start(served.store)
+    served.store._database.execute("UPDATE person SET enrolled_at = '2000'")  # who seemed to have left, and comes back
     client = Client(served)
     client.start()
-    answer_all(served.store, start(served.store))
+    answer_all(served.store, other)
     page = client.get("/trial")
     assert "study is full" in page.text
     assert "Nothing of yours was stored" not in page.text
