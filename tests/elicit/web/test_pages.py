@@ -2,7 +2,7 @@ import pytest
 
 from hml.elicit.backup import back_up
 from hml.elicit.web.sessions import Session, Sessions
-from tests.elicit.people import answer_all, start
+from tests.elicit.people import answer_all, finish, start
 from tests.elicit.web.client import Client
 from tests.elicit.web.serving import TOKEN
 
@@ -103,6 +103,18 @@ def test_an_outside_id_is_no_password(served):
     assert 'name="code"' not in victim.get("/withdraw").text
     assert other.submit("/withdraw", sure="yes", code=f" {code.upper()} ").status_code == 200
     assert served.store.find(code) is None
+
+
+def test_who_comes_back_by_their_link_is_shown_the_completion_code_and_not_the_other_one(served):
+    code = start(served.store, "ann")
+    completion_code = finish(served.store, code)
+    client = Client(served)
+    assert client.agree(outside_id="ann", token_of="/?participant=ann").headers["location"] == "/instructions"
+    page = client.get("/done").text
+    assert completion_code in page
+    assert code not in page
+    (owed,) = served.store.payments.read()
+    assert (owed.outside_id, owed.completion_code) == ("ann", completion_code)
 
 
 def test_who_began_withdraws_without_their_code(served):
