@@ -59,9 +59,9 @@ class StudyFolder:
 
     def pace(self) -> Pace:
         """Say how fast it goes."""
-        covered = self.coverage()
+        left = self.coverage().left
         with self._looking() as database:
-            return pace(database, read_answers(database), covered.needed - covered.judgements)
+            return pace(database, read_answers(database), left)
 
     def quality(self) -> list[Quality]:
         """Look at each person's answers."""
