@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     print(f"  {address}/researcher?token={token}")
     print(f"Answers are kept in {store.folder}. Ctrl-C closes it.", flush=True)
     if not options.no_browser:
-        webbrowser.open(f"{address}/")
+        # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
+        threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
     run(app, listener)
 
 

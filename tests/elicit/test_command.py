@@ -123,6 +123,26 @@ def test_behind_a_proxy_a_port_that_is_taken_is_not_replaced_by_one_that_the_pro
     assert "Can't serve at 127.0.0.1" in capsys.readouterr().err
 
 
+def test_a_browser_that_returns_when_it_is_closed_keeps_nobody_from_the_study(capsys, monkeypatch):
+    is_served, opened = threading.Event(), []
+
+    def browse(address):
+        opened.append((address, is_served.wait(10)))
+
+    def serve(app, listener):
+        listener.close()
+        is_served.set()
+        while not opened:
+            time.sleep(0.01)
+
+    monkeypatch.setattr("webbrowser.open", browse)
+    monkeypatch.setattr("hml.elicit.web.server.run", serve)
+    assert main(["elicit", "serve", "--port", "0"]) == 0
+    ((address, came_after),) = opened
+    assert came_after
+    assert f"  {address}\n" in capsys.readouterr().out
+
+
 def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert main(["elicit", "serve", "--no-browser"]) == 2
