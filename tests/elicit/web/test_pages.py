@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from hml.elicit.backup import back_up
@@ -47,6 +49,15 @@ def test_sessions_csrf_tokens_differ():
     sessions = Sessions(b"key", False, TOKEN)
     assert sessions.csrf(Session("a")) != sessions.csrf(Session("b"))
     assert not sessions.is_own_form(Session("a"), None)
+
+
+def test_a_studys_own_words_are_marked_as_of_its_language_and_hmls_as_english(serve_study):
+    client = Client(serve_study(language="pt-BR"))
+    consent = client.get("/").text
+    client.agree()
+    for page in (consent, client.get("/instructions").text):
+        assert '<html lang="en">' in page
+        assert re.findall(r'class="([a-z]+)" lang="([^"]+)"', page) == [("name", "pt-BR"), ("prose", "pt-BR")]
 
 
 @pytest.mark.parametrize(("fields", "words"), [({}, "tick the box"), ({"agree": "yes", "version": "0"}, "has changed")])
