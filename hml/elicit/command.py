@@ -12,7 +12,7 @@ from hml.elicit.answers import correct
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
-from hml.elicit.export import export_answers
+from hml.elicit.export import export_answers, history_path
 from hml.elicit.identities import Key
 from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
@@ -57,7 +57,9 @@ def main(args: Sequence[str]) -> int:
             case "export":
                 _check_csv(options.file)
                 count = export_answers(database, options.file)
-                print(f"{count:,} answers are in {options.file}.")
+                print(
+                    f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
+                )
             case "backup":
                 count = back_up(folder, database, options.file)
                 print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
@@ -96,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (serve, simulate):
         verb.add_argument("--study", type=Path, metavar="FILE", help="a study's YAML (default: the demo)")
         verb.add_argument("--data_dir", help="where the images are; by default HML_DATA_DIR, else ./data")
-    export = verbs.add_parser("export", help="write the answers in H-Mix's columns")
+    export = verbs.add_parser("export", help="write the answers in H-Mix's columns, and how they were asked for")
     export.add_argument("file", type=Path, help="where to, judgements.csv say")
     backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
     backup.add_argument("file", type=Path, help="where to; a new name")

@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
-        store = Store(folder, study, stimuli.all)
+        store = Store(folder, study, stimuli.all, stimuli.canonical_pixels)
         try:
             if options.verb == "simulate":
                 if options.people < 1 or options.seed < 0:

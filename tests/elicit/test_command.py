@@ -4,12 +4,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hml
 from hml.cli import main
+from hml.data import DemoImages
 from hml.elicit.conflicts import StudyFullError
 from hml.elicit.database import connect
 from hml.elicit.simulated import simulate_people
@@ -65,6 +67,18 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert metrics["data"]["judgements"] == len(judgements) == 12 * 17
     assert metrics["data"]["annotators"] == 12
     assert metrics["metrics"]["test/cross_entropy"] > 0
+
+
+@pytest.mark.parametrize("canonical", [False, True])
+def test_whether_people_saw_cifar10_s_own_pixels_is_exported(canonical, capsys, monkeypatch):
+    load = DemoImages.load
+    monkeypatch.setattr(
+        DemoImages, "load", lambda self, folder: replace(load(self, folder), canonical_pixels=canonical)
+    )
+    assert main(["elicit", "simulate", "--people", "1"]) == 0
+    assert main(["elicit", "export", "judgements.csv"]) == 0
+    (asked,) = json.loads(Path("judgements.study.json").read_text(encoding="utf-8"))
+    assert (asked["canonical_pixels"], asked["study"]["name"]) == (canonical, "demo")
 
 
 def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
