@@ -33,6 +33,10 @@ _EPILOG = """\
   hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
 """
 
+_ANSWERS = """\
+starting_value is the export's, and has to stay; improbClassSelect… stands for each class that is impossible, if any.
+"""
+
 
 def main(args: Sequence[str]) -> int:
     """Run one of the verbs.
@@ -108,12 +112,18 @@ def _parser() -> argparse.ArgumentParser:
         "who", nargs="?", help="the code at the foot of their pages, or the subject that the researcher's page shows"
     )
     whom.add_argument("--participant", metavar="ID", help="or what a recruiting service calls them")
-    correction = verbs.add_parser("correct", help="correct or strike out an answer, by a row beside it")
+    examples = "".join(f"  {name:<14}{task.example}\n" for name, task in TASKS.items())
+    correction = verbs.add_parser(
+        "correct",
+        help="correct or strike out an answer, by a row beside it",
+        epilog=f"an answer, by its study's task:\n{examples}{_ANSWERS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     correction.add_argument("subject", help="as the export calls the person")
     correction.add_argument("trial", type=int, help="the export's trial_index")
     correction.add_argument("--reason", required=True, help="why; it stays in the study's folder")
     which = correction.add_mutually_exclusive_group(required=True)
-    which.add_argument("--answer", metavar="JSON", help="what counts instead, as the export has it")
+    which.add_argument("--answer", metavar="JSON", help="what counts instead, whole, as the task keeps it: see below")
     which.add_argument("--strike", action="store_true", help="leave the answer out of everything")
     payments = verbs.add_parser("payments", help="list whom to pay, or delete the list")
     payments.add_argument("--out", type=Path, metavar="FILE", help="write it as CSV instead of printing it")

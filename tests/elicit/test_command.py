@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import hml
 from hml.cli import main
 from hml.data import DemoImages
+from hml.elicit.answers import read_answers
 from hml.elicit.conflicts import StudyFullError
 from hml.elicit.database import connect
 from hml.elicit.simulated import simulate_people
@@ -20,7 +22,8 @@ from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.judgements import read_hmix
 from hml.locks import claim
-from tests.elicit.people import answer, finish, start
+from tests.elicit.conftest import make_images
+from tests.elicit.people import answer, answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE
 
 CONFIGS = Path(hml.__file__).parent.parent / "configs"
@@ -234,6 +237,20 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
     main(["elicit", "export", "after.csv"])
     judgements = read_hmix("after.csv", "all")
     assert (judgements[0].lambda_h, judgements[0].omega, len(judgements)) == (1.0, 1.0, 5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_help_says_how_each_tasks_answer_is_corrected(task, open_store, folder, capsys):
+    with pytest.raises(SystemExit):
+        main(["elicit", "correct", "--help"])
+    (said,) = re.findall(rf"^  {task} +(\{{.*)$", capsys.readouterr().out, re.MULTILINE)
+    folder.parent.mkdir()
+    store = open_store(folder, task=task, trials=1, repeats=0)
+    while not (kept := read_answers(store._database)) or kept[-1].filename != make_images()[0].filename:
+        answer_all(store, start(store))  # until somebody has judged one that starts from .1, as the example does
+    kept = kept[-1]
+    assert main(["elicit", "correct", kept.subject, "1", "--answer", said, "--reason", "asked for"]) == 0
+    assert [one.answer for one in read_answers(store._database) if one.subject == kept.subject] == [json.loads(said)]
 
 
 @pytest.mark.parametrize("args", [["export"], ["payments", "--out"]])
