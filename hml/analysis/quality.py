@@ -7,9 +7,7 @@ import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, make_estimate
 from hml.analysis.headlines import headlines
-
-FAST_MS = 3000.0
-"""Two sliders moved and an image seen in less: the fastest one in 150 of H-Mix's answers."""
+from hml.judgements import FAST_MS
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or

@@ -1,11 +1,53 @@
-"""Which image comes next: the one that the fewest people have judged or are judging."""
+"""Whether anybody new is needed, and which image comes next: the one that the fewest have judged or are judging."""
 
 import sqlite3
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from hml.elicit.database import now
+from hml.elicit.database import now, stamp
 from hml.randomness import Draws
+
+_COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the latest correction
+    SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
+)"""
+"""Tells trials that fill, or may fill, a place of their image."""
+
+
+def count_places(database: sqlite3.Connection, people_per_image: int, hold_minutes: float) -> int:
+    """Count the judgements that are wanted still, beyond what people who take part now are about to give.
+
+    Args:
+        database: The study's.
+        people_per_image: How many people are to judge each image.
+        hold_minutes: Whoever has done nothing for that long has left, so that their places are others'.
+
+    Returns:
+        How many, repeats left out; 0 or less where nobody new is needed.
+    """
+    (wanted,) = database.execute(
+        f"""
+        SELECT sum(max(? - given, 0)) FROM (
+            SELECT count(trial.id) AS given FROM image
+            LEFT JOIN trial ON trial.filename = image.filename AND trial.held_until IS NULL AND {_COUNTS}
+            GROUP BY image.place
+        )
+        """,
+        (people_per_image,),
+    ).fetchone()
+    (due,) = database.execute(
+        """
+        SELECT coalesce(sum(trials - (
+            SELECT count(*) FROM trial WHERE person = person.number AND is_repeat = 0 AND held_until IS NULL
+        )), 0) FROM person
+        WHERE stage IN ('instructions', 'quiz', 'trials') AND (enrolled_at > :since OR EXISTS (
+            SELECT 1 FROM trial LEFT JOIN answer ON answer.trial = trial.id
+            WHERE trial.person = person.number AND (held_until > :now OR received_at > :since)
+        ))
+        """,
+        {"since": stamp(datetime.now(UTC) - timedelta(minutes=hold_minutes)), "now": now()},
+    ).fetchone()
+    return int(wanted - due)
 
 
 def choose_image(database: sqlite3.Connection, person: int, people_per_image: int, seed: int) -> str | None:
@@ -21,13 +63,10 @@ def choose_image(database: sqlite3.Connection, person: int, people_per_image: in
         Its filename, or None where every other image has its people.
     """
     rows = database.execute(
-        """
+        f"""
         SELECT image.filename, image.place, count(trial.id) AS taken
-        FROM image LEFT JOIN trial ON trial.filename = image.filename AND trial.is_repeat = 0
-            AND (trial.held_until IS NULL OR trial.held_until > :now)
-            AND trial.id NOT IN (  -- struck out, in the latest correction
-                SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
-            )
+        FROM image LEFT JOIN trial ON trial.filename = image.filename
+            AND (trial.held_until IS NULL OR trial.held_until > :now) AND {_COUNTS}
         GROUP BY image.place
         HAVING taken < :people_per_image
             AND image.filename NOT IN (SELECT filename FROM trial WHERE person = :person)

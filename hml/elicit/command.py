@@ -12,7 +12,7 @@ from hml.elicit.answers import correct
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
-from hml.elicit.export import export_answers
+from hml.elicit.export import export_answers, history_path
 from hml.elicit.identities import Key
 from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
@@ -31,6 +31,10 @@ _EPILOG = """\
   hml elicit export judgements.csv                      in H-Mix's columns, for hml percepts and hml fit
   hml elicit backup monday.sqlite3                      while people answer
   hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
+"""
+
+_ANSWERS = """\
+starting_value is the export's, and has to stay; improbClassSelect… stands for each class that is impossible, if any.
 """
 
 
@@ -57,15 +61,14 @@ def main(args: Sequence[str]) -> int:
             case "export":
                 _check_csv(options.file)
                 count = export_answers(database, options.file)
-                print(f"{count:,} answers are in {options.file}.")
+                print(
+                    f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
+                )
             case "backup":
                 count = back_up(folder, database, options.file)
                 print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
             case "withdraw":
-                unreachable = withdraw(folder, database, _find_code(folder, database, options))
-                print(f"They are deleted from {folder}. Files exported before still hold their answers.")
-                for path in unreachable:
-                    print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
+                _withdraw(folder, database, options)
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
                 (task,) = database.execute("SELECT task FROM study").fetchone()
@@ -99,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (serve, simulate):
         verb.add_argument("--study", type=Path, metavar="FILE", help="a study's YAML (default: the demo)")
         verb.add_argument("--data_dir", help="where the images are; by default HML_DATA_DIR, else ./data")
-    export = verbs.add_parser("export", help="write the answers in H-Mix's columns")
+    export = verbs.add_parser("export", help="write the answers in H-Mix's columns, and how they were asked for")
     export.add_argument("file", type=Path, help="where to, judgements.csv say")
     backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
     backup.add_argument("file", type=Path, help="where to; a new name")
@@ -109,12 +112,18 @@ def _parser() -> argparse.ArgumentParser:
         "who", nargs="?", help="the code at the foot of their pages, or the subject that the researcher's page shows"
     )
     whom.add_argument("--participant", metavar="ID", help="or what a recruiting service calls them")
-    correction = verbs.add_parser("correct", help="correct or strike out an answer, by a row beside it")
+    examples = "".join(f"  {name:<14}{task.example}\n" for name, task in TASKS.items())
+    correction = verbs.add_parser(
+        "correct",
+        help="correct or strike out an answer, by a row beside it",
+        epilog=f"an answer, by its study's task:\n{examples}{_ANSWERS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     correction.add_argument("subject", help="as the export calls the person")
     correction.add_argument("trial", type=int, help="the export's trial_index")
     correction.add_argument("--reason", required=True, help="why; it stays in the study's folder")
     which = correction.add_mutually_exclusive_group(required=True)
-    which.add_argument("--answer", metavar="JSON", help="what counts instead, as the export has it")
+    which.add_argument("--answer", metavar="JSON", help="what counts instead, whole, as the task keeps it: see below")
     which.add_argument("--strike", action="store_true", help="leave the answer out of everything")
     payments = verbs.add_parser("payments", help="list whom to pay, or delete the list")
     payments.add_argument("--out", type=Path, metavar="FILE", help="write it as CSV instead of printing it")
@@ -157,13 +166,19 @@ def _parse_answer(text: str) -> dict[str, object]:
     return answer
 
 
-def _find_code(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> str:
+def _withdraw(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
     name: str = options.who
     if options.participant is not None:
         name = Key(folder / KEY, create=False).hash_outside_id(options.participant)
-    if (code := find_code(database, name)) is None:
+    if (code := find_code(database, name)) is not None:
+        unreachable = withdraw(folder, database, code)
+        print(f"They are deleted from {folder}. Files exported before still hold their answers.")
+        for path in unreachable:
+            print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
+    elif Payments(folder / PAYMENTS).forget(name):  # the study was restored from a backup older than they are
+        print("The study doesn't know them. They are deleted from its payments; a backup of a later day may hold them.")
+    else:
         raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
-    return code
 
 
 def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:

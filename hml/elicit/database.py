@@ -16,6 +16,13 @@ SCHEMA = """
 CREATE TABLE study (
     name TEXT NOT NULL, task TEXT NOT NULL, is_demo INTEGER NOT NULL, lock INTEGER PRIMARY KEY CHECK (lock = 1)
 );
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    since TEXT NOT NULL,
+    hml_version TEXT NOT NULL,
+    study TEXT NOT NULL,                       -- as JSON
+    canonical_pixels INTEGER NOT NULL
+);
 CREATE TABLE consent_text (version TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE image (filename TEXT PRIMARY KEY, place INTEGER UNIQUE NOT NULL);
 CREATE TABLE person (

@@ -1,12 +1,14 @@
-"""Writes a study's answers in the columns of the H-Mix file of its task."""
+"""Writes a study's answers in the columns of the H-Mix file of its task, and beside them how they were asked for."""
 
 import csv
 import io
+import json
 import sqlite3
 from datetime import datetime
 from pathlib import Path
 
 from hml.elicit.answers import KeptAnswer, read_answers
+from hml.elicit.history import read_history
 from hml.elicit.privacy import check_cell
 from hml.elicit.study import TaskName
 from hml.elicit.tasks import TASKS
@@ -31,7 +33,11 @@ COLUMNS: dict[TaskName, tuple[str, ...]] = {
 
 
 def export_answers(database: sqlite3.Connection, path: Path) -> int:
-    """Write the answers that count.
+    """Write the answers that count, and how they were asked for.
+
+    Args:
+        database: The study's.
+        path: Where the answers go, as CSV; beside it, what `history_path` says.
 
     Returns:
         How many.
@@ -52,8 +58,18 @@ def export_answers(database: sqlite3.Connection, path: Path) -> int:
         for column in COLUMNS[task]:
             check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}")
         writer.writerow(row)
+    history = [  # the answers stand in the order in which they came
+        {"first_index": sum(kept.received_at < asked["since"] for kept in answers), **asked}
+        for asked in read_history(database)
+    ]
+    write_atomically(history_path(path), json.dumps(history, indent=2, ensure_ascii=False) + "\n")
     write_atomically(path, text.getvalue())
     return len(answers)
+
+
+def history_path(path: Path) -> Path:
+    """Name the file beside an export's that says how its answers were asked for: `judgements.study.json`."""
+    return path.with_suffix(".study.json")
 
 
 def _cells(kept: KeptAnswer, task_name: TaskName) -> dict[str, str]:

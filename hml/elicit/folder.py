@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hml.elicit.answers import read_answers
 from hml.elicit.database import DATABASE, KEY, PAYMENTS, SCHEMA, connect, storage_errors, transaction
+from hml.elicit.history import record
 from hml.elicit.identities import Key
 from hml.elicit.overview import Agreement, Coverage, Pace, Quality, agreement, coverage, pace, quality
 from hml.elicit.payments import Payments
@@ -24,6 +25,7 @@ class StudyFolder:
         folder: Where it is; made if missing.
         study: What is asked.
         stimuli: The images, in their order.
+        canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
 
     Raises:
         FolderInUseError: the folder has people of another study, of a demo's or of other images.
@@ -32,7 +34,7 @@ class StudyFolder:
         DataError: what is there is damaged, or its key is missing.
     """
 
-    def __init__(self, folder: Path, study: Study, stimuli: Sequence[Stimulus]) -> None:
+    def __init__(self, folder: Path, study: Study, stimuli: Sequence[Stimulus], canonical_pixels: bool = False) -> None:
         self.folder, self.study = folder, study
         self.task = TASKS[study.task]
         self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
@@ -41,7 +43,7 @@ class StudyFolder:
         self.key = Key(folder / KEY, create=not (folder / DATABASE).exists())
         self._database = connect(folder / DATABASE, SCHEMA)
         self.payments = Payments(folder / PAYMENTS)
-        self._check_study()
+        self._check_study(canonical_pixels)
 
     def derive_key(self, purpose: str) -> bytes:
         """Make a key, to sign sessions with say, that stays the same for this folder."""
@@ -59,9 +61,9 @@ class StudyFolder:
 
     def pace(self) -> Pace:
         """Say how fast it goes."""
-        covered = self.coverage()
+        left = self.coverage().left
         with self._looking() as database:
-            return pace(database, read_answers(database), covered.needed - covered.judgements)
+            return pace(database, read_answers(database), left)
 
     def quality(self) -> list[Quality]:
         """Look at each person's answers."""
@@ -78,12 +80,12 @@ class StudyFolder:
         with self._reading() as database:
             return [row["text"] for row in database.execute("SELECT text FROM comment WHERE text <> '' ORDER BY text")]
 
-    def _check_study(self) -> None:
-        """Make the folder this study's, or refuse where somebody takes part in another there."""
+    def _check_study(self, canonical_pixels: bool) -> None:
+        """Make the folder this study's, or refuse where somebody takes part in another there; note how it is asked."""
         study, consent = self.study, self.study.consent
         with self._writing() as database:
             if database.execute("SELECT 1 FROM person").fetchone() is None:
-                for table in ("study", "image", "consent_text"):  # of a study that nobody has taken part in
+                for table in ("study", "image", "consent_text", "history"):  # of a study that nobody has taken part in
                     database.execute(f"DELETE FROM {table}")
                 database.execute("INSERT INTO study VALUES (?, ?, ?, 1)", (study.name, study.task, study.is_demo))
                 database.executemany(
@@ -110,8 +112,7 @@ class StudyFolder:
             (text,) = database.execute("SELECT text FROM consent_text WHERE version = ?", (consent.version,)).fetchone()
             if text != consent.text:
                 raise InputError(f"consent.text has changed, consent.version={consent.version!r} hasn't: raise it.")
-            known = database.execute("SELECT outside_hash FROM person WHERE outside_hash IS NOT NULL").fetchall()
-            self.payments.keep([row["outside_hash"] for row in known])
+            record(database, study, canonical_pixels)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

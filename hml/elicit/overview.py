@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from hml.elicit.answers import KeptAnswer
 from hml.elicit.database import now, stamp
 from hml.elicit.tasks import Task, compact
-from hml.judgements import CLASS_NAMES, Stimulus
+from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus
 
-_FAST_MS = 1_000
 _SAME_SHARE = 0.5
 _UNSTEADY = 0.3
 _MANY_WRONG = 3
@@ -29,6 +28,7 @@ class Coverage:
         complete: How many have all their people.
         judgements: First judgements so far, repeats left out.
         needed: How many are wanted of all images.
+        left: How many are wanted still; what one image has too many of is none of another's.
         pending: Images that somebody has before them now.
         images_by_judgements: How many images have 0, 1, … judgements.
         by_lambda: Judgements by the images' lambda_f.
@@ -39,6 +39,7 @@ class Coverage:
     complete: int
     judgements: int
     needed: int
+    left: int
     pending: int
     images_by_judgements: dict[int, int]
     by_lambda: dict[float, int]
@@ -57,7 +58,7 @@ class Pace:
         last_hour: Those of the last hour.
         median_reaction_ms: Time to answer.
         median_minutes: From agreeing to the code.
-        hours_left: Until all judgements are there at the last hour's pace; None: nothing came in it.
+        hours_left: Until all judgements are there at the last hour's pace, repeats left out; None: nothing came in it.
     """
 
     enrolled: int
@@ -130,6 +131,7 @@ def coverage(
         complete=sum(count >= people_per_image for count in counts.values()),
         judgements=sum(counts.values()),
         needed=len(counts) * people_per_image,
+        left=sum(max(people_per_image - count, 0) for count in counts.values()),
         pending=pending,
         images_by_judgements=dict(sorted(Counter(counts.values()).items())),
         by_lambda=dict(sorted(by_lambda.items())),
@@ -140,7 +142,8 @@ def coverage(
 def pace(database: sqlite3.Connection, answers: Sequence[KeptAnswer], left: int) -> Pace:
     """Count people and time; `left` judgements are still wanted."""
     hour_ago = stamp(datetime.now(UTC) - timedelta(hours=1))
-    last_hour = sum(kept.received_at >= hour_ago for kept in answers)
+    recent = [kept for kept in answers if kept.received_at >= hour_ago]
+    firsts = sum(not kept.is_repeat for kept in recent)
     people = database.execute("SELECT stage, enrolled_at, completed_at FROM person").fetchall()
     minutes = [
         (datetime.fromisoformat(row["completed_at"]) - datetime.fromisoformat(row["enrolled_at"])).total_seconds() / 60
@@ -152,10 +155,10 @@ def pace(database: sqlite3.Connection, answers: Sequence[KeptAnswer], left: int)
         at_trials=sum(row["stage"] in ("trials", "comment") for row in people),
         finished=len(minutes),
         answers=len(answers),
-        last_hour=last_hour,
+        last_hour=len(recent),
         median_reaction_ms=_median(kept.reaction_ms for kept in answers),
         median_minutes=_median(minutes),
-        hours_left=max(left, 0) / last_hour if last_hour else None,
+        hours_left=left / firsts if firsts else None,
     )
 
 
@@ -188,7 +191,7 @@ def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: T
     same = max(Counter(compact(kept.answer) for kept in answers).values(), default=0) / max(len(answers), 1)
     retest = _mean(_retests(answers, task))
     suspicions = {
-        "answers within a second": reaction is not None and reaction < _FAST_MS,
+        f"half of the answers within {FAST_MS / 1000:g} seconds": reaction is not None and reaction < FAST_MS,
         # In the midpoint tasks, and where classes are named, honest people say the same of many images.
         "mostly one answer": task.name == "rate_mixture" and len(answers) >= _ENOUGH and same > _SAME_SHARE,
         "repeats differ": retest is not None and retest > _UNSTEADY,

@@ -1,7 +1,5 @@
 """The list of whom to pay: a file of its own, the only one with outside ids, which may be deleted at any time."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +45,9 @@ class Payments:
             outside_hash,
         )
 
-    def forget(self, outside_hash: str) -> None:
-        """Delete somebody."""
-        if self.path.exists():
-            self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash)
-
-    def keep(self, outside_hashes: Sequence[str]) -> None:
-        """Delete everybody else."""
-        if self.path.exists():
-            others = "outside_hash NOT IN (SELECT value FROM json_each(?))"
-            self._write(f"DELETE FROM payment WHERE {others}", json.dumps(outside_hashes))
+    def forget(self, outside_hash: str) -> bool:
+        """Delete somebody; tells whether they were there."""
+        return self.path.exists() and self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash) > 0
 
     def read(self) -> list[Payment]:
         """List all, in order of their ids, so that nothing is told of who came when."""
@@ -71,10 +62,11 @@ class Payments:
             connection.close()
         return [Payment(*row) for row in rows]
 
-    def _write(self, statement: str, *values: str) -> None:
+    def _write(self, statement: str, *values: str) -> int:
+        """Change rows; returns how many."""
         connection = connect(self.path, _SCHEMA)
         try:
             with transaction(connection):
-                connection.execute(statement, values)
+                return connection.execute(statement, values).rowcount
         finally:
             connection.close()

@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
-        store = Store(folder, study, stimuli.all)
+        store = Store(folder, study, stimuli.all, stimuli.canonical_pixels)
         try:
             if options.verb == "simulate":
                 if options.people < 1 or options.seed < 0:
@@ -79,7 +80,8 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     print(f"  {address}/researcher?token={token}")
     print(f"Answers are kept in {store.folder}. Ctrl-C closes it.", flush=True)
     if not options.no_browser:
-        webbrowser.open(f"{address}/")
+        # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
+        threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
     run(app, listener)
 
 

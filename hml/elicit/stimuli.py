@@ -30,6 +30,7 @@ class Stimuli:
         examples: Two for the instructions, of endpoints that no trial shows where any are left.
         images: The original images, uint8, shape (M, 3, H, W).
         grid: Weights by which any of them may be shown beside its own, 0 and 1.
+        canonical_pixels: Whether the original images are CIFAR-10's own, to the bit.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Stimuli:
         examples: list[Stimulus],
         images: npt.NDArray[np.uint8],
         grid: Iterable[float] = (),
+        canonical_pixels: bool = False,
     ) -> None:
         self.all = all
         self.examples = examples
+        self.canonical_pixels = canonical_pixels
         self._by_name = {stimulus.filename: stimulus for stimulus in (*all, *examples)}
         self._images = images
         self._grid = {0.0, 1.0, *grid}
@@ -117,7 +120,8 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
             "trials, or raise stimuli.per_class_pair."
         )
     examples = _draw_examples(stimuli, bank, choice.seed)
-    return Stimuli(stimuli, examples, bank.images.numpy(), GRID if task.shows_grid else ())
+    grid = GRID if task.shows_grid else ()
+    return Stimuli(stimuli, examples, bank.images.numpy(), grid, bank.canonical_pixels)
 
 
 def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:

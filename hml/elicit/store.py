@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from hml.elicit.assignment import choose_image, choose_repeat, shuffle
+from hml.elicit.assignment import choose_image, choose_repeat, count_places, shuffle
 from hml.elicit.conflicts import ConflictError, StudyFullError, UnknownPersonError
 from hml.elicit.database import now, stamp
 from hml.elicit.folder import StudyFolder
@@ -39,7 +39,7 @@ class Store(StudyFolder):
 
         Raises:
             ConflictError: the text has changed since it was shown to them.
-            StudyFullError: nobody new is needed.
+            StudyFullError: those who take part are enough for all that is wanted; an outside id that is known gets in.
             InputError: the outside id isn't one.
         """
         if consent_version != self.study.consent.version:
@@ -48,7 +48,8 @@ class Store(StudyFolder):
         with self._writing() as database:
             row = database.execute("SELECT number, code FROM person WHERE outside_hash = ?", (outside_hash,)).fetchone()
             if row is None:
-                if choose_image(database, 0, self.study.people_per_image, self.study.stimuli.seed) is None:
+                # Not left to when the first image is shown: by then they have read and been quizzed for nothing.
+                if count_places(database, self.study.people_per_image, self.study.hold_minutes) <= 0:
                     raise StudyFullError("Every image has its people now: nobody else is needed.")
                 row = database.execute(
                     "INSERT INTO person (code, subject, outside_hash, stage, trials, repeats, enrolled_at) "

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)  # BCP 47's shape
 _CODE_PLACE = "{completion_code}"
 _MOST_PEOPLE = 10_000
 _LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
@@ -82,10 +83,13 @@ class Study:
         consent: What people agree to first.
         instructions: What they are told before the examples, paragraphs set apart by blank lines.
         repeats: How many of these images they judge again at the end.
-        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too.
+        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too, and
+            how long somebody who does nothing is counted on.
         ethics_reference: The approval's number; None makes the study a demo.
         contact: Whom people can ask; None makes the study a demo.
         return_url: Where people go back to when they have finished; "{completion_code}" in it becomes theirs.
+        language: Of the title, the consent's text and the instructions, "de" or "pt-BR" say, for those who have pages
+            read out. hml's own words, the question and the quiz among them, are English.
 
     Raises:
         InputError: a value is out of its range.
@@ -105,6 +109,7 @@ class Study:
     ethics_reference: str | None = None
     contact: str | None = None
     return_url: str | None = None
+    language: str = "en"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.search(self.name):
@@ -121,6 +126,8 @@ class Study:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
         if self.images == "demo" and self.stimuli.cohort is not None:
             raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
+        if not _LANGUAGE.fullmatch(self.language):
+            raise InputError(f"language={self.language!r} must be a tag of BCP 47, like en, de or pt-BR.")
         if self.return_url is not None:
             address = urlsplit(self.return_url)
             if address.scheme not in ("http", "https") or not address.netloc:

@@ -32,6 +32,9 @@ class Task(ABC):
     """The question, asked of every image."""
 
     trial_type: ClassVar[str]
+    example: ClassVar[str]
+    """An answer as it is kept, in JSON."""
+
     exported_tasks: ClassVar[tuple[str, str]]
     """What H-Mix calls the task, and its repeats."""
 
@@ -81,6 +84,7 @@ class RateMixture(Task):
 
     name = "rate_mixture"
     prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
+    example = '{"mixingcoeff":37,"confidence":56}'
     trial_type = "multiple-slider"
     exported_tasks = ("rate_mixture", "rerun_rate_mixture")
     controls = ("mixingcoeff", "confidence")
@@ -107,6 +111,7 @@ class Construct(Task):
 
     name = "construct"
     prompt = "Move until 100 other people would say, on average, that this image is half of each."
+    example = '{"final_value":0.4,"starting_value":0.1}'
     trial_type = "reconstruction"
     exported_tasks = ("select_create", "rerun_select_create")
     controls = ("final_value",)
@@ -134,6 +139,7 @@ class Select(Task):
 
     name = "select"
     prompt = "Which of these would 100 other people say, on average, is half of each?"
+    example = '{"select":"select0.6"}'
     trial_type = "survey-html-form"
     exported_tasks = ("select_shuffled", "rerun_select_shuffled")
     shows_grid = True
@@ -163,6 +169,10 @@ class Categorical(Task):
 
     name = "categorical"
     prompt = "If 100 other people saw this image, which classes would they say it shows, and how many would say each?"
+    example = (
+        '{"classSelect":"mostProbCat","prob":"60","classSelect2":"secondProbDog","prob2":"30",'
+        '"improbClassSelectShip":"1"}'
+    )
     trial_type = "survey-html-form"
     exported_tasks = ("spec_conf", "rerun_spec_conf")
 

@@ -33,18 +33,12 @@ def withdraw(folder: Path, database: sqlite3.Connection, code: str) -> list[Path
     Raises:
         UnknownPersonError: nobody has this code.
     """
-    with storage_errors():
-        person = database.execute("SELECT outside_hash FROM person WHERE code = ?", (code,)).fetchone()
-    if person is None:
+    if find_code(database, code) != code:
         raise UnknownPersonError("Nobody has this code: it is mistyped, or they have withdrawn already.")
-    payments = Payments(folder / PAYMENTS)
-    if person["outside_hash"] is not None:
-        payments.forget(person["outside_hash"])
     backups = remembered_backups(folder)
     unreachable = [path for path in backups if not _delete_from_backup(path, code)]
-    _delete(database, code)  # after them, so that a withdrawal that was cut short can be asked for again
-    if person["outside_hash"] is not None:
-        payments.forget(person["outside_hash"])  # again: they may have opened their link meanwhile
+    # After them, so that a withdrawal that was cut short can be asked for again.
+    _delete(database, code, Payments(folder / PAYMENTS))
     begun = [path for path in remembered_backups(folder) if path not in backups]  # meanwhile
     return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
 
@@ -65,6 +59,10 @@ def _delete_from_backup(path: Path, code: str) -> bool:
     return True
 
 
-def _delete(database: sqlite3.Connection, code: str) -> None:
+def _delete(database: sqlite3.Connection, code: str, payments: Payments | None = None) -> None:
     with transaction(database):
-        database.execute("DELETE FROM person WHERE code = ?", (code,))
+        deleted = database.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
+        # Within the transaction: whenever a process is killed, nobody is gone from the study and still on the list, so
+        # whom the list alone knows hasn't withdrawn. Whoever opens their link meanwhile waits, and is new.
+        if payments is not None and deleted is not None and deleted["outside_hash"] is not None:
+            payments.forget(deleted["outside_hash"])

@@ -1,4 +1,4 @@
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -10,8 +10,9 @@ from tests.elicit.people import answer, answer_all, start
 
 
 def lapse(store):
-    """Let the time of all places that wait for an answer run out."""
+    """Let so much time go by that everybody seems to have left."""
     store._database.execute("UPDATE trial SET held_until = '2000' WHERE held_until IS NOT NULL")
+    store._database.execute("UPDATE person SET enrolled_at = '2000'")
 
 
 def test_images_fill_evenly_whoever_comes_when(open_store):
@@ -32,7 +33,8 @@ def test_nobody_is_shown_an_image_twice_but_as_a_repeat(open_store):
         assert sorted(shown.values()) == [1] * 7
 
 
-def test_people_who_are_there_at_once_get_different_images(store):
+def test_people_who_are_there_at_once_get_different_images(open_store):
+    store = open_store(people_per_image=4)
     shown = [store.next_trial(start(store)).stimulus for _ in range(6)]
     assert len(set(shown)) == 6
 
@@ -44,6 +46,49 @@ def test_an_image_gets_as_many_people_as_the_study_says(open_store):
     assert store.coverage().images_by_judgements == {2: 6}
     with pytest.raises(StudyFullError):
         store.enrol("1")
+
+
+def test_no_more_people_are_let_in_than_there_is_work_for(open_store):
+    store = open_store(number=8, trials=4, people_per_image=6)  # 8·6/4 = 12 people
+    people = [store.enrol("1", f"id {n}") for n in range(12)]
+    with pytest.raises(StudyFullError):
+        store.enrol("1", "id 12")
+    assert [store.enrol("1", f"id {n}") for n in range(12)] == people
+    for code in people:  # who was let in finds all the work they came for
+        store.advance(code, "quiz")
+        store.advance(code, "trials")
+        assert [trial.is_repeat for trial in answer_all(store, code)] == [False] * 4 + [True] * 2
+    assert store.coverage().images_by_judgements == {6: 8}
+
+
+def test_those_who_left_keep_nobody_out_and_those_who_answer_slowly_are_counted_on(open_store):
+    store = open_store(number=4, trials=4, people_per_image=2)
+    slow, gone = start(store), start(store)
+    answer(store, slow, store.next_trial(slow))
+    answer(store, gone, store.next_trial(gone))
+    with pytest.raises(StudyFullError):
+        store.enrol("1")
+    lapse(store)
+    store._database.execute("DROP TRIGGER answers_are_kept")
+    store._database.execute("UPDATE answer SET received_at = '2000'")
+    store.next_trial(slow)  # 8 wanted, 2 given, and 3 are hers to give
+    start(store)
+    with pytest.raises(StudyFullError):
+        store.enrol("1")
+
+
+def test_more_than_an_image_needs_fills_no_other_images_places(open_store):
+    store = open_store(number=2, trials=1, repeats=0, people_per_image=1)
+    shown = defaultdict(list)
+    while max(map(len, shown.values()), default=0) < 2:  # people who hold a place, and leave
+        code = start(store)
+        trial = store.next_trial(code)
+        shown[trial.stimulus].append((code, trial))
+        lapse(store)
+    for code, trial in max(shown.values(), key=len):  # and answer in the end
+        answer(store, code, trial)
+    assert store.coverage().images_by_judgements == {0: 1, 2: 1}
+    assert store.next_trial(start(store)).stimulus not in {stimulus for stimulus in shown if len(shown[stimulus]) == 2}
 
 
 def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
@@ -58,7 +103,9 @@ def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
 
 def test_who_comes_when_no_image_is_left_gets_no_code_for_nothing(open_store):
     store = open_store(number=2, trials=2, people_per_image=1)
-    early, late = start(store), start(store)
+    early = start(store)
+    lapse(store)
+    late = start(store)
     answer_all(store, early)
     with pytest.raises(StudyFullError):
         store.next_trial(late)

@@ -1,15 +1,19 @@
 import json
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hml
 from hml.cli import main
+from hml.data import DemoImages
+from hml.elicit.answers import read_answers
 from hml.elicit.conflicts import StudyFullError
 from hml.elicit.database import connect
 from hml.elicit.simulated import simulate_people
@@ -18,7 +22,8 @@ from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.judgements import read_hmix
 from hml.locks import claim
-from tests.elicit.people import answer, finish, start
+from tests.elicit.conftest import make_images
+from tests.elicit.people import answer, answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE
 
 CONFIGS = Path(hml.__file__).parent.parent / "configs"
@@ -65,6 +70,18 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert metrics["data"]["judgements"] == len(judgements) == 12 * 17
     assert metrics["data"]["annotators"] == 12
     assert metrics["metrics"]["test/cross_entropy"] > 0
+
+
+@pytest.mark.parametrize("canonical", [False, True])
+def test_whether_people_saw_cifar10_s_own_pixels_is_exported(canonical, capsys, monkeypatch):
+    load = DemoImages.load
+    monkeypatch.setattr(
+        DemoImages, "load", lambda self, folder: replace(load(self, folder), canonical_pixels=canonical)
+    )
+    assert main(["elicit", "simulate", "--people", "1"]) == 0
+    assert main(["elicit", "export", "judgements.csv"]) == 0
+    (asked,) = json.loads(Path("judgements.study.json").read_text(encoding="utf-8"))
+    assert (asked["canonical_pixels"], asked["study"]["name"]) == (canonical, "demo")
 
 
 def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
@@ -123,6 +140,26 @@ def test_behind_a_proxy_a_port_that_is_taken_is_not_replaced_by_one_that_the_pro
     assert "Can't serve at 127.0.0.1" in capsys.readouterr().err
 
 
+def test_a_browser_that_returns_when_it_is_closed_keeps_nobody_from_the_study(capsys, monkeypatch):
+    is_served, opened = threading.Event(), []
+
+    def browse(address):
+        opened.append((address, is_served.wait(10)))
+
+    def serve(app, listener):
+        listener.close()
+        is_served.set()
+        while not opened:
+            time.sleep(0.01)
+
+    monkeypatch.setattr("webbrowser.open", browse)
+    monkeypatch.setattr("hml.elicit.web.server.run", serve)
+    assert main(["elicit", "serve", "--port", "0"]) == 0
+    ((address, came_after),) = opened
+    assert came_after
+    assert f"  {address}\n" in capsys.readouterr().out
+
+
 def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert main(["elicit", "serve", "--no-browser"]) == 2
@@ -169,6 +206,14 @@ def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
         assert main(["elicit", "withdraw", *args]) == 2
 
 
+def test_whom_the_list_of_payments_alone_knows_is_deleted_from_it(served, capsys):
+    served.payments.enrol(served.key.hash_outside_id("ben"), "ben")  # who joined after the backup that was restored
+    assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
+    assert "a backup of a later day may hold them" in capsys.readouterr().out
+    assert served.payments.read() == []
+    assert main(["elicit", "withdraw", "--participant", "ben"]) == 2
+
+
 def test_the_list_of_payments_is_kept_while_somebody_on_it_may_finish(served, capsys):
     code = start(served, "ann")
     answer(served, code, served.next_trial(code))
@@ -192,6 +237,20 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
     main(["elicit", "export", "after.csv"])
     judgements = read_hmix("after.csv", "all")
     assert (judgements[0].lambda_h, judgements[0].omega, len(judgements)) == (1.0, 1.0, 5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_help_says_how_each_tasks_answer_is_corrected(task, open_store, folder, capsys):
+    with pytest.raises(SystemExit):
+        main(["elicit", "correct", "--help"])
+    (said,) = re.findall(rf"^  {task} +(\{{.*)$", capsys.readouterr().out, re.MULTILINE)
+    folder.parent.mkdir()
+    store = open_store(folder, task=task, trials=1, repeats=0)
+    while not (kept := read_answers(store._database)) or kept[-1].filename != make_images()[0].filename:
+        answer_all(store, start(store))  # until somebody has judged one that starts from .1, as the example does
+    kept = kept[-1]
+    assert main(["elicit", "correct", kept.subject, "1", "--answer", said, "--reason", "asked for"]) == 0
+    assert [one.answer for one in read_answers(store._database) if one.subject == kept.subject] == [json.loads(said)]
 
 
 @pytest.mark.parametrize("args", [["export"], ["payments", "--out"]])

@@ -27,8 +27,20 @@ def test_pace_counts_people_where_they_are(store):
     pace = store.pace()
     assert (pace.enrolled, pace.at_trials, pace.finished) == (3, 1, 1)
     assert (pace.answers, pace.last_hour, pace.median_reaction_ms) == (6, 6, 2000)
-    assert pace.hours_left == pytest.approx((18 - 4) / 6)
+    assert pace.hours_left == pytest.approx((18 - 4) / 4)  # of the 6 answers, 2 are repeats
     assert pace.median_minutes < 1
+
+
+def test_judgements_beyond_what_an_image_needs_leave_those_of_another_wanted(open_store):
+    store = open_store(number=2, trials=1, repeats=0, people_per_image=1)
+    people = [start(store), start(store)]
+    first, _ = (store.next_trial(code).stimulus for code in people)
+    store._database.execute("UPDATE trial SET filename = ?", (first.filename,))  # as where a place was given back
+    for code in people:
+        answer_all(store, code)
+    coverage = store.coverage()
+    assert (coverage.judgements, coverage.needed, coverage.left) == (2, 2, 1)
+    assert store.pace().hours_left == pytest.approx(1 / 2)
 
 
 def test_pace_of_an_empty_study_is_unknown(store):
@@ -53,27 +65,28 @@ def test_agreement_of_an_empty_study_is_unknown(store):
 
 
 def test_quality_flags_what_is_out_of_the_ordinary(open_store):
-    store = open_store(number=10, trials=8, repeats=1)
+    store = open_store(number=10, trials=8, repeats=1, people_per_image=4)
     careful, careless = start(store), start(store)
     while trial := store.next_trial(careful):
-        answer(store, careful, trial, rate(10 * trial.number if not trial.is_repeat else 11))
+        answer(store, careful, trial, rate(10 * trial.number if not trial.is_repeat else 11), reaction_ms=3500.0)
     while trial := store.next_trial(careless):
-        answer(store, careless, trial, rate(100 if trial.is_repeat else 0), reaction_ms=300.0)
+        answer(store, careless, trial, rate(100 if trial.is_repeat else 0), reaction_ms=2900.0)
     for _ in range(3):
         late = store.enrol("1")
         store.advance(late, "quiz")
         store.advance(late, "instructions")
     good, bad, *_ = store.quality()
-    assert (good.answers, good.median_reaction_ms) == (9, 2000)
-    assert "mostly one answer" not in good.flags
+    assert (good.answers, good.median_reaction_ms, good.flags) == (9, 3500, ())
     assert bad.most_common_share == pytest.approx(8 / 9)
     assert bad.retest == 1.0
-    assert bad.flags == ("answers within a second", "mostly one answer", "repeats differ")
+    assert bad.flags == ("half of the answers within 3 seconds", "mostly one answer", "repeats differ")
 
 
 def test_who_finds_the_middle_again_and_again_is_not_flagged_for_it(open_store):
     store = open_store(task="select", number=10, trials=8, repeats=1)
-    answer_all(store, start(store))
+    code = start(store)
+    while trial := store.next_trial(code):
+        answer(store, code, trial, reaction_ms=3500.0)
     (person,) = store.quality()
     assert (person.answers, person.most_common_share, person.flags) == (9, 1.0, ())
 

@@ -81,6 +81,9 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"return_url": "javascript:alert(1)"}, "return_url="),
         ({"return_url": "https://x.org/?cc={code}"}, "only {completion_code} is filled in"),
         ({"return_url": "https://x.org/?cc={completion_code}}"}, "only {completion_code} is filled in"),
+        ({"language": "German"}, "language='German' must be a tag of BCP 47"),
+        ({"language": "de_DE"}, "language='de_DE'"),
+        ({"language": False}, "language=False must be text"),  # no, which YAML reads so
         ({"consent": "yes"}, "consent must be a mapping"),
         ({"consent": {"version": 1, "text": "x"}}, "consent.version=1 must be text: put it in quotes."),
         ({"consent": {"version": True, "text": "x"}}, "consent.version=True must be text: put it in quotes."),

@@ -98,21 +98,45 @@ def test_who_opens_their_link_while_they_withdraw_is_not_left_on_the_list(store,
     code = start(store, OUTSIDE_ID)
     delete = withdrawal._delete
 
-    def come_again_first(database, code):
+    def come_again_first(database, code, *payments):
         store.payments.enrol(store.key.hash_outside_id(OUTSIDE_ID), OUTSIDE_ID)
-        delete(database, code)
+        delete(database, code, *payments)
 
     monkeypatch.setattr(withdrawal, "_delete", come_again_first)
     store.withdraw(code)
     assert OUTSIDE_ID.encode() not in contents(store.folder)
 
 
-def test_an_outside_id_of_nobody_is_gone_when_the_study_is_opened(open_store):
+def test_a_withdrawal_that_is_cut_short_leaves_nobody_on_the_list_alone(store, monkeypatch):
+    code = start(store, OUTSIDE_ID)
+    forget = store.payments.__class__.forget
+
+    def be_killed(payments, outside_hash):
+        forget(payments, outside_hash)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hml.elicit.payments.Payments.forget", be_killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.withdraw(code)
+    assert store.payments.read() == []
+    assert store.find(code) is not None  # so it can be asked for again
+    monkeypatch.undo()
+    store.withdraw(code)
+    assert OUTSIDE_ID.encode() not in contents(store.folder)
+
+
+def test_who_joined_after_the_backup_that_is_restored_is_still_to_be_paid(open_store, tmp_path):
     store = open_store()
     start(store, "ann")
-    store.payments.enrol("a hash of nobody's", OUTSIDE_ID)
-    assert [row.outside_id for row in open_store().payments.read()] == ["ann"]
-    assert OUTSIDE_ID.encode() not in contents(store.folder)
+    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    finish(store, start(store, "ben"))
+    owed = store.payments.read()
+    store.close()
+    (tmp_path / "backup.sqlite3").replace(store.folder / "study.sqlite3")
+    restored = open_store()
+    assert not restored.is_known("ben")
+    assert restored.payments.read() == owed
+    assert [row.outside_id for row in owed] == ["ann", "ben"]
 
 
 def test_withdrawal_gives_the_places_back(store):
@@ -158,11 +182,11 @@ def test_a_backup_that_is_made_while_somebody_withdraws_holds_them_no_longer(sto
     theirs = secrets_of(store, code)[0]
     delete = withdrawal._delete
 
-    def back_up_first(database, code):
+    def back_up_first(database, code, *payments):
         if not (tmp_path / "backup").exists():
             back_up(store.folder, store._database, tmp_path / "backup")
             assert theirs in (tmp_path / "backup").read_bytes()
-        delete(database, code)
+        delete(database, code, *payments)
 
     monkeypatch.setattr(withdrawal, "_delete", back_up_first)
     assert store.withdraw(code) == []

@@ -8,8 +8,9 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.figures import BLUE, GREY, finish, new_figure, typeset
-from hml.analysis.quality import FAST_MS, count_rules, effects, people_table
+from hml.analysis.quality import count_rules, effects, people_table
 from hml.analysis.report import Exhibit, Section, Table, write_number
+from hml.judgements import FAST_MS
 
 
 def quality_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:

@@ -21,8 +21,9 @@ class Session:
     Args:
         nonce: What makes this session's CSRF token its own.
         code: The person's code, once they have agreed.
-        is_by_id: Whether they were found again by an outside id alone, which others may know: their code isn't shown
-            to this browser, and it can't delete them without.
+        is_by_id: Whether they were found again by an outside id alone, which others may know: this browser isn't shown
+            their code, by which they withdraw, and can't delete them without it. It is shown the completion code, for
+            which people come back by their link, and which is worth money to its own id alone.
     """
 
     nonce: str

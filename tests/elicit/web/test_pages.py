@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from hml.elicit.backup import back_up
 from hml.elicit.web.sessions import Session, Sessions
-from tests.elicit.people import answer_all, start
+from tests.elicit.people import answer_all, finish, start
 from tests.elicit.web.client import Client
 from tests.elicit.web.serving import TOKEN
 
@@ -47,6 +49,15 @@ def test_sessions_csrf_tokens_differ():
     sessions = Sessions(b"key", False, TOKEN)
     assert sessions.csrf(Session("a")) != sessions.csrf(Session("b"))
     assert not sessions.is_own_form(Session("a"), None)
+
+
+def test_a_studys_own_words_are_marked_as_of_its_language_and_hmls_as_english(serve_study):
+    client = Client(serve_study(language="pt-BR"))
+    consent = client.get("/").text
+    client.agree()
+    for page in (consent, client.get("/instructions").text):
+        assert '<html lang="en">' in page
+        assert re.findall(r'class="([a-z]+)" lang="([^"]+)"', page) == [("name", "pt-BR"), ("prose", "pt-BR")]
 
 
 @pytest.mark.parametrize(("fields", "words"), [({}, "tick the box"), ({"agree": "yes", "version": "0"}, "has changed")])
@@ -103,6 +114,18 @@ def test_an_outside_id_is_no_password(served):
     assert 'name="code"' not in victim.get("/withdraw").text
     assert other.submit("/withdraw", sure="yes", code=f" {code.upper()} ").status_code == 200
     assert served.store.find(code) is None
+
+
+def test_who_comes_back_by_their_link_is_shown_the_completion_code_and_not_the_other_one(served):
+    code = start(served.store, "ann")
+    completion_code = finish(served.store, code)
+    client = Client(served)
+    assert client.agree(outside_id="ann", token_of="/?participant=ann").headers["location"] == "/instructions"
+    page = client.get("/done").text
+    assert completion_code in page
+    assert code not in page
+    (owed,) = served.store.payments.read()
+    assert (owed.outside_id, owed.completion_code) == ("ann", completion_code)
 
 
 def test_who_began_withdraws_without_their_code(served):
@@ -210,9 +233,11 @@ def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
 
 def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(serve_study):
     served = serve_study(trials=45, repeats=0, people_per_image=1)
+    other = start(served.store)
+    served.store._database.execute("UPDATE person SET enrolled_at = '2000'")  # who seemed to have left, and comes back
     client = Client(served)
     client.start()
-    answer_all(served.store, start(served.store))
+    answer_all(served.store, other)
     page = client.get("/trial")
     assert "study is full" in page.text
     assert "Nothing of yours was stored" not in page.text

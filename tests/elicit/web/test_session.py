@@ -188,6 +188,50 @@ def test_the_researchers_page_shows_the_study_to_whoever_has_the_token(visit, se
         visitor.look()
 
 
+OLD_BROWSER = """
+delete AbortSignal.timeout; delete AbortSignal.any; delete window.structuredClone; delete Object.hasOwn;
+delete crypto.__proto__.randomUUID; delete HTMLElement.prototype.inert; delete Promise.any;
+for (const kind of [Array, String]) for (const name of ["at", "replaceAll", "findLast", "toSorted", "with"])
+  delete kind.prototype[name];
+"""
+
+
+def test_a_browser_of_2020_takes_part(visit, served_study):
+    with visit(served_study.base) as visitor:
+        visitor.context.add_init_script(OLD_BROWSER)
+        visitor.start("rate_mixture")
+        visitor.rate(0.2, 0.8)
+        visitor.page.route("**/answer", lambda route: route.abort())
+        visitor.go_on()
+        visitor.page.get_by_text("No connection. Your answer is kept").wait_for()
+        visitor.page.unroute("**/answer")
+        visitor.page.reload()
+        for number in range(2, 6):
+            visitor.is_at(number)
+            visitor.rate(0.2, 0.8)
+            visitor.go_on()
+        visitor.page.wait_for_url("**/comment")
+        visitor.press("Finish", "/done")
+        assert served_study.store.pace().finished == 1
+
+
+def test_an_answer_that_the_server_never_gives_is_waited_for_20_seconds(visit, served_study):
+    with visit(served_study.base) as visitor:
+        page = visitor.page
+        page.clock.install()
+        visitor.start("rate_mixture")
+        visitor.is_at(1)
+        visitor.rate(0.2, 0.8)
+        page.route("**/answer", lambda route: None)
+        visitor.go_on()
+        page.get_by_role("button", name="Saving").wait_for()
+        page.clock.run_for("00:15")
+        assert page.locator("#status").text_content() == ""
+        page.unroute("**/answer")
+        page.clock.run_for("00:10")
+        visitor.is_at(2)
+
+
 def test_two_tabs_with_one_image_give_one_answer(visit, tmp_path):
     with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
         visitor.start("rate_mixture")

@@ -6,7 +6,7 @@ function setUp(form) {
   const written = form.querySelector("textarea");
   const drafts = new Shelf(() => sessionStorage, `hml:${form.dataset.owner}:written:`);
   if (written) {
-    written.value ||= drafts.get(written.name) ?? "";
+    written.value = written.value || (drafts.get(written.name) ?? "");
     written.addEventListener("input", () => drafts.put(written.name, written.value));
   }
   if (form.elements.claimed) {

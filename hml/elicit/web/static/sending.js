@@ -1,13 +1,14 @@
 // Sends until the server has answered: a lost connection, a busy server and a restart are waited out.
 
 const LONGEST_PAUSE = 15;
+const PATIENCE = 20; // seconds for an answer, all of it
 
 /** Sends a request until there is an answer that isn't "later"; `report` is told what one waits for, "" at the end. */
 export async function sendUntilAnswered(address, options, report) {
   for (let attempt = 0; ; attempt++) {
     let wait = Math.min(LONGEST_PAUSE, 2 ** attempt / 2) * (0.5 + Math.random() / 2);
     try {
-      const response = await fetch(address, { ...options, signal: AbortSignal.timeout(20_000) });
+      const response = await fetch(address, { ...options, signal: after(PATIENCE) });
       if (response.status !== 429 && response.status < 500) {
         report("");
         return response;
@@ -19,6 +20,13 @@ export async function sendUntilAnswered(address, options, report) {
     }
     await pause(wait);
   }
+}
+
+/** Makes a signal that ends what takes too long; `AbortSignal.timeout` isn't there in browsers of before 2022. */
+function after(seconds) {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), seconds * 1000);
+  return stop.signal;
 }
 
 /** Waits, but no longer than until the connection is back. */
