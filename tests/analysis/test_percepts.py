@@ -186,6 +186,18 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, peop
     assert "examples" not in result["figures"]
 
 
+def test_repeats_alone_are_judgements_like_any_others(tmp_path, offline):
+    own = make_own(tmp_path / "mine.csv")
+    repeats = pd.read_csv(own).assign(task="rerun_rate_mixture")
+    repeats.to_csv(tmp_path / "repeats.csv", index=False)
+    results = []
+    for name in ("mine.csv", "repeats.csv"):
+        args = ["--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), "--data_dir", str(tmp_path)]
+        assert main(["percepts", *args, "--replicates", "20"]) == 0
+        results.append(strict(tmp_path / "out" / "percepts.json"))
+    assert results[0]["claims"] == results[1]["claims"]
+
+
 def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path, offline):
     from hml.data import DemoImages, DemoMixes
 
