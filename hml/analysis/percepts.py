@@ -112,7 +112,7 @@ def _check_images(filenames: Sequence[str], sources: Sources) -> None:
         if filename not in known:
             nearest = difflib.get_close_matches(filename, known, n=1)
             hint = f" Did you mean {nearest[0]}?" if nearest else ""
-            raise InputError(f"--images {filename!r} is none of the {len(known)} images judged.{hint}")
+            raise InputError(f"--images {filename!r} is none of the {len(known)} images analysed.{hint}")
     if filenames and sources.bank is None:
         raise DataError(f"--images needs CIFAR-10's images. {sources.left_out[-1]}")
 

@@ -186,6 +186,27 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, peop
     assert "examples" not in result["figures"]
 
 
+def test_blends_of_one_class_are_set_aside_and_said(tmp_path, offline, capsys):
+    own = make_own(tmp_path / "mine.csv")
+    header, *rows = own.read_text().splitlines(keepends=True)
+    same = [row.replace("Dog", "Cat").replace("p0", "cats alone") for row in rows[:4]]
+    args = ["--data_dir", str(tmp_path), "--replicates", "20"]
+    results = []
+    for name, lines in (("mine.csv", rows), ("some.csv", same + rows)):
+        (tmp_path / name).write_text(header + "".join(lines))
+        assert main(["percepts", "--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), *args]) == 0
+        results.append(strict(tmp_path / "out" / "percepts.json"))
+    without, some = results
+    assert some["claims"] == without["claims"]
+    assert some["left_out"] == [some["left_out"][0], *without["left_out"]]
+    assert some["left_out"][0].startswith("4 judgements of 4 blends of two images of one class: ")
+    assert some["left_out"][0].partition("λ_h")[0] in (tmp_path / "out" / "percepts.html").read_text()
+    (tmp_path / "all.csv").write_text(header + "".join(same))
+    message = refused(capsys, 2, "--judgements", tmp_path / "all.csv", "--out", tmp_path / "new", *args)
+    assert "All judgements in all.csv are of blends of two images of one class" in message
+    assert not (tmp_path / "new").exists()
+
+
 def test_repeats_alone_are_judgements_like_any_others(tmp_path, offline):
     own = make_own(tmp_path / "mine.csv")
     repeats = pd.read_csv(own).assign(task="rerun_rate_mixture")
