@@ -22,7 +22,7 @@ from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.confidence import add_variables
-from hml.analysis.outputs import to_json, write_events, write_exhibit
+from hml.analysis.outputs import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.analysis.page import render_page
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
 from hml.analysis.report import Section, pair_name
@@ -63,6 +63,8 @@ class Options:
 def run(options: Options) -> Path:
     """Analyse judgements and write percepts.json, the figures, the page and TensorBoard's events.
 
+    Figures that an earlier run left in the folder, and this one has none of, go.
+
     Returns:
         The page.
 
@@ -77,19 +79,17 @@ def run(options: Options) -> Path:
     table = add_variables(sources.judgements, sources.human)
     bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
     sections, tables, curves = _measure(options, sources, table, bootstrap, pairs)
-    images = {
-        exhibit.name: write_exhibit(exhibit, options.out / "figures")
-        for section in sections
-        for exhibit in section.exhibits
-    }
+    figures, numbers = options.out / "figures", options.out / "percepts.json"
+    images = {exhibit.name: write_exhibit(exhibit, figures) for section in sections for exhibit in section.exhibits}
     write_events(images, options.out)
     page = options.out / "percepts.html"
     introduction, footer = _introduce(options, sources, table)
     title = "What people perceive in mixed images"
     write_atomically(page, render_page(title, introduction, sources.left_out, sections, images, footer))
     result = _summarise(options, sources, table, sections, tables, curves)
+    remove_exhibits(name_exhibits(numbers) - images.keys(), figures)
     result["seconds"] = round(time.perf_counter() - started, 2)
-    write_atomically(options.out / "percepts.json", to_json(result))
+    write_atomically(numbers, to_json(result))
     return page
 
 

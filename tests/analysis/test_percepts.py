@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from hml.analysis.percepts import parse_pair
 from hml.analysis.sources import read_sources
@@ -269,6 +270,29 @@ def test_chosen_images_are_shown(data_dir, tmp_path):
     assert main(["percepts", *own, *args]) == 0
     assert pd.read_csv(tmp_path / "figures" / "chosen.csv")["filename"].tolist() == [name]
     assert not (tmp_path / "figures" / "surprising.csv").exists()
+
+
+def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(data_dir, tmp_path, capsys):
+    labels = Cifar10().load(data_dir).labels
+    (cat, *_), (dog, *_) = ((labels == label).nonzero().flatten().tolist() for label in (3, 5))
+    out, figures = tmp_path / "out", tmp_path / "out" / "figures"
+    own = make_own(tmp_path / "mine.csv", ends=((cat, dog),))
+    args = ["--judgements", str(own), "--data_dir", str(data_dir), "--out", str(out)]
+    assert main(["percepts", *args, "--replicates", "2"]) == 0
+    users = [figures / "poster.png", figures / "surprising.txt", out / "events.out.tfevents.1.mine.2.0"]
+    for path in users:
+        path.write_bytes(b"")
+    before = sorted(out.rglob("*"))
+    refused(capsys, 2, *args, "--replicates", "1")
+    assert sorted(out.rglob("*")) == before
+    assert main(["percepts", *args, "--replicates", "2", "--images", f"mixed_0.5_Cat_{cat}_Dog_{dog}.png"]) == 0
+    named = strict(out / "percepts.json")["figures"]
+    written = {figures / f"{name}.{ending}" for name in named for ending in ("png", "pdf", "csv")}
+    assert written | set(users[:2]) == set(figures.iterdir())
+    users[2].unlink()
+    events = EventAccumulator(str(out))
+    events.Reload()
+    assert events.Tags()["images"] == [f"percepts/{name}" for name in named]
 
 
 def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
