@@ -5,8 +5,9 @@ computed for all resamples at once.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,19 @@ class Estimate:
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the fields by name."""
         return asdict(self)
+
+    @classmethod
+    def from_row(
+        cls, row: Mapping[Hashable, Any], names: tuple[str, str, str] = ("value", "low", "high")
+    ) -> "Estimate":
+        """Take an estimate out of a table's row again, where pandas has made NaN of None.
+
+        Args:
+            row: The row by column, with n and people.
+            names: The columns of the value and of its interval's ends.
+        """
+        value, low, high = (None if row[name] is None or math.isnan(row[name]) else float(row[name]) for name in names)
+        return cls(value, low, high, int(row["n"]), int(row["people"]))
 
 
 NOTHING = Estimate(None, None, None, 0, 0)

@@ -25,11 +25,11 @@ from hml.analysis.confidence import add_variables
 from hml.analysis.outputs import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.analysis.page import render_page
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
-from hml.analysis.report import Section, pair_name
+from hml.analysis.report import Section, pair_name, parse_pair
 from hml.analysis.sources import Sources, read_sources
 from hml.analysis.tables import image_table
 from hml.errors import DataError, InputError
-from hml.judgements import CLASS_NAMES, Cohort
+from hml.judgements import Cohort
 from hml.storage import write_atomically
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
@@ -91,19 +91,6 @@ def run(options: Options) -> Path:
     result["seconds"] = round(time.perf_counter() - started, 2)
     write_atomically(numbers, to_json(result))
     return page
-
-
-def parse_pair(text: str) -> tuple[int, int]:
-    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
-
-    Raises:
-        InputError: it isn't one.
-    """
-    names = text.split("/")
-    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
-    if len(names) != 2 or len(labels) != 2:
-        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
-    return labels[0], labels[1]
 
 
 def _check_images(filenames: Sequence[str], sources: Sources) -> None:

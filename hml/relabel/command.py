@@ -10,7 +10,7 @@ import torch
 
 import hml
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.percepts import parse_pair
+from hml.analysis.report import parse_pair
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES

@@ -13,11 +13,9 @@ import pytest
 import requests
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from hml.analysis.percepts import parse_pair
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
-from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
 QUICK = ["--replicates", "60"]
@@ -337,13 +335,6 @@ def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, offline, capsys)
     own = make_own(tmp_path / "mine.csv")
     (tmp_path / "taken").write_text("")
     refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out", *QUICK)
-
-
-def test_pairs_are_read_in_either_order():
-    assert parse_pair("Dog/Airplane") == parse_pair("airplane/dog") == (0, 5)
-    for text in ("Dog", "Dog/Dog", "Dog/Cat/Bird", "Dog/Zebra"):
-        with pytest.raises(InputError, match="no pair of classes"):
-            parse_pair(text)
 
 
 MEASURE = """<script>addEventListener("load", () => {
