@@ -1,5 +1,8 @@
 """Intervals by bootstrap over annotators: a person's judgements come and go together, since they aren't independent.
 
+Images are taken as given. For other images of the same kind an interval is too narrow, since their own share of an
+answer's variance is in none of the resamples.
+
 A resample is a weight for each person, how often they were drawn, so a statistic is a function of weights that can be
 computed for all resamples at once.
 """

@@ -146,7 +146,9 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "judgements say.",
         "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, not "
         f"over judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't "
-        "independent. Intervals are not corrected for how many there are.",
+        "independent. The images are taken as given: intervals say how far other people's answers to these images may "
+        "differ, and are too narrow for other images, of the same classes and λ_f too. They are not corrected for how "
+        "many there are.",
     ]
     footer = [
         f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",

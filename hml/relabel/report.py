@@ -90,7 +90,7 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     introduction = [
         f"{len(evaluation.table):,} judgements of {evaluation.table['image'].nunique():,} mixed images by {people} "
         "people, each predicted from judgements of other pairs of images, and again from those of other people. "
-        "Intervals are 95 %, by bootstrap over people."
+        "Intervals are 95 %, by bootstrap over people, with these images taken as given."
     ]
     page = render_page(
         "A model of the annotator", introduction, [], sections, images, [f"Made by hml {hml.__version__}."]

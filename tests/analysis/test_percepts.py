@@ -179,6 +179,7 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, peop
     assert "too few judgements" in page
     assert ("too few people" in page) == (people == 1)
     assert "fewer than three different" in page
+    assert "too narrow for other images" in page
     assert len(result["left_out"]) == 3
     for reason in ("CIFAR-10H", "other tasks", "The images themselves"):
         assert reason in page
