@@ -1,12 +1,16 @@
 """Intervals by bootstrap over annotators: a person's judgements come and go together, since they aren't independent.
 
+Images are taken as given. For other images of the same kind an interval is too narrow, since their own share of an
+answer's variance is in none of the resamples.
+
 A resample is a weight for each person, how often they were drawn, so a statistic is a function of weights that can be
 computed for all resamples at once.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +56,19 @@ class Estimate:
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the fields by name."""
         return asdict(self)
+
+    @classmethod
+    def from_row(
+        cls, row: Mapping[Hashable, Any], names: tuple[str, str, str] = ("value", "low", "high")
+    ) -> "Estimate":
+        """Take an estimate out of a table's row again, where pandas has made NaN of None.
+
+        Args:
+            row: The row by column, with n and people.
+            names: The columns of the value and of its interval's ends.
+        """
+        value, low, high = (None if row[name] is None or math.isnan(row[name]) else float(row[name]) for name in names)
+        return cls(value, low, high, int(row["n"]), int(row["people"]))
 
 
 NOTHING = Estimate(None, None, None, 0, 0)

@@ -6,7 +6,7 @@ import pandas as pd
 from hml.analysis import weighted
 from hml.analysis.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 from hml.analysis.quality import ALIKE
-from hml.analysis.reliability import count_pairs, disagreement
+from hml.analysis.reliability import count_pairs, disagreement, first_judgements
 from hml.analysis.tables import name_pairs
 
 _MIDDLE = 0.5
@@ -28,8 +28,7 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
     person, lambda_m = table["person"].to_numpy(np.int64), table["lambda_m"].to_numpy(float)
     away = np.abs(lambda_m - _MIDDLE)
     n, people = len(table), table["person"].nunique()
-    once = table[~table["is_repeat"]].assign(image=lambda part: pd.factorize(part["pair"])[0])
-    once = once.drop_duplicates(["person", "image"])
+    once = first_judgements(table.assign(image=pd.factorize(table["pair"])[0]))
     pairs, paired = count_pairs(once)
     found = {
         "mean": bootstrap.estimate(weighted.mean_of(person, lambda_m), n, people, SHARE),
@@ -46,8 +45,8 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         those = person[varied]
         mean_of_those = weighted.mean_of(those, lambda_m[varied])
         found["varied"] = bootstrap.estimate(mean_of_those, len(those), len(np.unique(those)), SHARE)
-    firsts = table[~table["is_repeat"]].drop_duplicates(["person", "pair"])
-    again = firsts.merge(table[table["is_repeat"]], on=["person", "pair"], suffixes=("_first", "_again"))
+    repeats = table[table["is_repeat"] & ~table.index.isin(once.index)]
+    again = once.merge(repeats, on=["person", "pair"], suffixes=("_first", "_again"))
     if len(again):
         change = (again["lambda_m_first"] - again["lambda_m_again"]).abs().to_numpy(float)
         who = again["person"].to_numpy(np.int64)

@@ -3,18 +3,21 @@
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from hml.analysis.report import Exhibit
 from hml.spreadsheets import defuse
 from hml.storage import write_atomically
+from hml.strict_json import read_json_object
 
 _DPI = 120
+_ENDINGS = ("png", "pdf", "csv")
+_EVENTS = "events.out.tfevents.percepts"
 
 
 def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
@@ -38,14 +41,32 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     return png.getvalue()
 
 
+def name_exhibits(result: Path) -> set[str]:
+    """Return the names of the figures that an earlier run's percepts.json tells of; none where there is none."""
+    named = (read_json_object(result) or {}).get("figures")
+    if not isinstance(named, list):
+        return set()
+    return {name for name in named if isinstance(name, str) and name.isidentifier()}  # names, not paths
+
+
+def remove_exhibits(names: Iterable[str], folder: Path) -> None:
+    """Remove what `write_exhibit` wrote of figures, by their names."""
+    for name in names:
+        for ending in _ENDINGS:
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
 def write_events(images: Mapping[str, bytes], folder: Path) -> None:
-    """Write PNG images as TensorBoard events, called percepts/<name>."""
-    writer = EventFileWriter(str(folder))
+    """Write PNG images as TensorBoard events, called percepts/<name>, in place of those that were there."""
+    content = io.BytesIO()
+    records = RecordWriter(content)  # TensorBoard's own writers name their file anew each time
+    records.write(Event(file_version="brain.Event:2").SerializeToString())
     for name, png in images.items():
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # PNG's header
         image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4)
-        writer.add_event(Event(summary=Summary(value=[Summary.Value(tag=f"percepts/{name}", image=image)]), step=0))
-    writer.close()
+        event = Event(summary=Summary(value=[Summary.Value(tag=f"percepts/{name}", image=image)]), step=0)
+        records.write(event.SerializeToString())
+    write_atomically(folder / _EVENTS, content.getvalue())
 
 
 def to_json(value: object) -> str:

@@ -22,14 +22,14 @@ from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.confidence import add_variables
-from hml.analysis.outputs import to_json, write_events, write_exhibit
+from hml.analysis.outputs import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.analysis.page import render_page
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
-from hml.analysis.report import Section, pair_name
+from hml.analysis.report import Section, pair_name, parse_pair
 from hml.analysis.sources import Sources, read_sources
 from hml.analysis.tables import image_table
 from hml.errors import DataError, InputError
-from hml.judgements import CLASS_NAMES, Cohort
+from hml.judgements import Cohort
 from hml.storage import write_atomically
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
@@ -63,6 +63,8 @@ class Options:
 def run(options: Options) -> Path:
     """Analyse judgements and write percepts.json, the figures, the page and TensorBoard's events.
 
+    Figures that an earlier run left in the folder, and this one has none of, go.
+
     Returns:
         The page.
 
@@ -77,33 +79,18 @@ def run(options: Options) -> Path:
     table = add_variables(sources.judgements, sources.human)
     bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
     sections, tables, curves = _measure(options, sources, table, bootstrap, pairs)
-    images = {
-        exhibit.name: write_exhibit(exhibit, options.out / "figures")
-        for section in sections
-        for exhibit in section.exhibits
-    }
+    figures, numbers = options.out / "figures", options.out / "percepts.json"
+    images = {exhibit.name: write_exhibit(exhibit, figures) for section in sections for exhibit in section.exhibits}
     write_events(images, options.out)
     page = options.out / "percepts.html"
     introduction, footer = _introduce(options, sources, table)
     title = "What people perceive in mixed images"
     write_atomically(page, render_page(title, introduction, sources.left_out, sections, images, footer))
     result = _summarise(options, sources, table, sections, tables, curves)
+    remove_exhibits(name_exhibits(numbers) - images.keys(), figures)
     result["seconds"] = round(time.perf_counter() - started, 2)
-    write_atomically(options.out / "percepts.json", to_json(result))
+    write_atomically(numbers, to_json(result))
     return page
-
-
-def parse_pair(text: str) -> tuple[int, int]:
-    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
-
-    Raises:
-        InputError: it isn't one.
-    """
-    names = text.split("/")
-    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
-    if len(names) != 2 or len(labels) != 2:
-        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
-    return labels[0], labels[1]
 
 
 def _check_images(filenames: Sequence[str], sources: Sources) -> None:
@@ -112,7 +99,7 @@ def _check_images(filenames: Sequence[str], sources: Sources) -> None:
         if filename not in known:
             nearest = difflib.get_close_matches(filename, known, n=1)
             hint = f" Did you mean {nearest[0]}?" if nearest else ""
-            raise InputError(f"--images {filename!r} is none of the {len(known)} images judged.{hint}")
+            raise InputError(f"--images {filename!r} is none of the {len(known)} images analysed.{hint}")
     if filenames and sources.bank is None:
         raise DataError(f"--images needs CIFAR-10's images. {sources.left_out[-1]}")
 
@@ -159,7 +146,9 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "judgements say.",
         "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, not "
         f"over judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't "
-        "independent. Intervals are not corrected for how many there are.",
+        "independent. The images are taken as given: intervals say how far other people's answers to these images may "
+        "differ, and are too narrow for other images, of the same classes and λ_f too. They are not corrected for how "
+        "many there are.",
     ]
     footer = [
         f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, make_estimate
 from hml.analysis.headlines import headlines
+from hml.analysis.reliability import first_judgements
 from hml.judgements import FAST_MS
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
@@ -60,7 +61,8 @@ def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
     people = people_table(table)
     alike = table["person"].isin(people.loc[people["alike"], "person"])
     careless = table["person"].isin(people.loc[people["careless"], "person"])
-    untouched, fast, repeat = is_untouched(table), is_fast(table), table["is_repeat"].astype(bool)
+    untouched, fast = is_untouched(table), is_fast(table)
+    repeat = ~table.index.to_series().isin(first_judgements(table).index)
     return {
         "repeats": ("second judgements of an image by one person", repeat),
         "untouched": ("both sliders at 50", untouched),

@@ -21,8 +21,12 @@ RELABELLERS = {
 
 
 def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep each person's first judgement of each image."""
-    return table[~table["is_repeat"]].drop_duplicates(["person", "image"])
+    """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
+
+    Args:
+        table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
+    """
+    return table.sort_values("is_repeat", kind="stable").drop_duplicates(["person", "image"]).sort_index()
 
 
 def retests(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
 
@@ -102,6 +103,19 @@ def compare(estimate: Estimate, with_value: float = 0.0) -> str:
 def pair_name(class_1: int, class_2: int) -> str:
     """Name a pair of classes: "Cat/Dog"."""
     return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
+
+
+def parse_pair(text: str) -> tuple[int, int]:
+    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
+
+    Raises:
+        InputError: it isn't one.
+    """
+    names = text.split("/")
+    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
+    if len(names) != 2 or len(labels) != 2:
+        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
+    return labels[0], labels[1]
 
 
 def name_pairs(frame: pd.DataFrame) -> pd.DataFrame:

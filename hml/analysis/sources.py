@@ -25,7 +25,7 @@ from hml.data.download import (
 )
 from hml.data.images import Cifar10, ImageBank
 from hml.errors import DataError, InputError
-from hml.judgements import Cohort, parse_construct, parse_hmix, parse_select, parse_soft_categories
+from hml.judgements import Cohort, Judgement, parse_construct, parse_hmix, parse_select, parse_soft_categories
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
         data_dir: The data folder.
 
     Raises:
-        InputError: the judgements are wrong.
+        InputError: the judgements are wrong, or all are of blends of two images of one class.
         DataError: the released judgements can't be had, or a file that is there isn't the released one.
     """
     if judgements is None:
@@ -78,7 +78,8 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
     else:
         content, name = _read_own(judgements), judgements.name
         cohort, which = "all", name
-    sources = Sources(judgement_table(parse_hmix(content, name, cohort)), which)
+    judged, left_out = _keep_two_classes(parse_hmix(content, name, cohort), name)
+    sources = Sources(judgement_table(judged), which, left_out=left_out)
     sources.files[name] = hashlib.sha256(content).hexdigest()
     sources.human = _optional(
         sources, CIFAR10H_COUNTS, data_dir, _read_human, "how ambiguous endpoint images are (CIFAR-10H)"
@@ -111,6 +112,30 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
             "missing."
         )
     return sources
+
+
+def _keep_two_classes(judgements: list[Judgement], name: str) -> tuple[list[Judgement], list[str]]:
+    """Set aside blends of two images of one class: both ends of their slider have one name.
+
+    Returns:
+        The judgements of the others, and what the page says of those set aside, if there are any.
+
+    Raises:
+        InputError: there are no others.
+    """
+    kept = [j for j in judgements if j.stimulus.endpoints[0].label != j.stimulus.endpoints[1].label]
+    if not kept:
+        raise InputError(
+            f"All judgements in {name} are of blends of two images of one class, whose share λ_h says nothing about "
+            "classes: judge blends of two classes."
+        )
+    if len(kept) == len(judgements):
+        return kept, []
+    images = len({j.stimulus for j in judgements} - {j.stimulus for j in kept})
+    return kept, [
+        f"{len(judgements) - len(kept):,} judgements of {images:,} blends of two images of one class: both ends of "
+        "their slider have the same name, so their λ_h says nothing about classes."
+    ]
 
 
 def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:

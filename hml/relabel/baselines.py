@@ -22,7 +22,7 @@ Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
 """Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""
 
 _STEPS = 150
-_STRENGTHS = (5.0, 20.0, 60.0, 200.0)
+_STRENGTHS = (5.0, 20.0, 60.0, 200.0, 600.0, 2000.0, 6000.0, 20000.0)
 
 
 def lambda_f_with_noise(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
@@ -82,19 +82,22 @@ def level_histogram(learn: pd.DataFrame, predict: pd.DataFrame, column: str, mir
     Returns:
         Masses, shape (N, 101).
     """
-    answer = _whole(learn, column)
-    levels = np.concatenate([_whole(learn, "lambda_f"), 100 - _whole(learn, "lambda_f")])
-    answers = np.concatenate([answer, 100 - answer if mirrored else answer])
-    overall = (np.bincount(answers, minlength=POSITIONS) + 1) / (len(answers) + POSITIONS)
+    level, answer = _whole(learn, "lambda_f"), _whole(learn, column)
+    turned = 100 - answer if mirrored else answer
     counts = np.zeros((POSITIONS, POSITIONS))
-    np.add.at(counts, (levels, answers), 1)
-    total = counts.sum(1)
+    for levels, answers in ((level, answer), (100 - level, turned)):  # each judgement counts from either side
+        np.add.at(counts, (levels, answers), 1)
+    total, everywhere = counts.sum(1), counts.sum(0)
+    # A judgement is left out with its mirror copy, which may stand in the same row, or be the same answer.
+    twice, same = level == 50, answer == turned
 
     def unseen_bits(strength: float) -> float:
-        without = counts[levels, answers] - 1 + strength * overall[answers]
-        return float(-np.log2(without / (total[levels] - 1 + strength)).mean())
+        overall = (everywhere[answer] - 1 - same + 1) / (everywhere.sum() - 2 + POSITIONS)
+        without = counts[level, answer] - 1 - (twice & same) + strength * overall
+        return float(-np.log2(without / (total[level] - 1 - twice + strength)).mean())
 
     best = min(_STRENGTHS, key=unseen_bits)
+    overall = (everywhere + 1) / (everywhere.sum() + POSITIONS)
     masses: Array = (counts + best * overall) / (total + best)[:, None]
     return masses[_whole(predict, "lambda_f")]
 

@@ -10,7 +10,7 @@ import torch
 
 import hml
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.percepts import parse_pair
+from hml.analysis.report import parse_pair
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         add = verb.add_argument
         add("--cohort", default="all", choices=["paper", "all"], help="which of H-Mix (default: all)")
         add("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
-        add("--demo", action="store_true", help="hml's own made-up images and people")
+        add("--demo", action="store_true", help="hml's own made-up images, and people unless --judgements")
         add("--out", type=Path, default=DEFAULT_PATH.parent, metavar="DIR", help="where to (default: %(default)s)")
         add("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
         add("--epochs", type=int, default=EPOCHS, help="of the network that describes images (default: %(default)s)")

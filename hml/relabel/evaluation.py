@@ -144,9 +144,8 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap
 def human_ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
     """Return the MAE of the same person asked again, of the others' mean and of another, from a table with repeats."""
     rows = score_relabellers(table, bootstrap)
-    found = {}
-    for row in rows[rows["measure"] == "mae"].to_dict("records"):
-        if row["relabeller"] in ("self", "others", "another"):
-            value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high"))
-            found[str(row["relabeller"])] = Estimate(value, low, high, int(row["n"]), int(row["people"]))
-    return found
+    return {
+        str(row["relabeller"]): Estimate.from_row(row)
+        for row in rows[rows["measure"] == "mae"].to_dict("records")
+        if row["relabeller"] in ("self", "others", "another")
+    }

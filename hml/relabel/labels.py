@@ -57,22 +57,25 @@ class LearnedLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        batch = _batch_of(example)
-        return self._label(batch, *self._relabeller.mean(batch, self._answering(batch)))
+        return self._label_by_mean(_batch_of(example))
 
     @override
     def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
+        if self.draw == "mean":
+            return self._label_by_mean(batch)
+        return self._label(batch, *self._relabeller.sample(batch, draws, self._answering(batch)))
+
+    def _label_by_mean(self, batch: MixedBatch) -> Tensor:
         person = self._answering(batch)
-        if self.draw == "sample":
-            return self._label(batch, *self._relabeller.sample(batch, draws, person))
-        return self._label(batch, *self._relabeller.mean(batch, person))
+        omega = None if self.gamma is None else self._relabeller.mean_omega(batch, person)  # the dearer of the two
+        return self._label(batch, self._relabeller.mean(batch, person), omega)
 
     def _answering(self, batch: MixedBatch) -> Tensor:
         return torch.full_like(batch.id_1, self._person)
 
-    def _label(self, batch: MixedBatch, lambda_h: Tensor, omega: Tensor) -> Tensor:
+    def _label(self, batch: MixedBatch, lambda_h: Tensor, omega: Tensor | None) -> Tensor:
         label = two_hot(lambda_h, batch.class_1, batch.class_2)  # (B, C)
-        if self.gamma is None:
+        if self.gamma is None or omega is None:
             return label
         support = None
         if self.smooth_over == "endpoints":

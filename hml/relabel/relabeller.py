@@ -1,8 +1,9 @@
 """`Relabeller`: what people would say of any mixed image, as a distribution, its mean, or a draw from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from hml.relabel.network import NOBODY, AnswerNetwork
 from hml.relabel.slider import Mixture
 
 Range = tuple[float, float]
+
+_STRETCHES = (0, 1, 17, 34, 50, 51, 67, 84, 100, 101)
+"""Of lambda_h, to average confidence over: the atoms, and six between. For H-Mix, within .003 of all 101 positions."""
 
 
 @dataclass
@@ -68,11 +72,9 @@ class Relabeller:
         """
         batch, person, certain = self._prepare(batch, person)
         masses = []
-        for turned, side in enumerate((batch, swap(batch))):
-            inputs = encode(side, self.table)
-            for network in self.networks:
-                mass = self._of_lambda(network, inputs, person)[1].mass()
-                masses.append(mass.flip(1) if turned else mass)
+        for turned, inputs, network in self._views(batch):
+            mass = self._of_lambda(network, inputs, person)[1].mass()
+            masses.append(mass.flip(1) if turned else mass)
         averaged = (1 - certain).unsqueeze(1) * torch.stack(masses).mean(0)  # (N, 101)
         averaged[:, 100] += torch.where(batch.lambda_f > 0.5, certain, 0)
         averaged[:, 0] += torch.where(batch.lambda_f > 0.5, 0, certain)
@@ -89,21 +91,29 @@ class Relabeller:
         return torch.logsumexp(torch.stack(each), dim=0) - math.log(len(each))
 
     @torch.no_grad()
-    def mean(self, batch: MixedBatch, person: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the mean lambda_h, and the mean omega of a person who says it, each shape (N,)."""
+    def mean(self, batch: MixedBatch, person: Tensor | None = None) -> Tensor:
+        """Return the mean lambda_h, shape (N,)."""
         batch, person, certain = self._prepare(batch, person)
-        lambdas, omegas = [], []
-        for turned, side in enumerate((batch, swap(batch))):
-            inputs = encode(side, self.table)
-            for network in self.networks:
-                (hidden, vector), of_lambda = self._of_lambda(network, inputs, person)
-                position = of_lambda.mean()
-                omegas.append(network.omega(inputs, hidden, vector, position).mean())
-                lambdas.append(100 - position if turned else position)
+        lambdas = []
+        for turned, inputs, network in self._views(batch):
+            position = self._of_lambda(network, inputs, person)[1].mean()
+            lambdas.append(100 - position if turned else position)
         towards = (batch.lambda_f > 0.5).to(certain.dtype)
-        lambda_h = torch.lerp(torch.stack(lambdas).mean(0) / 100, towards, certain)
-        omega = torch.lerp(torch.stack(omegas).mean(0) / 100, torch.ones_like(certain), certain)
-        return lambda_h.clamp(0, 1), omega.clamp(0, 1)
+        return torch.lerp(torch.stack(lambdas).mean(0) / 100, towards, certain).clamp(0, 1)
+
+    @torch.no_grad()
+    def mean_omega(self, batch: MixedBatch, person: Tensor | None = None) -> Tensor:
+        """Return the mean omega, over all that people may say of lambda_h, shape (N,)."""
+        batch, person, certain = self._prepare(batch, person)
+        omegas = []
+        for _, inputs, network in self._views(batch):
+            (hidden, vector), of_lambda = self._of_lambda(network, inputs, person)
+            omega = torch.zeros_like(certain)
+            for share, (first, end) in zip(of_lambda.shares(_STRETCHES).T, pairwise(_STRETCHES), strict=True):
+                position = torch.full_like(certain, (first + end - 1) / 2)
+                omega += share * network.omega(inputs, hidden, vector, position).mean()
+            omegas.append(omega)
+        return torch.lerp(torch.stack(omegas).mean(0) / 100, torch.ones_like(certain), certain).clamp(0, 1)
 
     @torch.no_grad()
     def sample(self, batch: MixedBatch, draws: Draws, person: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -135,6 +145,13 @@ class Relabeller:
         lambda_h = torch.where(turned, 100 - position, position) / 100
         lambda_h = torch.where(is_certain, (batch.lambda_f > 0.5).to(lambda_h.dtype), lambda_h)
         return lambda_h, torch.where(is_certain, 1.0, confidence / 100)
+
+    def _views(self, batch: MixedBatch) -> Iterator[tuple[bool, Tensor, AnswerNetwork]]:
+        """Describe the images to each network from either side: whether that is turned, the inputs, the network."""
+        for turned, side in ((False, batch), (True, swap(batch))):
+            inputs = encode(side, self.table)
+            for network in self.networks:
+                yield turned, inputs, network
 
     @staticmethod
     def _of_lambda(network: AnswerNetwork, inputs: Tensor, person: Tensor) -> tuple[tuple[Tensor, Tensor], Mixture]:

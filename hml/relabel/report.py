@@ -1,6 +1,6 @@
 """What `hml relabel evaluate` tells: a table on the terminal, relabel.json, figures and a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import hml
 from hml.analysis.bootstrap import Estimate
 from hml.analysis.outputs import to_json, write_exhibit
 from hml.analysis.page import render_page
-from hml.analysis.report import Section, Table, write_interval, write_number
+from hml.analysis.report import Section, Table, compare, write_interval, write_number
 from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, SPLITS, Predictions
 from hml.relabel.figures import boundary, held_out_images
 from hml.relabel.relabeller import Relabeller
@@ -90,7 +90,7 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     introduction = [
         f"{len(evaluation.table):,} judgements of {evaluation.table['image'].nunique():,} mixed images by {people} "
         "people, each predicted from judgements of other pairs of images, and again from those of other people. "
-        "Intervals are 95 %, by bootstrap over people."
+        "Intervals are 95 %, by bootstrap over people, with these images taken as given."
     ]
     page = render_page(
         "A model of the annotator", introduction, [], sections, images, [f"Made by hml {hml.__version__}."]
@@ -116,8 +116,8 @@ def verdict(scores: pd.DataFrame, split: str) -> str:
     compared = compared[compared["measure"].isin(["bits", "crps"])]
     short = [
         f"{MODELS[row['model']]} ({row['measure']} {_number(row)}, {_interval(row)})"
-        for row in _records(compared)
-        if pd.isna(row["low"]) or row["low"] <= 0
+        for row in compared.to_dict("records")
+        if compare(Estimate.from_row(row)) != "above"
     ]
     if short:
         return f"With {SPLITS[split]}, the relabeller isn't clearly better than: {'; '.join(short)}."
@@ -129,7 +129,7 @@ def verdict(scores: pd.DataFrame, split: str) -> str:
 
 def _tables(evaluation: Evaluation, split: str) -> list[Table]:
     """Make the table of scores, and that of differences."""
-    rows = {(row["model"], row["measure"], row["compared"]): row for row in _records(evaluation.scores[split])}
+    rows = {(row["model"], row["measure"], row["compared"]): row for row in evaluation.scores[split].to_dict("records")}
     models = [model for model in MODELS if any(model == key[0] for key in rows)]
 
     def cell(model: str, measure: str, compared: str) -> str:
@@ -164,20 +164,13 @@ def _ceiling_table(ceilings: Mapping[str, Estimate]) -> Table:
     return Table("What people reach against one another", ["", "MAE", "95 %", "n"], rows)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+def _number(row: Mapping[Hashable, Any]) -> str:
+    return write_number(Estimate.from_row(row).value, _SHOWN[row["measure"]])
 
 
-def _number(row: Mapping[str, Any]) -> str:
-    return write_number(row["value"], _SHOWN[row["measure"]])
-
-
-def _interval(row: Mapping[str, Any]) -> str:
+def _interval(row: Mapping[Hashable, Any]) -> str:
     """Write an interval with as many digits as its value has."""
-    if pd.isna(row["low"]) or pd.isna(row["high"]):
-        return "too few people"
-    digits = _SHOWN[row["measure"]]
-    return f"{write_number(row['low'], digits)} to {write_number(row['high'], digits)}"
+    return write_interval(Estimate.from_row(row), _SHOWN[row["measure"]])
 
 
 def _to_text(table: Table) -> str:

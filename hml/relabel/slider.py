@@ -5,6 +5,7 @@ comparable between models, in bits. Pure functions, batched.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -57,6 +58,23 @@ class Mixture:
             dim=1,
         )
         return (self.log_weight.exp() * parts).sum(1)
+
+    def shares(self, edges: Sequence[int]) -> Tensor:
+        """Return the probability of stretches of positions.
+
+        Args:
+            edges: Where each begins, rising from 0, and 101: the k-th is edges[k] to edges[k + 1] − 1; K + 1 numbers.
+
+        Returns:
+            Shape (N, K), rows sum to 1.
+        """
+        bounds, atoms = self.location.new_tensor(edges), self.location.new_tensor(ATOMS).unsqueeze(1)
+        inside = ((bounds[:-1] <= atoms) & (atoms < bounds[1:])).to(bounds.dtype)  # (3, K)
+        fixed = torch.cat([inside, bounds.diff().unsqueeze(0) / POSITIONS])  # (4, K)
+        reached = torch.sigmoid((bounds - 0.5 - self.location.unsqueeze(2)) / self.scale.unsqueeze(2))  # (N, J, K + 1)
+        logistics = reached.diff(dim=2) / (reached[:, :, -1:] - reached[:, :, :1])  # (N, J, K)
+        weight = self.log_weight.exp()
+        return weight[:, : len(fixed)] @ fixed + (weight[:, len(fixed) :].unsqueeze(2) * logistics).sum(1)
 
     def at(self, uniform: Tensor) -> Tensor:
         """Turn two uniform numbers for each answer into a draw from the mixture.

@@ -40,13 +40,14 @@ def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo:
         data_dir: The data folder.
         cohort: Which of the released judgements.
         judgements: A file of one's own, instead.
-        demo: Whether to use hml's own made-up images and people.
+        demo: Whether to use hml's own made-up images, and its made-up people where there is no file of one's own.
 
     Raises:
         InputError: judgements are wrong, or don't fit the images.
         DataError: a released file can't be had.
     """
-    images, mixed = (DemoImages(), DemoMixes()) if demo else (Cifar10(), HMix(cohort, judgements))
+    images = DemoImages() if demo else Cifar10()
+    mixed = DemoMixes() if demo and judgements is None else HMix(cohort, judgements)
     module = HMixDataModule(MixupLabels(), images=images, mixed=mixed, data_dir=str(data_dir))
     module.prepare_data()
     module.setup("fit")

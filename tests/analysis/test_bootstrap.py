@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from hml.analysis.bootstrap import Bootstrap, make_estimate
+from hml.analysis.bootstrap import Bootstrap, Estimate, make_estimate
 from hml.analysis.weighted import mean_of
 from hml.errors import InputError
 
@@ -82,6 +83,17 @@ def test_too_few_people_get_no_interval_and_nothing_gives_no_number():
     assert make_estimate(1.0, replicates, 9, 3).low is not None
     assert make_estimate(np.nan, replicates, 0, 9).value is None
     assert make_estimate(1.0, np.full(100, np.nan), 9, 9).low is None
+
+
+def test_an_estimate_comes_back_out_of_a_tables_row():
+    whole, none = Estimate(0.5, 0.4, 0.7, 9, 3), Estimate(0.5, None, None, 2, 1)
+    table = pd.DataFrame([whole.as_dict(), none.as_dict() | {"value": None}, none.as_dict()])
+    assert table["low"].isna().sum() == 2  # NaN by now
+    found = [Estimate.from_row(row) for row in table.to_dict("records")]
+    assert found == [whole, Estimate(None, None, None, 2, 1), none]
+    renamed = table.rename(columns={"value": "change", "low": "change_low", "high": "change_high"})
+    names = ("change", "change_low", "change_high")
+    assert Estimate.from_row(renamed.iloc[0].to_dict(), names) == whole
 
 
 def test_intervals_stay_within_bounds():

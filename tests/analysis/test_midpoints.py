@@ -25,6 +25,13 @@ def test_a_tasks_summary_is_what_a_hand_calculation_gives():
     assert {name: estimate.value for name, estimate in found.items()} == pytest.approx(expected)
 
 
+def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
+    table = midpoint_table([Midpoint(ENDS[0], "a", 0.5, is_repeat=True), Midpoint(ENDS[0], "b", 0.7)])
+    found = summarise_midpoints(table, Bootstrap.over(2, 10))
+    assert found["disagreement"].value == pytest.approx(0.2)
+    assert found["retest"].n == 0
+
+
 def test_without_starts_or_repeats_nothing_is_said_of_them():
     found = summarise_midpoints(midpoint_table([Midpoint(ENDS[0], "a", 0.5)]), Bootstrap.over(1, 10))
     assert [name for name, estimate in found.items() if estimate.value is None] == [

@@ -3,11 +3,12 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from hml.analysis.figures import new_figure
-from hml.analysis.outputs import to_json, write_events, write_exhibit
+from hml.analysis.outputs import name_exhibits, to_json, write_events, write_exhibit
 from hml.analysis.report import Exhibit
 
 
@@ -42,6 +43,24 @@ def test_figures_reach_tensorboard(tmp_path):
     events.Reload()
     (image,) = events.Images("percepts/line")
     assert (image.encoded_image_string, image.width, image.height) == (png, 240, 120)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ('{"figures": ["line", "people"]}', {"line", "people"}),
+        ('{"figures": ["../line", "/line", "", ["line"], null, 3, "people"]}', {"people"}),
+        ('{"figures": "line"}', set()),
+        ("[]", set()),
+        ('{"figures": ["line"', set()),
+        (None, set()),
+    ],
+)
+def test_only_figures_by_name_count_as_an_earlier_runs(content, names, tmp_path):
+    path = tmp_path / "percepts.json"
+    if content is not None:
+        path.write_text(content)
+    assert name_exhibits(path) == names
 
 
 def test_json_has_null_for_what_is_not_a_number():

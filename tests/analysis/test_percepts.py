@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from hml.analysis.percepts import parse_pair
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
-from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
 QUICK = ["--replicates", "60"]
@@ -180,10 +179,44 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, peop
     assert "too few judgements" in page
     assert ("too few people" in page) == (people == 1)
     assert "fewer than three different" in page
+    assert "too narrow for other images" in page
     assert len(result["left_out"]) == 3
     for reason in ("CIFAR-10H", "other tasks", "The images themselves"):
         assert reason in page
     assert "examples" not in result["figures"]
+
+
+def test_blends_of_one_class_are_set_aside_and_said(tmp_path, offline, capsys):
+    own = make_own(tmp_path / "mine.csv")
+    header, *rows = own.read_text().splitlines(keepends=True)
+    same = [row.replace("Dog", "Cat").replace("p0", "cats alone") for row in rows[:4]]
+    args = ["--data_dir", str(tmp_path), "--replicates", "20"]
+    results = []
+    for name, lines in (("mine.csv", rows), ("some.csv", same + rows)):
+        (tmp_path / name).write_text(header + "".join(lines))
+        assert main(["percepts", "--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), *args]) == 0
+        results.append(strict(tmp_path / "out" / "percepts.json"))
+    without, some = results
+    assert some["claims"] == without["claims"]
+    assert some["left_out"] == [some["left_out"][0], *without["left_out"]]
+    assert some["left_out"][0].startswith("4 judgements of 4 blends of two images of one class: ")
+    assert some["left_out"][0].partition("λ_h")[0] in (tmp_path / "out" / "percepts.html").read_text()
+    (tmp_path / "all.csv").write_text(header + "".join(same))
+    message = refused(capsys, 2, "--judgements", tmp_path / "all.csv", "--out", tmp_path / "new", *args)
+    assert "All judgements in all.csv are of blends of two images of one class" in message
+    assert not (tmp_path / "new").exists()
+
+
+def test_repeats_alone_are_judgements_like_any_others(tmp_path, offline):
+    own = make_own(tmp_path / "mine.csv")
+    repeats = pd.read_csv(own).assign(task="rerun_rate_mixture")
+    repeats.to_csv(tmp_path / "repeats.csv", index=False)
+    results = []
+    for name in ("mine.csv", "repeats.csv"):
+        args = ["--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), "--data_dir", str(tmp_path)]
+        assert main(["percepts", *args, "--replicates", "20"]) == 0
+        results.append(strict(tmp_path / "out" / "percepts.json"))
+    assert results[0]["claims"] == results[1]["claims"]
 
 
 def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path, offline):
@@ -238,6 +271,29 @@ def test_chosen_images_are_shown(data_dir, tmp_path):
     assert not (tmp_path / "figures" / "surprising.csv").exists()
 
 
+def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(data_dir, tmp_path, capsys):
+    labels = Cifar10().load(data_dir).labels
+    (cat, *_), (dog, *_) = ((labels == label).nonzero().flatten().tolist() for label in (3, 5))
+    out, figures = tmp_path / "out", tmp_path / "out" / "figures"
+    own = make_own(tmp_path / "mine.csv", ends=((cat, dog),))
+    args = ["--judgements", str(own), "--data_dir", str(data_dir), "--out", str(out)]
+    assert main(["percepts", *args, "--replicates", "2"]) == 0
+    users = [figures / "poster.png", figures / "surprising.txt", out / "events.out.tfevents.1.mine.2.0"]
+    for path in users:
+        path.write_bytes(b"")
+    before = sorted(out.rglob("*"))
+    refused(capsys, 2, *args, "--replicates", "1")
+    assert sorted(out.rglob("*")) == before
+    assert main(["percepts", *args, "--replicates", "2", "--images", f"mixed_0.5_Cat_{cat}_Dog_{dog}.png"]) == 0
+    named = strict(out / "percepts.json")["figures"]
+    written = {figures / f"{name}.{ending}" for name in named for ending in ("png", "pdf", "csv")}
+    assert written | set(users[:2]) == set(figures.iterdir())
+    users[2].unlink()
+    events = EventAccumulator(str(out))
+    events.Reload()
+    assert events.Tags()["images"] == [f"percepts/{name}" for name in named]
+
+
 def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
     sources = read_sources("paper", make_own(tmp_path / "mine.csv"), data_dir)
     assert sources.bank is None
@@ -280,13 +336,6 @@ def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, offline, capsys)
     own = make_own(tmp_path / "mine.csv")
     (tmp_path / "taken").write_text("")
     refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out", *QUICK)
-
-
-def test_pairs_are_read_in_either_order():
-    assert parse_pair("Dog/Airplane") == parse_pair("airplane/dog") == (0, 5)
-    for text in ("Dog", "Dog/Dog", "Dog/Cat/Bird", "Dog/Zebra"):
-        with pytest.raises(InputError, match="no pair of classes"):
-            parse_pair(text)
 
 
 MEASURE = """<script>addEventListener("load", () => {

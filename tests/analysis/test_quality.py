@@ -52,6 +52,12 @@ def test_rules_count_what_they_would_leave_out(mixed):
     assert (counts["images_lost"] == 0).all()
 
 
+def test_a_repeat_is_left_out_only_where_the_first_answer_is_there():
+    said = (("a", True), ("b", False), ("b", True))
+    table = judgement_table([Judgement(STIMULI[0], who, 0.3, 0.6, is_repeat=again) for who, again in said])
+    assert rules(table)["repeats"][1].tolist() == [False, False, True]
+
+
 def test_the_papers_cohort_has_no_one_who_always_answers_alike(paper):
     table, _ = paper
     counts = count_rules(table).set_index("rule")["judgements"]

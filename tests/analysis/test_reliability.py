@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.reliability import ceilings, count_pairs, disagreement, errors_of, retests, score_relabellers
+from hml.analysis.reliability import (
+    ceilings,
+    count_pairs,
+    disagreement,
+    errors_of,
+    first_judgements,
+    retests,
+    score_relabellers,
+)
 from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
@@ -43,6 +51,14 @@ def test_a_second_answer_is_a_repeat_even_if_the_file_does_not_say_so():
     assert len(retests(table)) == 1
     found = ceilings(table, Bootstrap.over(2, 20))
     assert found["disagreement"].value == pytest.approx(0.2)
+
+
+def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
+    table = make((ONE, "a", 0.2, True), (ONE, "b", 0.6, True), (ONE, "b", 0.5, False), (TWO, "a", 0.4, False))
+    assert first_judgements(table)["lambda_h"].tolist() == [0.2, 0.5, 0.4]
+    assert retests(table).to_dict("records") == [{"person": 1, "first": 0.5, "again": 0.6}]
+    found = ceilings(table, Bootstrap.over(2, 20))
+    assert found["disagreement"].value == pytest.approx(0.3)
 
 
 def test_the_papers_cohort_has_the_known_agreement(paper):

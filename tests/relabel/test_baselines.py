@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.relabel import scores
+from hml.relabel import baselines, scores
 from hml.relabel.baselines import BASELINES, histogram, lambda_f_with_noise, level_histogram, pair_curves
 from hml.relabel.evaluation import RELABELLER, summarise
 from hml.relabel.report import verdict
@@ -52,6 +52,30 @@ def test_the_histogram_is_counted_by_hand(images):
     expected = (np.bincount([10, 30], minlength=101) * 100 + 5 * overall) / 205
     np.testing.assert_allclose(mass, expected)
     assert level_histogram(learn, learn.iloc[:1], "omega", mirrored=False)[0].argmax() == 70
+
+
+@pytest.mark.parametrize(("column", "mirrored"), [("lambda_h", True), ("omega", False)])
+def test_the_histograms_strength_is_what_predicts_a_judgement_best_that_is_left_out(column, mirrored, monkeypatch):
+    rng = np.random.default_rng(0)
+    learn = pd.DataFrame({"lambda_f": rng.choice([0.25, 0.5, 0.75], 80, p=[0.1, 0.8, 0.1])})
+    learn[column] = np.where(rng.random(80) < 0.3, 0.5, rng.integers(101, size=80) / 100)  # whatever lambda_f
+    chosen = level_histogram(learn, learn, column, mirrored)
+    answer = (100 * learn[column]).round().astype(int).to_numpy()
+    bits, masses = [], []
+    for strength in baselines._STRENGTHS:
+        monkeypatch.setattr(baselines, "_STRENGTHS", (strength,))
+        unseen = [level_histogram(learn.drop(i), learn.loc[[i]], column, mirrored)[0] for i in learn.index]
+        bits.append(scores.bits(np.array(unseen), answer).mean())
+        masses.append(level_histogram(learn, learn, column, mirrored))
+    np.testing.assert_array_equal(chosen, masses[int(np.argmin(bits))])
+
+
+def test_the_histogram_may_be_that_of_all_answers_where_lambda_f_says_nothing():
+    rng = np.random.default_rng(0)
+    learn = pd.DataFrame({"lambda_f": rng.choice([0.1, 0.25, 0.5, 0.75, 0.9], 1500), "omega": rng.beta(4, 2, 1500)})
+    mass = level_histogram(learn, learn, "omega", mirrored=False)
+    everywhere = (np.bincount((100 * learn["omega"]).round().astype(int), minlength=101) + 0.5) / 1550.5
+    np.testing.assert_allclose(mass, np.broadcast_to(everywhere, mass.shape), atol=0.003)
 
 
 def test_a_verdict_names_what_the_relabeller_does_not_beat():

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,25 @@ def test_the_images_description_is_kept(learned, capsys):
     assert "1,350 judgements of 450 images by 12 people" in capsys.readouterr().out
 
 
+def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
+    (kept,) = learned.glob("features-*.pt")
+    shutil.copy(kept, tmp_path)
+    rows = [
+        f'{who},mixed_0.5_Cat_{cat}_Dog_{cat + 2}.png,"{{""mixingcoeff"": 40, ""confidence"": 70}}"\n'
+        for who in ("ann", "bob")
+        for cat in (3, 13, 23)  # the demo's classes are the last digits of its images' ids
+    ]
+    (tmp_path / "mine.csv").write_text("".join(["subject,filename,responses\n", *rows]))
+    own = ["--judgements", str(tmp_path / "mine.csv"), "--out", str(tmp_path)]
+    assert main(["relabel", "fit", *QUICK, *own]) == 0
+    assert "Learned from 6 judgements of 3 images by 2 people" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
+        (["fit", "--judgements", "nowhere.csv"], 2, "nowhere.csv"),
+        (["evaluate", "--judgements", "nowhere.csv"], 2, "nowhere.csv"),
         (["evaluate", "--folds", "13"], 2, "--folds 13"),
         (["evaluate", "--replicates", "1"], 2, "--replicates 1"),
         (["evaluate", "--pairs", "Cat/Unicorn"], 2, "Cat/Unicorn"),

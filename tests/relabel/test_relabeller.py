@@ -41,8 +41,8 @@ def test_a_simulated_annotators_distribution_is_recovered(relabeller, make_batch
 
 def test_a_persons_own_confidence_is_learned(relabeller, make_batch):
     batch = make_batch([0.25, 0.5, 0.75])
-    even, odd = (relabeller.mean(batch, torch.full((3,), relabeller.number_of(name)))[1] for name in ("p2", "p3"))
-    anybody = relabeller.mean(batch)[1]
+    even, odd = (relabeller.mean_omega(batch, torch.full((3,), relabeller.number_of(name))) for name in ("p2", "p3"))
+    anybody = relabeller.mean_omega(batch)
     assert bool((even > anybody + 0.1).all())
     assert bool((odd < anybody - 0.1).all())
 
@@ -50,10 +50,8 @@ def test_a_persons_own_confidence_is_learned(relabeller, make_batch):
 def test_swapped_endpoints_mirror_the_distribution(relabeller, make_batch):
     batch = make_batch([0.0, 0.03, 0.3, 0.5, 0.93, 1.0])
     torch.testing.assert_close(relabeller.mass(swap(batch)), relabeller.mass(batch).flip(1))
-    lambda_h, omega = relabeller.mean(batch)
-    mirrored, same = relabeller.mean(swap(batch))
-    torch.testing.assert_close(mirrored, 1 - lambda_h)
-    torch.testing.assert_close(same, omega)
+    torch.testing.assert_close(relabeller.mean(swap(batch)), 1 - relabeller.mean(batch))
+    torch.testing.assert_close(relabeller.mean_omega(swap(batch)), relabeller.mean_omega(batch))
 
 
 def test_masses_sum_to_one_and_plain_images_are_certain(relabeller, make_batch):
@@ -61,7 +59,8 @@ def test_masses_sum_to_one_and_plain_images_are_certain(relabeller, make_batch):
     torch.testing.assert_close(mass.sum(1), torch.ones(5))
     assert mass[0, 0] == 1
     assert mass[4, 100] == 1
-    assert relabeller.mean(make_batch([0.0, 1.0]))[0].tolist() == [0, 1]
+    assert relabeller.mean(make_batch([0.0, 1.0])).tolist() == [0, 1]
+    assert relabeller.mean_omega(make_batch([0.0, 1.0])).tolist() == [1, 1]
     assert relabeller.sample(make_batch([1.0]), Draws(0, 0, np.arange(1))) == (1, 1)
 
 
@@ -76,7 +75,22 @@ def test_draws_match_the_distribution(relabeller, make_batch):
     observed, expected = (np.bincount(cell, values[order], 40) for values in (counts, mass))
     full = expected > 0
     assert stats.chisquare(observed[full], expected[full] / expected.sum() * observed.sum()).pvalue > 0.001
-    assert float(omega.mean()) == pytest.approx(float(relabeller.mean(make_batch([0.25]))[1]), abs=0.05)
+    assert float(lambda_h.mean()) == pytest.approx(float(relabeller.mean(make_batch([0.25]))), abs=0.01)
+    assert float(omega.mean()) == pytest.approx(float(relabeller.mean_omega(make_batch([0.25]))), abs=0.01)
+
+
+def test_the_mean_confidence_is_that_of_all_answers_not_of_the_mean_answer(simulate, images, make_batch):
+    def divided(lambda_f, class_1, class_2, person, rng):
+        """See one endpoint alone, for sure, or both alike, without being sure: on average as the latter."""
+        lambda_h = float(rng.choice([0, 0.5, 1]))
+        return lambda_h, 0.2 if lambda_h == 0.5 else 0.9
+
+    answers = Answers.of(simulate(divided))
+    relabeller = Relabeller(fit_networks(answers, images, 8, QUICK), images)
+    mean_omega = float(relabeller.mean_omega(make_batch([0.5])))
+    assert mean_omega == pytest.approx(2 / 3, abs=0.1)
+    _, omega = relabeller.sample(make_batch([0.5] * 20_000), Draws(0, 0, np.arange(20_000)))
+    assert mean_omega == pytest.approx(float(omega.mean()), abs=0.01)
 
 
 def test_the_joint_probability_sums_to_the_mass_of_lambda_h(relabeller, make_batch):

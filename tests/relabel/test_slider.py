@@ -43,6 +43,13 @@ def test_the_mean_is_that_of_the_masses():
     assert float(truncated_logistic_mean(torch.tensor(50.0), torch.tensor(3.0))) == pytest.approx(50, abs=1e-4)
 
 
+def test_shares_are_the_masses_of_stretches():
+    mixture = make_mixture(rows=50)
+    edges = (0, 1, 30, 50, 51, 101)
+    expected = torch.stack([part.sum(1) for part in mixture.mass().split([1, 29, 20, 1, 50], dim=1)], dim=1)
+    torch.testing.assert_close(mixture.shares(edges), expected, atol=1e-6, rtol=0)
+
+
 def test_draws_match_the_masses():
     (one,) = [make_mixture(rows=1, seed=3)]
     uniform = torch.from_numpy(np.random.default_rng(0).random((20_000, 2)))

@@ -31,7 +31,7 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
             "like half of a blend with an average class. A common lean to the class that stands first "
             "alphabetically, and on the left of the slider, is fitted besides, so that it isn't mistaken for "
             "strength.",
-            f"With intervals clear of 0, {summary}.",
+            f"In these images, with intervals clear of 0, {summary}.",
         ],
         [
             Claim(

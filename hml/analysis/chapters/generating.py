@@ -92,6 +92,4 @@ def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
 
 
 def _estimate(cells: pd.DataFrame, statistic: str) -> Estimate:
-    row = cells[cells["statistic"] == statistic].iloc[0]
-    value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high"))
-    return Estimate(value, low, high, int(row["n"]), int(row["people"]))
+    return Estimate.from_row(cells[cells["statistic"] == statistic].iloc[0].to_dict())

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.figures import BLUE, GREY, finish, new_figure, typeset
 from hml.analysis.quality import count_rules, effects, people_table
-from hml.analysis.report import Exhibit, Section, Table, write_number
+from hml.analysis.report import Exhibit, Section, Table, write_interval, write_number
 from hml.judgements import FAST_MS
 
 
@@ -59,12 +59,11 @@ def _tabulate_effects(found: pd.DataFrame) -> Table:
 
 
 def _cell(row: Mapping[Hashable, Any], which: str) -> str:
-    names = (which, f"{which}_low", f"{which}_high") if which else ("value", "low", "high")
-    value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in names)
-    shown = write_number(value)
-    if which and value is not None and round(value, 3) > 0:
+    found = Estimate.from_row(row, (which, f"{which}_low", f"{which}_high")) if which else Estimate.from_row(row)
+    shown = write_number(found.value)
+    if which and found.value is not None and round(found.value, 3) > 0:
         shown = f"+{shown}"
-    return shown if low is None else f"{shown}\n{write_number(low)} to {write_number(high)}"
+    return shown if found.low is None else f"{shown}\n{write_interval(found)}"
 
 
 def _draw_effects(found: pd.DataFrame) -> Exhibit:

@@ -22,7 +22,7 @@ def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootst
         Claim(
             name,
             MEASURES[name][0].upper() + MEASURES[name][1:] + ", share of answers" * (name == "neither"),
-            Estimate(*(overall.loc[name, column] for column in ("value", "low", "high", "n", "people"))),  # type: ignore[arg-type]
+            Estimate.from_row(overall.loc[name].to_dict()),
         )
         for name in ("outside", "neither")
     ]
