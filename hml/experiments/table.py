@@ -17,7 +17,7 @@ from hml.experiments.statistics import (
     summarise,
 )
 
-BASELINE = "mixup"
+DEFAULT_BASELINE = "mixup"
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
 _PER_SCHEME_DATA = ("train_rows",)
 _SHOWN_DIFFERENCES = 6
@@ -67,6 +67,7 @@ class Table:
         orders: How the schemes' order agrees with the paper's, by column.
         results: The runs it is made of.
         failures: The runs that failed.
+        baseline: The scheme that the others' paired differences are to.
         notes: What a reader must know beside the figures.
     """
 
@@ -75,6 +76,7 @@ class Table:
     orders: Mapping[str, Order]
     results: Sequence[Result]
     failures: Sequence[Failure]
+    baseline: str = DEFAULT_BASELINE
     notes: Sequence[str] = field(default=())
 
 
@@ -100,13 +102,19 @@ def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[st
     return columns
 
 
-def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure], metrics: Sequence[str] = ()) -> Table:
+def make_table(
+    schemes: Mapping[str, int],
+    outcomes: Sequence[Result | Failure],
+    metrics: Sequence[str] = (),
+    baseline: str = DEFAULT_BASELINE,
+) -> Table:
     """Make the table.
 
     Args:
         schemes: How many runs of each scheme were asked for, in the rows' order.
         outcomes: What came of them.
         metrics: The columns, by what is logged; by default the paper's, and accuracy.
+        baseline: The scheme that the others are compared to; a note says so where it isn't among them.
 
     Raises:
         InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
@@ -118,7 +126,7 @@ def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure],
         _check_alike(own)
     columns = choose_columns(metrics, results)
     beside_paper = bool(results) and all(is_on_hmix(result.data) for result in results)
-    cells = {column: _make_cells(by_scheme, column, name, beside_paper) for column, name in columns.items()}
+    cells = {column: _make_cells(by_scheme, column, name, beside_paper, baseline) for column, name in columns.items()}
     rows = [
         Row(scheme, len(by_scheme[scheme]), asked, {column: cells[column][scheme] for column in columns})
         for scheme, asked in schemes.items()
@@ -129,7 +137,12 @@ def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure],
         theirs = {scheme: cell.paper for scheme, cell in cells[column].items() if cell.paper is not None}
         if (order := compare_order(ours, theirs)).pairs:
             orders[column] = order
-    return Table(columns, rows, orders, results, failures, _make_notes(by_scheme, results, columns))
+    notes = _make_notes(by_scheme, results, columns)
+    if baseline not in schemes and len(schemes) > 1:
+        notes.insert(
+            0, f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
+        )
+    return Table(columns, rows, orders, results, failures, baseline, notes)
 
 
 def _check_alike(results: Sequence[Result]) -> None:
@@ -144,16 +157,16 @@ def _check_alike(results: Sequence[Result]) -> None:
 
 
 def _make_cells(
-    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool
+    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool, baseline: str
 ) -> dict[str, Cell]:
     values = {
         scheme: {result.seed: value for result in own if (value := result.metrics.get(name)) is not None}
         for scheme, own in by_scheme.items()
     }
     paired = {
-        scheme: paired_difference(own, values[BASELINE])
+        scheme: paired_difference(own, values[baseline])
         for scheme, own in values.items()
-        if scheme != BASELINE and BASELINE in values
+        if scheme != baseline and baseline in values
     }
     adjusted = adjust_by_holm({scheme: pair.p for scheme, pair in paired.items() if pair and pair.p is not None})
     paper_columns = list(COLUMNS)

@@ -17,7 +17,7 @@ from hml.experiments.progress import Progress
 from hml.experiments.runs import Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, visible_gpus
-from hml.experiments.table import Table, make_table
+from hml.experiments.table import DEFAULT_BASELINE, Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
 from hml.storage import write_atomically
@@ -50,7 +50,7 @@ def main(args: Sequence[str]) -> int:
     runs = _find_runs(options) if options.collect else _run(options, flags)
     outcomes = [outcome for run in runs if (outcome := read_outcome(run.folder, run.scheme, run.seed))]
     try:
-        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics)
+        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics, options.baseline or DEFAULT_BASELINE)
     except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
         raise InputError(f"A metrics.json in {options.root} lacks or misstates {error}. Move it away.") from error
     _tell(table, options.root)
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rerun", action="store_true", help="do runs again that were done by another recipe")
     add("--collect", action="store_true", help="run nothing: make the table of what is there")
     add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
+    add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
     add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
     add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
     add("--chunk", type=int, default=5, help="runs a job (default: %(default)s)")
@@ -104,6 +105,7 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
         runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+        _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
         if todo:
@@ -144,7 +146,15 @@ def _find_runs(options: argparse.Namespace) -> list[Run]:
     seeds = parse_seeds(options.seeds) if options.seeds else sorted({seed for _, seed in found})
     if not found:
         raise InputError(f"There are no runs in {options.root}: give the --root that hml table1 ran with.")
-    return [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
+    runs = [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
+    _check_baseline(options.baseline, runs)
+    return runs
+
+
+def _check_baseline(baseline: str | None, runs: Sequence[Run]) -> None:
+    schemes = list(dict.fromkeys(run.scheme for run in runs))
+    if baseline is not None and baseline not in schemes:
+        raise InputError(f"--baseline {baseline} is none of the table's schemes: {', '.join(schemes)}.")
 
 
 def _tell(table: Table, root: Path) -> None:

@@ -27,6 +27,24 @@ def test_differences_to_mixup_are_paired_by_seed_and_adjusted_within_a_column(ma
     assert larger.adjusted_p == pytest.approx(max(smaller.adjusted_p, larger.to_baseline.p))
 
 
+def test_any_scheme_can_be_what_the_others_are_compared_to(make_four):
+    values = {"sep_conf": [1.8, 1.9], "shuffled": [2.0, 2.3], "mixup": [2.1, 2.2]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    table = make_table(dict.fromkeys(values, 2), outcomes, baseline="sep_conf")
+    differences = {row.scheme: row.cells["CE"].to_baseline for row in table.rows}
+    assert differences["sep_conf"] is None
+    assert differences["shuffled"].mean == pytest.approx(0.3)
+    assert differences["mixup"].mean == pytest.approx(0.3)
+    assert not any("No differences" in note for note in table.notes)
+
+
+def test_a_table_without_its_baseline_says_so(make_four):
+    outcomes = [make_four("mixup_fly", 0, 2.0), make_four("learned_mean", 0, 1.9)]
+    said = "No differences between schemes: mixup is not among them. Name one of them by --baseline."
+    assert said in make_table({"mixup_fly": 1, "learned_mean": 1}, outcomes).notes
+    assert said not in make_table({"mixup_fly": 1}, outcomes[:1]).notes, "there is nothing to compare"
+
+
 def test_the_papers_order_is_checked_for_its_own_columns(make_four):
     outcomes = [make_four("mixup", 0, 2.0), make_four("sep_conf", 0, 1.5), make_four("agg", 0, 1.9)]
     orders = make_table(dict.fromkeys(["mixup", "sep_conf", "agg"], 1), outcomes).orders

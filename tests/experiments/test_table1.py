@@ -253,6 +253,15 @@ def test_collect_reads_what_is_there(study, capsys):
     assert "| sep_conf | 1 |" in capsys.readouterr().out
 
 
+def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
+    assert main(["table1", "--collect", "--root", "study", "--baseline", "sep_conf"]) == 0
+    assert "CE − sep_conf" in capsys.readouterr().out
+    rows = csv.DictReader((study / "table1.csv").read_text().splitlines())
+    assert {row["scheme"] for row in rows if row["minus_sep_conf"]} == {"mixup"}
+    message = refused(capsys, 2, "--collect", "--root", "study", "--baseline", "sep")
+    assert "--baseline sep is none of the table's schemes: mixup, sep_conf." in message
+
+
 def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
     assert "no use for" in refused(capsys, 2, "--collect", "--root", "study", "--data.batch_size", "3")
     assert "no runs in elsewhere" in refused(capsys, 2, "--collect", "--root", "elsewhere")
@@ -272,6 +281,7 @@ def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
         (["--config", "untested.yaml"], "eval_after_fit"),
         (["--config", "escape.yaml"], "scheme='../escape'"),
         (["--slots", "2", "--trainer.devices", "2"], "--slots"),
+        (["--baseline", "sep"], "--baseline sep is none of the table's schemes: mixup."),
         (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
