@@ -19,7 +19,7 @@ from hml.experiments.statistics import (
 
 DEFAULT_BASELINE = "mixup"
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
-_PER_SCHEME_DATA = ("train_rows",)
+_PER_SCHEME_DATA = ("train_rows", "strategy_files")
 _SHOWN_DIFFERENCES = 6
 
 
@@ -220,6 +220,7 @@ def _make_notes(
 
 
 def _unexpected_differences(first: Result, other: Result) -> dict[str, tuple[object, object]]:
-    found = {**differences(first.recipe, other.recipe)}
-    found |= {key: pair for key, pair in differences(first.data, other.data).items() if key not in _PER_SCHEME_DATA}
-    return {key: pair for key, pair in found.items() if not key.startswith(_PER_SCHEME)}
+    recipe, data = differences(first.recipe, other.recipe), differences(first.data, other.data)
+    return {key: pair for key, pair in recipe.items() if not key.startswith(_PER_SCHEME)} | {
+        key: pair for key, pair in data.items() if not key.startswith(_PER_SCHEME_DATA)
+    }

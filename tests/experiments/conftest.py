@@ -10,7 +10,14 @@ def make_result():
     """Make a result with these metrics, on H-Mix unless told otherwise."""
 
     def make(
-        scheme, seed, files=("hmix_infer_mixing_factor.csv",), epochs=65, strategy="", mixed_images=810, **metrics
+        scheme,
+        seed,
+        files=("hmix_infer_mixing_factor.csv",),
+        strategy_files=None,
+        epochs=65,
+        strategy="",
+        mixed_images=810,
+        **metrics,
     ):
         return Result(
             scheme,
@@ -23,6 +30,7 @@ def make_result():
             },
             data={
                 "files": dict.fromkeys(files, "…"),
+                "strategy_files": strategy_files or {},
                 "canonical_pixels": True,
                 "mixed_images": mixed_images,
                 "judgements": 1974,

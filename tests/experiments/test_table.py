@@ -98,6 +98,15 @@ def test_schemes_that_differ_in_more_than_labels_are_told(make_four):
     assert not any("differ" in note for note in alike)
 
 
+def test_what_a_scheme_learned_its_labels_from_is_its_own_but_one_for_all_its_seeds(make_four):
+    learned = [make_four("learned", seed, 2.0, strategy_files={"relabeller.pt": "2d"}) for seed in (0, 1)]
+    notes = make_table({"mixup": 1, "learned": 2}, [make_four("mixup", 0, 2.0), *learned]).notes
+    assert not any("differ" in note for note in notes)
+    other = make_four("learned", 2, 2.0, strategy_files={"relabeller.pt": "3e"})
+    with pytest.raises(InputError, match=r"strategy_files\.relabeller\.pt is 2d at seed 0 and 3e at seed 2"):
+        make_table({"learned": 3}, [*learned, other])
+
+
 def test_any_logged_metric_makes_a_column(make_result):
     outcomes = [make_result("mixup", 0, cross_entropy=2.0, ece=0.1)]
     assert make_table({"mixup": 1}, outcomes, ["ece", "CE"]).columns == {"ece": "test/ece", "CE": "test/cross_entropy"}
