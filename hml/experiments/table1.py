@@ -14,7 +14,7 @@ from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Run, read_outcome
+from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, visible_gpus
 from hml.experiments.table import DEFAULT_BASELINE, Table, make_table
@@ -47,8 +47,10 @@ def main(args: Sequence[str]) -> int:
     metrics = [name for part in options.metric for name in part.split(",") if name]
     if options.collect and flags:
         raise InputError(f"--collect only reads what is there: it has no use for {' '.join(flags)}.")
-    runs = _find_runs(options) if options.collect else _run(options, flags)
-    outcomes = [outcome for run in runs if (outcome := read_outcome(run.folder, run.scheme, run.seed))]
+    runs, untold = (_find_runs(options), {}) if options.collect else _run(options, flags)
+    outcomes = [
+        outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
+    ]
     try:
         table = make_table(Counter(run.scheme for run in runs), outcomes, metrics, options.baseline or DEFAULT_BASELINE)
     except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
@@ -93,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
+def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], dict[Run, Failure]]:
+    """Run what isn't done: returns all runs, and the failures that are not in their folders."""
     for name in ("slots", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
@@ -108,12 +111,12 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
-        if todo:
-            study.carry_out(todo, functools.partial(_execute, options=options, worker=worker))
-    return runs
+        execute = functools.partial(_execute, options=options, worker=worker)
+        untold = study.carry_out(todo, execute) if todo else {}
+    return runs, untold
 
 
-def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Run]:
+def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Ended]:
     if options.cluster:
         return carry_out_on_cluster(
             runs, options.cluster, options.chunk, options.root / "jobs", _parse_parameters(options.job)
