@@ -33,10 +33,26 @@ PAPER_TABLE = {
     "agg_conf": PaperRow(2.09, 0.27, 14.01),
     "sep_conf": PaperRow(1.83, 0.24, 11.81),
 }
+PAPER_LABELS = {
+    "regular": ("hml.labels.NoMixed", None),
+    "mixup": ("hml.labels.MixupLabels", None),
+    "agg": ("hml.labels.AggregateLabels", None),
+    "sep": ("hml.labels.SeparateLabels", None),
+    "agg_conf": ("hml.labels.AggregateLabels", 0.005),
+    "sep_conf": ("hml.labels.SeparateLabels", 0.005),
+}
+"""What labels each row: the strategy's class, and its gamma. What else it may be told the paper leaves open."""
 PAPER_MIXED_IMAGES = 810
 PAPER_EPOCHS = 65
 
 
 def is_on_hmix(data: Mapping[str, Any]) -> bool:
     """Whether a run's data, as `metrics.json` tells them, are those that the paper's figures may stand beside."""
-    return HMIX_INFERENCES.name in data["files"]
+    files = data["files"]  # a file of one's own may bear the name
+    return HMIX_INFERENCES.name in files and bool(files[HMIX_INFERENCES.name] == HMIX_INFERENCES.sha256)
+
+
+def labels_of(recipe: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Read out of a run's recipe what `PAPER_LABELS` has of a row."""
+    strategy = recipe["data"]["strategy"]
+    return strategy["class_path"], strategy.get("init_args", {}).get("gamma")

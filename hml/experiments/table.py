@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from hml.choices import differences
 from hml.errors import InputError
-from hml.evaluation.paper import COLUMNS, PAPER_EPOCHS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.evaluation.paper import (
+    COLUMNS,
+    PAPER_EPOCHS,
+    PAPER_LABELS,
+    PAPER_MIXED_IMAGES,
+    PAPER_TABLE,
+    is_on_hmix,
+    labels_of,
+)
 from hml.experiments.runs import Failure, Result
 from hml.experiments.statistics import (
     Order,
@@ -204,7 +212,10 @@ def _make_notes(
         notes.append(f"The paper's figures are for {PAPER_EPOCHS} epochs and {PAPER_MIXED_IMAGES} mixed images.")
     if is_on_hmix(data) and not data["canonical_pixels"]:
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
-    for own in by_scheme.values():
+    for scheme, own in by_scheme.items():
+        theirs = PAPER_LABELS.get(scheme)
+        if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe)) != theirs:
+            notes.append(f"{scheme} is {ours[0]} with gamma {ours[1]}, the paper's {theirs[0]} with gamma {theirs[1]}.")
         if own and (found := _unexpected_differences(first, own[0])):
             told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(told)}.")

@@ -83,7 +83,7 @@ def test_made_up_data_do_not_stand_beside_the_papers_row(tiny, classifier, make_
 def test_papers_data_stand_beside_its_row(
     tiny, classifier, make_trainer, callbacks, capsys, monkeypatch, mixed_images, beside
 ):
-    provenance = {"files": {HMIX_INFERENCES.name: "…"}, "mixed_images": mixed_images}
+    provenance = {"files": {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}, "mixed_images": mixed_images}
     monkeypatch.setattr(HMixDataModule, "provenance", provenance)
     report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     assert ("paper, 65 epochs" in capsys.readouterr().out) == beside

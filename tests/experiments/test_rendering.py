@@ -52,7 +52,7 @@ def test_a_reversed_order_is_spelt_out(make_four):
 
 
 def test_without_the_papers_data_there_is_no_paper_column(make_four):
-    text = to_markdown(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())]))
+    text = to_markdown(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files={})]))
     assert "paper" not in text
     assert cells(text.splitlines()[2]) == ["mixup", "1", "2.000", "0.250", "12.000", "0.660"]
 

@@ -71,9 +71,22 @@ def test_values_that_are_not_finite_are_left_out_and_told(make_four):
 
 
 def test_made_up_data_stand_beside_no_paper(make_four):
-    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())])
+    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files={})])
     assert table.rows[0].cells["CE"].paper is None
     assert table.orders == {}
+
+
+def test_ones_own_judgements_stand_beside_no_paper_whatever_their_file_is_called(make_four):
+    outcomes = [make_four("mixup", 0, 2.0, files={"hmix_infer_mixing_factor.csv": "1f"})]
+    assert make_table({"mixup": 1}, outcomes).rows[0].cells["CE"].paper is None
+
+
+def test_a_scheme_of_the_papers_name_with_other_labels_is_told(make_four):
+    note = "sep is hml.labels.SeparateLabels with gamma 0.005, the paper's hml.labels.SeparateLabels with gamma None."
+    assert note in make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005)]).notes
+    assert not any("gamma" in told for told in make_table({"sep": 1}, [make_four("sep", 0, 2.0)]).notes)
+    on_other_data = make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005, files={})])
+    assert note not in on_other_data.notes, "no figure of the paper's is there"
 
 
 @pytest.mark.parametrize("other", [{"mixed_images": 2070}, {"epochs": 8}])
