@@ -22,6 +22,8 @@ from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
 from hml.storage import write_atomically
 
+_RUNS_A_JOB = 5
+_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "cluster", "chunk", "job")
 _EPILOG = """\
 Any other flag is one of hml fit's, and goes to every run:
 
@@ -43,10 +45,10 @@ def main(args: Sequence[str]) -> int:
     Raises:
         HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
     """
-    options, flags = _parser().parse_known_args(args)
+    parser = _parser()
+    options, flags = parser.parse_known_args(args)
+    _refuse_unused([name for name in _HOW_TO_RUN if getattr(options, name) != parser.get_default(name)], options, flags)
     metrics = [name for part in options.metric for name in part.split(",") if name]
-    if options.collect and flags:
-        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(flags)}.")
     runs, untold = (_find_runs(options), {}) if options.collect else _run(options, flags)
     outcomes = [
         outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
@@ -90,9 +92,28 @@ def _parser() -> argparse.ArgumentParser:
     add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
     add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
     add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
-    add("--chunk", type=int, default=5, help="runs a job (default: %(default)s)")
+    add("--chunk", type=int, help=f"runs a job (default: {_RUNS_A_JOB})")
     add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
     return parser
+
+
+def _refuse_unused(given: Sequence[str], options: argparse.Namespace, flags: Sequence[str]) -> None:
+    """Refuse what would be dropped in silence: a study may run for days where nobody meant it to.
+
+    Args:
+        given: Which of `_HOW_TO_RUN` are given.
+        options: All of the table's own flags.
+        flags: Those for the runs.
+
+    Raises:
+        InputError: a flag would do nothing beside the others.
+    """
+    if options.collect and (unused := [*(f"--{name}" for name in given), *flags]):
+        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(unused)}.")
+    if options.cluster and "slots" in given:
+        raise InputError("--slots is for runs on this machine, not with --cluster: --chunk says how many a job does.")
+    if not options.cluster and (unused := [f"--{name}" for name in ("chunk", "job") if name in given]):
+        raise InputError(f"{' '.join(unused)}: only with --cluster, such as --cluster slurm. Else runs are done here.")
 
 
 def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], dict[Run, Failure]]:
@@ -119,7 +140,7 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], 
 def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Ended]:
     if options.cluster:
         return carry_out_on_cluster(
-            runs, options.cluster, options.chunk, options.root / "jobs", _parse_parameters(options.job)
+            runs, options.cluster, options.chunk or _RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
     several = any(run.devices > 1 for run in runs)
     if several and options.slots:

@@ -293,8 +293,25 @@ def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
     assert "--baseline sep is none of the table's schemes: mixup, sep_conf." in message
 
 
-def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
-    assert "no use for" in refused(capsys, 2, "--collect", "--root", "study", "--data.batch_size", "3")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--cohort", "paper"),
+        ("--config", "x.yaml"),
+        ("--rerun",),
+        ("--slots", "0"),
+        ("--cluster", "local"),
+        ("--chunk", "5"),
+        ("--job", "timeout_min=5"),
+        ("--data.batch_size", "3"),
+    ],
+)
+def test_collecting_refuses_flags_of_running(flags, capsys):
+    Path("study/mixup/seed_0").mkdir(parents=True)
+    assert f"it has no use for {flags[0]}" in refused(capsys, 2, "--collect", "--root", "study", *flags)
+
+
+def test_collecting_needs_no_data(study, capsys):
     assert "no runs in elsewhere" in refused(capsys, 2, "--collect", "--root", "elsewhere")
     assert "brier_score" in refused(capsys, 2, "--collect", "--root", "study", "--metric", "nll")
 
@@ -313,6 +330,10 @@ def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
         (["--config", "escape.yaml"], "scheme='../escape'"),
         (["--slots", "2", "--trainer.devices", "2"], "--slots"),
         (["--baseline", "sep"], "--baseline sep is none of the table's schemes: mixup."),
+        (["--job", "timeout_min=5"], "--job: only with --cluster"),
+        (["--chunk", "5", "--job", "timeout_min=5"], "--chunk --job: only with --cluster"),
+        (["--slots", "2", "--cluster", "local"], "--slots is for runs on this machine"),
+        (["--chunk", "0", "--cluster", "local"], "--chunk 0"),
         (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
