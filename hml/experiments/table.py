@@ -177,22 +177,16 @@ def _make_cells(
         if scheme != baseline and baseline in values
     }
     adjusted = adjust_by_holm({scheme: pair.p for scheme, pair in paired.items() if pair and pair.p is not None})
-    paper_columns = list(COLUMNS)
     return {
         scheme: Cell(
             values=own,
             summary=summarise(list(own.values())) if own else None,
-            paper=_paper_figure(scheme, paper_columns.index(column)) if beside_paper and column in COLUMNS else None,
+            paper=PAPER_TABLE.get(scheme, {}).get(column) if beside_paper else None,
             to_baseline=paired.get(scheme),
             adjusted_p=adjusted.get(scheme),
         )
         for scheme, own in values.items()
     }
-
-
-def _paper_figure(scheme: str, column: int) -> float | None:
-    row = PAPER_TABLE.get(scheme, ())
-    return row[column] if column < len(row) else None
 
 
 def _make_notes(

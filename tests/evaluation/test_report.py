@@ -7,6 +7,7 @@ from hml.choices import flatten
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.evaluation.paper import COLUMNS
 from hml.evaluation.report import Report, _table
 
 RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
@@ -96,6 +97,12 @@ def test_table_lines_up_under_its_columns():
     assert ours.split() == ["sep_conf,", "seed", "3", "1.235", "0.250", "9.500", "0.750"]
     assert paper.split()[-4:] == ["1.83", "0.24", "11.81", "–"]
     assert len(header) == len(ours) == len(paper)
+
+
+def test_the_papers_row_goes_by_the_columns_names(monkeypatch):
+    monkeypatch.setattr("hml.evaluation.report.COLUMNS", dict(reversed(COLUMNS.items())))
+    paper = _table("sep_conf", 3, METRICS, beside_paper=True).rstrip("\n").split("\n")[-1]
+    assert paper.split()[-4:] == ["–", "11.81", "0.24", "1.83"]
 
 
 def test_scheme_that_the_paper_lacks_stands_alone():

@@ -1,6 +1,7 @@
 import pytest
 
 from hml.errors import InputError
+from hml.evaluation.paper import COLUMNS
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
 
@@ -25,6 +26,13 @@ def test_differences_to_mixup_are_paired_by_seed_and_adjusted_within_a_column(ma
     smaller, larger = sorted((rows["sep"], rows["agg"]), key=lambda cell: cell.to_baseline.p)
     assert smaller.adjusted_p == pytest.approx(min(1, 2 * smaller.to_baseline.p))
     assert larger.adjusted_p == pytest.approx(max(smaller.adjusted_p, larger.to_baseline.p))
+
+
+def test_the_papers_figures_go_by_the_columns_names_not_their_order(make_four, monkeypatch):
+    monkeypatch.setattr("hml.experiments.table.COLUMNS", dict(reversed(COLUMNS.items())))
+    (row,) = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0)]).rows
+    papers = {"accuracy": None, "FGSM": 14.35, "Calib": 0.28, "CE": 2.19}
+    assert {column: cell.paper for column, cell in row.cells.items()} == papers
 
 
 def test_any_scheme_can_be_what_the_others_are_compared_to(make_four):
