@@ -158,7 +158,10 @@ def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise InputError(f"--job {pair} is no KEY=VALUE, such as --job timeout_min=60.")
-        parameters[key] = yaml.safe_load(value)
+        try:
+            parameters[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--job {pair}: its value is not YAML. Put text in quotes of its own.") from error
     return parameters
 
 

@@ -335,6 +335,7 @@ def test_collecting_needs_no_data(study, capsys):
         (["--slots", "2", "--cluster", "local"], "--slots is for runs on this machine"),
         (["--chunk", "0", "--cluster", "local"], "--chunk 0"),
         (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
+        (["--job", "comment=[", "--cluster", "local"], "--job comment=[: its value is not YAML"),
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
 )
