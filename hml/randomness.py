@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+LARGEST_SEED = 2**32 - 1
+"""The largest that a run may have: NumPy's global generator, which Lightning seeds, takes no larger one."""
+
 
 @dataclass(frozen=True)
 class Draws:

@@ -164,7 +164,8 @@ def claim_run(folder: Path) -> AbstractContextManager[None]:
     Raises:
         FolderInUseError: another process has it.
     """
-    return claim(folder / LOCK, f"Another run writes into {folder}: give another --run_folder.")
+    remedy = "let it end, or name another folder: hml fit's --run_folder, hml table1's --root"
+    return claim(folder / LOCK, f"Another run writes into {folder}: {remedy}.")
 
 
 class RunRecord(Callback):

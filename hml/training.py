@@ -36,6 +36,7 @@ from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.hardware import best_precision
 from hml.progress_bar import ProgressBar
+from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
 from hml.resuming import (
     RESULT,
@@ -49,7 +50,6 @@ from hml.resuming import (
     refuse_another_optimizer,
 )
 
-_LARGEST_SEED = 2**32 - 1  # NumPy's
 _TERMINATED = 143
 
 
@@ -242,8 +242,8 @@ class HmlCLI(LightningCLI):
             complaint = f"{error}. Fill it in, or leave it out."
             raise InputError(explain(complaint, given, self._known_words)) from error
         self.settings: Namespace = self.config[self.config["subcommand"]]
-        if not 0 <= self.settings.seed_everything <= _LARGEST_SEED:
-            raise InputError(f"seed={self.settings.seed_everything} must be 0 to {_LARGEST_SEED}.")
+        if not 0 <= self.settings.seed_everything <= LARGEST_SEED:
+            raise InputError(f"seed={self.settings.seed_everything} must be 0 to {LARGEST_SEED}.")
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         if self.settings.trainer.precision is None:
             self.settings.trainer["precision"] = best_precision(str(self.settings.trainer.accelerator))

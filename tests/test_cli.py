@@ -476,6 +476,23 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, codes):
     assert not (folder / "metrics.json").exists()
 
 
+@pytest.mark.parametrize("verb", ["table1", "percepts", "relabel", "elicit", "download"])
+def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
+    assert main(["--help"]) == 0
+    assert f"\n  {verb} " in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: hml {verb} " in capsys.readouterr().out
+
+
+def test_help_on_percepts_needs_no_torch():
+    code = "import sys\nfrom hml.cli import main\n"
+    code += "try: main(['percepts', '--help'])\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_and_version_need_no_torch():
     for flag, said in (("--help", "hml fit --config"), ("--version", "hml 0.")):
         code = f"import sys; from hml.cli import main; main([{flag!r}]); assert 'torch' not in sys.modules"

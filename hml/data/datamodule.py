@@ -146,7 +146,8 @@ class HMixDataModule(LightningDataModule):
         """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
         judgements = self._mixed_set.judgements
         return {
-            "files": dict(sorted((self.bank.files | self._mixed_set.files | dict(self.strategy.files)).items())),
+            "files": dict(sorted((self.bank.files | self._mixed_set.files).items())),
+            "strategy_files": dict(sorted(self.strategy.files.items())),
             "canonical_pixels": self.bank.canonical_pixels,
             "train_rows": len(self.train_rows),
             "test_images": len(self.bank.test_ids),

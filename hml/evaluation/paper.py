@@ -4,7 +4,7 @@ Source: Collins, Bhatt, Liu, Love and Weller, "Human-in-the-Loop Mixup", Table 1
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from hml.data.download import HMIX_INFERENCES
 
@@ -16,27 +16,35 @@ COLUMNS = {
 }
 """The table's columns, as it calls them, and what each is logged as. The paper has no accuracy."""
 
-
-class PaperRow(NamedTuple):
-    """A row of the table: cross entropy, RMS calibration error, cross entropy under FGSM."""
-
-    cross_entropy: float
-    rms_calibration: float
-    fgsm_cross_entropy: float
-
-
 PAPER_TABLE = {
-    "regular": PaperRow(2.25, 0.29, 14.53),
-    "mixup": PaperRow(2.19, 0.28, 14.35),
-    "agg": PaperRow(2.27, 0.28, 15.07),
-    "sep": PaperRow(2.01, 0.27, 13.33),
-    "agg_conf": PaperRow(2.09, 0.27, 14.01),
-    "sep_conf": PaperRow(1.83, 0.24, 11.81),
+    "regular": {"CE": 2.25, "Calib": 0.29, "FGSM": 14.53},
+    "mixup": {"CE": 2.19, "Calib": 0.28, "FGSM": 14.35},
+    "agg": {"CE": 2.27, "Calib": 0.28, "FGSM": 15.07},
+    "sep": {"CE": 2.01, "Calib": 0.27, "FGSM": 13.33},
+    "agg_conf": {"CE": 2.09, "Calib": 0.27, "FGSM": 14.01},
+    "sep_conf": {"CE": 1.83, "Calib": 0.24, "FGSM": 11.81},
 }
+"""Cross entropy, RMS calibration error, and cross entropy under FGSM, by the columns' names."""
+PAPER_LABELS = {
+    "regular": ("hml.labels.NoMixed", None),
+    "mixup": ("hml.labels.MixupLabels", None),
+    "agg": ("hml.labels.AggregateLabels", None),
+    "sep": ("hml.labels.SeparateLabels", None),
+    "agg_conf": ("hml.labels.AggregateLabels", 0.005),
+    "sep_conf": ("hml.labels.SeparateLabels", 0.005),
+}
+"""What labels each row: the strategy's class, and its gamma. What else it may be told the paper leaves open."""
 PAPER_MIXED_IMAGES = 810
 PAPER_EPOCHS = 65
 
 
 def is_on_hmix(data: Mapping[str, Any]) -> bool:
     """Whether a run's data, as `metrics.json` tells them, are those that the paper's figures may stand beside."""
-    return HMIX_INFERENCES.name in data["files"]
+    files = data["files"]  # a file of one's own may bear the name
+    return HMIX_INFERENCES.name in files and bool(files[HMIX_INFERENCES.name] == HMIX_INFERENCES.sha256)
+
+
+def labels_of(recipe: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Read out of a run's recipe what `PAPER_LABELS` has of a row."""
+    strategy = recipe["data"]["strategy"]
+    return strategy["class_path"], strategy.get("init_args", {}).get("gamma")

@@ -125,7 +125,8 @@ def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: b
     """Lay the run's row out, beside the paper's where there is one."""
     rows = [("", *COLUMNS), (f"{scheme}, seed {seed}", *(f"{metrics[name]:.3f}" for name in COLUMNS.values()))]
     if beside_paper and (paper := PAPER_TABLE.get(scheme)):
-        rows.append(("paper, 65 epochs, mean of 5 seeds", *(f"{value:.2f}" for value in paper), "–"))
+        theirs = (f"{paper[column]:.2f}" if column in paper else "–" for column in COLUMNS)
+        rows.append(("paper, 65 epochs, mean of 5 seeds", *theirs))
     first = max(len(row[0]) for row in rows)
     return "\n" + "\n".join(row[0].ljust(first) + "".join(cell.rjust(10) for cell in row[1:]) for row in rows) + "\n"
 

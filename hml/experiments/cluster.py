@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hml.errors import InputError
-from hml.experiments.runs import Run, read_outcome, write_failure
+from hml.experiments.runs import Ended, Run, read_outcome, write_failure
 from hml.experiments.worker import carry_out_all
 
 _MINUTES_A_JOB = 720  # submitit's own default is 5
@@ -13,7 +13,7 @@ _MINUTES_A_JOB = 720  # submitit's own default is 5
 
 def carry_out_on_cluster(
     runs: Sequence[Run], cluster: str, chunk: int, folder: Path, parameters: dict[str, Any]
-) -> Iterator[Run]:
+) -> Iterator[Ended]:
     """Carry runs out as jobs of submitit, which knows SLURM.
 
     Args:
@@ -43,10 +43,10 @@ def carry_out_on_cluster(
     try:
         for job in submitit.helpers.as_completed(list(jobs)):
             broke = job.exception() is not None
-            for run in jobs[job]:
-                if broke and read_outcome(run.folder, run.scheme, run.seed) is None:
+            for run in jobs[job] if broke else ():
+                if read_outcome(run.folder, run.scheme, run.seed) is None:
                     write_failure(run, f"Job {job.job_id} ended early (see {job.paths.stderr}).", 1)
-                yield run
+            yield from [(run, None) for run in jobs[job]] if broke else job.result()
     finally:
         for job in jobs:
             if not job.done():

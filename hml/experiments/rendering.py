@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from hml.experiments.table import BASELINE, Cell, Row, Table
+from hml.experiments.table import Cell, Row, Table
 from hml.spreadsheets import defuse
 
 _NOTHING = "–"
 _CAPTION = "Mean ± standard error over seeds; paper: Collins et al., Table 1; Δ: ours less the paper's."
 _PAIRED_CAPTION = (
-    f"Less {BASELINE} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the schemes of a column."
+    "Less {} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the schemes of a column."
 )
 
 
@@ -23,7 +23,7 @@ def to_markdown_without_notes(table: Table) -> str:
     """Render the figures, the paired differences, the order and the failures."""
     parts = [*_grid(*_main_grid(table)), "", _CAPTION if _has_paper(table) else _CAPTION.partition(";")[0] + ".", ""]
     if any(cell.to_baseline for row in table.rows for cell in row.cells.values()):
-        parts += [*_grid(*_paired_grid(table)), "", _PAIRED_CAPTION, ""]
+        parts += [*_grid(*_paired_grid(table)), "", _PAIRED_CAPTION.format(table.baseline), ""]
     for column, order in table.orders.items():
         told = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
         parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {told}.")
@@ -60,7 +60,7 @@ def _main_grid(table: Table) -> tuple[list[str], list[list[str]]]:
 
 
 def _paired_grid(table: Table) -> tuple[list[str], list[list[str]]]:
-    header = ["scheme", "n", *(name for column in table.columns for name in (f"{column} − {BASELINE}", "p"))]
+    header = ["scheme", "n", *(name for column in table.columns for name in (f"{column} − {table.baseline}", "p"))]
     rows = []
     for row in table.rows:
         pairs = [(cell.to_baseline, cell.adjusted_p) for cell in row.cells.values()]
@@ -133,7 +133,7 @@ def to_csv(table: Table) -> str:
                     "standard_error": summary.standard_error if summary else None,
                     "paper": cell.paper,
                     "minus_paper": cell.to_paper,
-                    f"minus_{BASELINE}": pair.mean if pair else None,
+                    f"minus_{table.baseline}": pair.mean if pair else None,
                     "low": pair.low if pair else None,
                     "high": pair.high if pair else None,
                     "p": pair.p if pair else None,

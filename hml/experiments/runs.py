@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from hml.errors import InputError
+from hml.errors import FolderInUseError, InputError
 from hml.resuming import LOCK, RESULT, claim_run
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
@@ -68,6 +68,10 @@ class Failure:
     exit_code: int
 
 
+Ended = tuple[Run, Failure | None]
+"""A run that has ended, and the failure that its folder doesn't tell, since another process has that."""
+
+
 def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | None:
     """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole, which is said.
 
@@ -110,13 +114,17 @@ def forget(run: Run) -> None:
 
 
 def clear(run: Run) -> None:
-    """Make the run's folder, and take out of it what an earlier attempt left.
+    """Make the run's folder, and unless the run goes on, take out of it what an earlier attempt left.
 
     Raises:
-        FolderInUseError: that attempt is still going on.
+        FolderInUseError: that attempt is still going on, or has come to a result since the study has begun.
     """
     with claim_run(run.folder):
-        for path in run.folder.iterdir():
+        if (run.folder / RESULT).exists():  # not an earlier one's: that was forgotten
+            raise FolderInUseError(
+                f"Another run has ended in {run.folder} meanwhile: run hml table1 again to count it."
+            )
+        for path in () if run.goes_on else run.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             elif path.name != LOCK:

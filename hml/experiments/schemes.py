@@ -10,13 +10,13 @@ import yaml
 import hml
 from hml.errors import InputError
 from hml.evaluation.paper import PAPER_TABLE
+from hml.randomness import LARGEST_SEED
 from hml.strict_yaml import parse_yaml
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
 CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
 ON_THE_FLY = ("mixup_fly", "curves_fly", "learned_mean", "learned_sample", "learned_conf")
 _ALL_CONTROLS = "controls"
-_LARGEST_SEED = 2**32 - 1
 _MOST_SEEDS = 1000
 
 
@@ -105,7 +105,7 @@ def parse_seeds(text: str) -> list[int]:
         if match is None:
             raise InputError(f"seeds={text!r} is no range such as 0..4 and no list such as 0,1,7.")
         first, last = int(match[1]), int(match[2] or match[1])
-        if not first <= last <= _LARGEST_SEED or last - first >= _MOST_SEEDS:
+        if not first <= last <= LARGEST_SEED or last - first >= _MOST_SEEDS:
             raise InputError(f"seeds={text!r}: {part} is no rising range of up to {_MOST_SEEDS} seeds.")
         seeds.extend(range(first, last + 1))
     return list(dict.fromkeys(seeds))

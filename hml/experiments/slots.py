@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import torch
 
-from hml.experiments.runs import Run, write_failure
+from hml.experiments.runs import Ended, Run, write_failure
 from hml.experiments.worker import carry_out_all, quieten_lightning
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -20,7 +20,7 @@ _tell: Callable[[float], None] | None = None
 """In a slot's process: notes how much of its run is done."""
 
 
-def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Run]:
+def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Ended]:
     """Carry out several runs at a time on this machine, each on a GPU or on its share of the CPU's cores.
 
     Each slot is a process that outlives its runs, so imports and compilation are paid once a slot. A process that dies
@@ -37,7 +37,7 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
     waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
     for run in runs:
         waiting.put(run)
-    done: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
     stopped = threading.Event()
 
     gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
@@ -56,15 +56,16 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
         try:
             while not stopped.is_set():
                 run = waiting.get_nowait()
+                ended: Ended = run, None
                 try:
-                    pool.submit(_carry_out, run).result()
+                    ended = pool.submit(_carry_out, run).result()
                 except (BrokenProcessPool, SystemExit) as error:
                     if not stopped.is_set():
                         write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
                     pool.shutdown()
                     pool = start_process(slot)
                 shares[slot] = 0.0
-                done.put(run)
+                done.put(ended)
         except queue.Empty:
             pass
         finally:
@@ -103,8 +104,8 @@ def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], sl
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _carry_out(run: Run) -> None:
-    carry_out_all([run], _tell)
+def _carry_out(run: Run) -> Ended:
+    return carry_out_all([run], _tell)[0]
 
 
 def _end_with_parent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hml.choices import differences, tell
 from hml.errors import InputError
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Result, Run, forget, read_outcome, write_failure
+from hml.experiments.runs import Ended, Failure, Result, Run, forget, read_outcome, write_failure
 from hml.experiments.worker import Worker
 from hml.resuming import can_go_on
 
@@ -16,7 +16,7 @@ _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval
 _DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has a bar of its own
 _RUN_FOLDER = "seed_"
 
-Executor = Callable[[Sequence[Run], Progress], Iterator[Run]]
+Executor = Callable[[Sequence[Run], Progress], Iterator[Ended]]
 
 
 def plan(
@@ -84,17 +84,25 @@ def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
     return not found
 
 
-def carry_out(runs: Sequence[Run], execute: Executor) -> None:
-    """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed."""
+def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
+    """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed.
+
+    Returns:
+        The failures that no run's folder tells, since another process has it.
+    """
+    untold = {}
     for run in runs:
         forget(run)
     with Progress(len(runs)) as progress:
-        for run in execute(runs, progress):
-            if read_outcome(run.folder, run.scheme, run.seed) is None:
+        for run, failure in execute(runs, progress):
+            if failure is not None:
+                untold[run] = failure
+            elif read_outcome(run.folder, run.scheme, run.seed) is None:
                 write_failure(run, f"It left no metrics.json: see {run.folder}.", 1)
-            outcome = read_outcome(run.folder, run.scheme, run.seed)
+            outcome = failure or read_outcome(run.folder, run.scheme, run.seed)
             assert outcome is not None, "a failure was just written"
             progress.end(run, outcome)
+    return untold
 
 
 def folder_of(root: Path, scheme: str, seed: int) -> Path:

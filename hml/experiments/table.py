@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from hml.choices import differences
 from hml.errors import InputError
-from hml.evaluation.paper import COLUMNS, PAPER_EPOCHS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.evaluation.paper import (
+    COLUMNS,
+    PAPER_EPOCHS,
+    PAPER_LABELS,
+    PAPER_MIXED_IMAGES,
+    PAPER_TABLE,
+    is_on_hmix,
+    labels_of,
+)
 from hml.experiments.runs import Failure, Result
 from hml.experiments.statistics import (
     Order,
@@ -17,9 +25,9 @@ from hml.experiments.statistics import (
     summarise,
 )
 
-BASELINE = "mixup"
+DEFAULT_BASELINE = "mixup"
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
-_PER_SCHEME_DATA = ("train_rows",)
+_PER_SCHEME_DATA = ("train_rows", "strategy_files")
 _SHOWN_DIFFERENCES = 6
 
 
@@ -67,6 +75,7 @@ class Table:
         orders: How the schemes' order agrees with the paper's, by column.
         results: The runs it is made of.
         failures: The runs that failed.
+        baseline: The scheme that the others' paired differences are to.
         notes: What a reader must know beside the figures.
     """
 
@@ -75,6 +84,7 @@ class Table:
     orders: Mapping[str, Order]
     results: Sequence[Result]
     failures: Sequence[Failure]
+    baseline: str = DEFAULT_BASELINE
     notes: Sequence[str] = field(default=())
 
 
@@ -100,13 +110,19 @@ def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[st
     return columns
 
 
-def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure], metrics: Sequence[str] = ()) -> Table:
+def make_table(
+    schemes: Mapping[str, int],
+    outcomes: Sequence[Result | Failure],
+    metrics: Sequence[str] = (),
+    baseline: str = DEFAULT_BASELINE,
+) -> Table:
     """Make the table.
 
     Args:
         schemes: How many runs of each scheme were asked for, in the rows' order.
         outcomes: What came of them.
         metrics: The columns, by what is logged; by default the paper's, and accuracy.
+        baseline: The scheme that the others are compared to; a note says so where it isn't among them.
 
     Raises:
         InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
@@ -118,7 +134,7 @@ def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure],
         _check_alike(own)
     columns = choose_columns(metrics, results)
     beside_paper = bool(results) and all(is_on_hmix(result.data) for result in results)
-    cells = {column: _make_cells(by_scheme, column, name, beside_paper) for column, name in columns.items()}
+    cells = {column: _make_cells(by_scheme, column, name, beside_paper, baseline) for column, name in columns.items()}
     rows = [
         Row(scheme, len(by_scheme[scheme]), asked, {column: cells[column][scheme] for column in columns})
         for scheme, asked in schemes.items()
@@ -129,7 +145,12 @@ def make_table(schemes: Mapping[str, int], outcomes: Sequence[Result | Failure],
         theirs = {scheme: cell.paper for scheme, cell in cells[column].items() if cell.paper is not None}
         if (order := compare_order(ours, theirs)).pairs:
             orders[column] = order
-    return Table(columns, rows, orders, results, failures, _make_notes(by_scheme, results, columns))
+    notes = _make_notes(by_scheme, results, columns)
+    if baseline not in schemes and len(schemes) > 1:
+        notes.insert(
+            0, f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
+        )
+    return Table(columns, rows, orders, results, failures, baseline, notes)
 
 
 def _check_alike(results: Sequence[Result]) -> None:
@@ -144,34 +165,28 @@ def _check_alike(results: Sequence[Result]) -> None:
 
 
 def _make_cells(
-    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool
+    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool, baseline: str
 ) -> dict[str, Cell]:
     values = {
         scheme: {result.seed: value for result in own if (value := result.metrics.get(name)) is not None}
         for scheme, own in by_scheme.items()
     }
     paired = {
-        scheme: paired_difference(own, values[BASELINE])
+        scheme: paired_difference(own, values[baseline])
         for scheme, own in values.items()
-        if scheme != BASELINE and BASELINE in values
+        if scheme != baseline and baseline in values
     }
     adjusted = adjust_by_holm({scheme: pair.p for scheme, pair in paired.items() if pair and pair.p is not None})
-    paper_columns = list(COLUMNS)
     return {
         scheme: Cell(
             values=own,
             summary=summarise(list(own.values())) if own else None,
-            paper=_paper_figure(scheme, paper_columns.index(column)) if beside_paper and column in COLUMNS else None,
+            paper=PAPER_TABLE.get(scheme, {}).get(column) if beside_paper else None,
             to_baseline=paired.get(scheme),
             adjusted_p=adjusted.get(scheme),
         )
         for scheme, own in values.items()
     }
-
-
-def _paper_figure(scheme: str, column: int) -> float | None:
-    row = PAPER_TABLE.get(scheme, ())
-    return row[column] if column < len(row) else None
 
 
 def _make_notes(
@@ -191,7 +206,10 @@ def _make_notes(
         notes.append(f"The paper's figures are for {PAPER_EPOCHS} epochs and {PAPER_MIXED_IMAGES} mixed images.")
     if is_on_hmix(data) and not data["canonical_pixels"]:
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
-    for own in by_scheme.values():
+    for scheme, own in by_scheme.items():
+        theirs = PAPER_LABELS.get(scheme)
+        if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe)) != theirs:
+            notes.append(f"{scheme} is {ours[0]} with gamma {ours[1]}, the paper's {theirs[0]} with gamma {theirs[1]}.")
         if own and (found := _unexpected_differences(first, own[0])):
             told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(told)}.")
@@ -207,6 +225,7 @@ def _make_notes(
 
 
 def _unexpected_differences(first: Result, other: Result) -> dict[str, tuple[object, object]]:
-    found = {**differences(first.recipe, other.recipe)}
-    found |= {key: pair for key, pair in differences(first.data, other.data).items() if key not in _PER_SCHEME_DATA}
-    return {key: pair for key, pair in found.items() if not key.startswith(_PER_SCHEME)}
+    recipe, data = differences(first.recipe, other.recipe), differences(first.data, other.data)
+    return {key: pair for key, pair in recipe.items() if not key.startswith(_PER_SCHEME)} | {
+        key: pair for key, pair in data.items() if not key.startswith(_PER_SCHEME_DATA)
+    }

@@ -14,14 +14,16 @@ from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Run, read_outcome
+from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, visible_gpus
-from hml.experiments.table import Table, make_table
+from hml.experiments.table import DEFAULT_BASELINE, Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
 from hml.storage import write_atomically
 
+_RUNS_A_JOB = 5
+_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "cluster", "chunk", "job")
 _EPILOG = """\
 Any other flag is one of hml fit's, and goes to every run:
 
@@ -43,14 +45,16 @@ def main(args: Sequence[str]) -> int:
     Raises:
         HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
     """
-    options, flags = _parser().parse_known_args(args)
+    parser = _parser()
+    options, flags = parser.parse_known_args(args)
+    _refuse_unused([name for name in _HOW_TO_RUN if getattr(options, name) != parser.get_default(name)], options, flags)
     metrics = [name for part in options.metric for name in part.split(",") if name]
-    if options.collect and flags:
-        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(flags)}.")
-    runs = _find_runs(options) if options.collect else _run(options, flags)
-    outcomes = [outcome for run in runs if (outcome := read_outcome(run.folder, run.scheme, run.seed))]
+    runs, untold = (_find_runs(options), {}) if options.collect else _run(options, flags)
+    outcomes = [
+        outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
+    ]
     try:
-        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics)
+        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics, options.baseline or DEFAULT_BASELINE)
     except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
         raise InputError(f"A metrics.json in {options.root} lacks or misstates {error}. Move it away.") from error
     _tell(table, options.root)
@@ -85,14 +89,35 @@ def _parser() -> argparse.ArgumentParser:
     add("--rerun", action="store_true", help="do runs again that were done by another recipe")
     add("--collect", action="store_true", help="run nothing: make the table of what is there")
     add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
+    add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
     add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
     add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
-    add("--chunk", type=int, default=5, help="runs a job (default: %(default)s)")
+    add("--chunk", type=int, help=f"runs a job (default: {_RUNS_A_JOB})")
     add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
     return parser
 
 
-def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
+def _refuse_unused(given: Sequence[str], options: argparse.Namespace, flags: Sequence[str]) -> None:
+    """Refuse what would be dropped in silence: a study may run for days where nobody meant it to.
+
+    Args:
+        given: Which of `_HOW_TO_RUN` are given.
+        options: All of the table's own flags.
+        flags: Those for the runs.
+
+    Raises:
+        InputError: a flag would do nothing beside the others.
+    """
+    if options.collect and (unused := [*(f"--{name}" for name in given), *flags]):
+        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(unused)}.")
+    if options.cluster and "slots" in given:
+        raise InputError("--slots is for runs on this machine, not with --cluster: --chunk says how many a job does.")
+    if not options.cluster and (unused := [f"--{name}" for name in ("chunk", "job") if name in given]):
+        raise InputError(f"{' '.join(unused)}: only with --cluster, such as --cluster slurm. Else runs are done here.")
+
+
+def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], dict[Run, Failure]]:
+    """Run what isn't done: returns all runs, and the failures that are not in their folders."""
     for name in ("slots", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
@@ -104,17 +129,18 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> list[Run]:
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
         runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+        _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
-        if todo:
-            study.carry_out(todo, functools.partial(_execute, options=options, worker=worker))
-    return runs
+        execute = functools.partial(_execute, options=options, worker=worker)
+        untold = study.carry_out(todo, execute) if todo else {}
+    return runs, untold
 
 
-def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Run]:
+def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Ended]:
     if options.cluster:
         return carry_out_on_cluster(
-            runs, options.cluster, options.chunk, options.root / "jobs", _parse_parameters(options.job)
+            runs, options.cluster, options.chunk or _RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
     several = any(run.devices > 1 for run in runs)
     if several and options.slots:
@@ -132,7 +158,10 @@ def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise InputError(f"--job {pair} is no KEY=VALUE, such as --job timeout_min=60.")
-        parameters[key] = yaml.safe_load(value)
+        try:
+            parameters[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--job {pair}: its value is not YAML. Put text in quotes of its own.") from error
     return parameters
 
 
@@ -144,7 +173,15 @@ def _find_runs(options: argparse.Namespace) -> list[Run]:
     seeds = parse_seeds(options.seeds) if options.seeds else sorted({seed for _, seed in found})
     if not found:
         raise InputError(f"There are no runs in {options.root}: give the --root that hml table1 ran with.")
-    return [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
+    runs = [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
+    _check_baseline(options.baseline, runs)
+    return runs
+
+
+def _check_baseline(baseline: str | None, runs: Sequence[Run]) -> None:
+    schemes = list(dict.fromkeys(run.scheme for run in runs))
+    if baseline is not None and baseline not in schemes:
+        raise InputError(f"--baseline {baseline} is none of the table's schemes: {', '.join(schemes)}.")
 
 
 def _tell(table: Table, root: Path) -> None:

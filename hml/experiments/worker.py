@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from hml import training
 from hml.data import ImageBank
-from hml.errors import HmlError
-from hml.experiments.runs import Run, clear, write_failure
+from hml.errors import FolderInUseError, HmlError
+from hml.experiments.runs import Ended, Failure, Run, clear, write_failure
 
 _OUTPUT = "output.txt"
 _LINES_OF_AN_ERROR = 20
@@ -38,11 +38,14 @@ class Worker:
         self._images = (source, cli.datamodule.bank)
         return cli
 
-    def carry_out(self, run: Run, watcher: Callback | None = None) -> None:
-        """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards."""
-        if not run.goes_on:
-            clear(run)
+    def carry_out(self, run: Run, watcher: Callback | None = None) -> Failure | None:
+        """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards.
+
+        Returns:
+            The failure, where another process has the folder: then nothing is written into it.
+        """
         try:
+            clear(run)
             with (
                 (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,
                 contextlib.redirect_stdout(output),
@@ -50,17 +53,20 @@ class Worker:
             ):
                 if run.devices > 1:
                     _carry_out_apart(run, output)
-                    return
+                    return None
                 cli = self.prepare(run.args)
                 if watcher is not None:
                     cli.trainer.callbacks.append(watcher)  # type: ignore[attr-defined]
                 cli.carry_out()
+        except FolderInUseError as error:
+            return Failure(run.scheme, run.seed, str(error), error.exit_code)
         except HmlError as error:
             write_failure(run, str(error), error.exit_code)
         except Exception as error:  # one run's bug doesn't stop a study
             with (run.folder / _OUTPUT).open("a", encoding="utf-8") as output:
                 traceback.print_exc(file=output)
             write_failure(run, f"{type(error).__name__}: {error} (see {run.folder / _OUTPUT})", 1)
+        return None
 
 
 def _carry_out_apart(run: Run, output: TextIO) -> None:
@@ -68,6 +74,8 @@ def _carry_out_apart(run: Run, output: TextIO) -> None:
     command = [sys.executable, "-m", "hml", *run.args]
     done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
+        if done.returncode == FolderInUseError.exit_code:
+            raise FolderInUseError(f"Another run writes into {run.folder}.")
         told = (run.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_AN_ERROR:]
         # A process that a signal ended has the negative of its number.
         write_failure(run, "\n".join(told), done.returncode if done.returncode > 0 else 128 - done.returncode)
@@ -94,13 +102,12 @@ class _EpochWatcher(Callback):
         self._advance((trainer.current_epoch + 1) / max(trainer.max_epochs or 0, trainer.current_epoch + 1))
 
 
-def carry_out_all(runs: Sequence[Run], advance: Callable[[float], None] | None = None) -> None:
+def carry_out_all(runs: Sequence[Run], advance: Callable[[float], None] | None = None) -> list[Ended]:
     """Carry runs out one after the other in this process; what a process or a job of its own is given to do."""
-    for run in runs:
-        _workers_own().carry_out(run, _EpochWatcher(advance) if advance else None)
+    return [(run, _workers_own().carry_out(run, _EpochWatcher(advance) if advance else None)) for run in runs]
 
 
-def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float], None]) -> Iterator[Run]:
+def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float], None]) -> Iterator[Ended]:
     """Carry runs out in this process.
 
     Args:
@@ -112,5 +119,4 @@ def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float
         Each run when it is done.
     """
     for run in runs:
-        worker.carry_out(run, _EpochWatcher(advance))
-        yield run
+        yield run, worker.carry_out(run, _EpochWatcher(advance))

@@ -7,6 +7,7 @@ from hml.choices import flatten
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.evaluation.paper import COLUMNS
 from hml.evaluation.report import Report, _table
 
 RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
@@ -94,7 +95,7 @@ def test_made_up_data_do_not_stand_beside_the_papers_row(tiny, classifier, make_
 def test_papers_data_stand_beside_its_row(
     tiny, classifier, make_trainer, callbacks, capsys, monkeypatch, mixed_images, beside
 ):
-    provenance = {"files": {HMIX_INFERENCES.name: "…"}, "mixed_images": mixed_images}
+    provenance = {"files": {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}, "mixed_images": mixed_images}
     monkeypatch.setattr(HMixDataModule, "provenance", provenance)
     report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     assert ("paper, 65 epochs" in capsys.readouterr().out) == beside
@@ -107,6 +108,12 @@ def test_table_lines_up_under_its_columns():
     assert ours.split() == ["sep_conf,", "seed", "3", "1.235", "0.250", "9.500", "0.750"]
     assert paper.split()[-4:] == ["1.83", "0.24", "11.81", "–"]
     assert len(header) == len(ours) == len(paper)
+
+
+def test_the_papers_row_goes_by_the_columns_names(monkeypatch):
+    monkeypatch.setattr("hml.evaluation.report.COLUMNS", dict(reversed(COLUMNS.items())))
+    paper = _table("sep_conf", 3, METRICS, beside_paper=True).rstrip("\n").split("\n")[-1]
+    assert paper.split()[-4:] == ["–", "11.81", "0.24", "1.83"]
 
 
 def test_scheme_that_the_paper_lacks_stands_alone():

@@ -2,7 +2,11 @@
 
 import pytest
 
+from hml.data.download import HMIX_INFERENCES
+from hml.evaluation.paper import PAPER_LABELS
 from hml.experiments.runs import Result
+
+HMIX = {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}
 
 
 @pytest.fixture
@@ -10,19 +14,31 @@ def make_result():
     """Make a result with these metrics, on H-Mix unless told otherwise."""
 
     def make(
-        scheme, seed, files=("hmix_infer_mixing_factor.csv",), epochs=65, strategy="", mixed_images=810, **metrics
+        scheme,
+        seed,
+        files=HMIX,
+        strategy_files=None,
+        epochs=65,
+        gamma=None,
+        mixed_images=810,
+        **metrics,
     ):
+        class_path, papers_gamma = PAPER_LABELS.get(scheme, (scheme, None))
         return Result(
             scheme,
             seed,
             metrics={f"test/{name}": value for name, value in metrics.items()},
             recipe={
-                "data": {"strategy": {"class_path": strategy or scheme}, "batch_size": 128},
+                "data": {
+                    "strategy": {"class_path": class_path, "init_args": {"gamma": gamma or papers_gamma}},
+                    "batch_size": 128,
+                },
                 "trainer": {"max_epochs": epochs, "precision": "32-true"},
                 "code": {},
             },
             data={
-                "files": dict.fromkeys(files, "…"),
+                "files": dict(files),
+                "strategy_files": strategy_files or {},
                 "canonical_pixels": True,
                 "mixed_images": mixed_images,
                 "judgements": 1974,

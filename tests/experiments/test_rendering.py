@@ -36,6 +36,15 @@ def test_markdown_tells_paired_differences_order_and_failures(table):
     assert "- torch: 2.14." in text
 
 
+def test_markdown_and_csv_name_the_baseline(make_four):
+    outcomes = [make_four("mixup_fly", 0, 2.0), make_four("learned_mean", 0, 1.5)]
+    table = make_table({"mixup_fly": 1, "learned_mean": 1}, outcomes, baseline="mixup_fly")
+    text = to_markdown(table)
+    assert "| CE − mixup_fly | p |" in text
+    assert "Less mixup_fly at the same seed" in text
+    assert float(list(csv.DictReader(to_csv(table).splitlines()))[4]["minus_mixup_fly"]) == -0.5
+
+
 def test_a_reversed_order_is_spelt_out(make_four):
     outcomes = [make_four("mixup", 0, 1.0), make_four("sep_conf", 0, 2.0)]
     text = to_markdown(make_table({"mixup": 1, "sep_conf": 1}, outcomes))
@@ -43,7 +52,7 @@ def test_a_reversed_order_is_spelt_out(make_four):
 
 
 def test_without_the_papers_data_there_is_no_paper_column(make_four):
-    text = to_markdown(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())]))
+    text = to_markdown(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files={})]))
     assert "paper" not in text
     assert cells(text.splitlines()[2]) == ["mixup", "1", "2.000", "0.250", "12.000", "0.660"]
 

@@ -65,6 +65,23 @@ def test_a_folder_in_use_is_not_cleared(tmp_path):
     assert (run.folder / "precious").exists()
 
 
+def test_what_another_run_has_come_to_since_the_study_began_is_not_cleared(tmp_path):
+    run = Run("sep", 3, tmp_path / "seed_3")
+    clear(run)
+    (run.folder / "metrics.json").write_text(json.dumps(WHOLE))
+    with pytest.raises(FolderInUseError, match="run hml table1 again"):
+        clear(run)
+    assert read_outcome(run.folder, "sep", 3) is not None
+
+
+def test_a_run_that_goes_on_keeps_what_is_there(tmp_path):
+    run = Run("sep", 3, tmp_path / "seed_3", goes_on=True)
+    run.folder.mkdir()
+    (run.folder / "precious").write_text("")
+    clear(run)
+    assert (run.folder / "precious").exists()
+
+
 @pytest.mark.parametrize("other", [{"scheme": "mixup"}, {"seed": 4}])
 def test_a_run_that_was_copied_into_anothers_place_is_refused(tmp_path, other):
     (tmp_path / "metrics.json").write_text(json.dumps(WHOLE | {"scheme": "sep", "seed": 3} | other))

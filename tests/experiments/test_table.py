@@ -1,6 +1,7 @@
 import pytest
 
 from hml.errors import InputError
+from hml.evaluation.paper import COLUMNS
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
 
@@ -25,6 +26,31 @@ def test_differences_to_mixup_are_paired_by_seed_and_adjusted_within_a_column(ma
     smaller, larger = sorted((rows["sep"], rows["agg"]), key=lambda cell: cell.to_baseline.p)
     assert smaller.adjusted_p == pytest.approx(min(1, 2 * smaller.to_baseline.p))
     assert larger.adjusted_p == pytest.approx(max(smaller.adjusted_p, larger.to_baseline.p))
+
+
+def test_the_papers_figures_go_by_the_columns_names_not_their_order(make_four, monkeypatch):
+    monkeypatch.setattr("hml.experiments.table.COLUMNS", dict(reversed(COLUMNS.items())))
+    (row,) = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0)]).rows
+    papers = {"accuracy": None, "FGSM": 14.35, "Calib": 0.28, "CE": 2.19}
+    assert {column: cell.paper for column, cell in row.cells.items()} == papers
+
+
+def test_any_scheme_can_be_what_the_others_are_compared_to(make_four):
+    values = {"sep_conf": [1.8, 1.9], "shuffled": [2.0, 2.3], "mixup": [2.1, 2.2]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    table = make_table(dict.fromkeys(values, 2), outcomes, baseline="sep_conf")
+    differences = {row.scheme: row.cells["CE"].to_baseline for row in table.rows}
+    assert differences["sep_conf"] is None
+    assert differences["shuffled"].mean == pytest.approx(0.3)
+    assert differences["mixup"].mean == pytest.approx(0.3)
+    assert not any("No differences" in note for note in table.notes)
+
+
+def test_a_table_without_its_baseline_says_so(make_four):
+    outcomes = [make_four("mixup_fly", 0, 2.0), make_four("learned_mean", 0, 1.9)]
+    said = "No differences between schemes: mixup is not among them. Name one of them by --baseline."
+    assert said in make_table({"mixup_fly": 1, "learned_mean": 1}, outcomes).notes
+    assert said not in make_table({"mixup_fly": 1}, outcomes[:1]).notes, "there is nothing to compare"
 
 
 def test_the_papers_order_is_checked_for_its_own_columns(make_four):
@@ -53,9 +79,22 @@ def test_values_that_are_not_finite_are_left_out_and_told(make_four):
 
 
 def test_made_up_data_stand_beside_no_paper(make_four):
-    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files=())])
+    table = make_table({"mixup": 1}, [make_four("mixup", 0, 2.0, files={})])
     assert table.rows[0].cells["CE"].paper is None
     assert table.orders == {}
+
+
+def test_ones_own_judgements_stand_beside_no_paper_whatever_their_file_is_called(make_four):
+    outcomes = [make_four("mixup", 0, 2.0, files={"hmix_infer_mixing_factor.csv": "1f"})]
+    assert make_table({"mixup": 1}, outcomes).rows[0].cells["CE"].paper is None
+
+
+def test_a_scheme_of_the_papers_name_with_other_labels_is_told(make_four):
+    note = "sep is hml.labels.SeparateLabels with gamma 0.005, the paper's hml.labels.SeparateLabels with gamma None."
+    assert note in make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005)]).notes
+    assert not any("gamma" in told for told in make_table({"sep": 1}, [make_four("sep", 0, 2.0)]).notes)
+    on_other_data = make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005, files={})])
+    assert note not in on_other_data.notes, "no figure of the paper's is there"
 
 
 @pytest.mark.parametrize("other", [{"mixed_images": 2070}, {"epochs": 8}])
@@ -78,6 +117,15 @@ def test_schemes_that_differ_in_more_than_labels_are_told(make_four):
     assert "mixup and sep differ in more than labels: trainer.max_epochs (65 and 8)." in notes
     alike = make_table({"mixup": 1, "sep": 1}, [make_four("mixup", 0, 2.0), make_four("sep", 0, 2.0)]).notes
     assert not any("differ" in note for note in alike)
+
+
+def test_what_a_scheme_learned_its_labels_from_is_its_own_but_one_for_all_its_seeds(make_four):
+    learned = [make_four("learned", seed, 2.0, strategy_files={"relabeller.pt": "2d"}) for seed in (0, 1)]
+    notes = make_table({"mixup": 1, "learned": 2}, [make_four("mixup", 0, 2.0), *learned]).notes
+    assert not any("differ" in note for note in notes)
+    other = make_four("learned", 2, 2.0, strategy_files={"relabeller.pt": "3e"})
+    with pytest.raises(InputError, match=r"strategy_files\.relabeller\.pt is 2d at seed 0 and 3e at seed 2"):
+        make_table({"learned": 3}, [*learned, other])
 
 
 def test_any_logged_metric_makes_a_column(make_result):

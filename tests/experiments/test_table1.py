@@ -1,5 +1,6 @@
 """`hml table1` as its users call it, on the demo's data with a network of width 2."""
 
+import contextlib
 import csv
 import json
 import os
@@ -198,6 +199,31 @@ def test_a_run_that_fails_stops_no_other_and_is_told(capsys):
     assert "diverges: n = 0 of 1; seed 5 failed: The training loss is nan" in capsys.readouterr().out
 
 
+@contextlib.contextmanager
+def in_use(folder):
+    """Have a run's folder as another process has it that trains there."""
+    folder.mkdir(parents=True)
+    (folder / "precious").write_text("")
+    with filelock.FileLock(folder / ".lock"):
+        yield
+    assert {path.name for path in folder.iterdir()} == {"precious", ".lock"}
+
+
+def test_a_folder_in_use_is_left_alone_and_stops_no_other_run(finished, capsys):
+    run = Path("study/mixup/seed_0")
+    with in_use(run):
+        assert main(["table1", *QUICK, *TWO]) == 5
+        printed = capsys.readouterr().out
+        assert "mixup: n = 1 of 2; seed 0 failed: Another run writes into study/mixup/seed_0" in printed
+        assert "| sep_conf | 2 |" in printed
+        # It isn't known as failed: what comes of it is the other process's to say.
+        assert main(["table1", "--collect", "--root", "study"]) == 0
+        assert "mixup: n = 1 of 2; 1 not run" in capsys.readouterr().out
+    shutil.copy(finished / "mixup/seed_0/metrics.json", run)
+    assert main(["table1", *QUICK, *TWO]) == 0
+    assert "4 of 4 runs are done already" in capsys.readouterr().out
+
+
 def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys, monkeypatch):
     told = []
     monkeypatch.setattr(slots, "_SECONDS_BETWEEN_LOOKS", 0.02)
@@ -215,8 +241,11 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
     Path("demo.yaml").write_text(overlay[:start] + overlay[overlay.index("  lr_scheduler:") :])
     quick = ["--config", "demo.yaml", *QUICK[2:width], *QUICK[width + 2 :]]
     asked = [*quick, "--schemes", "dies.yaml,sep_conf.yaml", *TWO[2:], "--slots", "2"]
-    assert main(["table1", *asked]) == 1
-    assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in capsys.readouterr().out
+    with in_use(Path("study/dies/seed_1")):
+        assert main(["table1", *asked]) == 1
+    printed = capsys.readouterr().out
+    assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in printed
+    assert "; seed 1 failed: Another run writes into" in printed
     assert 1 <= max(told) <= 2, "each run has one epoch"
     for seed in (0, 1):
         assert alike(Path("study/sep_conf") / f"seed_{seed}", finished / "sep_conf" / f"seed_{seed}")
@@ -224,9 +253,11 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
     assert not alike(finished / "sep_conf/seed_0", finished / "sep_conf/seed_1")
 
 
-def test_submitits_jobs_give_what_one_process_gives(finished):
+def test_submitits_jobs_give_what_one_process_gives(finished, capsys):
     asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "3", "--job", "timeout_min=5"]
-    assert main(["table1", *asked]) == 0
+    with in_use(Path("study/mixup/seed_1")):
+        assert main(["table1", *asked]) == 5
+    assert "mixup: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out
     assert len(list(Path("study/jobs").glob("*_result.pkl"))) == 2
     for run in ("mixup/seed_0", "sep_conf/seed_1"):
         assert alike(Path("study") / run, finished / run)
@@ -253,8 +284,34 @@ def test_collect_reads_what_is_there(study, capsys):
     assert "| sep_conf | 1 |" in capsys.readouterr().out
 
 
-def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
-    assert "no use for" in refused(capsys, 2, "--collect", "--root", "study", "--data.batch_size", "3")
+def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
+    assert main(["table1", "--collect", "--root", "study", "--baseline", "sep_conf"]) == 0
+    assert "CE − sep_conf" in capsys.readouterr().out
+    rows = csv.DictReader((study / "table1.csv").read_text().splitlines())
+    assert {row["scheme"] for row in rows if row["minus_sep_conf"]} == {"mixup"}
+    message = refused(capsys, 2, "--collect", "--root", "study", "--baseline", "sep")
+    assert "--baseline sep is none of the table's schemes: mixup, sep_conf." in message
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--cohort", "paper"),
+        ("--config", "x.yaml"),
+        ("--rerun",),
+        ("--slots", "0"),
+        ("--cluster", "local"),
+        ("--chunk", "5"),
+        ("--job", "timeout_min=5"),
+        ("--data.batch_size", "3"),
+    ],
+)
+def test_collecting_refuses_flags_of_running(flags, capsys):
+    Path("study/mixup/seed_0").mkdir(parents=True)
+    assert f"it has no use for {flags[0]}" in refused(capsys, 2, "--collect", "--root", "study", *flags)
+
+
+def test_collecting_needs_no_data(study, capsys):
     assert "no runs in elsewhere" in refused(capsys, 2, "--collect", "--root", "elsewhere")
     assert "brier_score" in refused(capsys, 2, "--collect", "--root", "study", "--metric", "nll")
 
@@ -272,7 +329,13 @@ def test_collecting_needs_no_data_and_no_configs_flags(study, capsys):
         (["--config", "untested.yaml"], "eval_after_fit"),
         (["--config", "escape.yaml"], "scheme='../escape'"),
         (["--slots", "2", "--trainer.devices", "2"], "--slots"),
+        (["--baseline", "sep"], "--baseline sep is none of the table's schemes: mixup."),
+        (["--job", "timeout_min=5"], "--job: only with --cluster"),
+        (["--chunk", "5", "--job", "timeout_min=5"], "--chunk --job: only with --cluster"),
+        (["--slots", "2", "--cluster", "local"], "--slots is for runs on this machine"),
+        (["--chunk", "0", "--cluster", "local"], "--chunk 0"),
         (["--job", "timeout", "--cluster", "local"], "KEY=VALUE"),
+        (["--job", "comment=[", "--cluster", "local"], "--job comment=[: its value is not YAML"),
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
 )

@@ -100,7 +100,8 @@ def test_fresh_mixes_are_labelled_on_the_way(checkpoint, tiny):
     module = tiny(LearnedLabels(checkpoint, draw="sample"), mixed=FreshMixes(), images=DemoImages(60, 33))
     targets = torch.cat([b["target"] for b in module.train_dataloader()])
     assert targets.shape == (48, 10)
-    assert module.provenance["files"]["relabeller.pt"] == hash_file(Path(checkpoint))
+    assert module.provenance["strategy_files"] == {"relabeller.pt": hash_file(Path(checkpoint))}
+    assert "relabeller.pt" not in module.provenance["files"]
 
 
 def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
@@ -171,7 +172,7 @@ def test_every_scheme_on_the_fly_trains_and_tests(scheme, checkpoint, tmp_path, 
     assert result["scheme"] == scheme
     assert result["data"]["train_rows"] == 60
     assert result["recipe"]["data"]["mixed"]["class_path"] == "hml.data.FreshMixes"
-    assert ("relabeller.pt" in result["data"]["files"]) == bool(chosen)
+    assert ("relabeller.pt" in result["data"]["strategy_files"]) == bool(chosen)
 
 
 def test_they_join_table1_by_name(checkpoint, tmp_path, monkeypatch):
@@ -180,7 +181,9 @@ def test_they_join_table1_by_name(checkpoint, tmp_path, monkeypatch):
     config["data"]["strategy"]["init_args"]["checkpoint"] = checkpoint
     Path("mine.yaml").write_text(yaml.safe_dump(config))
     assert main(["table1", "--schemes", "mixup_fly,mine.yaml", "--seeds", "0", "--root", "t", *FLY]) == 0
-    assert "learned_conf" in Path("t/table1.md").read_text()
+    table = Path("t/table1.md").read_text()
+    assert "learned_conf" in table
+    assert "differ in more than labels" not in table
 
 
 def test_without_a_checkpoint_the_remedy_is_said(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,57 @@
+"""`hml percepts`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(args: Sequence[str]) -> int:
+    """Analyse judgements, and say where the page is.
+
+    Args:
+        args: Flags, as on the command line.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        HmlError: a flag or a file is wrong.
+    """
+    options = _parser().parse_args(args)
+    # Only now, since they import what draws and computes: --help and a wrong flag needn't wait for it.
+    from hml.analysis.percepts import Options, run
+    from hml.data.download import find_data_dir
+
+    page = run(
+        Options(
+            data_dir=find_data_dir(options.data_dir),
+            out=options.out or Path("lightning_logs", "percepts"),
+            cohort=options.cohort,
+            judgements=options.judgements,
+            pairs=tuple(options.pairs),
+            images=tuple(options.images),
+            replicates=options.replicates,
+            seed=options.seed,
+        )
+    )
+    print(
+        f"Open {page}; the numbers are in {page.with_name('percepts.json')}, the figures in {page.parent / 'figures'}."
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "hml percepts",
+        description="Analyse judgements of mixed images; write percepts.json, figures, a page and TensorBoard events.",
+    )
+    add = parser.add_argument
+    add("--cohort", default="paper", choices=["paper", "all"], help="which of H-Mix (default: paper)")
+    add("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
+    add("--out", type=Path, metavar="DIR", help="where to (default: lightning_logs/percepts)")
+    add("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
+    add("--pairs", nargs="+", default=(), metavar="Cat/Dog", help="class pairs to draw large")
+    add("--images", nargs="+", default=(), metavar="FILENAME", help="mixed images to show")
+    add("--replicates", type=int, default=1000, help="resamples of people (default: 1000)")
+    add("--seed", type=int, default=0, help="what resamples are drawn from (default: 0)")
+    return parser
