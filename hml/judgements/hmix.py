@@ -71,9 +71,14 @@ def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repe
         if cohort == "paper" and row["study_id"] not in PAPER_STUDY_IDS:
             others = True
             continue
-        judgement = _parse_row(row, stimuli, where)
-        if include_repeats or not judgement.is_repeat:
-            judgements.append(judgement)
+        judgements.append(_parse_row(row, stimuli, where))
+    if not include_repeats:  # but for those whose first answer isn't there, having been struck out
+        first = {(judgement.annotator, judgement.stimulus) for judgement in judgements if not judgement.is_repeat}
+        judgements = [
+            judgement
+            for judgement in judgements
+            if not judgement.is_repeat or (judgement.annotator, judgement.stimulus) not in first
+        ]
     if not judgements:
         raise InputError(
             f"{name} holds no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")

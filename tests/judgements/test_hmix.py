@@ -142,6 +142,13 @@ def test_a_file_of_ones_own_needs_three_columns_only(tmp_path):
     assert (second.stimulus.lambda_f, second.lambda_h) == (0.1, 0.925)
 
 
+def test_a_repeat_is_left_out_only_where_the_first_answer_is_there():
+    first, again = {"task": "rate_mixture"}, {"task": "rerun_rate_mixture"}
+    rows = [GOOD | first, GOOD | again, GOOD | again | {"subject": "bob"}]  # bob's first was struck out
+    kept = parse_hmix(make_csv(*rows).encode(), "mine.csv", "all", include_repeats=False)
+    assert [(judgement.annotator, judgement.is_repeat) for judgement in kept] == [("ann", False), ("bob", True)]
+
+
 def test_a_byte_order_mark_is_accepted():
     assert parse(make_csv(GOOD).encode("utf-8-sig")) == parse(make_csv(GOOD))
 
