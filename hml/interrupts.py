@@ -3,10 +3,12 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import CodeType
 
-_PAUSE = 0.01  # seconds: longer than what ignored the interrupt takes to return
+_PAUSE = 0.01  # seconds: longer than what ignored the interrupt takes to return, once the hook has
 
 
 @contextmanager
@@ -18,14 +20,13 @@ def keep_interrupts() -> Iterator[None]:
     """
     report = sys.unraisablehook
     main_thread = threading.main_thread().ident
-    pending: list[threading.Timer] = []
+    pending: list[threading.Thread] = []
 
     def repeat(ignored: "sys.UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt) and main_thread is not None:
             # Not from here, where it would be ignored once more; and as a signal, which wakes whoever waits.
-            timer = threading.Timer(_PAUSE, signal.pthread_kill, (main_thread, signal.SIGINT))
-            pending.append(timer)
-            timer.start()
+            pending.append(threading.Thread(target=_interrupt, args=(main_thread, repeat.__code__)))
+            pending[-1].start()
         else:
             report(ignored)
 
@@ -34,7 +35,19 @@ def keep_interrupts() -> Iterator[None]:
         try:
             yield
         finally:
-            for timer in pending:
-                timer.join()
+            for thread in pending:
+                thread.join()
     finally:
         sys.unraisablehook = report
+
+
+def _interrupt(main_thread: int, hook: CodeType) -> None:
+    """Interrupt the main thread once it has left the hook, which a busy machine may take long to."""
+    is_in_hook = True
+    while is_in_hook:
+        time.sleep(_PAUSE)
+        frame = sys._current_frames().get(main_thread)
+        while frame is not None and frame.f_code is not hook:
+            frame = frame.f_back
+        is_in_hook = frame is not None
+    signal.pthread_kill(main_thread, signal.SIGINT)

@@ -462,7 +462,7 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, codes):
     with run:
         try:
             folder = Path("lightning_logs/sep/version_0")
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 600
             # Events are written once the run has started, and then Lightning's handlers are in place.
             while not any(path.stat().st_size > 2000 for path in folder.glob("events*")):
                 assert time.monotonic() < deadline

@@ -142,7 +142,8 @@ def test_what_goes_wrong_is_tried_three_times_then_told_and_what_was_there_stays
     server, tmp_path, monkeypatch, path, got
 ):
     monkeypatch.setattr("hml.data.download._TRIES", 3)
-    monkeypatch.setattr("hml.data.download._TIMEOUT_SECONDS", 0.2)
+    # No longer than it must be where it is waited for, no shorter than a busy machine needs elsewhere.
+    monkeypatch.setattr("hml.data.download._TIMEOUT_SECONDS", 1 if path == "/hung" else 20)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     (tmp_path / "kept.bin").write_bytes(OTHER)
     file = make_file(server, path)

@@ -372,7 +372,7 @@ def start_endless_study(number):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -21,7 +21,13 @@ class Client(httpx.Client):
     """A browser's cookies, and the token that its pages carry."""
 
     def __init__(self, served, host=None, **options):
-        super().__init__(base_url=served.base, limits=httpx.Limits(max_keepalive_connections=0), timeout=20, **options)
+        super().__init__(
+            base_url=served.base,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            timeout=20,
+            trust_env=False,
+            **options,
+        )
         self._token = None
         self._sessions = served.app.state.site.sessions
         host = host or served.base.removeprefix("http://")

@@ -54,7 +54,7 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        for _ in range(600):
+        for _ in range(6000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -74,7 +74,7 @@ class Person:
         self.rng = random.Random(number)
         self.number, self.counts, self.receipts = number, counts, receipts
         limits = httpx.Limits(max_connections=4, max_keepalive_connections=1)
-        self.client = httpx.AsyncClient(base_url=server.base, timeout=30, limits=limits)
+        self.client = httpx.AsyncClient(base_url=server.base, timeout=30, limits=limits, trust_env=False)
         self.client.headers["origin"] = server.base
 
     async def request(self, method, path, **content):
