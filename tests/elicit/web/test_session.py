@@ -384,9 +384,10 @@ def test_an_answer_waits_for_its_own_person_where_another_uses_the_browser(visit
         visitor.start("rate_mixture", "?participant=bea")
         visitor.page = first
         visitor.rate(0.2, 0.8)
-        visitor.go_on()
-        first.wait_for_function("Object.keys(localStorage).some((key) => key.includes(':answer:'))")
-        visitor.is_at(1)  # bea's
+        with first.expect_navigation():  # to bea's image
+            visitor.go_on()
+        visitor.is_at(1)
+        assert first.evaluate("Object.keys(localStorage).some((key) => key.includes(':answer:'))")
         assert served_study.store.pace().answers == 0
         first.goto(f"{served_study.base}/?participant=ann")
         first.get_by_label("I have read this and agree").check()
