@@ -14,6 +14,7 @@ from hml.evaluation.paper import (
     is_on_hmix,
     labels_of,
 )
+from hml.experiments.command import DEFAULT_BASELINE
 from hml.experiments.runs import Failure, Result
 from hml.experiments.statistics import (
     Order,
@@ -25,7 +26,6 @@ from hml.experiments.statistics import (
     summarise,
 )
 
-DEFAULT_BASELINE = "mixup"
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
 _PER_SCHEME_DATA = ("train_rows", "strategy_files")
 _SHOWN_DIFFERENCES = 6
