@@ -26,6 +26,7 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
+from hml import help as help_texts
 from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
@@ -124,6 +125,7 @@ class HmlCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         self._asked_for = args[0] if args else ""
+        self._shows_everything = help_texts.EVERYTHING in args
         if not self.subcommands():
             raise InputError(f"There is no subcommand {self._asked_for!r}: {', '.join(LightningCLI.subcommands())}.")
         super().__init__(
@@ -138,7 +140,7 @@ class HmlCLI(LightningCLI):
                     "default_config_files": [str(files("hml") / "defaults.yaml")],
                 },
             },
-            args=list(args),
+            args=["--help" if arg == help_texts.EVERYTHING else arg for arg in args],
             auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
         )
 
@@ -196,6 +198,18 @@ class HmlCLI(LightningCLI):
         """Leave checkpoints to `hml.checkpoints`: no hyperparameters in one win over flags."""
 
     @override
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        super().setup_parser(*args, **kwargs)
+        for verb, parser in self._subcommand_parsers.items():
+            help_texts.arrange(parser, verb, self._shows_everything)
+
+    @override
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the model's and the data's flags; those of the Trainer, which are many, come last in the help."""
+        parser.add_lightning_class_args(Classifier, "model")
+        parser.add_lightning_class_args(HMixDataModule, "data")
+
+    @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
             "--seed_everything",
@@ -225,6 +239,7 @@ class HmlCLI(LightningCLI):
         parser.add_lightning_class_args(FGSM, "fgsm")
         parser.add_class_arguments(LatestCheckpoint, "checkpoint")
         parser.link_arguments("seed_everything", "data.seed")
+        parser.add_lightning_class_args(Trainer, "trainer")
         flags = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
         self._known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
 

@@ -33,7 +33,7 @@ FLOORS = (
     {"data"},
     {"evaluation"},
     {"checkpoints", "classifier"},
-    {"arguments", "progress_bar", "recipes", "resuming"},
+    {"arguments", "help", "progress_bar", "recipes", "resuming"},
     {"training"},
     {"experiments", "analysis", "elicit"},
     {"relabel"},
