@@ -45,6 +45,8 @@ class _BriefFormatter(DefaultHelpFormatter):
 def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
     """Shorten a parser's help, unless everything is asked for.
 
+    Only for a parser that prints its help and no more: what has none is left out of configs and recipes, too.
+
     Args:
         parser: The verb's, with all of its flags.
         verb: "fit", say.
@@ -52,17 +54,28 @@ def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
     """
     parser.usage = f"hml {verb} --config NAME [--config NAME …] [flags]"
     parser.epilog = f"The flags of a class: hml {verb} --data.strategy.help SeparateLabels."
+    _put_trainer_last(parser)
     if everything:
         return
     parser.epilog = f"All flags, Lightning's too: hml {verb} {EVERYTHING}. {parser.epilog}"
     parser.formatter_class = _BriefFormatter
-    parser.groups["trainer"].title = "Lightning's Trainer, the flags that are used most"
     for action in _actions_of(parser):
         action.help = _TEXTS.get(action.dest, action.help) if _is_shown(action) else argparse.SUPPRESS
 
 
 def _actions_of(parser: ArgumentParser) -> Sequence[argparse.Action]:
     return parser._actions  # neither argparse nor jsonargparse has a public way to a parser's flags
+
+
+def _put_trainer_last(parser: ArgumentParser) -> None:
+    """Show Trainer's flags after all others, for which there is no public way.
+
+    Adding them last would do that too, but of two unions that differ only in their order jsonargparse 4.53 uses the
+    one that it sees first for both, and so might parse Trainer's values as other types.
+    """
+    trainer = (parser.groups or {})["trainer"]
+    trainer.title = "Lightning's Trainer"
+    parser._action_groups = sorted(parser._action_groups, key=lambda group: group is trainer)
 
 
 def _is_shown(action: argparse.Action) -> bool:

@@ -125,7 +125,7 @@ class HmlCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         self._asked_for = args[0] if args else ""
-        self._shows_everything = help_texts.EVERYTHING in args
+        self._asked_help = [arg for arg in args if arg in ("-h", "--help", help_texts.EVERYTHING)]
         if not self.subcommands():
             raise InputError(f"There is no subcommand {self._asked_for!r}: {', '.join(LightningCLI.subcommands())}.")
         super().__init__(
@@ -200,14 +200,8 @@ class HmlCLI(LightningCLI):
     @override
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
         super().setup_parser(*args, **kwargs)
-        for verb, parser in self._subcommand_parsers.items():
-            help_texts.arrange(parser, verb, self._shows_everything)
-
-    @override
-    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the model's and the data's flags; those of the Trainer, which are many, come last in the help."""
-        parser.add_lightning_class_args(Classifier, "model")
-        parser.add_lightning_class_args(HMixDataModule, "data")
+        for verb, parser in self._subcommand_parsers.items() if self._asked_help else ():
+            help_texts.arrange(parser, verb, everything=self._asked_help[0] == help_texts.EVERYTHING)
 
     @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -239,7 +233,6 @@ class HmlCLI(LightningCLI):
         parser.add_lightning_class_args(FGSM, "fgsm")
         parser.add_class_arguments(LatestCheckpoint, "checkpoint")
         parser.link_arguments("seed_everything", "data.seed")
-        parser.add_lightning_class_args(Trainer, "trainer")
         flags = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
         self._known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
 
