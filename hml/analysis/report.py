@@ -78,6 +78,16 @@ class Section:
     tables: list[Table] = field(default_factory=list)
 
 
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """Write a number with what it counts.
+
+    Example:
+        >>> count(1, "person", "people"), count(1234, "image")
+        ('1 person', '1,234 images')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
 def write_number(value: float | None, digits: int = 3) -> str:
     """Write a number with a true minus sign, or a dash where there is none."""
     # Rounded first, and 0 added, lest a small number below 0 become −0.000.

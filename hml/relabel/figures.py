@@ -17,14 +17,16 @@ Array = npt.NDArray[np.float64]
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64
+_UNSEEN = {"pair": "of other image pairs only", "annotator": "by other people than the one who answered first"}
 
 
-def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
+def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
     """Draw predicted distributions of the most judged images that were held out, with each answer given.
 
     Args:
         table: Judgements.
         mass: The mass of each per cent of lambda_h, predicted for each, shape (N, 101).
+        split: What was held out: "pair" or "annotator".
     """
     count = table.groupby("image").size()
     chosen = count.sort_values(ascending=False, kind="stable").index[:_IMAGES]
@@ -53,8 +55,8 @@ def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
     return Exhibit(
         "held_out",
         "Predicted and given",
-        "What the relabeller predicts for the images judged most often (bars), without having seen any judgement of "
-        "their two endpoints together, what people said (triangles), and λ_f (line).",
+        "The images that were judged most often: the relabeller's prediction (bars), people's answers (triangles) "
+        f"and λ_f (line). The relabeller learned from judgements {_UNSEEN[split]}.",
         "Small panels, one an image, of predicted probabilities with people's answers marked below.",
         figure,
         pd.DataFrame(drawn),
