@@ -77,6 +77,9 @@ def check_amounts(subcommand: str | None, settings: Namespace) -> None:
         InputError: an amount is 0, or batches are to be overfitted.
     """
     stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand or "", [subcommand])
+    for name in ("max_epochs", "max_steps") if subcommand == "fit" else ():
+        if settings.trainer[name] == 0:
+            raise InputError(f"--trainer.{name} 0 trains nothing: give 1 or more, or use hml test on a checkpoint.")
     if subcommand == "fit" and settings.eval_after_fit:
         stages.append("test")
     for stage in stages:

@@ -16,6 +16,7 @@ from hml.errors import InputError, NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
 from hml.hardware import fuse, keep_memory, why_not_compile
+from hml.kernels import use_cpu_kernels
 
 _STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
 
@@ -85,6 +86,7 @@ class Classifier(LightningModule):
     def setup(self, stage: str) -> None:
         if self.trainer.strategy.root_device.type == "cpu":
             keep_memory()
+            use_cpu_kernels(self.network)
 
     @override
     def on_train_start(self) -> None:

@@ -20,13 +20,13 @@ import hml
 from hml.checkpoints import find_whole
 from hml.choices import differences, tell
 from hml.errors import FolderInUseError, InputError
+from hml.evaluation.result import RESULT
 from hml.locks import claim
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
 
 Resume = Literal["auto", "must", "never"]
 
-RESULT = "metrics.json"
 RECORD = "run.json"
 LOCK = ".lock"
 _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."

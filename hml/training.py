@@ -34,12 +34,12 @@ from hml.errors import FolderInUseError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
+from hml.evaluation.result import RESULT
 from hml.hardware import best_precision
 from hml.progress_bar import ProgressBar
 from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
 from hml.resuming import (
-    RESULT,
     Resume,
     RunRecord,
     Unfinished,

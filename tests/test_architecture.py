@@ -17,6 +17,7 @@ FLOORS = (
         "errors",
         "hardware",
         "interrupts",
+        "kernels",
         "locks",
         "randomness",
         "spreadsheets",

@@ -52,7 +52,11 @@ RESULT = json.dumps(
         "seed": 0,
         "recipe": {"data": {"batch_size": 16}},
         "data": {"files": {}},
+        "training": {"epochs": 1.5, "steps": 9, "stopped_by": "max_steps 9"},
         "versions": {"hml": "0.1"},
+        "compiled": False,
+        "processes": 1,
+        "threads": 2,
         "seconds": {"fit": 1.0, "test": None},
     }
 ).encode()

@@ -57,6 +57,9 @@ def trained(tmp_path_factory):
     return root / "lightning_logs" / "sep_conf" / "version_0"
 
 
+RUN = "lightning_logs/sep_conf/version_0"
+
+
 def refused(capsys, code, *args):
     """Run a command that must fail with one message and no traceback; return the message."""
     assert main(list(args)) == code
@@ -142,8 +145,10 @@ def test_fit_without_a_test_leaves_no_metrics():
 def test_testing_a_checkpoint_gives_what_fit_reported(trained):
     checkpoint = str(trained / "checkpoints/last.ckpt")
     assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
-    again = json.loads(Path("lightning_logs/sep_conf/version_0/metrics.json").read_text())
-    assert again["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
+    again, first = (json.loads((run / "metrics.json").read_text()) for run in (Path(RUN), trained))
+    assert again["metrics"] == first["metrics"]
+    assert again["training"] == first["training"]
+    assert first["training"]["steps"] > 0
     assert again["recipe"]["from"] == {"sha256": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()}
 
 
@@ -246,6 +251,8 @@ def test_configs_may_be_given_in_words_and_name_others():
         (["--trainer.limit_train_batches", "0"], "limit_train_batches 0"),
         (["--trainer.limit_test_batches", "0"], "limit_test_batches 0"),
         (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0"),
+        (["--trainer.max_epochs", "0"], "max_epochs 0 trains nothing"),
+        (["--trainer.max_steps", "0"], "max_steps 0 trains nothing"),
         (["--trainer.overfit_batches", "2"], "overfit_batches would take other images"),
         (["--trainer.accelerator", "bad"], "bad"),
         (["--trainer.devices", "x"], "The Trainer can't be made"),

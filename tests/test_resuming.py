@@ -67,7 +67,7 @@ def assert_same(folder, reference):
     assert mine["lr_schedulers"] == its["lr_schedulers"]
     assert torch.equal(mine["hml"]["rng"]["cpu"], its["hml"]["rng"]["cpu"])
     results = [json.loads((where / RUN / "metrics.json").read_text()) for where in (folder, reference)]
-    for part in ("metrics", "scheme", "seed", "recipe", "data"):
+    for part in ("metrics", "scheme", "seed", "training", "recipe", "data"):
         assert results[0][part] == results[1][part]
     for tag in ("train/loss", "train/accuracy", "lr-SGD"):
         assert scalars(folder, tag) == scalars(reference, tag), tag

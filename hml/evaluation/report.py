@@ -1,6 +1,6 @@
-"""`Report`: what a run leaves behind. Writes metrics.json, prints the row, and tells TensorBoard."""
+"""`Report`: collects a run's result, writes it to metrics.json and TensorBoard, and prints its row."""
 
-import json
+import dataclasses
 import math
 import platform
 import re
@@ -26,9 +26,10 @@ from hml.errors import NonFiniteLossError
 from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
-from hml.storage import write_atomically
+from hml.evaluation.result import RunResult, Training, measure_training, write_result
 
 _PICTURES = 18
+_TRAINING = "training"  # in a checkpoint
 
 
 class Report(Callback):
@@ -48,6 +49,7 @@ class Report(Callback):
         self._before = 0.0  # seconds that a run which goes on has trained already
         self._seconds: dict[str, float | None] = {"fit": None, "test": None}
         self._validation: dict[str, float] = {}
+        self._training: Training | None = None  # of the weights that are tested
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -62,6 +64,15 @@ class Report(Callback):
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["fit"] = self.state_dict()["seconds"]
+        self._training = measure_training(trainer)
+
+    @override
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint[_TRAINING] = dataclasses.asdict(measure_training(trainer))
+
+    @override
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._training = Training(**checkpoint[_TRAINING]) if _TRAINING in checkpoint else None
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -95,25 +106,26 @@ class Report(Callback):
         for tensorboard in find_tensorboards(trainer):
             choices = flatten({"scheme": self.scheme, "seed": self.seed, **self.recipe})
             tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
-        path = Path(folder) / "metrics.json"
         data = trainer.datamodule.provenance  # type: ignore[attr-defined]
-        content = {
-            "metrics": {name: value if math.isfinite(value) else None for name, value in metrics.items()},
-            "scheme": self.scheme,
-            "seed": self.seed,
-            "recipe": self.recipe,
-            "data": data,
-            "versions": _versions(pl_module.device),
-            "compiled": bool(pl_module.compiled),
-            "processes": trainer.world_size,
-            "seconds": self._seconds,
-        }
+        result = RunResult(
+            scheme=self.scheme,
+            seed=self.seed,
+            metrics=metrics,
+            training=self._training,
+            recipe=self.recipe,
+            data=data,
+            versions=_versions(pl_module.device),
+            compiled=bool(pl_module.compiled),
+            processes=trainer.world_size,
+            threads=torch.get_num_threads(),
+            seconds=self._seconds,
+        )
         for logger in trainer.loggers:
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
-        write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        path = write_result(Path(folder), result)
         # The paper's figures belong beside its own data only.
         is_papers = is_on_hmix(data) and data["mixed_images"] == PAPER_MIXED_IMAGES
-        print(_table(self.scheme, self.seed, metrics, is_papers), f"\n{path}")
+        print(_table(_name_row(result), self.scheme, metrics, is_papers), f"\n{path}")
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
@@ -121,9 +133,14 @@ def _metrics(trainer: Trainer) -> dict[str, float]:
     return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
 
 
-def _table(scheme: str, seed: int, metrics: Mapping[str, float], beside_paper: bool) -> str:
+def _name_row(result: RunResult) -> str:
+    trained = f", {result.training}" if result.training else ""
+    return f"{result.scheme}, seed {result.seed}{trained}"
+
+
+def _table(name: str, scheme: str, metrics: Mapping[str, float], beside_paper: bool) -> str:
     """Lay the run's row out, beside the paper's where there is one."""
-    rows = [("", *COLUMNS), (f"{scheme}, seed {seed}", *(f"{metrics[name]:.3f}" for name in COLUMNS.values()))]
+    rows = [("", *COLUMNS), (name, *(f"{metrics[column]:.3f}" for column in COLUMNS.values()))]
     if beside_paper and (paper := PAPER_TABLE.get(scheme)):
         theirs = (f"{paper[column]:.2f}" if column in paper else "–" for column in COLUMNS)
         rows.append(("paper, 65 epochs, mean of 5 seeds", *theirs))
@@ -142,7 +159,7 @@ def _versions(device: torch.device) -> dict[str, str]:
         "lightning": lightning.__version__,
         "torchmetrics": torchmetrics.__version__,
         "numpy": numpy.__version__,
-        "device": torch.cuda.get_device_name(device) if is_cuda else f"{_cpu()}, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name(device) if is_cuda else _cpu(),
     }
 
 

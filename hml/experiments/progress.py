@@ -6,7 +6,8 @@ from typing import Self
 from tqdm import tqdm
 
 from hml.evaluation.paper import COLUMNS
-from hml.experiments.runs import Failure, Result, Run
+from hml.evaluation.result import RunResult
+from hml.experiments.runs import Failure, Run
 
 _FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, {remaining} left]"
 
@@ -37,7 +38,7 @@ class Progress:
         """Show that this share of the run after the ended ones is done."""
         self._bar.update(self._ended + share - self._bar.n)
 
-    def end(self, run: Run, outcome: Result | Failure) -> None:
+    def end(self, run: Run, outcome: RunResult | Failure) -> None:
         """Show that a run has ended, and how."""
         if isinstance(outcome, Failure):
             told = f"failed: {' '.join(outcome.error.split())}"

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from hml.experiments.table import Cell, Row, Table
+from hml.experiments.table import Cell, Row, Table, training_of
 from hml.spreadsheets import defuse
 
 _NOTHING = "–"
@@ -145,11 +145,12 @@ def to_csv(table: Table) -> str:
 
 
 def runs_to_csv(table: Table) -> str:
-    """Render a line a run: every metric it logged, and its seconds."""
+    """Render a line a run: how long it was trained, every metric it logged, and its seconds."""
     metrics = sorted({name for result in table.results for name in result.metrics})
     return _to_csv(
         [
-            {"scheme": result.scheme, "seed": result.seed}
+            {"scheme": result.scheme, "seed": result.seed, "threads": result.threads}
+            | {name: getattr(training_of(result), name) for name in ("epochs", "steps", "stopped_by")}
             | {name: result.metrics.get(name) for name in metrics}
             | {f"seconds/{stage}": value for stage, value in result.seconds.items()}
             for result in table.results

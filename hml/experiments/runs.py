@@ -2,20 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
 from hml.errors import FolderInUseError, InputError
-from hml.resuming import LOCK, RESULT, claim_run
+from hml.evaluation.result import RESULT, RunResult, read_result
+from hml.resuming import LOCK, claim_run
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
 
 _FAILURE = "failed.json"
-_PARTS = ("metrics", "recipe", "data", "versions", "seconds")
 
 
 @dataclass(frozen=True)
@@ -46,19 +44,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Result:
-    """A finished run: its `metrics.json`."""
-
-    scheme: str
-    seed: int
-    metrics: Mapping[str, float | None]
-    recipe: Mapping[str, Any]
-    data: Mapping[str, Any]
-    versions: Mapping[str, str]
-    seconds: Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
 class Failure:
     """A run that ended without a result: why, and with which exit code."""
 
@@ -72,28 +57,21 @@ Ended = tuple[Run, Failure | None]
 """A run that has ended, and the failure that its folder doesn't tell, since another process has that."""
 
 
-def read_outcome(folder: Path, scheme: str, seed: int) -> Result | Failure | None:
+def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | None:
     """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole, which is said.
 
     Raises:
         InputError: there is a whole `metrics.json`, but not one of this version's.
     """
-    if (content := read_json_object(folder / RESULT)) is not None:
-        own = {"scheme": content.get("scheme", scheme), "seed": content.get("seed", seed)}
-        if own != {"scheme": scheme, "seed": seed}:
+    if (result := read_result(folder)) is not None:
+        if (result.scheme, result.seed) != (scheme, seed):
             raise InputError(
-                f"{folder / RESULT} is of {own['scheme']!r:.100}, seed {own['seed']!r:.100}, "
+                f"{folder / RESULT} is of {result.scheme!r:.100}, seed {result.seed!r:.100}, "
                 f"not of {scheme}, seed {seed}: it was copied, or renamed. Move it away."
             )
-        parts: dict[str, Any] = {key: content.get(key) for key in _PARTS}
-        if wrong := [key for key, part in parts.items() if not isinstance(part, dict)]:
-            raise InputError(f"{folder / RESULT} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
-        for key in ("metrics", "seconds"):
-            for name, value in parts[key].items():
-                if isinstance(value, bool) or not isinstance(value, int | float | None):
-                    shown = repr(value)[:100]
-                    raise InputError(f"{key}.{name[:100]}={shown} in {folder / RESULT} is not a number. Move it away.")
-        return Result(scheme, seed, **parts)
+        if result.training is None:
+            raise InputError(f"{folder / RESULT} is of weights that hml didn't train. Move it away.")
+        return result
     if (folder / RESULT).exists():
         rank_zero_warn(f"{folder / RESULT} is damaged, since hml writes it whole: {scheme}, seed {seed} isn't done.")
     if (content := read_json_object(folder / _FAILURE)) is not None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from hml.choices import differences, tell
 from hml.errors import InputError
+from hml.evaluation.result import RunResult
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Ended, Failure, Result, Run, forget, read_outcome, write_failure
+from hml.experiments.runs import Ended, Failure, Run, forget, read_outcome, write_failure
 from hml.experiments.worker import Worker
 from hml.resuming import can_go_on
 
@@ -71,7 +72,7 @@ def plan(
 
 def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
     outcome = read_outcome(run.folder, run.scheme, run.seed)
-    if not isinstance(outcome, Result):
+    if not isinstance(outcome, RunResult):
         return False
     there = {"recipe": outcome.recipe, "data": outcome.data}
     found = differences(there, json.loads(json.dumps(asked)))

@@ -14,7 +14,8 @@ from hml.evaluation.paper import (
     is_on_hmix,
     labels_of,
 )
-from hml.experiments.runs import Failure, Result
+from hml.evaluation.result import RunResult, Training
+from hml.experiments.runs import Failure
 from hml.experiments.statistics import (
     Order,
     PairedDifference,
@@ -82,13 +83,13 @@ class Table:
     columns: Mapping[str, str]
     rows: Sequence[Row]
     orders: Mapping[str, Order]
-    results: Sequence[Result]
+    results: Sequence[RunResult]
     failures: Sequence[Failure]
     baseline: str = DEFAULT_BASELINE
     notes: Sequence[str] = field(default=())
 
 
-def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[str, str]:
+def choose_columns(metrics: Sequence[str], results: Sequence[RunResult]) -> dict[str, str]:
     """Name the columns for the metrics asked for; by default the paper's, and accuracy.
 
     Raises:
@@ -112,7 +113,7 @@ def choose_columns(metrics: Sequence[str], results: Sequence[Result]) -> dict[st
 
 def make_table(
     schemes: Mapping[str, int],
-    outcomes: Sequence[Result | Failure],
+    outcomes: Sequence[RunResult | Failure],
     metrics: Sequence[str] = (),
     baseline: str = DEFAULT_BASELINE,
 ) -> Table:
@@ -127,7 +128,7 @@ def make_table(
     Raises:
         InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
     """
-    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    results = [outcome for outcome in outcomes if isinstance(outcome, RunResult)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     by_scheme = {scheme: [result for result in results if result.scheme == scheme] for scheme in schemes}
     for own in by_scheme.values():
@@ -153,7 +154,7 @@ def make_table(
     return Table(columns, rows, orders, results, failures, baseline, notes)
 
 
-def _check_alike(results: Sequence[Result]) -> None:
+def _check_alike(results: Sequence[RunResult]) -> None:
     for other in results[1:]:
         first = results[0]
         if found := {**differences(first.recipe, other.recipe), **differences(first.data, other.data)}:
@@ -165,7 +166,7 @@ def _check_alike(results: Sequence[Result]) -> None:
 
 
 def _make_cells(
-    by_scheme: Mapping[str, Sequence[Result]], column: str, name: str, beside_paper: bool, baseline: str
+    by_scheme: Mapping[str, Sequence[RunResult]], column: str, name: str, beside_paper: bool, baseline: str
 ) -> dict[str, Cell]:
     values = {
         scheme: {result.seed: value for result in own if (value := result.metrics.get(name)) is not None}
@@ -190,19 +191,21 @@ def _make_cells(
 
 
 def _make_notes(
-    by_scheme: Mapping[str, Sequence[Result]], results: Sequence[Result], columns: Mapping[str, str]
+    by_scheme: Mapping[str, Sequence[RunResult]], results: Sequence[RunResult], columns: Mapping[str, str]
 ) -> list[str]:
     """Say what the figures rest on, and where that isn't the same for all."""
     if not results:
         return []
     first = results[0]
-    data, trainer = first.data, first.recipe["trainer"]
+    data, precision = first.data, first.recipe["trainer"]["precision"]
     notes = [
-        f"{trainer['max_epochs']} epochs in {trainer['precision']}, batches of {first.recipe['data']['batch_size']}; "
+        f"{_name_epochs(by_scheme)} in {precision}, batches of {first.recipe['data']['batch_size']}; "
         f"{data['mixed_images']} mixed images, {data['judgements']} judgements by {data['annotators']} people; "
-        f"{data['test_images']} test images."
+        f"{data['test_images']} test images.",
+        *_name_early_stops(results),
     ]
-    if is_on_hmix(data) and (data["mixed_images"], trainer["max_epochs"]) != (PAPER_MIXED_IMAGES, PAPER_EPOCHS):
+    epochs = {training_of(result).epochs for result in results}
+    if is_on_hmix(data) and (data["mixed_images"], epochs) != (PAPER_MIXED_IMAGES, {PAPER_EPOCHS}):
         notes.append(f"The paper's figures are for {PAPER_EPOCHS} epochs and {PAPER_MIXED_IMAGES} mixed images.")
     if is_on_hmix(data) and not data["canonical_pixels"]:
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
@@ -219,12 +222,54 @@ def _make_notes(
     for key in ("device", "torch", "hml", "commit"):
         values = dict.fromkeys(result.versions.get(key, "unknown") for result in results)
         notes.append(f"{key}: {'; '.join(values)}.")
+    notes.append(_name_threads(results))
     seconds = [sum(part or 0 for part in result.seconds.values()) for result in results]
     notes.append(f"Seconds a run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
     return notes
 
 
-def _unexpected_differences(first: Result, other: Result) -> dict[str, tuple[object, object]]:
+def training_of(result: RunResult) -> Training:
+    """Return how long a run was trained, which is known of every run of a study."""
+    assert result.training is not None, "runs that hml didn't train are rejected when they are read"
+    return result.training
+
+
+def _name_epochs(by_scheme: Mapping[str, Sequence[RunResult]]) -> str:
+    """Name the epochs that were trained: once if schemes agree, else for each scheme."""
+    ranges = {}
+    for scheme, own in by_scheme.items():
+        if own:
+            shortest, longest = (pick(map(training_of, own), key=lambda part: part.epochs) for pick in (min, max))
+            ranges[scheme] = f"{shortest.epochs:g} to {longest}" if shortest.epochs < longest.epochs else str(longest)
+    if len(set(ranges.values())) == 1:
+        return next(iter(ranges.values()))
+    return ", ".join(f"{scheme} {epochs}" for scheme, epochs in ranges.items())
+
+
+def _name_early_stops(results: Sequence[RunResult]) -> list[str]:
+    """Say which runs ended before their `max_epochs`, and what ended them."""
+    stopped: dict[str, list[str]] = {}
+    for result in results:
+        if (reason := training_of(result).stopped_by) is not None:
+            stopped.setdefault(reason, []).append(f"{result.scheme} {result.seed}")
+    return [
+        f"{reason} ended {len(runs)} of {len(results)} runs before max_epochs"
+        + (f": {', '.join(runs)}, by scheme and seed." if len(runs) < len(results) else ".")
+        for reason, runs in stopped.items()
+    ]
+
+
+def _name_threads(results: Sequence[RunResult]) -> str:
+    runs: dict[int, list[str]] = {}
+    for result in results:
+        runs.setdefault(result.threads, []).append(f"{result.scheme} {result.seed}")
+    if len(runs) == 1:
+        return f"threads: {results[0].threads}."
+    told = "; ".join(f"{threads} ({', '.join(own)})" for threads, own in sorted(runs.items()))
+    return f"Runs differ in their threads, which changes figures as another seed does: {told}, by scheme and seed."
+
+
+def _unexpected_differences(first: RunResult, other: RunResult) -> dict[str, tuple[object, object]]:
     recipe, data = differences(first.recipe, other.recipe), differences(first.data, other.data)
     return {key: pair for key, pair in recipe.items() if not key.startswith(_PER_SCHEME)} | {
         key: pair for key, pair in data.items() if not key.startswith(_PER_SCHEME_DATA)

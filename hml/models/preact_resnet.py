@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hml.errors import InputError
-from hml.models.convolution import Conv2d
-from hml.models.normalisation import BatchNorm2d
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
@@ -23,13 +21,13 @@ class PreActBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.norm_1 = BatchNorm2d(in_channels)
-        self.conv_1 = Conv2d(in_channels, out_channels, 3, stride)
-        self.norm_2 = BatchNorm2d(out_channels)
-        self.conv_2 = Conv2d(out_channels, out_channels, 3)
+        self.norm_1 = nn.BatchNorm2d(in_channels)
+        self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.norm_2 = nn.BatchNorm2d(out_channels)
+        self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.shortcut = None
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = Conv2d(in_channels, out_channels, 1, stride)
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride)."""
@@ -64,7 +62,7 @@ class PreActResNet18(nn.Module):
             raise InputError(f"width={width} must be 1 to {_WIDEST}.")
         self.register_buffer("mean", torch.tensor(CIFAR10_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(CIFAR10_STD).view(1, 3, 1, 1), persistent=False)
-        self.stem = Conv2d(3, width, 3)
+        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.stages = nn.Sequential(
             *[
                 PreActBlock(in_channels * width, out_channels * width, stride)
@@ -76,7 +74,7 @@ class PreActResNet18(nn.Module):
                 )
             ]
         )
-        self.final_norm = BatchNorm2d(8 * width) if final_norm else None
+        self.final_norm = nn.BatchNorm2d(8 * width) if final_norm else None
         self.head = nn.Linear(8 * width, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from hml import training
 from hml.data import HMixDataModule
 from hml.evaluation.alignment import soft_cross_entropy
 from hml.hardware import keep_memory
+from hml.kernels import use_cpu_kernels
 
 
 def synchronise(device: torch.device) -> None:
@@ -139,6 +140,8 @@ def bare_loop(pipe: Connection, args: list[str]) -> None:
     model = cli.model.to(device)
     model.compile_if_it_pays(float("inf"))
     keep_memory()
+    if device.type == "cpu":
+        use_cpu_kernels(model.network)
     data = cli.datamodule
     data.trainer = cli.trainer  # whose device batches are made on
     precision = cli.trainer.precision_plugin

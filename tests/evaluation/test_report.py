@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hml.choices import flatten
 from hml.data import HMixDataModule
@@ -11,6 +12,7 @@ from hml.evaluation.paper import COLUMNS
 from hml.evaluation.report import Report, _table
 
 RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
+ROW = ("sep_conf, seed 3", "sep_conf")
 METRICS = {
     "test/cross_entropy": 1.2346,
     "test/rms_calibration": 0.25,
@@ -37,14 +39,16 @@ def callbacks():
 def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, callbacks):
     content = report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     assert list(content) == [
-        "metrics",
         "scheme",
         "seed",
+        "metrics",
+        "training",
         "recipe",
         "data",
         "versions",
         "compiled",
         "processes",
+        "threads",
         "seconds",
     ]
     assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE)
@@ -54,6 +58,8 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
     assert {"hml", "torch", "lightning", "torchmetrics", "numpy", "device"} <= set(content["versions"])
     assert content["compiled"] is False
     assert content["processes"] == 1
+    assert content["threads"] == torch.get_num_threads()
+    assert content["training"] is None, "nothing has trained this network"
     assert content["seconds"]["fit"] is None
     assert content["seconds"]["test"] >= 0
 
@@ -102,7 +108,7 @@ def test_papers_data_stand_beside_its_row(
 
 
 def test_table_lines_up_under_its_columns():
-    blank, header, ours, paper = _table("sep_conf", 3, METRICS, beside_paper=True).rstrip("\n").split("\n")
+    blank, header, ours, paper = _table(*ROW, METRICS, beside_paper=True).rstrip("\n").split("\n")
     assert blank == ""
     assert header.split() == ["CE", "Calib", "FGSM", "accuracy"]
     assert ours.split() == ["sep_conf,", "seed", "3", "1.235", "0.250", "9.500", "0.750"]
@@ -112,12 +118,12 @@ def test_table_lines_up_under_its_columns():
 
 def test_the_papers_row_goes_by_the_columns_names(monkeypatch):
     monkeypatch.setattr("hml.evaluation.report.COLUMNS", dict(reversed(COLUMNS.items())))
-    paper = _table("sep_conf", 3, METRICS, beside_paper=True).rstrip("\n").split("\n")[-1]
+    paper = _table(*ROW, METRICS, beside_paper=True).rstrip("\n").split("\n")[-1]
     assert paper.split()[-4:] == ["–", "11.81", "0.24", "1.83"]
 
 
 def test_scheme_that_the_paper_lacks_stands_alone():
-    assert "paper" not in _table("stubborn", 0, METRICS, beside_paper=True)
+    assert "paper" not in _table("stubborn, seed 0", "stubborn", METRICS, beside_paper=True)
 
 
 def test_recipe_is_flattened_for_tensorboard():

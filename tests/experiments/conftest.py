@@ -4,7 +4,7 @@ import pytest
 
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.paper import PAPER_LABELS
-from hml.experiments.runs import Result
+from hml.evaluation.result import RunResult, Training
 
 HMIX = {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}
 
@@ -21,12 +21,18 @@ def make_result():
         epochs=65,
         gamma=None,
         mixed_images=810,
+        training=None,
+        threads=1,
         **metrics,
     ):
         class_path, papers_gamma = PAPER_LABELS.get(scheme, (scheme, None))
-        return Result(
+        return RunResult(
             scheme,
             seed,
+            training=training or Training(epochs, 62 * epochs),
+            threads=threads,
+            compiled=False,
+            processes=1,
             metrics={f"test/{name}": value for name, value in metrics.items()},
             recipe={
                 "data": {

@@ -4,16 +4,30 @@ import pytest
 
 from hml.choices import differences
 from hml.errors import FolderInUseError, InputError
-from hml.experiments.runs import Failure, Result, Run, clear, forget, read_outcome, write_failure
+from hml.evaluation.result import RunResult, Training
+from hml.experiments.runs import Failure, Run, clear, forget, read_outcome, write_failure
 from hml.resuming import LOCK, claim_run
 
-WHOLE = {"metrics": {"test/accuracy": 0.5}, "recipe": {}, "data": {}, "versions": {}, "seconds": {"fit": 1.0}}
+WHOLE = {
+    "metrics": {"test/accuracy": 0.5},
+    "scheme": "sep",
+    "seed": 3,
+    "training": {"epochs": 1.5, "steps": 9, "stopped_by": "max_steps 9"},
+    "recipe": {},
+    "data": {},
+    "versions": {},
+    "compiled": False,
+    "processes": 1,
+    "threads": 2,
+    "seconds": {"fit": 1.0},
+}
 
 
 def test_a_whole_metrics_json_is_a_result(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
     outcome = read_outcome(tmp_path, "sep", 3)
-    assert outcome == Result("sep", 3, {"test/accuracy": 0.5}, {}, {}, {}, {"fit": 1.0})
+    training = Training(1.5, 9, "max_steps 9")
+    assert outcome == RunResult("sep", 3, {"test/accuracy": 0.5}, training, {}, {}, {}, False, 1, 2, {"fit": 1.0})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", json.dumps(WHOLE)[:-5]])

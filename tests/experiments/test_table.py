@@ -2,6 +2,7 @@ import pytest
 
 from hml.errors import InputError
 from hml.evaluation.paper import COLUMNS
+from hml.evaluation.result import Training
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
 
@@ -104,6 +105,36 @@ def test_what_the_papers_figures_are_for_is_told_beside_another_study(make_four,
     assert table.rows[0].cells["CE"].paper == 2.19
     assert note in table.notes
     assert note not in make_table({"mixup": 1}, [make_four("mixup", 0, 2.0)]).notes
+
+
+def test_epochs_are_those_trained_not_those_asked_for(make_four):
+    def notes_of(*epochs):
+        trained = [None if n is None else Training(n, int(62 * n), "max_steps 124") for n in epochs]
+        outcomes = [make_four("mixup", seed, 2.0, training=training) for seed, training in enumerate(trained)]
+        return make_table({"mixup": len(outcomes)}, outcomes).notes
+
+    assert notes_of(None, None)[0].startswith("65 epochs in 32-true")
+    assert not any("max_epochs" in note for note in notes_of(None, None))
+    notes = notes_of(2, 2.5)
+    assert notes[0].startswith("2 to 2.5 epochs in 32-true")
+    assert notes[1] == "max_steps 124 ended 2 of 2 runs before max_epochs."
+    assert "The paper's figures are for 65 epochs and 810 mixed images." in notes
+    assert notes_of(2, None)[1] == "max_steps 124 ended 1 of 2 runs before max_epochs: mixup 0, by scheme and seed."
+
+
+def test_schemes_trained_for_different_epochs_are_named(make_four):
+    stopped = make_four("sep", 0, 2.0, training=Training(12, 744, "EarlyStopping (val/loss)"))
+    notes = make_table({"mixup": 1, "sep": 1}, [make_four("mixup", 0, 2.0), stopped]).notes
+    assert notes[0].startswith("mixup 65 epochs, sep 12 epochs in 32-true")
+
+
+def test_runs_with_other_threads_are_named(make_four):
+    def notes_of(*threads):
+        outcomes = [make_four("mixup", seed, 2.0, threads=number) for seed, number in enumerate(threads)]
+        return make_table({"mixup": len(outcomes)}, outcomes).notes
+
+    assert "threads: 2." in notes_of(2, 2)
+    assert any("threads" in note and "1 (mixup 1); 2 (mixup 0, mixup 2)" in note for note in notes_of(2, 1, 2))
 
 
 def test_one_row_of_two_recipes_is_refused(make_four):

@@ -1,4 +1,4 @@
-"""`BatchNorm2d`: PyTorch's, but where it is compiled for bfloat16 on a CPU, for which it is written out."""
+"""`CpuBatchNorm2d`: batch normalisation written out where it is compiled for bfloat16 on a CPU."""
 
 from typing import Any
 
@@ -7,37 +7,47 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation: the same weights, statistics and results as PyTorch's, with its defaults.
-
-    Args:
-        channels: C of the features (B, C, H, W).
-    """
+class CpuBatchNorm2d(nn.BatchNorm2d):
+    """PyTorch's batch normalisation, computed differently where it is compiled for bfloat16 on a CPU."""
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels)
-
     @override
     def forward(self, input: Tensor) -> Tensor:
         """Map features (B, C, H, W) to the same shape."""
         bfloat16_on_cpu = input.device.type == "cpu" and input.dtype == torch.bfloat16
-        if self.training and bfloat16_on_cpu and torch.compiler.is_compiling():
+        is_usual = self.affine and self.track_running_stats and self.momentum is not None
+        if self.training and bfloat16_on_cpu and is_usual and torch.compiler.is_compiling():
             return self._normalise(input)
         return super().forward(input)
 
     def _normalise(self, x: Tensor) -> Tensor:
         y: Tensor
-        y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self.eps)
+        y, mean, variance = normalise(x, self.weight, self.bias, self.eps)
         count = x.numel() // x.shape[1]
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum or 0.0)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum or 0.0)
         return y
+
+
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise features over images and pixels.
+
+    Args:
+        x: Features (B, C, H, W).
+        weight: The scale of each channel, (C,).
+        bias: The shift of each channel, (C,).
+        eps: What is added to the variance.
+
+    Returns:
+        The normalised features (B, C, H, W), and x's mean and biased variance, both (C,), without gradients.
+    """
+    y, mean, variance = _Normalise.apply(x, weight, bias, eps)
+    return y, mean, variance
 
 
 class _Normalise(torch.autograd.Function):
