@@ -24,6 +24,7 @@ FLOORS = (
         "storage",
         "strict_json",
         "strict_yaml",
+        "versions",
     },
     {"judgements", "models"},
     {"labels"},

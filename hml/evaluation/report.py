@@ -4,7 +4,6 @@ import dataclasses
 import math
 import platform
 import re
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from hml.evaluation.callbacks import find_tensorboards
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
 from hml.evaluation.result import RunResult, Training, measure_training, write_result
+from hml.versions import find_commit
 
 _PICTURES = 18
 _TRAINING = "training"  # in a checkpoint
@@ -152,7 +152,7 @@ def _versions(device: torch.device) -> dict[str, str]:
     is_cuda = device.type == "cuda"
     return {
         "hml": hml.__version__,
-        "commit": _commit(),
+        "commit": find_commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
@@ -161,18 +161,6 @@ def _versions(device: torch.device) -> dict[str, str]:
         "numpy": numpy.__version__,
         "device": torch.cuda.get_device_name(device) if is_cuda else _cpu(),
     }
-
-
-def _commit() -> str:
-    """Name the commit that hml was run from, where it is a checkout, with `-dirty` if it was changed since."""
-    checkout = Path(hml.__file__).parent.parent
-    if not (checkout / ".git").exists():
-        return "unknown"
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):  # no git, or a checkout of another user's
-        return "unknown"
 
 
 def _cpu() -> str:

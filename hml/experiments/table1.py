@@ -12,6 +12,7 @@ import yaml
 from hml.errors import InputError
 from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
+from hml.experiments.latex import to_latex
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
@@ -190,7 +191,7 @@ def _tell(table: Table, root: Path) -> None:
     files: dict[str, str | bytes] = {
         "table1.md": text,
         "table1.csv": rendering.to_csv(table),
-        "table1.tex": rendering.to_latex(table),
+        "table1.tex": to_latex(table),
         "table1.png": to_png(table),
         "runs.csv": rendering.runs_to_csv(table),
     }

@@ -10,6 +10,7 @@ import torch
 
 import hml
 from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.analysis.citation import name_hml
 from hml.analysis.outputs import to_json, write_exhibit
 from hml.analysis.page import render_page
 from hml.analysis.report import Section, Table, compare, count, write_interval, write_number
@@ -104,7 +105,7 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
         evaluation.left_out,
         sections,
         images,
-        [f"Made by hml {hml.__version__}."],
+        [f"Made with {name_hml()}."],
     )
     write_atomically(out / "relabel.html", page)
     result = {
