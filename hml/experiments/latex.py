@@ -21,10 +21,7 @@ def to_latex(table: Table) -> str:
     """
     header, rows = main_grid(table, with_difference=False)  # narrow enough for a page
     seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
-    caption, columns = (
-        f"{caption_of(table, with_difference=False)} Seeds: {seeds or 'none'}.",
-        "l" + "r" * (len(header) - 1),
-    )
+    caption = f"{caption_of(table, with_difference=False)} Seeds: {seeds or 'none'}."
     lines = [
         r"% needs \usepackage{booktabs}",
         *_float(caption, "tab:schemes", "l" + "r" * (len(header) - 1), header, rows),

@@ -63,9 +63,9 @@ def main_grid(table: Table, with_difference: bool = True) -> tuple[list[str], li
     """
     header, with_paper = ["scheme", "n"], has_paper(table)
     for column in table.columns:
-        header += (
-            [column, "paper", "Δ"][: 2 + with_difference] if with_paper and _is_papers(table, column) else [column]
-        )
+        header.append(column)
+        if with_paper and _is_papers(table, column):
+            header += ["paper", "Δ"][: 1 + with_difference]
     rows = []
     for row in table.rows:
         line = [row.scheme, str(row.n)]
