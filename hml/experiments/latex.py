@@ -37,7 +37,7 @@ def to_latex(table: Table) -> str:
 
 def _paired_rows(row: Row) -> list[list[str]]:
     """Lay out a scheme's differences, a line per metric; only the first line names the scheme."""
-    lines = []
+    lines: list[list[str]] = []
     for column, cell in row.cells.items():
         if (pair := cell.to_baseline) is None:
             continue

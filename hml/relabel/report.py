@@ -92,10 +92,10 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
         Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=tables),
         Section("figures", "What it predicts", [], exhibits=exhibits),
     ]
-    images, people = evaluation.table["image"].nunique(), evaluation.table["person"].nunique()
+    mixed, people = evaluation.table["image"].nunique(), evaluation.table["person"].nunique()
     sources = " and again ".join(_SOURCES[split] for split in evaluation.scores)
     introduction = [
-        f"{count(len(evaluation.table), 'judgement')} of {count(images, 'mixed image')} by "
+        f"{count(len(evaluation.table), 'judgement')} of {count(mixed, 'mixed image')} by "
         f"{count(people, 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by bootstrap over people. "
         "They treat the images as fixed."
     ]
