@@ -16,14 +16,15 @@ from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
-from hml.experiments.slots import carry_out_on_slots, visible_gpus
+from hml.experiments.slots import carry_out_on_slots, count_slots
 from hml.experiments.table import DEFAULT_BASELINE, Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
 from hml.storage import write_atomically
 
 _RUNS_A_JOB = 5
-_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "cluster", "chunk", "job")
+_THREADS = 1  # of a run on a CPU: two runs at once with one each are as fast as one with two, and other work costs less
+_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "threads", "cluster", "chunk", "job")
 _EPILOG = """\
 Any other flag is one of hml fit's, and goes to every run:
 
@@ -90,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--collect", action="store_true", help="run nothing: make the table of what is there")
     add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
     add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
-    add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
+    add("--slots", type=int, help="runs at a time here (default: one a GPU, or one a CPU core, as memory allows)")
+    add(
+        "--threads",
+        type=int,
+        help=f"threads of a run on a CPU (default: {_THREADS}; with --slots, its share of the cores at most)",
+    )
     add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
     add("--chunk", type=int, help=f"runs a job (default: {_RUNS_A_JOB})")
     add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
@@ -118,7 +124,7 @@ def _refuse_unused(given: Sequence[str], options: argparse.Namespace, flags: Seq
 
 def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], dict[Run, Failure]]:
     """Run what isn't done: returns all runs, and the failures that are not in their folders."""
-    for name in ("slots", "chunk"):
+    for name in ("slots", "threads", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
     configs = find_configs(options.schemes)
@@ -128,7 +134,10 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], 
     quieten_lightning()
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
-        runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+        threads = options.threads or (None if options.slots or options.cluster else _THREADS)
+        runs, todo = study.plan(
+            configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun, threads
+        )
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
@@ -142,11 +151,9 @@ def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespac
         return carry_out_on_cluster(
             runs, options.cluster, options.chunk or _RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
-    several = any(run.devices > 1 for run in runs)
-    if several and options.slots:
+    if options.slots and any(run.devices > 1 for run in runs):
         raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
-    gpus = visible_gpus() if any(run.on_gpu for run in runs) and not several else []
-    slots = options.slots or max(1, len(gpus))
+    slots = options.slots or count_slots(runs, options.threads or _THREADS)
     if slots > 1:
         return carry_out_on_slots(runs, slots, progress.advance)
     return carry_out_here(runs, worker, progress.advance)
