@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from hml.errors import FolderInUseError, InputError
 from hml.evaluation.result import RESULT, RunResult, read_result
+from hml.locks import holder_file
 from hml.resuming import LOCK, claim_run
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
@@ -97,6 +98,7 @@ def clear(run: Run) -> None:
     Raises:
         FolderInUseError: that attempt is still going on, or has come to a result since the study has begun.
     """
+    lock = run.folder / LOCK
     with claim_run(run.folder):
         if (run.folder / RESULT).exists():  # not an earlier one's: that was forgotten
             raise FolderInUseError(
@@ -105,5 +107,5 @@ def clear(run: Run) -> None:
         for path in () if run.goes_on else run.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name != LOCK:
+            elif path not in (lock, holder_file(lock)):
                 path.unlink()

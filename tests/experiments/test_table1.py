@@ -11,12 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-import filelock
 import pytest
 
 from hml.cli import main
 from hml.experiments import slots
 from hml.experiments.progress import Progress
+from hml.locks import claim
 from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -204,7 +204,7 @@ def in_use(folder):
     """Have a run's folder as another process has it that trains there."""
     folder.mkdir(parents=True)
     (folder / "precious").write_text("")
-    with filelock.FileLock(folder / ".lock"):
+    with claim(folder / ".lock", "…"):
         yield
     assert {path.name for path in folder.iterdir()} == {"precious", ".lock"}
 
@@ -358,7 +358,7 @@ def test_two_configs_of_one_name_are_refused(capsys):
 
 def test_a_second_study_in_the_same_folder_is_refused(capsys):
     Path("study").mkdir()
-    with filelock.FileLock("study/.lock"):
+    with claim(Path("study/.lock"), "…"):
         assert "--root" in refused(capsys, 5, *QUICK, *TWO)
 
 
