@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -243,7 +243,11 @@ class Classifier(LightningModule):
         except (TypeError, ValueError) as error:  # momentum that an optimiser doesn't have, say
             raise InputError(f"model.lr_scheduler: {error}.") from error
         fuse(optimizer)  # which looks at the momentum that the schedule starts with
-        return {"optimizer": optimizer, "lr_scheduler": plan_steps(scheduler, self._lr_interval, self)}
+        planned: OptimizerLRSchedulerConfig = {
+            "optimizer": optimizer,
+            "lr_scheduler": plan_steps(scheduler, self._lr_interval, self),
+        }
+        return planned
 
     def _log_epoch(self, stage: str, loss: Tensor, accuracy: Tensor, batch_size: int) -> None:
         """Log means over an epoch. They are for watching: what is reported comes from the evaluation's callbacks."""

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities.types import LRSchedulerConfigType
 from torch.optim import lr_scheduler
 
 from hml.errors import InputError
@@ -16,7 +17,7 @@ _LOGGED = ("loss", "accuracy")
 _PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
 
 
-def plan_steps(scheduler: Any, interval: Interval | None, module: LightningModule) -> dict[str, Any]:
+def plan_steps(scheduler: Any, interval: Interval | None, module: LightningModule) -> LRSchedulerConfigType:
     """Plan when Lightning steps a schedule.
 
     Args:
@@ -33,12 +34,12 @@ def plan_steps(scheduler: Any, interval: Interval | None, module: LightningModul
     if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
         if interval == "step":
             raise InputError("--model.lr_interval step: ReduceLROnPlateau needs metrics, which are logged each epoch.")
-        return {"scheduler": scheduler, "interval": "epoch", **_watch(scheduler, module.trainer)}
+        return _watch(scheduler, module.trainer)
     default = "step" if isinstance(scheduler, _BY_STEP) else "epoch"
     return {"scheduler": scheduler, "interval": interval or default}
 
 
-def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> dict[str, Any]:
+def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> LRSchedulerConfigType:
     stages = ["train", "val"] if trainer.enable_validation else ["train"]
     logged = [f"{stage}/{name}" for stage in stages for name in _LOGGED]
     monitor = getattr(scheduler, "monitor", None)
@@ -57,7 +58,8 @@ def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> dict[
             f"--model.lr_scheduler.monitor from {', '.join(logged)}{hint}."
         )
     every = trainer.check_val_every_n_epoch or 1
-    return {"monitor": monitor, "frequency": every if monitor.startswith("val/") else 1}
+    frequency = every if monitor.startswith("val/") else 1
+    return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor, "frequency": frequency}
 
 
 def check_totals(trainer: Trainer) -> None:
