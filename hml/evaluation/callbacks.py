@@ -73,7 +73,10 @@ class EvaluationCallback(Callback):
 
     def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
         reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
-        found = {name: reasons.get(name, "unknown") for name, value in values.items() if bool(value.isnan())}
+        missing = [name for name, value in values.items() if bool(value.isnan())]
+        if not reasons.keys() >= set(missing):  # training has diverged, which ends the run with an error of its own
+            reasons, warn = dict.fromkeys(missing, "the predictions aren't finite"), False
+        found = {name: reasons[name] for name in missing}
         self.undefined = {name: reason for name, reason in self.undefined.items() if name not in values} | found
         # Of the others `metrics.json` has the reason, such as people who agree about every image of the demo.
         serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]

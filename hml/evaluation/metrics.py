@@ -74,7 +74,7 @@ class GatheredPredictions(Metric):
         return self.gathered()
 
     def nan_reasons(self) -> dict[str, str]:
-        """Explain, by figure, why it is NaN if it is."""
+        """Explain, by figure, why it is NaN if it is. Figures that are left out are NaN only if predictions are."""
         return {}
 
 

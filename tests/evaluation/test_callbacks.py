@@ -176,3 +176,13 @@ def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_tra
     calibration.metric.bin_size = 10
     make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
     assert calibration.undefined == {}
+
+
+@pytest.mark.parametrize("make", [HumanAlignment, lambda: Calibration(10)], ids=["alignment", "calibration"])
+def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, make_trainer, make):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    nn.init.constant_(network[1].weight, math.nan)
+    callback = make()
+    make_trainer(callback).test(Classifier(network), datamodule=tiny(), verbose=False)
+    assert len(callback.undefined) > 3
+    assert set(callback.undefined.values()) == {"the predictions aren't finite"}
