@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from hml.elicit.database import now, transaction
+from hml.elicit.identities import read_code
 from hml.elicit.tasks import Answer, Task, compact
 from hml.errors import InputError
 from hml.judgements.hmix import parse_stimulus
@@ -82,7 +83,7 @@ def correct(
         row = database.execute(
             "SELECT trial.id, filename FROM trial JOIN answer ON answer.trial = trial.id "
             "JOIN person ON person.number = trial.person WHERE subject = ? AND trial.number = ?",
-            (subject, number),
+            (read_code(subject), number),
         ).fetchone()
         if row is None:
             raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")

@@ -11,7 +11,7 @@ from hml.elicit.assignment import choose_image, choose_repeat, count_places, shu
 from hml.elicit.conflicts import ConflictError, StudyFullError, UnknownPersonError
 from hml.elicit.database import now, stamp
 from hml.elicit.folder import StudyFolder
-from hml.elicit.identities import new_code
+from hml.elicit.identities import new_code, read_outside_id
 from hml.elicit.records import Person, Receipt, Stage, Trial
 from hml.elicit.tasks import GRID, compact
 from hml.elicit.withdrawal import withdraw
@@ -59,7 +59,7 @@ class Store(StudyFolder):
             database.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (row["number"], consent_version, now()))
             # Within the transaction, so that nobody withdraws between the two and stays on the list.
             if outside_id is not None and outside_hash is not None:
-                self.payments.enrol(outside_hash, outside_id)
+                self.payments.enrol(outside_hash, read_outside_id(outside_id))
         return str(row["code"])
 
     def find(self, code: str) -> Person | None:
@@ -89,6 +89,12 @@ class Store(StudyFolder):
         with self._reading():
             row = self._find(code)
             return row is not None and row["outside_hash"] == outside_hash
+
+    def outside_id(self, code: str) -> str | None:
+        """Look up what a recruiting service calls somebody. None: they came without an id, or the list is deleted."""
+        with self._reading():
+            row = self._find(code)
+        return None if row is None or row["outside_hash"] is None else self.payments.find(row["outside_hash"])
 
     def advance(self, code: str, stage: Stage) -> Person:
         """Go on from instructions to the quiz, and from there to trials or, which counts as wrong, back.

@@ -199,7 +199,8 @@ def test_a_person_is_withdrawn_by_their_code(served, capsys):
 def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
     codes = [start(served, outside_id) for outside_id in (None, None, "Ann")]
     subject = served.quality()[1].subject
-    for number, args in enumerate(([f" {codes[0].upper()} "], [subject], ["--participant", "Ann"])):
+    spoken = f" {codes[0][:6].upper()} - {codes[0][6:]}\u200b"
+    for number, args in enumerate(([spoken], [subject.upper()], ["--participant", " Ann\n"])):
         assert main(["elicit", "withdraw", *args]) == 0
         assert [served.find(code) is None for code in codes] == [place <= number for place in range(3)]
     for args in ([""], [subject], ["--participant", "Ann"], ["--participant", "%"]):
@@ -232,7 +233,7 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
     subject = read_hmix("before.csv", "all")[0].annotator
     said = ["--answer", '{"mixingcoeff": 0, "confidence": 100}']
     assert main(["elicit", "correct", subject, "1", *said, "--reason", "asked for"]) == 0
-    assert main(["elicit", "correct", subject, "2", "--strike", "--reason", "asked for"]) == 0
+    assert main(["elicit", "correct", f" {subject.upper()}", "2", "--strike", "--reason", "asked for"]) == 0
     assert main(["elicit", "correct", subject, "2", "--answer", "{", "--reason", "asked for"]) == 2
     main(["elicit", "export", "after.csv"])
     judgements = read_hmix("after.csv", "all")
