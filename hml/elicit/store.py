@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from hml.elicit.assignment import choose_image, choose_repeat, count_places, shuffle
+from hml.elicit.assignment import choose_image, choose_repeat, count_places, draw_swap, shuffle
 from hml.elicit.conflicts import ConflictError, StudyFullError, UnknownPersonError
 from hml.elicit.database import now, stamp
 from hml.elicit.folder import StudyFolder
@@ -159,9 +159,13 @@ class Store(StudyFolder):
         filename = choose_repeat(self._database, number, person["repeats"], seed) if is_repeat else filename
         if filename is None:
             return None
+        # A repeat draws its side again: memory of a position is then no memory of the answer, and where the sides
+        # differ, so do the two answers of somebody who prefers one.
+        swapped = draw_swap(number, 0 if self.task.keeps_order else done, seed)
         row: sqlite3.Row = self._database.execute(
-            "INSERT INTO trial (person, number, filename, is_repeat, held_until) VALUES (?, ?, ?, ?, ?) RETURNING *",
-            (number, done + 1, filename, is_repeat, held_until),
+            "INSERT INTO trial (person, number, filename, is_repeat, held_until, swapped) "
+            "VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+            (number, done + 1, filename, is_repeat, held_until, swapped),
         ).fetchone()
         return row
 
@@ -191,7 +195,7 @@ class Store(StudyFolder):
             ).fetchone()
             if trial is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
-            text = compact(self.task.check(answer, self._stimuli[trial["filename"]]))
+            text = compact(self.task.check(answer, self._stimuli[trial["filename"]], bool(trial["swapped"])))
             known = database.execute(
                 "SELECT * FROM answer WHERE person = ? AND client_id = ?", (person["number"], client_id)
             ).fetchone()
@@ -302,6 +306,7 @@ class Store(StudyFolder):
             total=person["trials"] + person["repeats"],
             start=stimulus.lambda_f if self.study.task == "construct" else None,
             lambdas=lambdas,
+            swapped=bool(row["swapped"]),
         )
 
 
