@@ -26,9 +26,10 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
-from hml.arguments import check_amounts, check_checkpoint, check_configs, explain, refuse_empty
+from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
+from hml.configs import resolve_configs
 from hml.data import HMixDataModule
 from hml.errors import FolderInUseError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
@@ -36,6 +37,7 @@ from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.evaluation.result import RESULT
 from hml.hardware import best_precision
+from hml.paths import expand
 from hml.progress_bar import ProgressBar
 from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
@@ -130,6 +132,7 @@ class HmlCLI(LightningCLI):
             parser_kwargs={
                 "prog": "hml",
                 "exit_on_error": False,
+                "allow_abbrev": False,
                 self._asked_for: {
                     "exit_on_error": False,
                     "default_config_files": [str(files("hml") / "defaults.yaml")],
@@ -227,11 +230,10 @@ class HmlCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        given = args if isinstance(args, list) else []
-        check_configs(given)
+        given = resolve_configs(args if isinstance(args, list) else [])
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
-            self.config = parser.parse_args(args)  # type: ignore[arg-type]
+            self.config = parser.parse_args(given)
         except ArgumentError as error:
             raise InputError(explain(str(error), given, self._known_words)) from error
         try:
@@ -244,12 +246,21 @@ class HmlCLI(LightningCLI):
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {LARGEST_SEED}.")
+        self.settings["scheme"] = name_scheme(self.settings)
+        self._expand_paths()
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         if self.settings.trainer.precision is None:
             self.settings.trainer["precision"] = best_precision(str(self.settings.trainer.accelerator))
-        self.settings["scheme"] = name_scheme(self.settings)
         if not re.fullmatch(r"\w[\w.+-]*", self.settings.scheme):
             raise InputError(f"scheme={self.settings.scheme!r} names a folder: use letters, digits, and . + - _.")
+
+    def _expand_paths(self) -> None:
+        settings = self.settings
+        for key, owner in (("trainer", Trainer), ("data", HMixDataModule), ("model", Classifier)):
+            expand_paths(settings[key], owner)
+        for key in ("run_folder", "ckpt_path"):
+            if settings.get(key) is not None:
+                settings[key] = expand(str(settings[key]))
 
     @override
     def before_instantiate_classes(self) -> None:

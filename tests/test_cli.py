@@ -493,11 +493,47 @@ def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
     assert f"usage: hml {verb} " in capsys.readouterr().out
 
 
-def test_help_on_percepts_needs_no_torch():
-    code = "import sys\nfrom hml.cli import main\n"
-    code += "try: main(['percepts', '--help'])\nfinally: assert 'torch' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+def test_help_and_what_is_wrong_at_first_sight_need_no_torch():
+    wrong = [
+        *(
+            "fit --config sep_cnf",
+            "test --config=configs/mixpu.yaml",
+            "fit --config mine.yaml",
+            "fit --config ~/x.yaml",
+        ),
+        *("table1 --schemes mixpu", "table1 --config demmo", "table1 --collect --rerun"),
+        *("percepts --help", "percepts --replicate 3", "percepts --out $NOWHERE/x", "elicit serve --study cifar"),
+        *("table1 --help", "download --help", "download --data-dir x"),
+    ]
+    Path("mine.yaml").write_text("scheme: [a\n")
+    code = "import sys\nfrom hml.cli import main\nfor args in sys.argv[1:]:\n"
+    code += "    try: print(args, main(args.split()))\n    except SystemExit as stop: print(args, stop.code)\n"
+    code += "assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, *wrong], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    for args in wrong:
+        assert f"{args} {0 if 'help' in args else 2}\n" in done.stdout
+    for said in ("did you mean sep_conf?", "did you mean mixup?", "mine.yaml is not a config", "did you mean demo?"):
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--trainer.max_epoch", "1"], "--trainer.max_epoch 1\nDid you mean trainer.max_epochs?"),
+        (["--data.strat", "MixupLabels"], "Did you mean data.strategy?"),
+        (["--see", "1"], "--see 1\nDid you mean seed?"),
+        (["--model.network.wid", "3"], "'wid' is not accepted"),
+    ],
+)
+def test_flags_can_not_be_abbreviated(args, said, capsys):
+    assert said in refused(capsys, 2, "fit", *config("sep"), *DEMO, *args)
+
+
+def test_configs_are_found_by_name_where_there_are_none():
+    args = ["--config", "sep_conf", "--config=configs/demo.yaml", *QUICK, *NARROW, "--eval_after_fit=false"]
+    assert main(["fit", *args]) == 0
+    assert Path("lightning_logs/sep_conf/version_0/config.yaml").is_file()
 
 
 def test_help_and_version_need_no_torch():

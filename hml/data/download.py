@@ -16,6 +16,7 @@ import pooch
 import requests
 
 from hml.errors import DataError, StorageError
+from hml.paths import expand
 
 _TRIES = 3
 _TIMEOUT_SECONDS = 30
@@ -101,7 +102,7 @@ OTHER_TASKS = (HMIX_CONSTRUCT, HMIX_SELECT, HMIX_SOFT_CATEGORIES)
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
     """Return the data folder: the one given, else HML_DATA_DIR's, else ./data."""
-    return Path(data_dir or os.environ.get("HML_DATA_DIR") or "data")
+    return expand(data_dir or os.environ.get("HML_DATA_DIR") or "data")
 
 
 def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
