@@ -45,7 +45,7 @@ def people_table(table: pd.DataFrame) -> pd.DataFrame:
                 "untouched": float(is_untouched(part).mean()),
                 "fast": float(is_fast(part).mean()),
                 "commonest": float(part["lambda_h"].round(2).value_counts(normalize=True).iloc[0]),
-                "reaction_ms": float(part["reaction_ms"].median()),
+                "reaction_ms": float(part["reaction_ms"].dropna().median()),  # pandas 2.2 warns where all are NaN
                 "correlation": float(part["lambda_h"].corr(part["lambda_f"])) if varied else np.nan,
             }
         )

@@ -74,7 +74,7 @@ def real(other_tasks, tmp_path_factory):
     return out
 
 
-def make_own(path, people=3, ends=tuple((i, i + 50) for i in range(6))):
+def make_own(path, people=3, ends=((0, 50), (1, 51), (2, 52), (3, 53), (4, 54), (5, 55))):
     """A file of one's own: few people, one lambda_f, no repeats, no times."""
     rng = np.random.default_rng(0)
     with path.open("w", newline="") as file:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import finish, new_figure, typeset
+from hml.analysis.figures import finish, new_figure, reaches, typeset
 from hml.analysis.findings import state
 from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
@@ -64,15 +64,7 @@ def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
         for _, one in part.iterrows():
             color = MIXUP if one["relabeller"] == "mixup" else Color.GREEN if "curve" in one["relabeller"] else PEOPLE
             kept = pd.DataFrame([one])
-            value, low, high = (kept[column] for column in ("value", "low", "high"))
-            axes.errorbar(
-                value,
-                kept["row"],
-                xerr=[(value - low).fillna(0), (high - value).fillna(0)] if low.notna().all() else None,
-                fmt="o",
-                color=color,
-                markersize=5,
-            )
+            axes.errorbar(kept["value"], kept["row"], xerr=reaches(kept), fmt="o", color=color, markersize=5)
         axes.set_yticks(part["row"], [typeset(RELABELLERS[name]) for name in names], fontsize=8.5)
         if measure == "rmse" and floor is not None:
             axes.axvline(floor, color=Color.GREY, linestyle=":", linewidth=1.2)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import finish, new_figure, typeset
+from hml.analysis.figures import finish, new_figure, reaches, typeset
 from hml.analysis.findings import list_values
 from hml.analysis.palette import PEOPLE, Color
 from hml.analysis.quality import count_rules, effects, people_table
@@ -94,11 +94,8 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
     ):
         part = kept[kept["rule"] == rule].set_index("label").reindex(labels)
         rows = [len(labels) - 1 - i + offset for i in range(len(labels))]
-        value = part["value"].astype(float)
-        reach = [(value - part["low"].astype(float)).fillna(0), (part["high"].astype(float) - value).fillna(0)]
-        axes.errorbar(
-            value, rows, xerr=reach, fmt="o" if rule == "none" else "s", color=color, markersize=4, label=label
-        )
+        value, fmt = part["value"].astype(float), "o" if rule == "none" else "s"
+        axes.errorbar(value, rows, xerr=reaches(part), fmt=fmt, color=color, markersize=4, label=label)
     axes.set_yticks(range(len(labels))[::-1], [typeset(label) for label in labels], fontsize=8.5)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5)
     finish(axes, xlabel="value")
