@@ -20,7 +20,7 @@ import hml
 from hml.checkpoints import find_whole
 from hml.choices import differences, tell
 from hml.errors import FolderInUseError, InputError
-from hml.evaluation.result import RESULT
+from hml.evaluation.result import RESULT, TRAINING
 from hml.locks import claim
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
@@ -28,6 +28,7 @@ from hml.strict_json import read_json_object
 Resume = Literal["auto", "must", "never"]
 
 RECORD = "run.json"
+CONFIG = "config.yaml"
 LOCK = ".lock"
 _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."
 
@@ -141,6 +142,21 @@ def refuse_another_name(checkpoint: Path, asked: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_used(folder: Path) -> None:
+    """Refuse to train in a folder that has a run already.
+
+    Raises:
+        FolderInUseError: it has one, whether that is done or not.
+    """
+    if not (folder / RECORD).exists() and not (folder / CONFIG).exists():
+        return
+    done = (folder / RESULT).exists()
+    remedy = "" if done else ", or if nothing has changed since, --resume auto"
+    raise FolderInUseError(
+        f"{folder} has {'a run that is done' if done else 'an unfinished run'}: give another --run_folder{remedy}."
+    )
+
+
 def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
     """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
     there = read_json_object(folder / RECORD)
@@ -181,8 +197,14 @@ class RunRecord(Callback):
         self.resumed = resumed
 
     @override
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        # Lightning restores what EarlyStopping has counted, but not that it has stopped training.
+        if self.resumed is not None and (checkpoint.get(TRAINING) or {}).get("stopped_by"):
+            trainer.should_stop = True
+
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if stage != "fit" or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         record = {**self.asked, "data": trainer.datamodule.provenance}  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ FLOORS = (
     {"labels"},
     {"data"},
     {"evaluation"},
-    {"checkpoints", "classifier"},
+    {"checkpoints", "classifier", "mistakes", "run_folder", "time_limit"},
     {"arguments", "progress_bar", "recipes", "resuming"},
     {"training"},
     {"experiments", "analysis", "elicit"},
