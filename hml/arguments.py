@@ -1,50 +1,60 @@
 """What arguments and configs are refused for before anything is made of them."""
 
-import difflib
 import inspect
-import itertools
 import os
 import pydoc
 import re
-import reprlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from hml.configs import configs_among
 from hml.errors import InputError
-from hml.strict_yaml import find_line, parse_yaml
+from hml.flags import suggest
+from hml.paths import expand
+from hml.strict_yaml import find_line
 
 
-def check_configs(args: Sequence[str]) -> None:
-    """Refuse configs that aren't mappings in YAML, or have a key twice; jsonargparse would do without their names.
+def expand_paths(part: object, owner: object) -> None:
+    """Expand, in place, the paths among settings: what the signature of a class or function says may be a `Path`.
+
+    It covers classes that settings name too, such as a logger's `save_dir` or a strategy's `checkpoint`.
 
     Args:
-        args: The command line that names them.
+        part: Settings, some of them, or a value of theirs.
+        owner: The class or function that the settings are arguments of; None where they are not.
 
     Raises:
-        InputError: one is refused; names the file, and the line if it isn't YAML.
+        InputError: a path has a variable that is not set.
     """
-    for path in map(Path, filter(os.path.exists, _configs_among(args))):
-        if path.is_dir():  # which the parser refuses
-            continue
-        if not path.is_file():
-            raise InputError(f"{path} can be read only once, and would pass unchecked: save the config as a file.")
-        try:
-            config = parse_yaml(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not a config: {error}") from error
-        if not isinstance(config, dict):
-            held = "nothing" if config is None else reprlib.repr(config)
-            raise InputError(f"{path} is not a config: it holds {held}, not flags and their values.")
+    if isinstance(part, list):
+        for value in part:
+            expand_paths(value, None)
+    if not isinstance(part, Namespace):
+        return
+    paths = _path_arguments(owner)
+    for key, value in vars(part).items():
+        if isinstance(value, str | Path) and key in paths and "://" not in str(value):
+            part[key] = expand(str(value))
+        elif isinstance(value, list) and key in paths:
+            part[key] = [expand(item) if isinstance(item, str) else item for item in value]
+        elif key == "init_args":
+            expand_paths(value, pydoc.locate(part.class_path))
+        else:
+            expand_paths(value, None)
 
 
-def _configs_among(args: Sequence[str]) -> list[str]:
-    separate = [value for flag, value in itertools.pairwise(args) if flag in ("--config", "-c")]
-    return separate + [arg.partition("=")[2] for arg in args if arg.startswith("--config=")]
+def _path_arguments(owner: object) -> set[str]:
+    """Name the arguments of a class, its bases' among them, or of a function, whose annotation has a path in it."""
+    makers = [vars(base).get("__init__") for base in owner.__mro__] if inspect.isclass(owner) else [owner]
+    # Annotations are searched as text: some can't be evaluated, since they name what only type checkers import.
+    return {
+        name
+        for maker in filter(inspect.isfunction, makers)
+        for name, parameter in inspect.signature(maker).parameters.items()
+        if re.search(r"\b(Path|PathLike|_PATH)\b", str(parameter.annotation))
+    }
 
 
 def refuse_empty(part: object, place: str = "") -> None:
@@ -94,7 +104,7 @@ def check_amounts(subcommand: str | None, settings: Namespace) -> None:
         raise InputError(f"--trainer.accumulate_grad_batches {batches} must be 1 or more.")
 
 
-def check_checkpoint(subcommand: str, path: str | None) -> None:
+def check_checkpoint(subcommand: str, path: Path | None) -> None:
     """Refuse a subcommand without the weights that it needs.
 
     Raises:
@@ -103,7 +113,7 @@ def check_checkpoint(subcommand: str, path: str | None) -> None:
     if path is None:
         if subcommand != "fit":
             raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
-    elif not Path(path).is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
+    elif not path.is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
         raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
 
 
@@ -116,14 +126,14 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
         known_words: What flags and classes are called.
     """
     missing = re.search(r"arguments are required: \w+\.(.*)", complaint)
-    if missing and not _configs_among(args):
+    if missing and not configs_among(args):
         return f"--{missing[1]} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
-    return f"{_find(complaint, args)}{complaint}{_suggest(complaint, known_words)}"
+    return f"{_find(complaint, args)}{complaint}{suggest(complaint, known_words)}"
 
 
 def _find(complaint: str, args: Sequence[str]) -> str:
     """Name the configs, and the lines in them, of the key that a complaint quotes, if no flag can be meant."""
-    configs = _configs_among(args)
+    configs = configs_among(args)
     flags = [arg[2:].partition("=")[0] for arg in args if arg.startswith("--")]
     if not all(map(os.path.isfile, configs)):  # one is given in words
         return ""
@@ -134,14 +144,4 @@ def _find(complaint: str, args: Sequence[str]) -> str:
         places = [f"{path}, line {line}" for path, line in lines.items() if line is not None]
         if places:
             return f"{', or '.join(places)}: "
-    return ""
-
-
-def _suggest(message: str, known_words: Collection[str]) -> str:
-    """Name the known word that an unknown one in the message comes close to, or is the last part of."""
-    for word in re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message):  # not those of paths
-        nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
-        nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
-        if nearest and word not in known_words and nearest[0] not in message:
-            return f"\nDid you mean {nearest[0]}?"
     return ""

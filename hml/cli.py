@@ -6,11 +6,29 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import hml
+from hml.configs import resolve_configs
 from hml.errors import HmlError, InputError, StorageError
 from hml.interrupts import keep_interrupts
+
+
+@dataclass(frozen=True)
+class _Verb:
+    """A verb of hml's own. Its functions are imported when they are called, so that help and wrong flags are quick.
+
+    Args:
+        summary: What `hml --help` says of it.
+        parse: Where the function is that parses flags; its module imports nothing that takes long.
+        run: Where the function is that takes what was parsed and returns the exit code.
+    """
+
+    summary: str
+    parse: str
+    run: str
+
 
 _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
@@ -19,23 +37,38 @@ _LIGHTNING_VERBS = {
     "predict": "write a checkpoint's probabilities for the test images to a CSV file",
 }
 _OWN_VERBS = {
-    "table1": ("hml.experiments.table1:main", "run every scheme at every seed, and set the results beside the paper's"),
-    "percepts": ("hml.analysis.command:main", "analyse what people perceive, and write figures and a page"),
-    "relabel": ("hml.relabel.command:main", "learn what people would say of any mixed image, and judge how well"),
-    "elicit": ("hml.elicit.command:main", "ask people, in a browser, what they see in mixed images"),
-    "download": ("hml.data.command:main", "fetch the data ahead of time"),
+    "table1": _Verb(
+        "run every scheme at every seed, and compare the results with the paper's",
+        parse="hml.experiments.command:parse",
+        run="hml.experiments.table1:run",
+    ),
+    "percepts": _Verb(
+        "analyse what people perceive, and write figures and a page",
+        parse="hml.analysis.command:parse",
+        run="hml.analysis.percepts:run",
+    ),
+    "relabel": _Verb(
+        "learn what people would say of any mixed image, and judge how well",
+        parse="hml.relabel.command:parse",
+        run="hml.relabel.command:run",
+    ),
+    "elicit": _Verb(
+        "ask people, in a browser, what they see in mixed images",
+        parse="hml.elicit.command:parse",
+        run="hml.elicit.command:run",
+    ),
+    "download": _Verb("fetch the data ahead of time", parse="hml.flags:parse_download", run="hml.data.command:run"),
 }
-"""What each does, imported once it is asked for, since `hml --help` needn't wait; and what the help says of it."""
-_VERBS = _LIGHTNING_VERBS | {verb: text for verb, (_, text) in _OWN_VERBS.items()}
+_VERBS = _LIGHTNING_VERBS | {name: verb.summary for name, verb in _OWN_VERBS.items()}
 _HELP = f"""\
 usage: hml <verb> [flags]
 
 Train image classifiers on mixed images labelled by people, and measure whether it helps.
 
 {"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _VERBS.items())}
-  hml fit --config configs/sep_conf.yaml                              the paper's best scheme
-  hml fit --config configs/sep_conf.yaml --config configs/demo.yaml   the same in under a minute, on made-up data
-  hml <verb> --help                                                   all flags of a verb
+  hml fit --config sep_conf                   the paper's best scheme
+  hml fit --config sep_conf --config demo     the same in under a minute, on simulated data
+  hml <verb> --help                           the flags of a verb
 """
 _STORAGE_ERRNOS = {
     errno.ENOSPC,
@@ -110,13 +143,16 @@ def _see_own_modules() -> None:
 def _dispatch(args: Sequence[str]) -> int:
     verb, *flags = args
     if verb in _OWN_VERBS:
-        function: Callable[[Sequence[str]], int] = pkgutil.resolve_name(_OWN_VERBS[verb][0])
-        return function(flags)
+        parse: Callable[[Sequence[str]], object] = pkgutil.resolve_name(_OWN_VERBS[verb].parse)
+        options = parse(flags)
+        run: Callable[[object], int] = pkgutil.resolve_name(_OWN_VERBS[verb].run)
+        return run(options)
     if verb not in _LIGHTNING_VERBS:
         raise InputError(f"There is no verb {verb!r}: {', '.join(_VERBS)}.")
+    checked = [verb, *resolve_configs(flags)]  # before torch is imported
     from hml import training
 
-    training.run(args)
+    training.run(checked)
     return 0
 
 

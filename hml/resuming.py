@@ -3,8 +3,9 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,11 +42,13 @@ class Unfinished:
         folder: Its folder.
         checkpoint: Where it goes on from; None if it was stopped before its first.
         step: The step that it goes on from.
+        threads: How many threads it has used until now; None if it is not on a CPU.
     """
 
     folder: Path
     checkpoint: Path | None = None
     step: int = 0
+    threads: int | None = None
 
 
 def find_unfinished(
@@ -77,15 +80,48 @@ def find_unfinished(
             others = others or (tell(_compare(there, asked)) and f"\n{folder}:{tell(_compare(there, asked))}")
             continue
         refuse_another(folder, there, asked)
+        threads = _check_threads(folder, there)
         if (found := find_whole(folder)) is not None:
             rank_zero_info(f"Goes on with {folder} from step {found[1]}.")
-            return Unfinished(folder, *found)
+            return Unfinished(folder, *found, threads)
         if run_folder is not None and resume == "auto":
-            return Unfinished(folder)
+            return Unfinished(folder, threads=threads)
     if resume == "must":
         place = run_folder or parent
         raise InputError(f"--resume must: no unfinished run of this recipe and seed in {place}.{others}")
     return None
+
+
+def _check_threads(folder: Path, there: Mapping[str, Any]) -> int | None:
+    """Return how many threads a run has used; results on a CPU depend on it.
+
+    Raises:
+        InputError: the environment asks for another number.
+    """
+    threads = there.get("threads")
+    if not isinstance(threads, int) or threads == torch.get_num_threads():
+        return None
+    asked = os.environ.get("OMP_NUM_THREADS")
+    if asked == str(torch.get_num_threads()):
+        raise InputError(
+            f"{folder / RECORD} is of an unfinished run that differs:"
+            f"{tell({'threads': (threads, torch.get_num_threads())})}\n"
+            f"Results depend on the number of threads: set OMP_NUM_THREADS={threads}, or leave it unset."
+        )
+    return threads
+
+
+@contextmanager
+def use_threads(number: int | None) -> Iterator[None]:
+    """Let operators on the CPU use so many threads within the block; None changes nothing."""
+    before = torch.get_num_threads()
+    try:
+        if number is not None:
+            rank_zero_info(f"Uses {number} threads, as this run did before.")
+            torch.set_num_threads(number)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -207,7 +243,12 @@ class RunRecord(Callback):
         folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if stage != "fit" or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
-        record = {**self.asked, "data": trainer.datamodule.provenance}  # type: ignore[attr-defined]
+        on_cpu = trainer.strategy.root_device.type == "cpu"
+        record = {
+            **self.asked,
+            "data": trainer.datamodule.provenance,  # type: ignore[attr-defined]
+            "threads": torch.get_num_threads() if on_cpu else None,
+        }
         there = read_json_object(Path(folder) / RECORD)
         if self.resumed is not None:
             if Path(folder).absolute() != self.resumed.absolute():

@@ -1,10 +1,14 @@
 """Writing files so that none is ever half there."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
 
 from hml.errors import StorageError
+
+# What network and FUSE file systems say that sync files only. The file is whole and in its place by then.
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EBADF}
 
 
 def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = None, mode: int = 0o666) -> None:
@@ -52,5 +56,8 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)

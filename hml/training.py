@@ -15,6 +15,7 @@ import yaml
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, Timer
 from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
@@ -27,9 +28,10 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
-from hml.arguments import check_amounts, check_checkpoint, check_configs, explain, refuse_empty
+from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
+from hml.configs import resolve_configs
 from hml.data import HMixDataModule
 from hml.errors import FolderInUseError, HmlError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
@@ -38,6 +40,7 @@ from hml.evaluation.report import Report
 from hml.hardware import best_precision
 from hml.interrupts import terminate_at_usr1
 from hml.mistakes import find_mistake
+from hml.paths import expand
 from hml.progress_bar import ProgressBar
 from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
@@ -51,6 +54,7 @@ from hml.resuming import (
     refuse_another_name,
     refuse_another_optimizer,
     refuse_used,
+    use_threads,
 )
 from hml.run_folder import RunTrainer, make_folder
 from hml.time_limit import TimeLimit
@@ -98,6 +102,8 @@ def _complaints_for_people() -> Iterator[None]:
         raise SystemExit(_TERMINATED) from error
     except HmlError:
         raise
+    except MisconfigurationException as error:
+        raise InputError(str(error)) from error
     except Exception as error:
         if "loading state_dict" in str(error):
             raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
@@ -155,6 +161,7 @@ class HmlCLI(LightningCLI):
             parser_kwargs={
                 "prog": "hml",
                 "exit_on_error": False,
+                "allow_abbrev": False,
                 self._asked_for: {
                     "exit_on_error": False,
                     "default_config_files": [str(files("hml") / "defaults.yaml")],
@@ -183,7 +190,8 @@ class HmlCLI(LightningCLI):
             if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
                 self.datamodule.prepare_data()
                 self.datamodule.setup("fit")  # first, so that a run which is refused for its data leaves no folder
-            with self._claimed(), terminate_at_usr1():
+            threads = self._unfinished.threads if self._unfinished else None
+            with self._claimed(), terminate_at_usr1(), use_threads(threads):
                 super()._run_subcommand(self.config["subcommand"])
         if self.trainer.received_sigterm:  # so late that there was nothing left to stop
             raise SystemExit(_TERMINATED)
@@ -243,8 +251,9 @@ class HmlCLI(LightningCLI):
             "--resume",
             type=Resume,
             default="never",
-            help="Whether fit goes on with a run that was cut short: the newest of the same scheme, recipe and seed, "
-            "or the one in --run_folder. `auto`: if there is one; `must`: or else stop.",
+            help="Whether fit resumes an interrupted run: the newest of the same scheme, recipe and seed, or the one "
+            "in --run_folder. auto: if there is one; must: or else stop. On the same type of CPU, with the same "
+            "packages and number of threads, the result is the uninterrupted run's bit for bit.",
         )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
         parser.add_lightning_class_args(Calibration, "calibration")
@@ -256,11 +265,10 @@ class HmlCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        given = args if isinstance(args, list) else []
-        check_configs(given)
+        given = resolve_configs(args if isinstance(args, list) else [])
         # LightningCLI's own warns where sys.argv has arguments too, as it has under any runner.
         try:
-            self.config = parser.parse_args(args)  # type: ignore[arg-type]
+            self.config = parser.parse_args(given)
         except ArgumentError as error:
             raise InputError(explain(str(error), given, self._known_words)) from error
         try:
@@ -273,12 +281,21 @@ class HmlCLI(LightningCLI):
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {LARGEST_SEED}.")
+        self.settings["scheme"] = name_scheme(self.settings)
+        self._expand_paths()
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
         if self.settings.trainer.precision is None:
             self.settings.trainer["precision"] = best_precision(str(self.settings.trainer.accelerator))
-        self.settings["scheme"] = name_scheme(self.settings)
         if not re.fullmatch(r"\w[\w.+-]*", self.settings.scheme):
             raise InputError(f"scheme={self.settings.scheme!r} names a folder: use letters, digits, and . + - _.")
+
+    def _expand_paths(self) -> None:
+        settings = self.settings
+        for key, owner in (("trainer", RunTrainer), ("data", HMixDataModule), ("model", Classifier)):
+            expand_paths(settings[key], owner)
+        for key in ("run_folder", "ckpt_path"):
+            if settings.get(key) is not None:
+                settings[key] = expand(str(settings[key]))
 
     @override
     def before_instantiate_classes(self) -> None:

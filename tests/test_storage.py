@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 
 import pytest
 
@@ -71,3 +73,16 @@ def test_a_path_that_is_a_folder_is_refused(tmp_path):
     with pytest.raises(StorageError, match=r"report\.csv"):
         write_atomically(tmp_path / "report.csv", "text")
     assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_written_to(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def sync_files_only(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(descriptor)
+
+    monkeypatch.setattr("hml.storage.os.fsync", sync_files_only)
+    write_atomically(tmp_path / "report.csv", "text")
+    assert (tmp_path / "report.csv").read_text() == "text"

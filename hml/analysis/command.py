@@ -4,26 +4,27 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hml.flags import Parser, add_data_dir
 
-def main(args: Sequence[str]) -> int:
-    """Analyse judgements, and say where the page is.
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse judgements, and print where the page is.
 
     Args:
-        args: Flags, as on the command line.
+        options: As `parse` makes them.
 
     Returns:
         The exit code, 0.
 
     Raises:
-        HmlError: a flag or a file is wrong.
+        HmlError: an option or a file is wrong.
     """
-    options = _parser().parse_args(args)
-    # Only now, since they import what draws and computes: --help and a wrong flag needn't wait for it.
-    from hml.analysis.percepts import Options, run
+    # Imported only now, since these import what draws and computes: --help and a wrong flag needn't wait for it.
+    from hml.analysis import percepts
     from hml.data.download import find_data_dir
 
-    page = run(
-        Options(
+    page = percepts.run(
+        percepts.Options(
             data_dir=find_data_dir(options.data_dir),
             out=options.out or Path("lightning_logs", "percepts"),
             cohort=options.cohort,
@@ -40,8 +41,9 @@ def main(args: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parse(args: Sequence[str]) -> argparse.Namespace:
+    """Parse the flags of `hml percepts`."""
+    parser = Parser(
         "hml percepts",
         description="Analyse judgements of mixed images; write percepts.json, figures, a page and TensorBoard events.",
     )
@@ -49,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--cohort", default="paper", choices=["paper", "all"], help="which of H-Mix (default: paper)")
     add("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
     add("--out", type=Path, metavar="DIR", help="where to (default: lightning_logs/percepts)")
-    add("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
+    add_data_dir(parser)
     add("--pairs", nargs="+", default=(), metavar="Cat/Dog", help="class pairs to draw large")
     add("--images", nargs="+", default=(), metavar="FILENAME", help="mixed images to show")
     add("--replicates", type=int, default=1000, help="resamples of people (default: 1000)")
     add("--seed", type=int, default=0, help="what resamples are drawn from (default: 0)")
-    return parser
+    return parser.parse_args(args)

@@ -1,5 +1,6 @@
 """`HMixDataModule`: plain images, mixed images and the labels a strategy gives them, as loaders."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ class HMixDataModule(LightningDataModule):
         strategy: LabelStrategy,
         images: ImageSource | None = None,
         mixed: MixedSource | None = None,
-        data_dir: str | None = None,
+        data_dir: Path | str | None = None,
         batch_size: int = 128,
         label_draw: LabelDraw = "sample",
         augment: Augment = "none",

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pooch
 import requests
 
-from hml.errors import DataError
+from hml.errors import DataError, StorageError
+from hml.paths import expand
 
 _TRIES = 3
 _TIMEOUT_SECONDS = 30
@@ -100,20 +102,17 @@ OTHER_TASKS = (HMIX_CONSTRUCT, HMIX_SELECT, HMIX_SOFT_CATEGORIES)
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
     """Return the data folder: the one given, else HML_DATA_DIR's, else ./data."""
-    return Path(data_dir or os.environ.get("HML_DATA_DIR") or "data")
+    return expand(data_dir or os.environ.get("HML_DATA_DIR") or "data")
 
 
 def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
     """Read a pinned file whole, and its hash before anything parses it.
 
     Raises:
-        DataError: it is missing, or its content isn't the released one.
+        DataError: it is missing, can't be read, or its content isn't the released one.
     """
     path = data_dir / file.name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Can't read {path} ({error.strerror}): run `hml download`.") from error
+    content = read_bytes(path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
         raise DataError(
@@ -123,6 +122,46 @@ def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
     return content
 
 
+def read_bytes(path: Path) -> bytes:
+    """Read a file of the data folder whole.
+
+    Raises:
+        DataError: it is missing, or can't be read; says what to do about either.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def exists(path: Path) -> bool:
+    """Return whether a file of the data folder is there.
+
+    Raises:
+        DataError: that can't be known, such as in a folder of somebody else's.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return True
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        remedy = "run `hml download`."
+    elif isinstance(error, PermissionError):
+        remedy = (
+            f"you have no permission to read it. Ask its owner to run `chmod -R a+rX {path.parent}`, or name a folder "
+            "of your own by --data.data_dir or HML_DATA_DIR."
+        )
+    else:
+        remedy = "try again, or name another folder by --data.data_dir or HML_DATA_DIR."
+    return DataError(f"Can't read {path} ({error.strerror}): {remedy}")
+
+
 def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
     """Download what is missing, with a progress bar, and check what is there.
 
@@ -130,13 +169,14 @@ def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
 
     Raises:
         DataError: a file that is there is wrong, or some can't be downloaded; lists each with address and hash.
+        StorageError: the data folder can't be written to.
     """
     files = list(files)
-    if files and data_dir.exists() and not data_dir.is_dir():
+    if files and exists(data_dir) and not data_dir.is_dir():
         raise DataError(f"{data_dir} is a file, not a folder of data: mend --data.data_dir, or HML_DATA_DIR.")
     failures = []
     for file in files:
-        if (data_dir / file.name).exists():
+        if exists(data_dir / file.name):
             read_verified(file, data_dir)
         elif reason := _download(file, data_dir):
             failures.append(
@@ -164,14 +204,28 @@ def _download(file: RemoteFile, data_dir: Path) -> str | None:
             urls={file.name: address},
             retry_if_failed=_TRIES - 1,
         )
-        progress = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
+        progress = _SharedDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
         try:
             downloads.fetch(file.name, downloader=progress)
         except (requests.RequestException, ValueError) as error:  # pooch says ValueError for a wrong hash
             reason = f"{type(error).__name__}: {error}"
+        except OSError as error:  # pooch's own text of a PermissionError has no strerror
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise StorageError(
+                f"Can't write {data_dir / file.name}: {cause.strerror}. Free some space, or name a folder that you may "
+                "write to by --data.data_dir or HML_DATA_DIR."
+            ) from error
         else:
             return None
     return reason
+
+
+class _SharedDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
+    """Downloads a file that others may read as far as the umask lets them."""
+
+    def __call__(self, url: str, output_file: str, *args: Any) -> None:
+        Path(output_file).unlink()  # pooch has made it by tempfile, for its owner only; opening it makes it again
+        super().__call__(url, output_file, *args)
 
 
 def _resemblance(content: bytes) -> str:

@@ -22,6 +22,8 @@ from hml.data.download import (
     TEST_INDICES,
     TRAIN_INDICES,
     RemoteFile,
+    exists,
+    read_bytes,
     read_verified,
 )
 from hml.errors import DataError, InputError
@@ -122,8 +124,8 @@ class Cifar10(ImageSource):
     @override
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
         others = (_TEST_BATCH, STAND_IN) if self.stand_in else (_TEST_BATCH,)
-        has_other = any((data_dir / name).exists() for name in others)
-        pixels = [] if has_other and not (data_dir / CIFAR10_ARCHIVE.name).exists() else [CIFAR10_ARCHIVE]
+        has_other = any(exists(data_dir / name) for name in others)
+        pixels = [] if has_other and not exists(data_dir / CIFAR10_ARCHIVE.name) else [CIFAR10_ARCHIVE]
         return [*pixels, CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES]
 
     @override
@@ -156,14 +158,14 @@ _Pixels = tuple[str, str, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 def _read_pixels(data_dir: Path, stand_in: bool) -> _Pixels:
     """Read (file name, sha256, images (10000, 3, 32, 32), labels (10000,)) from the best source there is."""
-    if (data_dir / CIFAR10_ARCHIVE.name).exists():
+    if exists(data_dir / CIFAR10_ARCHIVE.name):
         archive = read_verified(CIFAR10_ARCHIVE, data_dir)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             member = tar.extractfile(_TEST_BATCH)
             assert member is not None, "an archive with the right hash has a test batch"
             return CIFAR10_ARCHIVE.name, CIFAR10_ARCHIVE.sha256, *_unpickle_test_batch(member.read())
-    if (data_dir / _TEST_BATCH).exists():
-        content = (data_dir / _TEST_BATCH).read_bytes()
+    if exists(data_dir / _TEST_BATCH):
+        content = read_bytes(data_dir / _TEST_BATCH)
         if (digest := hashlib.md5(content, usedforsecurity=False).hexdigest()) != _TEST_BATCH_MD5:
             raise DataError(f"{data_dir / _TEST_BATCH} has md5 {digest}, expected {_TEST_BATCH_MD5}: unpack it again.")
         return _TEST_BATCH, hashlib.sha256(content).hexdigest(), *_unpickle_test_batch(content)
@@ -179,15 +181,15 @@ def _unpickle_test_batch(content: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDA
 
 
 def _read_stand_in(path: Path) -> _Pixels:
+    if not exists(path):
+        raise DataError(f"No CIFAR-10 images in {path.parent}: run `hml download`.")
+    content = read_bytes(path)
     try:
-        content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if (size := sum(member.file_size for member in archive.infolist())) > _STAND_IN_BYTES:
                 raise ValueError(f"it unpacks to {size:,} bytes")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    except FileNotFoundError as error:
-        raise DataError(f"No CIFAR-10 images in {path.parent}: run `hml download`.") from error
     # This file has no pinned hash, and numpy and zipfile raise all kinds of errors on damaged ones.
     except Exception as error:
         raise DataError(f"{path} can't be read as an npz file of `images` and `labels`: {error}.") from error

@@ -15,6 +15,7 @@ from hml.data.mixing import Rows
 from hml.errors import InputError, check_choice
 from hml.judgements import Cohort, Judgement, parse_hmix
 from hml.labels import LabelStrategy
+from hml.paths import expand
 from hml.randomness import Draws
 
 Remix = Callable[[Rows, Draws], Rows]
@@ -73,7 +74,7 @@ class HMix(MixedSource):
     ) -> None:
         check_choice("cohort", cohort, Cohort)
         self.cohort = cohort
-        self.judgements = None if judgements is None else Path(judgements)
+        self.judgements = None if judgements is None else expand(judgements)
         self.include_repeats = include_repeats
 
     @override

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hml import configs
 from hml.elicit.answers import correct
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
@@ -18,6 +19,7 @@ from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
 from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
+from hml.flags import Parser, add_data_dir
 from hml.spreadsheets import defuse
 from hml.storage import write_atomically
 from hml.strict_json import parse_json
@@ -38,11 +40,19 @@ starting_value is the export's, and has to stay; improbClassSelect… stands for
 """
 
 
-def main(args: Sequence[str]) -> int:
+def parse(args: Sequence[str]) -> argparse.Namespace:
+    """Parse the flags of `hml elicit`, and find the study's file."""
+    options = _parser().parse_args(args)
+    if getattr(options, "study", None) is not None:
+        options.study = configs.find_config(options.study, configs.STUDIES)
+    return options
+
+
+def run(options: argparse.Namespace) -> int:
     """Run one of the verbs.
 
     Args:
-        args: The verb and its flags, as on the command line.
+        options: As `parse` makes them.
 
     Returns:
         The exit code, 0.
@@ -50,7 +60,6 @@ def main(args: Sequence[str]) -> int:
     Raises:
         HmlError: a flag, a file or a folder is wrong.
     """
-    options = _parser().parse_args(args)
     if options.verb in ("serve", "simulate"):
         from hml.elicit import serving  # which loads the images, and torch with them
 
@@ -82,12 +91,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "hml elicit",
-        description="Ask people what they see in mixed images.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hml elicit", description="Ask people what they see in mixed images.", epilog=_EPILOG)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="serve|export|backup|withdraw|…")
     serve = verbs.add_parser("serve", help="open the study's pages to people")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this computer only)")
@@ -100,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--people", type=int, default=30, help="how many (default: %(default)s)")
     simulate.add_argument("--seed", type=int, default=0, help="decides what they say (default: 0)")
     for verb in (serve, simulate):
-        verb.add_argument("--study", type=Path, metavar="FILE", help="a study's YAML (default: the demo)")
-        verb.add_argument("--data_dir", help="where the images are; by default HML_DATA_DIR, else ./data")
+        verb.add_argument("--study", metavar="FILE", help="a study's YAML, by path or by name (default: the demo)")
+        add_data_dir(verb)
     export = verbs.add_parser("export", help="write the answers in H-Mix's columns, and how they were asked for")
     export.add_argument("file", type=Path, help="where to, judgements.csv say")
     backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
@@ -117,7 +121,6 @@ def _parser() -> argparse.ArgumentParser:
         "correct",
         help="correct or strike out an answer, by a row beside it",
         epilog=f"an answer, by its study's task:\n{examples}{_ANSWERS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     correction.add_argument("subject", help="as the export calls the person")
     correction.add_argument("trial", type=int, help="the export's trial_index")

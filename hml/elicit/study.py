@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-import hml
+from hml.configs import STUDIES, shipped_folder
 from hml.errors import InputError, check_choice
 from hml.judgements import Cohort
 from hml.strict_yaml import parse_yaml
@@ -167,9 +167,7 @@ def read_study(path: Path) -> Study:
 
 def demo_study() -> Study:
     """Read the study that `hml elicit serve` shows by itself."""
-    package = Path(hml.__file__).parent
-    folders = [package.parent / "configs", package / "configs"]  # a checkout's, an installation's
-    return read_study(next(path for folder in folders if (path := folder / "elicit" / "demo.yaml").is_file()))
+    return read_study(shipped_folder() / STUDIES / "demo.yaml")
 
 
 def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:

@@ -1,22 +1,21 @@
 """Which configs a study compares, and over which seeds: what `--schemes` and `--seeds` stand for."""
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
 
-import hml
+from hml.configs import find_config
 from hml.errors import InputError
 from hml.evaluation.paper import PAPER_TABLE
+from hml.experiments.command import ALL_CONTROLS
 from hml.randomness import LARGEST_SEED
 from hml.strict_yaml import parse_yaml
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
 CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
 ON_THE_FLY = ("mixup_fly", "curves_fly", "learned_mean", "learned_sample", "learned_conf")
-_ALL_CONTROLS = "controls"
 _MOST_SEEDS = 1000
 
 
@@ -30,7 +29,7 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     Raises:
         InputError: there is no such scheme or file.
     """
-    return [_find_config(name) for name in _expand(schemes)]
+    return [find_config(name) for name in _expand(schemes)]
 
 
 def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[str]:
@@ -43,7 +42,7 @@ def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[st
     Raises:
         InputError: there is no such scheme or file, or its config doesn't name it.
     """
-    return [name if name in known else _read_name(_find_config(name)) for name in _expand(schemes)]
+    return [name if name in known else _read_name(find_config(name)) for name in _expand(schemes)]
 
 
 def _read_name(path: Path) -> str:
@@ -64,29 +63,9 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def _expand(schemes: Iterable[str]) -> list[str]:
     names = [name for part in schemes for name in part.split(",") if name]
-    if set(names) <= {_ALL_CONTROLS}:
+    if set(names) <= {ALL_CONTROLS}:
         names = [*PAPER_SCHEMES, *names]
-    return list(dict.fromkeys(name for part in names for name in (CONTROLS if part == _ALL_CONTROLS else (part,))))
-
-
-def _find_config(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise InputError(f"There is no config {name}.")
-        return Path(name)
-    package = Path(hml.__file__).parent
-    folders = [
-        Path("configs"),
-        package.parent / "configs",
-        package / "configs",
-    ]  # here, a checkout's, an installation's
-    for folder in folders:
-        if (path := folder / f"{name}.yaml").is_file():
-            return path
-    known = [*PAPER_SCHEMES, *CONTROLS, _ALL_CONTROLS, *ON_THE_FLY]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"hml has {', '.join(known)}; one of yours goes by its path."
-    raise InputError(f"There is no scheme {name!r} in configs/: {hint}")
+    return list(dict.fromkeys(name for part in names for name in (CONTROLS if part == ALL_CONTROLS else (part,))))
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -15,6 +15,7 @@ from hml.evaluation.paper import (
     labels_of,
 )
 from hml.evaluation.result import RunResult, Training
+from hml.experiments.command import DEFAULT_BASELINE
 from hml.experiments.runs import Failure
 from hml.experiments.statistics import (
     Order,
@@ -26,7 +27,6 @@ from hml.experiments.statistics import (
     summarise,
 )
 
-DEFAULT_BASELINE = "mixup"
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
 _PER_SCHEME_DATA = ("train_rows", "strategy_files")
 _SHOWN_DIFFERENCES = 6

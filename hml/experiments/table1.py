@@ -12,32 +12,23 @@ import yaml
 from hml.errors import InputError
 from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
+from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, visible_gpus
-from hml.experiments.table import DEFAULT_BASELINE, Table, make_table
+from hml.experiments.table import Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
 from hml.storage import write_atomically
 
-_RUNS_A_JOB = 5
-_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "cluster", "chunk", "job")
-_EPILOG = """\
-Any other flag is one of hml fit's, and goes to every run:
 
-  hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on made-up data
-  hml table1 --schemes mixup,sep_conf,my/stubborn.yaml --trainer.precision bf16-mixed
-  hml table1 --schemes controls --seeds 0..19 --cluster slurm --job gpus_per_node=1 --job timeout_min=300
-"""
-
-
-def main(args: Sequence[str]) -> int:
-    """Run what isn't done yet, and tell the table.
+def run(options: argparse.Namespace) -> int:
+    """Run what isn't done yet, and print the table.
 
     Args:
-        args: Flags, as on the command line.
+        options: As `hml.experiments.command.parse` makes them.
 
     Returns:
         The exit code: 0, or that of the first run that failed.
@@ -45,11 +36,8 @@ def main(args: Sequence[str]) -> int:
     Raises:
         HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
     """
-    parser = _parser()
-    options, flags = parser.parse_known_args(args)
-    _refuse_unused([name for name in _HOW_TO_RUN if getattr(options, name) != parser.get_default(name)], options, flags)
     metrics = [name for part in options.metric for name in part.split(",") if name]
-    runs, untold = (_find_runs(options), {}) if options.collect else _run(options, flags)
+    runs, untold = (_find_runs(options), {}) if options.collect else _run(options)
     outcomes = [
         outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
     ]
@@ -61,74 +49,20 @@ def main(args: Sequence[str]) -> int:
     return table.failures[0].exit_code if table.failures else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "hml table1",
-        description="Train and test every scheme at every seed, and set the results beside the paper's Table 1.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "--schemes",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="configs by name or path, or controls (default: the six)",
-    )
-    add("--seeds", help="a range or a list (default: 0..4)")
-    add("--config", action="append", default=[], metavar="FILE", help="an overlay for every run; may be repeated")
-    add("--cohort", choices=["paper", "all"], help="H-Mix's first collection or both")
-    add(
-        "--root",
-        type=Path,
-        default=Path("lightning_logs/table1"),
-        help="where runs and tables go (default: %(default)s)",
-    )
-    add("--rerun", action="store_true", help="do runs again that were done by another recipe")
-    add("--collect", action="store_true", help="run nothing: make the table of what is there")
-    add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
-    add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
-    add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
-    add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
-    add("--chunk", type=int, help=f"runs a job (default: {_RUNS_A_JOB})")
-    add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
-    return parser
-
-
-def _refuse_unused(given: Sequence[str], options: argparse.Namespace, flags: Sequence[str]) -> None:
-    """Refuse what would be dropped in silence: a study may run for days where nobody meant it to.
-
-    Args:
-        given: Which of `_HOW_TO_RUN` are given.
-        options: All of the table's own flags.
-        flags: Those for the runs.
-
-    Raises:
-        InputError: a flag would do nothing beside the others.
-    """
-    if options.collect and (unused := [*(f"--{name}" for name in given), *flags]):
-        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(unused)}.")
-    if options.cluster and "slots" in given:
-        raise InputError("--slots is for runs on this machine, not with --cluster: --chunk says how many a job does.")
-    if not options.cluster and (unused := [f"--{name}" for name in ("chunk", "job") if name in given]):
-        raise InputError(f"{' '.join(unused)}: only with --cluster, such as --cluster slurm. Else runs are done here.")
-
-
-def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], dict[Run, Failure]]:
+def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
     """Run what isn't done: returns all runs, and the failures that are not in their folders."""
     for name in ("slots", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
     configs = find_configs(options.schemes)
     seeds = parse_seeds(options.seeds or "0..4")
-    overlays = [part for overlay in options.config for part in ("--config", overlay)]
     cohort = ["--data.mixed.cohort", options.cohort] if options.cohort else []
     quieten_lightning()
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
-        runs, todo = study.plan(configs, seeds, [*overlays, *cohort, *flags], options.root, worker, options.rerun)
+        runs, todo = study.plan(
+            configs, seeds, [*options.config, *cohort, *options.flags], options.root, worker, options.rerun
+        )
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
@@ -140,7 +74,7 @@ def _run(options: argparse.Namespace, flags: Sequence[str]) -> tuple[list[Run], 
 def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Ended]:
     if options.cluster:
         return carry_out_on_cluster(
-            runs, options.cluster, options.chunk or _RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
+            runs, options.cluster, options.chunk or RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
     several = any(run.devices > 1 for run in runs)
     if several and options.slots:

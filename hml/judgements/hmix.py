@@ -12,6 +12,7 @@ from typing import Literal
 from hml.errors import InputError, check_choice
 from hml.judgements.rows import Row, parse_object, read_rows, refuse
 from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus
+from hml.paths import expand
 
 Cohort = Literal["paper", "all"]
 """The released file's first collection, or everything."""
@@ -49,7 +50,7 @@ def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool 
     Raises:
         InputError: the file isn't such a CSV; the message names file, row (the header is row 1), field and value.
     """
-    path = Path(path)
+    path = expand(path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -13,6 +13,7 @@ from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.report import parse_pair
 from hml.data.download import find_data_dir
 from hml.errors import InputError
+from hml.flags import Parser, add_data_dir
 from hml.judgements import CLASS_NAMES
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
@@ -44,11 +45,16 @@ _EPILOG = """\
 """
 
 
-def main(args: Sequence[str]) -> int:
+def parse(args: Sequence[str]) -> argparse.Namespace:
+    """Parse the flags of `hml relabel`."""
+    return _parser().parse_args(args)
+
+
+def run(options: argparse.Namespace) -> int:
     """Fit or evaluate the relabeller.
 
     Args:
-        args: The verb and its flags, as on the command line.
+        options: As `parse` makes them.
 
     Returns:
         The exit code, 0.
@@ -56,7 +62,6 @@ def main(args: Sequence[str]) -> int:
     Raises:
         HmlError: a flag or a file is wrong.
     """
-    options = _parser().parse_args(args)
     for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2)):
         if getattr(options, name, least) < least:
             raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
@@ -77,12 +82,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "hml relabel",
-        description="Learn what people would say of any mixed image.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("hml relabel", description="Learn what people would say of any mixed image.", epilog=_EPILOG)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="fit|evaluate")
     fit = verbs.add_parser("fit", help="learn from judgements, and write relabeller.pt")
     evaluate = verbs.add_parser("evaluate", help="judge it on image pairs and on people held out, beside baselines")
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         add("--judgements", type=Path, metavar="FILE", help="judgements of one's own, in H-Mix's columns")
         add("--demo", action="store_true", help="hml's own made-up images, and people unless --judgements")
         add("--out", type=Path, default=DEFAULT_PATH.parent, metavar="DIR", help="where to (default: %(default)s)")
-        add("--data_dir", help="where the data are; by default HML_DATA_DIR, else ./data")
+        add_data_dir(verb)
         add("--epochs", type=int, default=EPOCHS, help="of the network that describes images (default: %(default)s)")
         add("--steps", type=int, default=defaults.steps, help="of each of the relabeller's networks (%(default)s)")
         add("--members", type=int, default=defaults.members, help="networks averaged (default: %(default)s)")

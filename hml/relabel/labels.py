@@ -10,6 +10,7 @@ from typing_extensions import override
 from hml.errors import check_choice
 from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
 from hml.labels.soft_labels import SmoothOver, check_gamma
+from hml.paths import expand
 from hml.randomness import Draws
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
 from hml.relabel.relabeller import certainty
@@ -38,7 +39,7 @@ class LearnedLabels(LabelStrategy):
 
     def __init__(
         self,
-        checkpoint: str = str(DEFAULT_PATH),
+        checkpoint: Path | str = DEFAULT_PATH,
         draw: Draw = "mean",
         gamma: float | None = None,
         smooth_over: SmoothOver = "all",
@@ -48,8 +49,9 @@ class LearnedLabels(LabelStrategy):
         check_choice("smooth_over", smooth_over, SmoothOver)
         if gamma is not None:
             check_gamma(gamma)
-        self._relabeller = Checkpoint.load(Path(checkpoint)).relabeller
-        self.files = {Path(checkpoint).name: hash_file(Path(checkpoint))}
+        path = expand(checkpoint)
+        self._relabeller = Checkpoint.load(path).relabeller
+        self.files = {path.name: hash_file(path)}
         self.draw = draw
         self.gamma = gamma
         self.smooth_over = smooth_over
@@ -96,10 +98,11 @@ class CurveLabels(LabelStrategy):
         InputError: the checkpoint can't be read.
     """
 
-    def __init__(self, checkpoint: str = str(DEFAULT_PATH)) -> None:
-        loaded = Checkpoint.load(Path(checkpoint))
+    def __init__(self, checkpoint: Path | str = DEFAULT_PATH) -> None:
+        path = expand(checkpoint)
+        loaded = Checkpoint.load(path)
         self._curves, self._judged = loaded.curves, loaded.relabeller.judged
-        self.files = {Path(checkpoint).name: hash_file(Path(checkpoint))}
+        self.files = {path.name: hash_file(path)}
 
     @override
     def label(self, example: MixedExample) -> Tensor:

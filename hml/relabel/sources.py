@@ -48,7 +48,7 @@ def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo:
     """
     images = DemoImages() if demo else Cifar10()
     mixed = DemoMixes() if demo and judgements is None else HMix(cohort, judgements)
-    module = HMixDataModule(MixupLabels(), images=images, mixed=mixed, data_dir=str(data_dir))
+    module = HMixDataModule(MixupLabels(), images=images, mixed=mixed, data_dir=data_dir)
     module.prepare_data()
     module.setup("fit")
     said = [judgement for example in module.examples for judgement in example.judgements]

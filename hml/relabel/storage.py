@@ -44,6 +44,8 @@ def load_tensors(path: Path, fields: Sequence[str], remedy: str = "Delete it, an
         content = None if damage else torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"There is no {path}. {remedy}") from error
+    except PermissionError as error:
+        raise InputError(f"Can't read {path}: {error.strerror}. Ask its owner for `chmod a+r {path}`.") from error
     except Exception as error:  # torch's reader fails in many ways on what isn't its own
         raise InputError(f"{path} can't be read: it is damaged, or another program's. {remedy}") from error
     if damage:

@@ -1,11 +1,15 @@
+import errno
 import hashlib
+import os
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from hml.data.download import RemoteFile, fetch, find_data_dir, read_verified
-from hml.errors import DataError
+from hml.errors import DataError, StorageError
 
 GOOD, OTHER = b"what was released\n", b"something else\n"
 
@@ -154,3 +158,47 @@ def test_what_goes_wrong_is_tried_three_times_then_told_and_what_was_there_stays
         assert told in str(caught.value)
     assert caught.value.exit_code == 3
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("kept.bin", OTHER)]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_download_is_readable_by_those_the_umask_allows(server, tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        fetch([make_file(server, "/good")], tmp_path)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "data.bin").stat().st_mode & 0o777 == mode
+
+
+def fail_with(number):
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("function", ["read_bytes", "stat"])  # of the file, and of a folder that isn't searchable
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EACCES, "chmod -R a+rX {folder}`"), (errno.ESTALE, "try again"), (errno.EIO, "try again")],
+)
+def test_an_unreadable_file_is_not_reported_missing(server, tmp_path, monkeypatch, number, remedy, function):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "data.bin").write_bytes(GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, function, fail_with(number))
+        with pytest.raises(DataError) as caught:
+            fetch([make_file(server, "/good")], folder)
+    said = str(caught.value)
+    assert f"({os.strerror(number)})" in said
+    assert remedy.format(folder=folder if function == "read_bytes" else tmp_path) in said
+    assert "hml download" not in said
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_data_folder_that_cannot_be_written_is_named(server, tmp_path, monkeypatch, number):
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", fail_with(number))
+    with pytest.raises(StorageError, match=rf"Can't write .*data\.bin: {os.strerror(number)}"):
+        fetch([make_file(server, "/good")], tmp_path)

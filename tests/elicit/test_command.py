@@ -123,7 +123,7 @@ def test_made_up_people_take_no_real_study(tmp_path, capsys):
         (["--port", "65536"], "--port 65536 must be 0 to 65535"),
         (["--base_url", "study.example.org"], "must be like https://study.example.org"),
         (["--base_url", "http://study.example.org"], "must start with https://"),
-        (["--study", "nowhere.yaml"], "Can't read the study nowhere.yaml"),
+        (["--study", "nowhere.yaml"], "There is no study nowhere.yaml"),
     ],
 )
 def test_what_can_not_be_served_exits_with_2(capsys, flags, told):
