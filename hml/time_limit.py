@@ -4,17 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Timer
+from lightning.pytorch.callbacks import Checkpoint, Timer
 from typing_extensions import override
 
 from hml.errors import TimeLimitError
 from hml.evaluation.result import measure_training
 
 
-class TimeLimit(Callback):
+class TimeLimit(Checkpoint):
     """Ends training after a time, in this process: a resumed run has it again.
 
     Lightning's own `Timer` counts the interrupted epoch as done, so that its other images would never be trained on.
+    This is a `Checkpoint` only because Lightning calls those last: no other callback misses the end of the batch.
 
     Args:
         max_time: The time, as `Trainer(max_time=…)` takes it.
