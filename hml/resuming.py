@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -52,7 +51,11 @@ class Unfinished:
 
 
 def find_unfinished(
-    resume: Resume, run_folder: Path | None, parent: Path, asked: Mapping[str, Any]
+    resume: Resume,
+    run_folder: Path | None,
+    parent: Path,
+    asked: Mapping[str, Any],
+    threads_are_chosen: bool = False,
 ) -> Unfinished | None:
     """Find the run to go on with.
 
@@ -61,6 +64,7 @@ def find_unfinished(
         run_folder: The only one that it may be, where one is named.
         parent: Else, the folder with the scheme's runs, of which the newest of this recipe and seed is taken.
         asked: What is asked for: scheme, seed, recipe and code.
+        threads_are_chosen: Whether the user has chosen PyTorch's threads: else the run keeps the number that it had.
 
     Raises:
         InputError: there must be a run and there is none, or the run that it would be differs.
@@ -80,7 +84,7 @@ def find_unfinished(
             others = others or (tell(_compare(there, asked)) and f"\n{folder}:{tell(_compare(there, asked))}")
             continue
         refuse_another(folder, there, asked)
-        threads = _check_threads(folder, there)
+        threads = _check_threads(folder, there, threads_are_chosen)
         if (found := find_whole(folder)) is not None:
             rank_zero_info(f"Goes on with {folder} from step {found[1]}.")
             return Unfinished(folder, *found, threads)
@@ -92,21 +96,19 @@ def find_unfinished(
     return None
 
 
-def _check_threads(folder: Path, there: Mapping[str, Any]) -> int | None:
-    """Return how many threads a run has used; results on a CPU depend on it.
+def _check_threads(folder: Path, there: Mapping[str, Any], are_chosen: bool) -> int | None:
+    """Return how many threads a run had, if that isn't PyTorch's number now: results on a CPU depend on it.
 
     Raises:
-        InputError: the environment asks for another number.
+        InputError: the user has chosen another number.
     """
-    threads = there.get("threads")
-    if not isinstance(threads, int) or threads == torch.get_num_threads():
+    threads, now = there.get("threads"), torch.get_num_threads()
+    if not isinstance(threads, int) or threads == now:
         return None
-    asked = os.environ.get("OMP_NUM_THREADS")
-    if asked == str(torch.get_num_threads()):
+    if are_chosen:
         raise InputError(
-            f"{folder / RECORD} is of an unfinished run that differs:"
-            f"{tell({'threads': (threads, torch.get_num_threads())})}\n"
-            f"Results depend on the number of threads: set OMP_NUM_THREADS={threads}, or leave it unset."
+            f"{folder / RECORD} is of an unfinished run that differs:{tell({'threads': (threads, now)})}\n"
+            f"Results depend on the number of threads: give --threads {threads}."
         )
     return threads
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import LearningRateMonitor, Timer
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -29,6 +31,7 @@ import hml.data
 import hml.labels
 import hml.models
 from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
+from hml.callbacks import reject_callbacks
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.configs import resolve_configs
@@ -37,11 +40,11 @@ from hml.errors import FolderInUseError, HmlError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
-from hml.hardware import best_precision
+from hml.hardware import best_precision, choose_threads
 from hml.interrupts import terminate_at_usr1
 from hml.mistakes import find_mistake
 from hml.paths import expand
-from hml.progress_bar import ProgressBar
+from hml.progress_bar import make_progress_bar
 from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
 from hml.resuming import (
@@ -57,6 +60,7 @@ from hml.resuming import (
     use_threads,
 )
 from hml.run_folder import RunTrainer, make_folder
+from hml.slow_steps import SlowSteps
 from hml.time_limit import TimeLimit
 
 _TERMINATED = 143
@@ -256,6 +260,12 @@ class HmlCLI(LightningCLI):
             "packages and number of threads, the result is the uninterrupted run's bit for bit.",
         )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+        parser.add_argument(
+            "--threads",
+            type=int | None,
+            help="PyTorch's threads on a CPU. By default one for a narrow network, otherwise one a core, or what "
+            "OMP_NUM_THREADS says. With another number results differ in rounding, which training amplifies.",
+        )
         parser.add_lightning_class_args(Calibration, "calibration")
         parser.add_lightning_class_args(FGSM, "fgsm")
         parser.add_class_arguments(LatestCheckpoint, "checkpoint")
@@ -281,6 +291,8 @@ class HmlCLI(LightningCLI):
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {LARGEST_SEED}.")
+        if self.settings.threads is not None and self.settings.threads < 1:
+            raise InputError(f"--threads {self.settings.threads} must be 1 or more.")
         self.settings["scheme"] = name_scheme(self.settings)
         self._expand_paths()
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
@@ -321,6 +333,7 @@ class HmlCLI(LightningCLI):
     @override
     def instantiate_trainer(self, **kwargs: Any) -> RunTrainer:
         settings = self.settings.trainer
+        self._set_threads()
         chosen = self.config_init[self.subcommand].trainer
         self._parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
         folder: Path | None = self.settings.run_folder
@@ -342,7 +355,18 @@ class HmlCLI(LightningCLI):
         except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
             raise InputError(f"The Trainer can't be made as asked: {error}") from error
         trainer.parent = self._parent
+        if self.settings.threads is not None and trainer.world_size > 1:
+            # By this Lightning and the processes that it starts know; else each would get its share of the cores.
+            os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
         return trainer
+
+    def _set_threads(self) -> None:
+        """Choose PyTorch's threads, before anything that they change is computed."""
+        weights = sum(weight.numel() for weight in self.model.parameters())
+        images = self.settings.data.batch_size
+        torch.set_num_threads(
+            choose_threads(self.settings.threads, weights, images, str(self.settings.trainer.accelerator))
+        )
 
     def _find_unfinished(self, folder: Path | None, parent: Path) -> Unfinished | None:
         resume: Resume = self.settings.get("resume", "never")
@@ -354,7 +378,8 @@ class HmlCLI(LightningCLI):
             return None
         if self.settings.ckpt_path is not None:
             raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
-        unfinished = find_unfinished(resume, folder, parent, self.identity)
+        chosen = self.settings.threads is not None or "OMP_NUM_THREADS" in os.environ
+        unfinished = find_unfinished(resume, folder, parent, self.identity, threads_are_chosen=chosen)
         if unfinished is not None:
             self.save_config_kwargs["overwrite"] = True
             self.config_init[self.subcommand]["ckpt_path"] = unfinished.checkpoint
@@ -375,12 +400,12 @@ class HmlCLI(LightningCLI):
         report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe)
         optional: list[Callback] = []
         if (chosen.logger or self._has_own_logger) and not self.settings.trainer.fast_dev_run:
-            optional.append(LearningRateMonitor(logging_interval="epoch"))
+            optional.append(LearningRateMonitor())
         if self.settings.trainer.enable_checkpointing is not False:
             optional.append(self.config_init[self.subcommand].checkpoint)
         users = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
-        if any(isinstance(callback, Timer) and callback.time_remaining() is not None for callback in users):
-            raise InputError("A Timer with a duration would leave out images of an epoch: use --trainer.max_time.")
+        optional.append(SlowSteps())
+        reject_callbacks(users)
         if chosen.max_time is not None:
             if self.settings.trainer.enable_checkpointing is False:
                 raise InputError("--trainer.max_time needs checkpoints: leave out --trainer.enable_checkpointing.")
@@ -388,7 +413,7 @@ class HmlCLI(LightningCLI):
         if self.settings.trainer.enable_progress_bar is not False and not any(
             isinstance(callback, LightningsProgressBar) for callback in users
         ):
-            optional.append(ProgressBar())
+            optional.append(make_progress_bar())
         return [record, HumanAlignment(), *optional, PredictionWriter(), report]
 
     @functools.cached_property

@@ -50,6 +50,7 @@ CREATE TABLE trial (
     filename TEXT NOT NULL REFERENCES image,
     is_repeat INTEGER NOT NULL,
     held_until TEXT,                           -- NULL: answered, so the place is taken for good
+    swapped INTEGER NOT NULL DEFAULT 0,        -- 1: the second class was named first, and was at the left
     UNIQUE (person, number),
     UNIQUE (person, filename, is_repeat)
 );
@@ -58,7 +59,7 @@ CREATE TABLE answer (
     trial INTEGER PRIMARY KEY REFERENCES trial ON DELETE CASCADE,
     person INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
     client_id TEXT NOT NULL,
-    answer TEXT NOT NULL,
+    answer TEXT NOT NULL,                      -- in H-Mix's terms, whichever side a class was on
     reaction_ms REAL,
     received_at TEXT NOT NULL,
     count INTEGER NOT NULL,                    -- the person's answers up to this one: the receipt says it again
@@ -101,22 +102,40 @@ def connect(path: Path, schema: str | None = None) -> sqlite3.Connection:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         elif not path.is_file():
             raise DataError(f"There is no study in {path.parent}: name its folder with --folder.")
-        connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
         with storage_errors(path):
-            connection.execute("PRAGMA synchronous = EXTRA")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("PRAGMA temp_store = MEMORY")
-            if schema is None:
-                return connection
+            connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    except OSError as error:
+        raise StorageError(f"Can't open {path}: {error.strerror}. Choose another --folder.") from error
+    try:
+        _prepare(connection, path, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, schema: str | None) -> None:
+    connection.row_factory = sqlite3.Row
+    with storage_errors(path):
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if schema is not None:
             connection.execute("PRAGMA journal_mode = DELETE")
             if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 # The whole schema or nothing of it: a study killed here starts anew.
                 connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
-    except OSError as error:
-        raise StorageError(f"Can't open {path}: {error.strerror}. Choose another --folder.") from error
-    return connection
+        if _lacks_sides(connection):
+            with transaction(connection):
+                if _lacks_sides(connection):  # still: no other process has added it meanwhile
+                    connection.execute("ALTER TABLE trial ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0")
+
+
+def _lacks_sides(connection: sqlite3.Connection) -> bool:
+    """Check for a study that began before sides were randomised, whose trials all named the first class first."""
+    columns = [row["name"] for row in connection.execute("PRAGMA table_info(trial)")]
+    return bool(columns) and "swapped" not in columns
 
 
 @contextmanager

@@ -43,7 +43,11 @@ class StudyFolder:
         self.key = Key(folder / KEY, create=not (folder / DATABASE).exists())
         self._database = connect(folder / DATABASE, SCHEMA)
         self.payments = Payments(folder / PAYMENTS)
-        self._check_study(canonical_pixels)
+        try:
+            self._check_study(canonical_pixels)
+        except BaseException:
+            self.close()
+            raise
 
     def derive_key(self, purpose: str) -> bytes:
         """Make a key, to sign sessions with say, that stays the same for this folder."""

@@ -1,5 +1,6 @@
 """A small study: six images of cats and dogs, four trials a person."""
 
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,22 @@ def make_images(number=6):
         name = f"mixed_{lambda_f}_Cat_{first.image_id}_Dog_{second.image_id}.png"
         images.append(Stimulus(name, lambda_f, (first, second)))
     return images
+
+
+@pytest.fixture(autouse=True)
+def every_connection_is_closed(monkeypatch):
+    """Fail where a test leaves a connection open: Python 3.13 warns of it at some later moment, older ones don't."""
+    opened, connect = [], sqlite3.connect
+
+    def remember(*args, **options):
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remember)
+    yield
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 @pytest.fixture
