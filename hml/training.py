@@ -30,6 +30,7 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
+from hml import help as help_texts
 from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
 from hml.callbacks import reject_callbacks
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
@@ -156,6 +157,7 @@ class HmlCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         self._asked_for = args[0] if args else ""
+        self._asked_help = [arg for arg in args if arg in ("-h", "--help", help_texts.EVERYTHING)]
         if not self.subcommands():
             raise InputError(f"There is no subcommand {self._asked_for!r}: {', '.join(LightningCLI.subcommands())}.")
         super().__init__(
@@ -171,7 +173,7 @@ class HmlCLI(LightningCLI):
                     "default_config_files": [str(files("hml") / "defaults.yaml")],
                 },
             },
-            args=list(args),
+            args=["--help" if arg == help_texts.EVERYTHING else arg for arg in args],
             auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
         )
 
@@ -232,6 +234,12 @@ class HmlCLI(LightningCLI):
     @override
     def _parse_ckpt_path(self) -> None:
         """Leave checkpoints to `hml.checkpoints`: no hyperparameters in one win over flags."""
+
+    @override
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        super().setup_parser(*args, **kwargs)
+        for verb, parser in self._subcommand_parsers.items() if self._asked_help else ():
+            help_texts.arrange(parser, verb, everything=self._asked_help[0] == help_texts.EVERYTHING)
 
     @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

@@ -36,7 +36,7 @@ FLOORS = (
     {"data"},
     {"evaluation"},
     {"checkpoints", "classifier", "mistakes", "run_folder", "time_limit"},
-    {"arguments", "callbacks", "progress_bar", "recipes", "resuming", "slow_steps"},
+    {"arguments", "callbacks", "help", "progress_bar", "recipes", "resuming", "slow_steps"},
     {"training"},
     {"experiments", "analysis", "elicit"},
     {"relabel"},

@@ -48,7 +48,7 @@ def plan(
     """
     for flag in flags:
         name = flag.partition("=")[0]
-        if len(name) > len("--s") and any(own.startswith(name) for own in _OWN_FLAGS):
+        if name in _OWN_FLAGS:
             raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
     configs_of: dict[str, Path] = {}
     runs: list[Run] = []
