@@ -430,8 +430,9 @@ def test_a_run_that_its_time_limit_stopped_is_unfinished_and_resumed(capsys):
     asked = ["table1", *QUICK, "--schemes", "sep", "--seeds", "0", "--root", "study"]
     assert main([*asked, "--trainer.max_time", "00:00:00:00"]) == 7
     assert "sep: n = 0 of 1; seed 0 unfinished: --trainer.max_time 00:00:00:00 is up after" in capsys.readouterr().out
+    begun = Path("study/sep/seed_0/run.json").stat().st_mtime_ns
     assert main(asked) == 0
-    assert "from step 1." in Path("study/sep/seed_0/output.txt").read_text()
+    assert Path("study/sep/seed_0/run.json").stat().st_mtime_ns == begun, "it was resumed, not started again"
     assert "1 epoch in 32-true" in capsys.readouterr().out
 
 
