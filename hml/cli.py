@@ -45,7 +45,7 @@ _OWN_VERBS = {
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",
-        run="hml.analysis.percepts:run",
+        run="hml.analysis.command:run",
     ),
     "relabel": _Verb(
         "learn what people would say of any mixed image, and judge how well",

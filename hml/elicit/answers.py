@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from hml.elicit.database import now, transaction
+from hml.elicit.identities import read_code
 from hml.elicit.tasks import Answer, Task, compact
 from hml.errors import InputError
 from hml.judgements.hmix import parse_stimulus
@@ -19,7 +20,8 @@ class KeptAnswer:
         filename: The image's.
         is_repeat: Whether they had judged it before.
         number: The trial's place among theirs, from 1.
-        answer: What they said.
+        answer: What they said, in H-Mix's terms.
+        swapped: Whether the second class was named first, and was at the left.
         reaction_ms: Time to answer, in milliseconds.
         enrolled_at: When they agreed, in UTC.
         received_at: When the answer came, in UTC.
@@ -30,6 +32,7 @@ class KeptAnswer:
     is_repeat: bool
     number: int
     answer: Answer
+    swapped: bool
     reaction_ms: float | None
     enrolled_at: str
     received_at: str
@@ -39,8 +42,8 @@ def read_answers(database: sqlite3.Connection) -> list[KeptAnswer]:
     """Read the answers that count, in the order in which they came."""
     rows = database.execute(
         """
-        SELECT subject, filename, is_repeat, trial.number, coalesce(correction.answer, answer.answer) AS answer,
-            reaction_ms, enrolled_at, received_at
+        SELECT subject, filename, is_repeat, trial.number, swapped,
+            coalesce(correction.answer, answer.answer) AS answer, reaction_ms, enrolled_at, received_at
         FROM answer JOIN trial ON trial.id = answer.trial JOIN person ON person.number = answer.person
         LEFT JOIN correction ON correction.id = (SELECT max(id) FROM correction WHERE trial = answer.trial)
         WHERE correction.id IS NULL OR correction.answer IS NOT NULL
@@ -54,6 +57,7 @@ def read_answers(database: sqlite3.Connection) -> list[KeptAnswer]:
             is_repeat=bool(row["is_repeat"]),
             number=row["number"],
             answer=json.loads(row["answer"]),
+            swapped=bool(row["swapped"]),
             reaction_ms=row["reaction_ms"],
             enrolled_at=row["enrolled_at"],
             received_at=row["received_at"],
@@ -72,7 +76,7 @@ def correct(
         task: What was asked.
         subject: Whose answer it is, as exports call them.
         number: To which of their trials, as exports' `trial_index` says.
-        answer: What counts instead; None strikes it out.
+        answer: What counts instead, in H-Mix's terms; None strikes it out.
         reason: Why; for the study's keepers.
 
     Raises:
@@ -82,7 +86,7 @@ def correct(
         row = database.execute(
             "SELECT trial.id, filename FROM trial JOIN answer ON answer.trial = trial.id "
             "JOIN person ON person.number = trial.person WHERE subject = ? AND trial.number = ?",
-            (subject, number),
+            (read_code(subject), number),
         ).fetchone()
         if row is None:
             raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")

@@ -93,6 +93,16 @@ def choose_repeat(database: sqlite3.Connection, person: int, repeats: int, seed:
     return str(seen[Draws(seed, person, half).order("repeats")[repeated[0]]]["filename"])
 
 
+def draw_swap(person: int, number: int, seed: int) -> bool:
+    """Draw whether a person's trial, counted from 0, names the second class first.
+
+    Of trials 0 and 1 one does, and of 2 and 3, so that everybody has each order as often as the other.
+    """
+    pair, place = divmod(number, 2)
+    first_is_swapped = Draws(seed, person, np.array([pair])).uniform("sides")[0] < 0.5
+    return bool(first_is_swapped != place)
+
+
 def shuffle(lambdas: tuple[float, ...], person: int, number: int, seed: int) -> tuple[float, ...]:
     """Put the blends of a person's trial in an order of its own."""
     order = Draws(seed, person, np.arange(len(lambdas))).order(f"blends of trial {number}")

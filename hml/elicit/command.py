@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
 from hml.elicit.export import export_answers, history_path
+from hml.elicit.history import read_history
 from hml.elicit.identities import Key
 from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
@@ -36,7 +38,8 @@ _EPILOG = """\
 """
 
 _ANSWERS = """\
-starting_value is the export's, and has to stay; improbClassSelect… stands for each class that is impossible, if any.
+mixingcoeff counts from the class that comes first in the filename, whichever side it was shown on. starting_value is
+the export's, and has to stay; improbClassSelect… stands for each class that is impossible, if any.
 """
 
 
@@ -73,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
                 print(
                     f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
                 )
+                print("\n".join(_next_commands(database, options.file)))
             case "backup":
                 count = back_up(folder, database, options.file)
                 print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
@@ -148,6 +152,18 @@ def _only_folder() -> Path:
 def _check_csv(path: Path) -> None:
     if path.suffix != ".csv":  # a slip of the fingers must not write over a study's database
         raise InputError(f"{path} is to be a CSV file: let its name end in .csv.")
+
+
+def _next_commands(database: sqlite3.Connection, path: Path) -> list[str]:
+    """Write down the commands that read an export: images of a demo need the demo's images."""
+    study = read_history(database)[-1]["study"]
+    if study["task"] != "rate_mixture":
+        return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
+    file = shlex.quote(str(path))
+    fit = "hml fit --config configs/sep_conf.yaml"
+    if study["images"] == "demo":
+        fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
+    return ["Next:", f"  hml percepts --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]
 
 
 @contextmanager

@@ -50,6 +50,7 @@ CREATE TABLE trial (
     filename TEXT NOT NULL REFERENCES image,
     is_repeat INTEGER NOT NULL,
     held_until TEXT,                           -- NULL: answered, so the place is taken for good
+    swapped INTEGER NOT NULL DEFAULT 0,        -- 1: the second class was named first, and was at the left
     UNIQUE (person, number),
     UNIQUE (person, filename, is_repeat)
 );
@@ -58,7 +59,7 @@ CREATE TABLE answer (
     trial INTEGER PRIMARY KEY REFERENCES trial ON DELETE CASCADE,
     person INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
     client_id TEXT NOT NULL,
-    answer TEXT NOT NULL,
+    answer TEXT NOT NULL,                      -- in H-Mix's terms, whichever side a class was on
     reaction_ms REAL,
     received_at TEXT NOT NULL,
     count INTEGER NOT NULL,                    -- the person's answers up to this one: the receipt says it again
@@ -120,12 +121,21 @@ def _prepare(connection: sqlite3.Connection, path: Path, schema: str | None) -> 
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        if schema is None:
-            return
-        connection.execute("PRAGMA journal_mode = DELETE")
-        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            # The whole schema or nothing of it: a study killed here starts anew.
-            connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+        if schema is not None:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                # The whole schema or nothing of it: a study killed here starts anew.
+                connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+        if _lacks_sides(connection):
+            with transaction(connection):
+                if _lacks_sides(connection):  # still: no other process has added it meanwhile
+                    connection.execute("ALTER TABLE trial ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0")
+
+
+def _lacks_sides(connection: sqlite3.Connection) -> bool:
+    """Check for a study that began before sides were randomised, whose trials all named the first class first."""
+    columns = [row["name"] for row in connection.execute("PRAGMA table_info(trial)")]
+    return bool(columns) and "swapped" not in columns
 
 
 @contextmanager

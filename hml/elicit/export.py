@@ -31,6 +31,12 @@ COLUMNS: dict[TaskName, tuple[str, ...]] = {
 }
 """Each released file's columns, in its order; the first has no name."""
 
+SIDES = "sides_swapped"
+"""A column that H-Mix lacks: 1 where the second class was named first and was at the left, else 0.
+
+Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
+"""
+
 
 def export_answers(database: sqlite3.Connection, path: Path) -> int:
     """Write the answers that count, and how they were asked for.
@@ -51,11 +57,12 @@ def export_answers(database: sqlite3.Connection, path: Path) -> int:
     if not answers:
         raise InputError("Nobody has answered anything yet: there is nothing to export.")
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS[task], restval="", extrasaction="ignore", lineterminator="\n")
+    columns = (*COLUMNS[task], SIDES)
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for index, kept in enumerate(answers):
         row = {"": str(index), "index": str(index), "study_id": name, **_cells(kept, task)}
-        for column in COLUMNS[task]:
+        for column in columns:
             check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}")
         writer.writerow(row)
     history = [  # the answers stand in the order in which they came
@@ -95,5 +102,6 @@ def _cells(kept: KeptAnswer, task_name: TaskName) -> dict[str, str]:
         "mixtureCoeff": str(stimulus.lambda_f),
         "id1": str(first.image_id),
         "id2": str(second.image_id),
+        SIDES: str(int(kept.swapped)),
         **task.columns(kept.answer),
     }

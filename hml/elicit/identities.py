@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import unicodedata
 from pathlib import Path
 
 from hml.errors import DataError, InputError, StorageError
@@ -17,6 +18,51 @@ _LONGEST_OUTSIDE_ID = 128
 def new_code(length: int = 12) -> str:
     """Draw a code that can't be guessed and is easily read out."""
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def read_code(text: str) -> str:
+    """Read a code, or a subject, as somebody types or pastes it: letters and digits count, of whatever case and width.
+
+    Example:
+        >>> read_code(" ABCD-efgh 2345 ")
+        'abcdefgh2345'
+    """
+    return "".join(letter for letter in unicodedata.normalize("NFKC", text).lower() if letter.isalnum())
+
+
+def read_outside_id(text: str) -> str:
+    """Read what a recruiting service calls somebody, as a link or a person gives it.
+
+    Args:
+        text: With whitespace around it or invisible characters in it, perhaps, and in any of Unicode's forms.
+
+    Returns:
+        The id, in Unicode's composed form. Empty: there is none.
+
+    Raises:
+        InputError: it can't be an id.
+
+    Example:
+        >>> read_outside_id(" 5f0aa ")
+        '5f0aa'
+    """
+    composed = unicodedata.normalize("NFC", text)
+    outside_id = "".join(letter for letter in composed if unicodedata.category(letter) != "Cf").strip()
+    if len(outside_id) > _LONGEST_OUTSIDE_ID:
+        raise InputError(
+            f"The participant id has {len(outside_id):,} characters, and {_LONGEST_OUTSIDE_ID} are the most: "
+            "open the link as it was given to you, or tell the researchers."
+        )
+    if not outside_id.isprintable():
+        raise InputError(
+            "The participant id has a line break or a control character in it: "
+            "open the link as it was given to you, or tell the researchers."
+        )
+    if set(outside_id) & set("{}%"):
+        raise InputError(
+            "The participant id in your link is a placeholder without an id in it: please tell the researchers."
+        )
+    return outside_id
 
 
 class Key:
@@ -49,16 +95,15 @@ class Key:
     def hash_outside_id(self, outside_id: str) -> str:
         """Make what is kept of an outside id: the same for the same id, and not to be undone without the key.
 
+        Args:
+            outside_id: As `read_outside_id` takes it.
+
         Raises:
             InputError: it isn't an id.
         """
-        if not 1 <= len(outside_id) <= _LONGEST_OUTSIDE_ID or not outside_id.isprintable():
-            raise InputError(f"A participant id has 1 to {_LONGEST_OUTSIDE_ID} characters; this one is none.")
-        if set(outside_id) & set("{}%"):
-            raise InputError(
-                "The participant id in your link is a placeholder without an id in it: please tell the researchers."
-            )
-        return self.derive("outside id", outside_id).hex()
+        if not (read := read_outside_id(outside_id)):
+            raise InputError("The participant id is empty.")
+        return self.derive("outside id", read).hex()
 
     def completion_code(self, code: str) -> str:
         """Make the code that shows that a person has finished."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hml.elicit.answers import KeptAnswer
 from hml.elicit.database import now, stamp
 from hml.elicit.tasks import Task, compact
-from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus
+from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus, drop_repeats
 
 _SAME_SHARE = 0.5
 _UNSTEADY = 0.3
@@ -80,7 +80,8 @@ class Quality:
         answers: How many so far.
         quiz_wrong: How often the quiz went wrong.
         median_reaction_ms: Time to answer.
-        most_common_share: Share of their most frequent answer.
+        most_common_share: Share of their most frequent answer, as they gave it: a slider that is always left at one end
+            is one answer, whichever class is there.
         retest: Mean difference between their first and second answers to the same images.
         flags: What is out of the ordinary, in words.
     """
@@ -118,7 +119,7 @@ def coverage(
     counts = dict.fromkeys(stimuli, 0)
     names = {stimulus.filename: stimulus for stimulus in counts}
     for kept in answers:
-        if not kept.is_repeat:
+        if not kept.is_repeat:  # nor where the first was struck out: its place goes to somebody else
             counts[names[kept.filename]] += 1
     by_lambda: Counter[float] = Counter()
     by_pair: Counter[str] = Counter()
@@ -174,9 +175,8 @@ def quality(database: sqlite3.Connection, answers: Sequence[KeptAnswer], task: T
 def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:
     """Compare people with each other, and with themselves."""
     groups = defaultdict(list)
-    for kept in answers:
-        if not kept.is_repeat:
-            groups[kept.filename].append(kept.answer)
+    for kept in drop_repeats(answers, lambda kept: (kept.subject, kept.filename)):
+        groups[kept.filename].append(kept.answer)
     differences = [
         statistics.fmean(task.difference(one, other) for one, other in itertools.combinations(group, 2))
         for group in groups.values()
@@ -188,7 +188,8 @@ def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:
 
 def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: Task) -> Quality:
     reaction = _median(kept.reaction_ms for kept in answers)
-    same = max(Counter(compact(kept.answer) for kept in answers).values(), default=0) / max(len(answers), 1)
+    given = [compact(task.mirror(kept.answer) if kept.swapped else kept.answer) for kept in answers]
+    same = max(Counter(given).values(), default=0) / max(len(answers), 1)
     retest = _mean(_retests(answers, task))
     suspicions = {
         f"half of the answers within {FAST_MS / 1000:g} seconds": reaction is not None and reaction < FAST_MS,

@@ -49,14 +49,21 @@ class Payments:
         """Delete somebody; tells whether they were there."""
         return self.path.exists() and self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash) > 0
 
+    def find(self, outside_hash: str) -> str | None:
+        """Look up an outside id; None where the list doesn't have it, or is deleted."""
+        return next((row.outside_id for row in self._select("WHERE outside_hash = ?", outside_hash)), None)
+
     def read(self) -> list[Payment]:
         """List all, in order of their ids, so that nothing is told of who came when."""
+        return self._select("ORDER BY outside_id")
+
+    def _select(self, clause: str, *values: str) -> list[Payment]:
         if not self.path.exists():
             return []
         connection = connect(self.path)
         try:
             rows = connection.execute(
-                "SELECT outside_hash, outside_id, completion_code, completed_at FROM payment ORDER BY outside_id"
+                f"SELECT outside_hash, outside_id, completion_code, completed_at FROM payment {clause}", values
             ).fetchall()
         finally:
             connection.close()

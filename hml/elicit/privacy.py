@@ -31,6 +31,7 @@ _SHAPES = {
     "id2": _NUMBER,
     "mixtureCoeff": _NUMBER,
     "class_pair": rf"{_PAIR}(\.png)?",
+    "sides_swapped": "[01]",
 }
 _TELLING = {
     "an email address": re.compile(r"[^\s@]@[^\s@]+\.[A-Za-z]"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hml.judgements import Stimulus
+from hml.judgements import Endpoint, Stimulus
 
 Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
 """What somebody does next, in order."""
@@ -40,6 +40,7 @@ class Trial:
         total: How many they get.
         start: Where the construct task starts from, a weight of the first image.
         lambdas: By which weights the blends are shown, and in which order, where there are several.
+        swapped: Whether the second class is named first, and is at the left.
     """
 
     id: str
@@ -49,6 +50,13 @@ class Trial:
     total: int
     start: float | None
     lambdas: tuple[float, ...]
+    swapped: bool
+
+    @property
+    def sides(self) -> tuple[Endpoint, Endpoint]:
+        """The endpoint that is named first, and is at the left, and the other."""
+        first, second = self.stimulus.endpoints
+        return (second, first) if self.swapped else (first, second)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
         noise = rng.uniform(0.02, 0.2)  # some are steadier than others
         count = 0
         while trial := store.next_trial(code):
-            answer = dict(simulate_answer(store.study.task, trial.stimulus, noise, rng))
+            answer = simulate_answer(store.study.task, trial.stimulus, noise, rng)
+            answer = dict(store.task.mirror(answer) if trial.swapped else answer)  # as the page sends it
             answer |= {"moved": list(store.task.controls)} if store.task.controls else {}
             client_id = f"{code}-{trial.number}"
             count = store.answer(code, trial.id, client_id, answer, float(rng.uniform(3_000, 9_000))).count
@@ -53,7 +54,7 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
 
 
 def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.random.Generator) -> Answer:
-    """Answer as the demo's simulated people do: they bend lambda_f, disagree, and hesitate near the middle."""
+    """Answer in H-Mix's terms as the demo's simulated people do, who bend lambda_f, disagree, and hesitate near 1/2."""
     classes = [endpoint.label for endpoint in stimulus.endpoints]
     names = [CLASS_NAMES[label] for label in classes]
     lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, *classes) + rng.normal(0, noise), 0, 1))

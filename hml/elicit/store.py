@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from hml.elicit.assignment import choose_image, choose_repeat, count_places, shuffle
+from hml.elicit.assignment import choose_image, choose_repeat, count_places, draw_swap, shuffle
 from hml.elicit.conflicts import ConflictError, StudyFullError, UnknownPersonError
 from hml.elicit.database import now, stamp
 from hml.elicit.folder import StudyFolder
-from hml.elicit.identities import new_code
+from hml.elicit.identities import new_code, read_outside_id
 from hml.elicit.records import Person, Receipt, Stage, Trial
 from hml.elicit.tasks import GRID, compact
 from hml.elicit.withdrawal import withdraw
@@ -59,7 +59,7 @@ class Store(StudyFolder):
             database.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (row["number"], consent_version, now()))
             # Within the transaction, so that nobody withdraws between the two and stays on the list.
             if outside_id is not None and outside_hash is not None:
-                self.payments.enrol(outside_hash, outside_id)
+                self.payments.enrol(outside_hash, read_outside_id(outside_id))
         return str(row["code"])
 
     def find(self, code: str) -> Person | None:
@@ -89,6 +89,12 @@ class Store(StudyFolder):
         with self._reading():
             row = self._find(code)
             return row is not None and row["outside_hash"] == outside_hash
+
+    def outside_id(self, code: str) -> str | None:
+        """Look up what a recruiting service calls somebody. None: they came without an id, or the list is deleted."""
+        with self._reading():
+            row = self._find(code)
+        return None if row is None or row["outside_hash"] is None else self.payments.find(row["outside_hash"])
 
     def advance(self, code: str, stage: Stage) -> Person:
         """Go on from instructions to the quiz, and from there to trials or, which counts as wrong, back.
@@ -153,9 +159,13 @@ class Store(StudyFolder):
         filename = choose_repeat(self._database, number, person["repeats"], seed) if is_repeat else filename
         if filename is None:
             return None
+        # A repeat draws its side again: memory of a position is then no memory of the answer, and where the sides
+        # differ, so do the two answers of somebody who prefers one.
+        swapped = draw_swap(number, 0 if self.task.keeps_order else done, seed)
         row: sqlite3.Row = self._database.execute(
-            "INSERT INTO trial (person, number, filename, is_repeat, held_until) VALUES (?, ?, ?, ?, ?) RETURNING *",
-            (number, done + 1, filename, is_repeat, held_until),
+            "INSERT INTO trial (person, number, filename, is_repeat, held_until, swapped) "
+            "VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+            (number, done + 1, filename, is_repeat, held_until, swapped),
         ).fetchone()
         return row
 
@@ -185,7 +195,7 @@ class Store(StudyFolder):
             ).fetchone()
             if trial is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
-            text = compact(self.task.check(answer, self._stimuli[trial["filename"]]))
+            text = compact(self.task.check(answer, self._stimuli[trial["filename"]], bool(trial["swapped"])))
             known = database.execute(
                 "SELECT * FROM answer WHERE person = ? AND client_id = ?", (person["number"], client_id)
             ).fetchone()
@@ -296,6 +306,7 @@ class Store(StudyFolder):
             total=person["trials"] + person["repeats"],
             start=stimulus.lambda_f if self.study.task == "construct" else None,
             lambdas=lambdas,
+            swapped=bool(row["swapped"]),
         )
 
 

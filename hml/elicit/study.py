@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yaml
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)  # BCP 47's shape
-_CODE_PLACE = "{completion_code}"
+_CODE, _PARTICIPANT = "{completion_code}", "{participant}"
 _MOST_PEOPLE = 10_000
 _LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
 
@@ -87,7 +87,8 @@ class Study:
             how long somebody who does nothing is counted on.
         ethics_reference: The approval's number; None makes the study a demo.
         contact: Whom people can ask; None makes the study a demo.
-        return_url: Where people go back to when they have finished; "{completion_code}" in it becomes theirs.
+        return_url: Where people go back to when they have finished. In it, "{completion_code}" becomes theirs, and
+            "{participant}" the id that their link had.
         language: Of the title, the consent's text and the instructions, "de" or "pt-BR" say, for those who have pages
             read out. hml's own words, the question and the quiz among them, are English.
 
@@ -129,20 +130,26 @@ class Study:
         if not _LANGUAGE.fullmatch(self.language):
             raise InputError(f"language={self.language!r} must be a tag of BCP 47, like en, de or pt-BR.")
         if self.return_url is not None:
-            address = urlsplit(self.return_url)
-            if address.scheme not in ("http", "https") or not address.netloc:
-                raise InputError(f"return_url={self.return_url!r} must start with https:// and a host.")
-            if set("{}") & set(self.return_url.replace(_CODE_PLACE, "")):
-                raise InputError(f"return_url={self.return_url!r}: only {_CODE_PLACE} is filled in.")
+            _check_return_url(self.return_url)
 
     @property
     def is_demo(self) -> bool:
         """Whether this can't be shown to real people, for want of an ethics reference or a contact."""
         return self.ethics_reference is None or self.contact is None
 
-    def return_address(self, completion_code: str) -> str | None:
-        """Say where a person goes back to, their code filled in."""
-        return None if self.return_url is None else self.return_url.replace(_CODE_PLACE, completion_code)
+    def return_address(self, completion_code: str, participant: str | None = None) -> str | None:
+        """Say where a person goes back to.
+
+        Args:
+            completion_code: Theirs.
+            participant: What a recruiting service calls them; None where that isn't known.
+
+        Returns:
+            The address, or None where there is none, or it needs an id that isn't known.
+        """
+        if self.return_url is None or (participant is None and _PARTICIPANT in self.return_url):
+            return None
+        return self.return_url.replace(_CODE, completion_code).replace(_PARTICIPANT, quote(participant or "", safe=""))
 
 
 def read_study(path: Path) -> Study:
@@ -168,6 +175,25 @@ def read_study(path: Path) -> Study:
 def demo_study() -> Study:
     """Read the study that `hml elicit serve` shows by itself."""
     return read_study(shipped_folder() / STUDIES / "demo.yaml")
+
+
+def _check_return_url(return_url: str) -> None:
+    """Check an address and its placeholders.
+
+    Raises:
+        InputError: it isn't an address, or has a placeholder that isn't filled in, or one in its host, by which whoever
+            makes a link could lead people elsewhere.
+    """
+    known = f"{_CODE} and {_PARTICIPANT}"
+    address = urlsplit(return_url)
+    if address.scheme not in ("http", "https") or not address.netloc:
+        raise InputError(f"return_url={return_url!r} must start with https:// and a host.")
+    if unknown := [place for place in re.findall(r"\{[^{}]*\}", return_url) if place not in (_CODE, _PARTICIPANT)]:
+        raise InputError(f"return_url={return_url!r} has the unknown placeholder {unknown[0]}: use {known}.")
+    if set("{}") & set(return_url.replace(_CODE, "").replace(_PARTICIPANT, "")):
+        raise InputError(f"return_url={return_url!r} has a brace without its other half: use {known}.")
+    if "{" in address.netloc:
+        raise InputError(f"return_url={return_url!r} has a placeholder in its host: put it behind the host.")
 
 
 def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:

@@ -25,6 +25,9 @@ class Task(ABC):
     What the browser sends as an answer has H-Mix's own keys. Where a control stands somewhere from the start there is a
     list `moved` beside them: the controls that the person moved, or set by saying "exactly half". One that was left
     where it stood is no answer.
+
+    The browser sends positions as the person saw them. What is kept is in H-Mix's terms, which count from the class
+    that comes first in the filename. Where a trial is `swapped`, `mirror` gives the position again.
     """
 
     name: ClassVar[TaskName]
@@ -47,8 +50,19 @@ class Task(ABC):
     controls: ClassVar[tuple[str, ...]] = ()
     """Keys whose controls stand somewhere from the start."""
 
-    def check(self, sent: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        """Check what a browser sent, and return it as it is kept, without `moved`.
+    keeps_order: ClassVar[bool] = False
+    """Whether a person sees one order in all their trials, instead of one drawn for each."""
+
+    def check(self, sent: Mapping[str, object], stimulus: Stimulus, swapped: bool = False) -> Answer:
+        """Check what a browser sent, and return it as it is kept.
+
+        Args:
+            sent: As the browser sent it.
+            stimulus: The image that it is about.
+            swapped: Whether the image's second class was at the left.
+
+        Returns:
+            The answer in H-Mix's terms, without `moved`.
 
         Raises:
             InputError: it isn't an answer, or a control was never moved.
@@ -60,7 +74,12 @@ class Task(ABC):
                 raise InputError(
                     f"{', '.join(left)} was never moved, and where a control starts is no answer: move it."
                 )
-        return self.check_values(answer, stimulus)
+        checked = self.check_values(answer, stimulus)
+        return self.mirror(checked) if swapped else checked
+
+    def mirror(self, answer: Answer) -> Answer:
+        """Exchange left and right in an answer. One that names classes, or a blend by its weight, has neither."""
+        return answer
 
     @abstractmethod
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
@@ -80,7 +99,10 @@ class Task(ABC):
 
 
 class RateMixture(Task):
-    """Two sliders: `mixingcoeff`, 0 ("100 % class 1") to 100 ("100 % class 2"), and `confidence`, 0 to 100."""
+    """Two sliders: `mixingcoeff`, 0 ("100 % class 1") to 100 ("100 % class 2"), and `confidence`, 0 to 100.
+
+    The browser sends `mixingcoeff` as the slider's distance from its left end, whichever class is there.
+    """
 
     name = "rate_mixture"
     prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
@@ -93,6 +115,10 @@ class RateMixture(Task):
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
         _check_keys(answer, self.controls)
         return {name: _percent(answer, name) for name in self.controls}
+
+    @override
+    def mirror(self, answer: Answer) -> Answer:
+        return {**answer, "mixingcoeff": 100 - _percent(answer, "mixingcoeff")}
 
     @override
     def columns(self, answer: Answer) -> dict[str, str]:
@@ -165,6 +191,8 @@ class Categorical(Task):
     `classSelect` is "mostProb" and the most likely class, `prob` its percentage as text; `classSelect2` "secondProb"
     and the next class, or "No", and `prob2` its percentage, or ""; `improbClassSelect` and a class is "1" for each that
     it can't be.
+
+    The list of classes is shown from A to Z, or from Z to A where the trial is swapped.
     """
 
     name = "categorical"
@@ -175,6 +203,7 @@ class Categorical(Task):
     )
     trial_type = "survey-html-form"
     exported_tasks = ("spec_conf", "rerun_spec_conf")
+    keeps_order = True  # people learn where a class is in the list
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:

@@ -6,6 +6,7 @@ from pathlib import Path
 from hml.elicit.backup import partial, remembered_backups
 from hml.elicit.conflicts import UnknownPersonError
 from hml.elicit.database import PAYMENTS, connect, storage_errors, transaction
+from hml.elicit.identities import read_code
 from hml.elicit.payments import Payments
 from hml.errors import HmlError
 
@@ -14,7 +15,7 @@ def find_code(database: sqlite3.Connection, name: str) -> str | None:
     """Find somebody's code by what is known of them: the code itself, their subject, or their outside id's hash."""
     with storage_errors():
         row = database.execute(
-            "SELECT code FROM person WHERE ? IN (code, subject, outside_hash)", (name.strip().lower(),)
+            "SELECT code FROM person WHERE ? IN (code, subject, outside_hash)", (read_code(name),)
         ).fetchone()
     return None if row is None else str(row["code"])
 

@@ -1,4 +1,8 @@
-"""Whether a model is right as often as it is confident. Pure functions of confidences and successes, both (N,)."""
+"""Whether a model is right as often as it is confident. Pure functions of confidences and successes, both (N,).
+
+What counts as right is the caller's choice. `hml.evaluation.metrics.CalibrationMetrics` computes each error twice: with
+what most people say, as in the paper, and with the true class.
+"""
 
 from typing import Literal
 

@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.figure import Figure
 from torch import Tensor
 from typing_extensions import override
@@ -18,11 +19,21 @@ from hml.data import Batch
 from hml.errors import InputError
 from hml.evaluation.attack import fgsm, full_precision
 from hml.evaluation.figures import attack_grid, reliability_diagram
-from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
+from hml.evaluation.metrics import (
+    PEOPLES_LABELS,
+    PEOPLES_MAJORITY,
+    TRUE_CLASS,
+    AttackedMetrics,
+    CalibrationMetrics,
+    GatheredPredictions,
+    HumanAlignmentMetrics,
+)
 
 
 class EvaluationCallback(Callback):
     """Feeds a metric in test and validate, and logs its scalars at the end.
+
+    `truth` has what each scalar compares predictions with, and `undefined` why a scalar is NaN, by what is logged.
 
     Args:
         metric: What gathers the predictions and computes scalars by name.
@@ -30,6 +41,12 @@ class EvaluationCallback(Callback):
 
     def __init__(self, metric: GatheredPredictions) -> None:
         self.metric = metric
+        self.truth: dict[str, str] = {}
+        self.undefined: dict[str, str] = {}
+
+    def legend(self) -> dict[str, str]:
+        """Describe scalars of the paper's table, by name, for the row that a run prints."""
+        return {}
 
     def observe(self, module: LightningModule, batch: Batch, logits: Tensor) -> None:
         """Take up a batch and the model's logits, shape (B, C)."""
@@ -47,10 +64,25 @@ class EvaluationCallback(Callback):
         # All ranks computed the same numbers from the same predictions: averaging them changes nothing.
         values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
         module.log_dict(values, sync_dist=True)
+        self.truth |= {f"{stage}/{name}": truth for name, truth in self.metric.truth.items()}
+        self._explain_nans(values, stage, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
         if tensorboards := find_tensorboards(trainer):
             for name, figure in self.draw().items():
                 for tensorboard in tensorboards:
                     tensorboard.experiment.add_figure(f"{stage}/{name}", figure, global_step=trainer.global_step)
+
+    def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
+        reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
+        missing = [name for name, value in values.items() if bool(value.isnan())]
+        if not reasons.keys() >= set(missing):  # training has diverged, which ends the run with an error of its own
+            reasons, warn = dict.fromkeys(missing, "the predictions aren't finite"), False
+        found = {name: reasons[name] for name in missing}
+        self.undefined = {name: reason for name, reason in self.undefined.items() if name not in values} | found
+        # Of the others `metrics.json` has the reason, such as people who agree about every image of the demo.
+        serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]
+        for reason in dict.fromkeys(serious):
+            names = [name for name in found if found[name] == reason]
+            rank_zero_warn(f"{' and '.join(names)} can't be computed: {reason}.")
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,14 +117,24 @@ class EvaluationCallback(Callback):
 
 
 class HumanAlignment(EvaluationCallback):
-    """How close predictions come to what people say: cross entropy, KL, Brier, total variation, accuracies."""
+    """How close predictions are to people's labels: cross entropy, KL, Brier, total variation, accuracies.
+
+    `accuracy` and `top2_accuracy` are against the true class, `human_accuracy` is against people's majority.
+    """
 
     def __init__(self) -> None:
         super().__init__(HumanAlignmentMetrics())
 
+    @override
+    def legend(self) -> dict[str, str]:
+        return {"cross_entropy": f"cross entropy to {PEOPLES_LABELS}", "accuracy": f"against the {TRUE_CLASS}"}
+
 
 class Calibration(EvaluationCallback):
-    """RMS calibration error with adaptive bins, as the paper's table has it and with all bins, and ECE.
+    """RMS calibration error with adaptive bins, as in the paper's table and with all bins, and ECE.
+
+    A prediction is right if it is what most people say; in `rms_calibration_true`, `rms_calibration_full_true` and
+    `ece_true`, if it is the true class.
 
     Args:
         bin_size: Predictions in an adaptive bin.
@@ -106,12 +148,16 @@ class Calibration(EvaluationCallback):
         super().__init__(self.calibration)
 
     @override
+    def legend(self) -> dict[str, str]:
+        return {"rms_calibration": f"RMS calibration error against {PEOPLES_MAJORITY}"}
+
+    @override
     def draw(self) -> dict[str, Figure]:
         return {"reliability": reliability_diagram(*self.calibration.predictions, self.calibration.num_bins)}
 
 
 class FGSM(EvaluationCallback):
-    """Cross entropy and accuracy under the fast gradient sign method, in full precision.
+    """Cross entropy to people's labels and accuracy under the fast gradient sign method, in full precision.
 
     Args:
         epsilon: Size of the step, in pixels of [0, 1].
@@ -148,6 +194,11 @@ class FGSM(EvaluationCallback):
                 drawn = (image, attacked, logits[chosen], attacked_logits)
                 self._pictures = tuple(tensor[: self.num_pictures].float().cpu() for tensor in drawn)
         self.metric.update(attacked_logits, target, batch["label"][chosen], batch["index"][chosen])
+
+    @override
+    def legend(self) -> dict[str, str]:
+        attacked = "" if self.num_images is None else f", first {self.num_images} images"
+        return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
     def draw(self) -> dict[str, Figure]:

@@ -16,7 +16,16 @@ _GAP, _TITLE = 0.1, 0.2  # between an image and the next, and above it, in width
 
 
 def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15) -> Figure:
-    """Draw accuracy against confidence in equal-width bins, both (N,), over how many predictions each holds."""
+    """Draw the share that most people agree with against confidence, in equal-width bins, and how many each bin holds.
+
+    Args:
+        confidence: Largest class probability, shape (N,).
+        correct: Whether the prediction is what most people say, shape (N,).
+        num_bins: Bins of equal width.
+
+    Returns:
+        The figure.
+    """
     figure = Figure(figsize=(4.5, 5), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     which_bin = equal_width_bin(confidence, num_bins)
@@ -25,11 +34,16 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     accuracy = [float(correct[which_bin == b].double().mean()) for b in used]
     top.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfectly calibrated")
     top.plot(means, accuracy, color=_BLUE, marker="o", label="model")
-    top.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), title=f"Reliability, n = {len(confidence):,}")
+    top.set(
+        ylabel="accuracy against people's majority",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        title=f"Reliability, n = {len(confidence):,}",
+    )
     top.legend(loc="upper left", frameon=False)
     centres = [(int(b) + 0.5) / num_bins for b in used]
     bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=_BLUE)
-    bottom.set(xlabel="confidence", ylabel="images")
+    bottom.set(xlabel="confidence (largest class probability)", ylabel="images")
     return figure
 
 

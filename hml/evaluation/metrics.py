@@ -4,7 +4,8 @@ Predictions are gathered, not sums: what is computed is then the same to the las
 the number of ranks, and calibration's sorting needs them all anyway.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,12 +22,20 @@ from hml.evaluation.alignment import (
 )
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
 
+PEOPLES_LABELS = "people's labels"
+PEOPLES_MAJORITY = "people's majority"
+TRUE_CLASS = "true class"
+
 
 class GatheredPredictions(Metric):
     """Predictions of every image, in the order of the data set; each subclass computes something of them.
 
-    `gathered` returns `logits` (N, C), `target` (N, C), `label` (N,) and `index` (N,).
+    `gathered` returns `logits` (N, C), `target` (N, C), `label` (N,) and `index` (N,). `truth` names what predictions
+    are compared with, by figure: the distribution of people's labels, their most frequent label (the first class where
+    several are equally frequent), or the data set's class.
     """
+
+    truth: ClassVar[Mapping[str, str]] = {}
 
     full_state_update = False
     is_differentiable = False
@@ -64,9 +73,24 @@ class GatheredPredictions(Metric):
         """Return the predictions themselves."""
         return self.gathered()
 
+    def nan_reasons(self) -> dict[str, str]:
+        """Explain, by figure, why it is NaN if it is. Figures that are left out are NaN only if predictions are."""
+        return {}
+
 
 class HumanAlignmentMetrics(GatheredPredictions):
-    """Every measure of `hml.evaluation.alignment`, and accuracy against both kinds of truth."""
+    """Every measure of `hml.evaluation.alignment`, and accuracy against the true class and people's majority."""
+
+    truth: ClassVar[Mapping[str, str]] = {
+        "cross_entropy": PEOPLES_LABELS,
+        "kl_divergence": PEOPLES_LABELS,
+        "brier_score": PEOPLES_LABELS,
+        "total_variation": PEOPLES_LABELS,
+        "entropy_correlation": PEOPLES_LABELS,
+        "accuracy": TRUE_CLASS,
+        "top2_accuracy": TRUE_CLASS,
+        "human_accuracy": PEOPLES_MAJORITY,
+    }
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars by name."""
@@ -83,38 +107,69 @@ class HumanAlignmentMetrics(GatheredPredictions):
             "human_accuracy": top_k_accuracy(logits, target.argmax(1)),
         }
 
+    def nan_reasons(self) -> dict[str, str]:
+        """Explain the correlation, which needs images that differ."""
+        reason = "the entropy of the predictions, or of people's labels, is the same for all images"
+        return {"entropy_correlation": reason}
+
 
 class CalibrationMetrics(GatheredPredictions):
-    """RMS calibration error both ways and the expected calibration error; right is what most people say.
+    """RMS calibration error both ways and the expected calibration error, with either truth.
+
+    By default a prediction is right if it is what most people say, as in the paper. Names that end in `_true` count the
+    true class as right, which is what calibration usually means elsewhere.
 
     Args:
         bin_size: Predictions in an adaptive bin, for the RMS errors.
         num_bins: Equal-width bins, for the expected calibration error.
     """
 
+    truth: ClassVar[Mapping[str, str]] = {
+        "rms_calibration": PEOPLES_MAJORITY,
+        "rms_calibration_full": PEOPLES_MAJORITY,
+        "ece": PEOPLES_MAJORITY,
+        "rms_calibration_true": TRUE_CLASS,
+        "rms_calibration_full_true": TRUE_CLASS,
+        "ece_true": TRUE_CLASS,
+    }
+
     def __init__(self, bin_size: int = 100, num_bins: int = 15, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bin_size = bin_size
         self.num_bins = num_bins
 
-    def confidence_and_correct(self) -> tuple[Tensor, Tensor]:
-        """Return each prediction's confidence and whether it is right, both (N,)."""
+    def confidence_and_correct(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return each prediction's confidence, whether most people say it, and whether it is the true class; (N,)."""
         gathered = self.gathered()
         confidence, prediction = gathered["logits"].double().softmax(1).max(1)
-        return confidence, prediction == gathered["target"].argmax(1)
+        return confidence, prediction == gathered["target"].argmax(1), prediction == gathered["label"]
 
     def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name, and keep what they were computed of in `predictions`, for figures."""
-        self.predictions = confidence, correct = self.confidence_and_correct()
+        """Return scalars by name, and keep what those against the majority were computed from in `predictions`."""
+        confidence, by_majority, by_class = self.confidence_and_correct()
+        self.predictions = confidence, by_majority
+        return self._errors(confidence, by_majority, "") | self._errors(confidence, by_class, "_true")
+
+    def _errors(self, confidence: Tensor, correct: Tensor, suffix: str) -> dict[str, Tensor]:
         return {
-            "rms_calibration": rms_calibration_error(confidence, correct, self.bin_size, "pixmix"),
-            "rms_calibration_full": rms_calibration_error(confidence, correct, self.bin_size, "full"),
-            "ece": expected_calibration_error(confidence, correct, self.num_bins),
+            f"rms_calibration{suffix}": rms_calibration_error(confidence, correct, self.bin_size, "pixmix"),
+            f"rms_calibration_full{suffix}": rms_calibration_error(confidence, correct, self.bin_size, "full"),
+            f"ece{suffix}": expected_calibration_error(confidence, correct, self.num_bins),
         }
+
+    def nan_reasons(self) -> dict[str, str]:
+        """Explain PixMix's error, which has no bin left where there are few images."""
+        reason = (
+            f"{len(self.predictions[0])} images fill fewer than two bins of {self.bin_size}, of which PixMix's error "
+            "leaves out the last. Use more images, or a smaller --calibration.bin_size"
+        )
+        return dict.fromkeys(("rms_calibration", "rms_calibration_true"), reason)
 
 
 class AttackedMetrics(GatheredPredictions):
     """Cross entropy and accuracy of predictions on attacked images."""
+
+    truth: ClassVar[Mapping[str, str]] = {"fgsm_cross_entropy": PEOPLES_LABELS, "fgsm_accuracy": TRUE_CLASS}
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars by name."""

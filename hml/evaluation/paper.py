@@ -16,6 +16,8 @@ COLUMNS = {
 }
 """The table's columns, as it calls them, and what each is logged as. The paper has no accuracy."""
 
+HIGHER_IS_BETTER = ("accuracy",)
+
 PAPER_TABLE = {
     "regular": {"CE": 2.25, "Calib": 0.29, "FGSM": 14.53},
     "mixup": {"CE": 2.19, "Calib": 0.28, "FGSM": 14.35},

@@ -1,12 +1,15 @@
 """`Report`: collects a run's result, writes it to metrics.json and TensorBoard, and prints its row."""
 
 import dataclasses
+import json
 import math
 import platform
 import re
 import subprocess
+import sys
+import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import torch
 import torchmetrics
 import torchvision
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
@@ -23,13 +27,24 @@ import hml
 from hml.choices import flatten
 from hml.data import HMixDataModule
 from hml.errors import NonFiniteLossError
-from hml.evaluation.callbacks import find_tensorboards
+from hml.evaluation.callbacks import EvaluationCallback, find_tensorboards
 from hml.evaluation.figures import mixed_grid
-from hml.evaluation.paper import COLUMNS, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.evaluation.paper import COLUMNS
 from hml.evaluation.result import RunResult, Training, measure_training, write_result
+from hml.evaluation.row import format_row
 
 _PICTURES = 18
 _TRAINING = "training"  # in a checkpoint
+_SETTINGS = {
+    "strategy": "data/strategy/class_path",
+    "gamma": "data/strategy/init_args/gamma",
+    "epochs": "trainer/max_epochs",
+    "batch_size": "data/batch_size",
+    "lr": "model/optimizer/init_args/lr",
+    "network": "model/network/class_path",
+    "width": "model/network/init_args/width",
+}
+"""What runs are most often compared by: the name of TensorBoard's column, and where the recipe has it."""
 
 
 class Report(Callback):
@@ -104,48 +119,56 @@ class Report(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         for tensorboard in find_tensorboards(trainer):
-            choices = flatten({"scheme": self.scheme, "seed": self.seed, **self.recipe})
-            tensorboard.log_hyperparams(choices, metrics, step=trainer.global_step)
-        data = trainer.datamodule.provenance  # type: ignore[attr-defined]
+            self._log_choices(tensorboard, metrics, trainer.global_step)
+        data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        evaluations = [part for part in trainer.callbacks if isinstance(part, EvaluationCallback)]  # type: ignore[attr-defined]
         result = RunResult(
             scheme=self.scheme,
             seed=self.seed,
             metrics=metrics,
             training=self._training,
             recipe=self.recipe,
-            data=data,
+            data=data.provenance,
             versions=_versions(pl_module.device),
             compiled=bool(pl_module.compiled),
             processes=trainer.world_size,
             threads=torch.get_num_threads(),
             seconds=self._seconds,
+            truth=_join(part.truth for part in evaluations),
+            undefined=_join(part.undefined for part in evaluations),
         )
         for logger in trainer.loggers:
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
         path = write_result(Path(folder), result)
-        # The paper's figures belong beside its own data only.
-        is_papers = is_on_hmix(data) and data["mixed_images"] == PAPER_MIXED_IMAGES
-        print(_table(_name_row(result), self.scheme, metrics, is_papers), f"\n{path}")
+        legend = {f"test/{name}": text for name, text in _join(part.legend() for part in evaluations).items()}
+        row = format_row(result, legend, data.bank.human.shape[1], getattr(sys.stdout, "encoding", None) or "utf-8")
+        print(f"\n{row}\n\n{path}")
+
+    def _log_choices(self, tensorboard: TensorBoardLogger, metrics: Mapping[str, float], step: int) -> None:
+        """Log what runs are compared by as hyperparameters, and the whole recipe as text."""
+        figures = {name: metrics[name] for name in COLUMNS.values() if name in metrics}
+        tensorboard.log_hyperparams(choose_hyperparameters(self.scheme, self.seed, self.recipe), figures, step=step)
+        recipe = json.dumps(self.recipe, indent=2)
+        tensorboard.experiment.add_text("recipe", textwrap.indent(recipe, " " * 4))  # as Markdown: code
+
+
+def choose_hyperparameters(scheme: str, seed: int, recipe: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """Choose the columns of TensorBoard's table of hyperparameters.
+
+    TensorBoard sorts columns by name, so the settings have a prefix that puts them after scheme and seed.
+    """
+    choices = flatten(recipe)
+    settings = {f"setting/{name}": choices[key] for name, key in _SETTINGS.items() if key in choices}
+    return {"scheme": scheme, "seed": seed, **settings}
+
+
+def _join(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {name: text for part in parts for name, text in part.items()}
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
     """Return what was logged last, by name."""
     return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-
-
-def _name_row(result: RunResult) -> str:
-    trained = f", {result.training}" if result.training else ""
-    return f"{result.scheme}, seed {result.seed}{trained}"
-
-
-def _table(name: str, scheme: str, metrics: Mapping[str, float], beside_paper: bool) -> str:
-    """Lay the run's row out, beside the paper's where there is one."""
-    rows = [("", *COLUMNS), (name, *(f"{metrics[column]:.3f}" for column in COLUMNS.values()))]
-    if beside_paper and (paper := PAPER_TABLE.get(scheme)):
-        theirs = (f"{paper[column]:.2f}" if column in paper else "–" for column in COLUMNS)
-        rows.append(("paper, 65 epochs, mean of 5 seeds", *theirs))
-    first = max(len(row[0]) for row in rows)
-    return "\n" + "\n".join(row[0].ljust(first) + "".join(cell.rjust(10) for cell in row[1:]) for row in rows) + "\n"
 
 
 def _versions(device: torch.device) -> dict[str, str]:

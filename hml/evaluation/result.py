@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class RunResult:
         processes: How many processes trained it.
         threads: How many threads each used for operators on the CPU.
         seconds: How long its stages took, by name.
+        truth: What each metric compares predictions with.
+        undefined: Why a metric isn't finite, by its name.
     """
 
     scheme: str
@@ -67,6 +69,8 @@ class RunResult:
     processes: int
     threads: int
     seconds: Mapping[str, float | None]
+    truth: Mapping[str, str] = field(default_factory=dict)
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
 
 def measure_training(trainer: Trainer) -> Training:
@@ -117,6 +121,7 @@ def read_result(folder: Path) -> RunResult | None:
         **dict.fromkeys(("metrics", "training", "recipe", "data", "versions", "seconds"), dict),
         **{"scheme": str, "seed": int, "compiled": bool, "processes": int, "threads": int},
     }
+    kinds |= dict.fromkeys({"truth", "undefined"} & content.keys(), dict)  # older files have neither
     if content.get("training", False) is None:
         del kinds["training"]
     if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key), kind)]:
@@ -127,7 +132,7 @@ def read_result(folder: Path) -> RunResult | None:
         for name, value in content[key].items():
             if value is not None:
                 _check_number(path, f"{key}.{name[:100]}", value)
-    own = {field.name: content[field.name] for field in dataclasses.fields(RunResult)}
+    own = {part.name: content[part.name] for part in dataclasses.fields(RunResult) if part.name in content}
     return RunResult(**own | {"training": training})
 
 

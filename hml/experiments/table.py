@@ -217,8 +217,16 @@ def _make_notes(
             told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(told)}.")
         for column, name in columns.items():
-            if seeds := [result.seed for result in own if result.metrics.get(name) is None]:
-                notes.append(f"{own[0].scheme} has no finite {column} at seed {', '.join(map(str, seeds))}.")
+            if lacking := [result for result in own if result.metrics.get(name) is None]:
+                reasons = "; ".join(dict.fromkeys(r.undefined[name] for r in lacking if name in r.undefined))
+                seeds = ", ".join(str(result.seed) for result in lacking)
+                notes.append(f"{own[0].scheme} has no finite {column} at seed {seeds}{reasons and f': {reasons}'}.")
+    truths = {column: first.truth[name] for column, name in columns.items() if name in first.truth}
+    told = [
+        f"{', '.join(column for column in truths if truths[column] == truth)} with {truth}"
+        for truth in dict.fromkeys(truths.values())
+    ]
+    notes += [f"Predictions are compared: {'; '.join(told)}."] if told else []
     for key in ("device", "torch", "hml", "commit"):
         values = dict.fromkeys(result.versions.get(key, "unknown") for result in results)
         notes.append(f"{key}: {'; '.join(values)}.")

@@ -2,7 +2,16 @@
 
 from hml.judgements.hmix import Cohort, parse_hmix, read_hmix
 from hml.judgements.midpoints import Midpoint, parse_construct, parse_select
-from hml.judgements.schema import CLASS_NAMES, FAST_MS, NUM_IMAGES, Endpoint, Judgement, Stimulus, group_by_stimulus
+from hml.judgements.schema import (
+    CLASS_NAMES,
+    FAST_MS,
+    NUM_IMAGES,
+    Endpoint,
+    Judgement,
+    Stimulus,
+    drop_repeats,
+    group_by_stimulus,
+)
 from hml.judgements.soft_categories import SoftCategories, parse_soft_categories
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "Midpoint",
     "SoftCategories",
     "Stimulus",
+    "drop_repeats",
     "group_by_stimulus",
     "parse_construct",
     "parse_hmix",

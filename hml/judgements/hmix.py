@@ -11,7 +11,7 @@ from typing import Literal
 
 from hml.errors import InputError, check_choice
 from hml.judgements.rows import Row, parse_object, read_rows, refuse
-from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus
+from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus, drop_repeats
 from hml.paths import expand
 
 Cohort = Literal["paper", "all"]
@@ -73,13 +73,8 @@ def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repe
             others = True
             continue
         judgements.append(_parse_row(row, stimuli, where))
-    if not include_repeats:  # but for those whose first answer isn't there, having been struck out
-        first = {(judgement.annotator, judgement.stimulus) for judgement in judgements if not judgement.is_repeat}
-        judgements = [
-            judgement
-            for judgement in judgements
-            if not judgement.is_repeat or (judgement.annotator, judgement.stimulus) not in first
-        ]
+    if not include_repeats:
+        judgements = drop_repeats(judgements, lambda judgement: (judgement.annotator, judgement.stimulus))
     if not judgements:
         raise InputError(
             f"{name} holds no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")

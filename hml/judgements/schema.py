@@ -2,8 +2,9 @@
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from hml.errors import InputError
 
@@ -99,6 +100,28 @@ class Judgement:
         _check_unit_interval("omega", self.omega, "raw confidence is 0 to 100, divide by 100")
         if self.reaction_ms is not None and not 0.0 <= self.reaction_ms < math.inf:
             raise InputError(f"reaction_ms={self.reaction_ms} is not a time in milliseconds.")
+
+
+class _MaybeRepeated(Protocol):
+    @property
+    def is_repeat(self) -> bool: ...
+
+
+T = TypeVar("T", bound=_MaybeRepeated)
+
+
+def drop_repeats(judgements: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
+    """Keep one judgement of each image by each person: the first, or, where that was struck out, its repeat.
+
+    Args:
+        judgements: Firsts and repeats, in any order.
+        key: What a repeat shares with its first: the person and the image.
+
+    Returns:
+        Those kept, in their order.
+    """
+    firsts = {key(judgement) for judgement in judgements if not judgement.is_repeat}
+    return [judgement for judgement in judgements if not judgement.is_repeat or key(judgement) not in firsts]
 
 
 def group_by_stimulus(judgements: Iterable[Judgement]) -> dict[Stimulus, list[Judgement]]:

@@ -25,10 +25,12 @@ def start(store, outside_id=None):
 
 
 def answer(store, code, trial, said=None, reaction_ms=2000.0):
-    """Answer a trial, as the task's example says unless told otherwise."""
+    """Answer a trial in H-Mix's terms, as the task's example does unless told otherwise, on the sides that it shows."""
     if said is None:
         start = {} if trial.start is None else {"starting_value": trial.start}
         said = ANSWERS[store.study.task] | start
+    if trial.swapped and "mixingcoeff" in said:
+        said = said | {"mixingcoeff": 100 - said["mixingcoeff"]}
     return store.answer(code, trial.id, f"client-{trial.id}", said, reaction_ms)
 
 

@@ -1,9 +1,10 @@
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import pytest
 
 from hml.elicit.answers import correct, read_answers
-from hml.elicit.assignment import choose_image
+from hml.elicit.assignment import choose_image, draw_swap
 from hml.elicit.conflicts import ConflictError, StudyFullError
 from hml.elicit.tasks import GRID
 from tests.elicit.people import answer, answer_all, start
@@ -164,6 +165,43 @@ def test_the_order_is_a_function_of_the_seed_and_the_persons_number(open_store):
     assert one == again
     assert one[0] != one[1]
     assert one != names(open_store("other", number=40, stimuli=type(open_store().study.stimuli)(seed=4)))
+
+
+def test_sides_are_drawn_by_seed_person_and_trial():
+    def draw():
+        people = [(person, seed) for person in range(1, 11) for seed in (0, 1)]
+        return [tuple(draw_swap(person, number, seed) for number in range(40)) for person, seed in people]
+
+    drawn = draw()
+    assert drawn == draw()
+    assert len(set(drawn)) == 20
+    for swaps in drawn:
+        assert {one + other for one, other in zip(swaps[::2], swaps[1::2], strict=True)} == {1}  # each order once
+    first = sum(sum(swaps[::2]) for swaps in drawn)
+    assert 150 < first < 250  # of 400, five standard deviations to either side
+
+
+def test_a_repeat_draws_its_side_again(open_store):
+    store = open_store(number=30, trials=30, repeats=30)
+    trials = answer_all(store, start(store))
+    first = {trial.stimulus: trial.swapped for trial in trials if not trial.is_repeat}
+    again = Counter(trial.swapped == first[trial.stimulus] for trial in trials if trial.is_repeat)
+    assert min(again[True], again[False]) > 5
+
+
+def test_a_list_of_classes_keeps_one_order_for_a_person(open_store):
+    store = open_store(task="categorical", people_per_image=20)
+    orders = [{trial.swapped for trial in answer_all(store, start(store))} for _ in range(12)]
+    assert sorted(map(len, orders)) == [1] * 12
+    assert set.union(*orders) == {True, False}
+
+
+def test_the_side_that_was_recorded_is_shown_again(open_store):
+    store = open_store()
+    code = start(store)
+    trial = store.next_trial(code)
+    store._database.execute("UPDATE trial SET swapped = NOT swapped")  # as if drawn by another version of hml
+    assert open_store().next_trial(code) == replace(trial, swapped=not trial.swapped)
 
 
 def test_shuffled_blends_are_all_there_and_stay_where_they_are(open_store):

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -42,20 +43,30 @@ def served(open_store, folder):
     return open_store(folder)
 
 
+def elicit_blocks():
+    """The commands of README's section on asking people, block by block, without their comments."""
+    section = (CONFIGS.parent / "README.md").read_text(encoding="utf-8").partition("\n## Ask people\n")[2]
+    blocks = re.findall(r"```bash\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    return [[re.sub(" +#.*", "", line) for line in block.splitlines()] for block in blocks]
+
+
 def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(tmp_path, capsys):
+    serve, export, *following = elicit_blocks()[0]
+    assert (serve, export) == ("hml elicit serve", "hml elicit export judgements.csv")
     assert main(["elicit", "simulate", "--people", "12"]) == 0
-    assert main(["elicit", "export", "judgements.csv"]) == 0
+    assert main(shlex.split(export)[1:]) == 0
+    assert following == [line.strip() for line in capsys.readouterr().out.partition("Next:")[2].splitlines() if line]
     judgements = read_hmix("judgements.csv", "all")
     stimuli = load_stimuli(demo_study(), None).all
     firsts = [j for j in judgements if not j.is_repeat]
     # Everybody judges 15 images and two of them again, and 12 people come to each of the 180 images once.
     assert len(firsts) == len(stimuli) == 180
     assert {j.stimulus for j in firsts} == set(stimuli)
-    assert main(["percepts", "--judgements", "judgements.csv", "--replicates", "5", "--data_dir", str(tmp_path)]) == 0
+    percepts, fit = (shlex.split(line)[1:] for line in following)
+    assert main([*percepts, "--replicates", "5", "--data_dir", str(tmp_path)]) == 0
     percepts = json.loads(Path("lightning_logs", "percepts", "percepts.json").read_text())
     assert "judgements.csv" in json.dumps(percepts)
-    configs = ["--config", str(CONFIGS / "sep_conf.yaml"), "--config", str(CONFIGS / "demo.yaml")]
-    mixed = ["--data.mixed", "hml.data.HMix", "--data.mixed.judgements", "judgements.csv"]
+    Path("configs").symlink_to(CONFIGS)
     small = [
         "--trainer.max_epochs",
         "1",
@@ -64,12 +75,23 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
         "--trainer.enable_progress_bar",
         "false",
     ]
-    assert main(["fit", *configs, *mixed, *small]) == 0
+    assert main([*fit, *small]) == 0
     metrics = json.loads(Path("lightning_logs", "sep_conf", "version_0", "metrics.json").read_text())
     assert metrics["data"]["mixed_images"] == 180
     assert metrics["data"]["judgements"] == len(judgements) == 12 * 17
     assert metrics["data"]["annotators"] == 12
     assert metrics["metrics"]["test/cross_entropy"] > 0
+
+
+def test_an_export_of_cifar10_s_images_names_the_commands_of_readme(open_store, folder, capsys):
+    folder.parent.mkdir()
+    finish(store := open_store(folder, images="cifar10"), start(store))
+    *_, export, percepts, fit = elicit_blocks()[1]
+    assert main(["elicit", "export", "judgements.csv"]) == 0
+    assert export == "hml elicit export judgements.csv --folder studies/my_study"
+    assert capsys.readouterr().out.partition("Next:")[2].split("\n")[1:] == [f"  {percepts}", f"  {fit}", ""]
+    assert main(["elicit", "export", "my answers.csv"]) == 0
+    assert "hml percepts --judgements 'my answers.csv'\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("canonical", [False, True])
@@ -199,7 +221,8 @@ def test_a_person_is_withdrawn_by_their_code(served, capsys):
 def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
     codes = [start(served, outside_id) for outside_id in (None, None, "Ann")]
     subject = served.quality()[1].subject
-    for number, args in enumerate(([f" {codes[0].upper()} "], [subject], ["--participant", "Ann"])):
+    spoken = f" {codes[0][:6].upper()} - {codes[0][6:]}\u200b"
+    for number, args in enumerate(([spoken], [subject.upper()], ["--participant", " Ann\n"])):
         assert main(["elicit", "withdraw", *args]) == 0
         assert [served.find(code) is None for code in codes] == [place <= number for place in range(3)]
     for args in ([""], [subject], ["--participant", "Ann"], ["--participant", "%"]):
@@ -232,7 +255,7 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
     subject = read_hmix("before.csv", "all")[0].annotator
     said = ["--answer", '{"mixingcoeff": 0, "confidence": 100}']
     assert main(["elicit", "correct", subject, "1", *said, "--reason", "asked for"]) == 0
-    assert main(["elicit", "correct", subject, "2", "--strike", "--reason", "asked for"]) == 0
+    assert main(["elicit", "correct", f" {subject.upper()}", "2", "--strike", "--reason", "asked for"]) == 0
     assert main(["elicit", "correct", subject, "2", "--answer", "{", "--reason", "asked for"]) == 2
     main(["elicit", "export", "after.csv"])
     judgements = read_hmix("after.csv", "all")

@@ -1,5 +1,7 @@
 import csv
 import io
+import json
+import random
 import sqlite3
 from dataclasses import replace
 
@@ -15,10 +17,10 @@ from hml.elicit.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
 from hml.elicit.store import Store
-from hml.elicit.study import read_study
+from hml.elicit.study import StimulusChoice, read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements import parse_construct, parse_select, parse_soft_categories, read_hmix
+from hml.judgements import CLASS_NAMES, parse_construct, parse_select, parse_soft_categories, read_hmix
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
 from tests.elicit.people import answer_all, finish, start
@@ -69,11 +71,32 @@ def test_judgements_are_read_as_they_were_said(store, export):
     assert not {j.annotator for j in judgements} & set(people)  # codes, which withdraw people, aren't published
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_whoever_means_a_share_exports_it_whichever_side_is_left(open_store, export, seed):
+    store = open_store(number=40, trials=40, repeats=9, stimuli=StimulusChoice(seed=seed))
+    rng, code = random.Random(seed), start(store)
+    cats, positions, sides = [], [], set()
+    while trial := store.next_trial(code):
+        cats.append(rng.randrange(101))  # how much of the cat, in percent
+        names = [CLASS_NAMES[end.label] for end in trial.sides]
+        # At the left end all is of the class named there, and the cat is the first in each filename.
+        positions.append({"Cat": 100 - cats[-1], "Dog": cats[-1]}[names[0]])
+        said = {"mixingcoeff": positions[-1], "confidence": 50, "moved": ["mixingcoeff", "confidence"]}
+        store.answer(code, trial.id, f"client-{trial.id}", said, 1.0)
+        sides.add(tuple(names))
+    assert sides == {("Cat", "Dog"), ("Dog", "Cat")}
+    judgements = read_hmix(export(store), "all")
+    assert [j.lambda_h for j in judgements] == pytest.approx([cat / 100 for cat in cats])
+    table = pd.read_csv(export(store))
+    sliders = np.array([json.loads(text)["mixingcoeff"] for text in table["responses"]])
+    assert np.where(table["sides_swapped"] == 1, 100 - sliders, sliders).tolist() == positions
+
+
 def test_rows_have_the_cells_that_hmix_s_have(store, export, data_dir):
     finish(store, start(store))
     ours = pd.read_csv(export(store)).iloc[0]
     theirs = pd.read_csv(data_dir / RELEASED["rate_mixture"]).iloc[0]
-    assert set(ours.dropna().index) == set(theirs.dropna().index) - {"condition"}
+    assert set(ours.dropna().index) == set(theirs.dropna().index) - {"condition"} | {"sides_swapped"}
     same = ["trial_type", "task", "question_order"]
     assert ours[same].tolist() == theirs[same].tolist()
     pair = ours["class_pair"]

@@ -1,5 +1,6 @@
 import pytest
 
+from hml.elicit.answers import correct
 from hml.elicit.overview import agreement, quality
 from tests.elicit.people import answer, answer_all, finish, start
 
@@ -60,6 +61,19 @@ def test_agreement_is_the_mean_difference_of_people_and_of_repeats(open_store):
     assert found.within_person == pytest.approx((0.2 + 0 + 0.1) / 3)
 
 
+def test_a_repeat_stands_for_a_first_answer_that_was_struck_out(open_store):
+    store = open_store(number=1, trials=1, repeats=1)
+    for first, again in ((10, 30), (90, 80)):
+        code = start(store)
+        answer(store, code, store.next_trial(code), rate(first))
+        answer(store, code, store.next_trial(code), rate(again))
+    correct(store._database, store.task, store.quality()[0].subject, 1, None, "looked away")
+    found = store.agreement()
+    assert (found.images, found.repeats) == (1, 1)
+    assert found.between_people == pytest.approx(0.9 - 0.3)
+    assert store.coverage().judgements == 1  # a place is free again
+
+
 def test_agreement_of_an_empty_study_is_unknown(store):
     assert agreement([], store.task).between_people is None
 
@@ -69,8 +83,12 @@ def test_quality_flags_what_is_out_of_the_ordinary(open_store):
     careful, careless = start(store), start(store)
     while trial := store.next_trial(careful):
         answer(store, careful, trial, rate(10 * trial.number if not trial.is_repeat else 11), reaction_ms=3500.0)
-    while trial := store.next_trial(careless):
-        answer(store, careless, trial, rate(100 if trial.is_repeat else 0), reaction_ms=2900.0)
+    first = {}
+    while trial := store.next_trial(careless):  # always at the left end, and then sure of the contrary
+        meant = 100 - first[trial.stimulus] if trial.is_repeat else 100 * trial.swapped
+        first[trial.stimulus] = meant
+        answer(store, careless, trial, rate(meant, 99 if trial.is_repeat else 50), reaction_ms=2900.0)
+    assert set(first.values()) == {0, 100}
     for _ in range(3):
         late = store.enrol("1")
         store.advance(late, "quiz")

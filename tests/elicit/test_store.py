@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from hml.elicit.answers import read_answers
 from hml.elicit.conflicts import ConflictError, UnknownPersonError
+from hml.elicit.database import connect
 from hml.elicit.tasks import TASKS
 from hml.errors import DataError, FolderInUseError, InputError, StorageError
 from tests.elicit.people import ANSWERS, answer, answer_all, finish, out_of_turn, start
@@ -264,6 +266,22 @@ def test_a_study_that_was_killed_before_it_had_a_database_starts_with_the_key_it
     store.close()
     (store.folder / "study.sqlite3").unlink()
     assert open_store().derive_key("session") == key
+
+
+def test_a_study_that_began_before_sides_were_drawn_goes_on(open_store, tmp_path):
+    store = open_store()
+    code = start(store)
+    first = store.next_trial(code)
+    answer(store, code, first)
+    pending = store.next_trial(code)
+    store._database.execute("ALTER TABLE trial DROP COLUMN swapped")
+    store.close()
+    database = connect(store.folder / "study.sqlite3")  # as `hml elicit export` does
+    assert [(kept.filename, kept.swapped) for kept in read_answers(database)] == [(first.stimulus.filename, False)]
+    database.close()
+    again = open_store()
+    assert again.next_trial(code) == replace(pending, swapped=False)
+    assert {trial.swapped for trial in answer_all(again, start(again))} == {True, False}
 
 
 def test_a_file_that_is_no_database_is_named(open_store, tmp_path):

@@ -56,6 +56,16 @@ def test_every_value_is_read(write):
     assert study.return_address("ABC") == "https://x.org/?cc=ABC"
 
 
+def test_a_return_address_carries_the_participants_id_quoted():
+    study = replace(STUDY, return_url="https://x.org/{participant}?cc={completion_code}&id={participant}")
+    # RFC 3986: all but letters, digits and -._~ as percent-encoded UTF-8
+    assert study.return_address("ABC", "a/b&c=ü d") == (
+        "https://x.org/a%2Fb%26c%3D%C3%BC%20d?cc=ABC&id=a%2Fb%26c%3D%C3%BC%20d"
+    )
+    assert study.return_address("ABC") is None
+    assert replace(STUDY, return_url="https://x.org").return_address("ABC") == "https://x.org"
+
+
 def test_without_a_return_url_there_is_no_return_address():
     assert STUDY.return_address("ABC") is None
 
@@ -79,8 +89,13 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"hold_minutes": 1e12}, "must be 1 to 43,200"),
         ({"people_per_image": 10**20}, "must be 1 to 10,000"),
         ({"return_url": "javascript:alert(1)"}, "return_url="),
-        ({"return_url": "https://x.org/?cc={code}"}, "only {completion_code} is filled in"),
-        ({"return_url": "https://x.org/?cc={completion_code}}"}, "only {completion_code} is filled in"),
+        ({"return_url": "https://x.org/?cc={code}"}, "unknown placeholder {code}: use {completion_code} and {part"),
+        ({"return_url": "https://x.org/?id={Participant}"}, "unknown placeholder {Participant}"),
+        ({"return_url": "https://x.org/?cc={}"}, "unknown placeholder {}"),
+        ({"return_url": "https://x.org/?cc={completion_code}}"}, "a brace without its other half"),
+        ({"return_url": "https://x.org/?id={participant"}, "a brace without its other half"),
+        ({"return_url": "https://{participant}.x.org/"}, "a placeholder in its host"),
+        ({"return_url": "https://{participant}"}, "a placeholder in its host"),
         ({"language": "German"}, "language='German' must be a tag of BCP 47"),
         ({"language": "de_DE"}, "language='de_DE'"),
         ({"language": False}, "language=False must be text"),  # no, which YAML reads so

@@ -68,6 +68,16 @@ def test_what_is_no_answer_is_refused(name, changes):
         TASKS[name].check(ANSWERS[name] | changes, STIMULUS)
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_an_answer_to_swapped_sides_is_kept_in_hmix_s_terms(name):
+    expected = {key: value for key, value in ANSWERS[name].items() if key != "moved"}
+    if name == "rate_mixture":
+        expected["mixingcoeff"] = 63  # 37 from the left end, which was "100 % class 2"
+    kept = TASKS[name].check(ANSWERS[name], STIMULUS, swapped=True)
+    assert kept == expected
+    assert TASKS[name].mirror(kept) == TASKS[name].check(ANSWERS[name], STIMULUS)
+
+
 def test_a_missing_part_is_refused():
     with pytest.raises(InputError, match="An answer has mixingcoeff, confidence"):
         TASKS["rate_mixture"].check({"mixingcoeff": 3, "moved": ["mixingcoeff", "confidence"]}, STIMULUS)

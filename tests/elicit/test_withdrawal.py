@@ -38,7 +38,27 @@ def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
     assert one.key.hash_outside_id("x") == one.key.hash_outside_id("x") != other.key.hash_outside_id("x")
 
 
-@pytest.mark.parametrize("outside_id", ["", "x" * 129, "a\nb", "{{%PROLIFIC_PID%}}", "%PID%", "${id}"])
+@pytest.mark.parametrize(
+    "written",
+    [" 5f0aé", "5f0aé \n", "\u20035f0aé\t", "\ufeff5f0aé", "5f0\u200baé\u200e", "5f0ae\u0301"],
+)
+def test_an_id_is_one_persons_however_it_is_written(store, written):
+    code = store.enrol("1", "5f0aé")
+    assert store.enrol("1", written) == code
+    assert store.is_known(written)
+    assert store.is_called(code, written)
+    assert [row.outside_id for row in store.payments.read()] == ["5f0aé"]
+
+
+def test_an_id_is_kept_on_the_list_as_it_is_compared(store):
+    code = store.enrol("1", " cafe\u0301\u200b ")
+    assert store.outside_id(code) == "caf\u00e9"
+    assert not store.is_known("CAF\u00c9")  # some services' ids differ in case only
+
+
+@pytest.mark.parametrize(
+    "outside_id", ["", " \u200b", "x" * 129, "a\nb", "a\x00", "{{%PROLIFIC_PID%}}", "%PID%", "${id}"]
+)
 def test_what_is_no_outside_id_is_refused(store, outside_id):
     with pytest.raises(InputError, match="participant id"):
         store.enrol("1", outside_id)

@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import pytest
@@ -37,17 +38,16 @@ def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_tr
 def test_calibration_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
     data = tiny()
     (logged,) = make_trainer(Calibration(10, 5)).test(classifier, datamodule=data, verbose=False)
-    _, target, _, logits = whole_split(classifier, data.test_dataloader())
+    _, target, label, logits = whole_split(classifier, data.test_dataloader())
     confidence, prediction = logits.softmax(1).max(1)
-    correct = prediction == target.argmax(1)
-    assert logged == pytest.approx(
-        {
-            "test/rms_calibration": float(rms_calibration_error(confidence, correct, 10, "pixmix")),
-            "test/rms_calibration_full": float(rms_calibration_error(confidence, correct, 10, "full")),
-            "test/ece": float(expected_calibration_error(confidence, correct, 5)),
-        },
-        abs=1e-5,
-    )
+    expected = {}
+    for suffix, correct in (("", prediction == target.argmax(1)), ("_true", prediction == label)):
+        expected |= {
+            f"test/rms_calibration{suffix}": float(rms_calibration_error(confidence, correct, 10, "pixmix")),
+            f"test/rms_calibration_full{suffix}": float(rms_calibration_error(confidence, correct, 10, "full")),
+            f"test/ece{suffix}": float(expected_calibration_error(confidence, correct, 5)),
+        }
+    assert logged == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(("num_images", "attacked"), [(None, 33), (10, 10), (16, 16), (1, 1), (500, 33)])
@@ -156,3 +156,33 @@ def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trai
     (logged,) = make_trainer(HumanAlignment(), FGSM()).test(Classifier(network), datamodule=tiny(), verbose=False)
     assert logged["test/cross_entropy"] == pytest.approx(2.302585, abs=1e-6)
     assert logged["test/fgsm_cross_entropy"] == pytest.approx(2.302585, abs=1e-6)
+
+
+def test_a_correlation_that_does_not_exist_has_its_reason(tiny, make_trainer):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    nn.init.zeros_(network[1].weight)
+    alignment_of_people = HumanAlignment()
+    (logged,) = make_trainer(alignment_of_people).test(Classifier(network), datamodule=tiny(), verbose=False)
+    assert math.isnan(logged["test/entropy_correlation"])
+    reason = "the entropy of the predictions, or of people's labels, is the same for all images"
+    assert alignment_of_people.undefined == {"test/entropy_correlation": reason}
+
+
+def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_trainer):
+    calibration = Calibration(20)
+    with pytest.warns(UserWarning, match="33 images fill fewer than two bins of 20"):
+        make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    assert calibration.undefined.keys() == {"test/rms_calibration", "test/rms_calibration_true"}
+    calibration.metric.bin_size = 10
+    make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    assert calibration.undefined == {}
+
+
+@pytest.mark.parametrize("make", [HumanAlignment, lambda: Calibration(10)], ids=["alignment", "calibration"])
+def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, make_trainer, make):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    nn.init.constant_(network[1].weight, math.nan)
+    callback = make()
+    make_trainer(callback).test(Classifier(network), datamodule=tiny(), verbose=False)
+    assert len(callback.undefined) > 3
+    assert set(callback.undefined.values()) == {"the predictions aren't finite"}

@@ -18,6 +18,7 @@ def test_reliability_shows_the_means_of_each_bin():
     assert [bar.get_height() for bar in bottom.patches] == [2, 1, 2]
     assert [bar.get_center()[0] for bar in bottom.patches] == pytest.approx([0.125, 0.625, 0.875])
     assert "n = 5" in top.get_title()
+    assert top.get_ylabel() == "accuracy against people's majority"
 
 
 def test_mixed_images_stand_under_what_people_said(tiny):

@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
+from torchmetrics.classification import MulticlassCalibrationError
 
 from hml.evaluation import alignment
+from hml.evaluation.calibration import rms_calibration_error
 from hml.evaluation.callbacks import Calibration
 from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
 
@@ -70,11 +72,51 @@ def test_reset_forgets_everything(make):
     assert compute(metric, [predictions(220)]) == compute(make(), [predictions(220)])
 
 
-def test_right_is_what_most_people_say():
+def test_right_is_what_most_people_say_or_the_true_class():
     logits, target = torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([[0.4, 0.6], [0.4, 0.6]])
-    metric = CalibrationMetrics()
+    metric = CalibrationMetrics(bin_size=1, num_bins=1)
     metric.update(logits, target, torch.tensor([0, 0]), torch.arange(2))
-    assert metric.confidence_and_correct()[1].tolist() == [False, True]
+    confidence, by_majority, by_class = metric.confidence_and_correct()
+    assert by_majority.tolist() == [False, True]
+    assert by_class.tolist() == [True, False]
+    metric.update(logits[:1], target[:1], torch.tensor([0]), torch.tensor([2]))
+    values, sure = metric.compute(), float(confidence[0])  # of three, most people say one, and two are of class 0
+    assert float(values["ece"]) == pytest.approx(sure - 1 / 3)
+    assert float(values["ece_true"]) == pytest.approx(sure - 2 / 3)
+
+
+def test_calibration_against_either_truth_equals_torchmetrics():
+    rng = torch.Generator().manual_seed(5)
+    for n in (1, 40, 700):
+        logits, target, _, index = predictions(n)
+        label = torch.where(torch.rand(n, generator=rng) < 0.7, logits.argmax(1), target.argmax(1))
+        metric = CalibrationMetrics(bin_size=10)
+        metric.update(logits, target, label, index)
+        values = metric.compute()
+        for name, truth in (("ece", target.argmax(1)), ("ece_true", label)):
+            theirs = MulticlassCalibrationError(num_classes=10, n_bins=15, norm="l1")
+            expected = float(theirs(logits.double().softmax(1), truth))
+            assert float(values[name]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_rms_against_the_true_class_is_that_of_its_own_successes():
+    logits, target, label, index = predictions(350)
+    metric = CalibrationMetrics(bin_size=30)
+    metric.update(logits, target, label, index)
+    values = metric.compute()
+    confidence, prediction = logits.double().softmax(1).max(1)
+    for mode, name in (("pixmix", "rms_calibration"), ("full", "rms_calibration_full")):
+        for truth, suffix in ((target.argmax(1), ""), (label, "_true")):
+            expected = rms_calibration_error(confidence, prediction == truth, 30, mode)
+            assert float(values[name + suffix]) == float(expected)
+    assert float(values["rms_calibration"]) != float(values["rms_calibration_true"])
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_every_figure_says_what_it_is_compared_with(make):
+    values = compute(make(), [predictions(250)])
+    assert make.truth.keys() == values.keys()
+    assert set(make.truth.values()) <= {"people's labels", "people's majority", "true class"}
 
 
 def _share(rank, folder):

@@ -55,6 +55,20 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     assert read_result(tmp_path) == make_result(metrics={"ce": 0.5, "calib": None})
     write_result(tmp_path, make_result(metrics={}, training=None))
     assert read_result(tmp_path).training is None
+    told = make_result(metrics={"calib": None}, truth={"calib": "true class"}, undefined={"calib": "too few images"})
+    write_result(tmp_path, told)
+    assert read_result(tmp_path) == told
+
+
+@pytest.mark.parametrize("name", ["truth", "undefined"])
+def test_a_result_without_what_explains_its_figures_is_read(tmp_path, name):
+    path = write_result(tmp_path, make_result())
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
+    assert getattr(read_result(tmp_path), name) == {}
+    path.write_text(json.dumps(content | {name: ["x"]}))
+    with pytest.raises(InputError, match=name):
+        read_result(tmp_path)
 
 
 @pytest.mark.parametrize("training", [{}, {"epochs": "2", "steps": 1}, {"epochs": 2, "steps": True}, [2, 1]])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from hml.errors import InputError
@@ -77,6 +79,26 @@ def test_values_that_are_not_finite_are_left_out_and_told(make_four):
     table = make_table({"mixup": 2}, [make_four("mixup", 0, 2.0), make_four("mixup", 1, None)])
     assert table.rows[0].cells["CE"].summary.n == 1
     assert "mixup has no finite CE at seed 1." in table.notes
+
+
+def test_a_figure_that_does_not_exist_has_its_reason_in_the_notes(make_four):
+    reason = "33 images fill fewer than two bins of 100"
+    without = [
+        dataclasses.replace(make_four("mixup", seed, 2.0, None), undefined={"test/rms_calibration": reason})
+        for seed in (0, 1)
+    ]
+    table = make_table({"mixup": 2}, without)
+    assert f"mixup has no finite Calib at seed 0, 1: {reason}." in table.notes
+
+
+def test_the_notes_say_what_predictions_are_compared_with(make_four):
+    truth = {"test/cross_entropy": "people's labels", "test/fgsm_cross_entropy": "people's labels"}
+    truth |= {"test/rms_calibration": "people's majority", "test/accuracy": "true class"}
+    notes = make_table({"mixup": 1}, [dataclasses.replace(make_four("mixup", 0, 2.0), truth=truth)]).notes
+    assert (
+        "Predictions are compared: CE, FGSM with people's labels; Calib with people's majority; "
+        "accuracy with true class." in notes
+    )
 
 
 def test_made_up_data_stand_beside_no_paper(make_four):

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -118,5 +118,4 @@ def _explain(request: Request, status: int, words: str, headers: dict[str, str])
     if "json" in request.headers.get("content-type", ""):
         return JSONResponse({"message": words}, status, headers)
     site: Site = request.app.state.site
-    page = site.templates.get_template("problem.html.jinja").render(study=site.study, words=words, has_person=False)
-    return HTMLResponse(page, status, headers)
+    return site.explain(words, status, headers)

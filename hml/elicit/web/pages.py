@@ -10,10 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hml.elicit.conflicts import StudyFullError
+from hml.elicit.identities import read_code, read_outside_id
 from hml.elicit.quiz import QUIZ
 from hml.elicit.records import Person, Stage
 from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
+from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
 _LOG = logging.getLogger("uvicorn.error")
@@ -24,9 +26,11 @@ async def consent(request: Request) -> Response:
     """Show what the study is and ask for agreement; who has agreed goes on to where they are."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
-    outside_id = next((request.query_params[name] for name in _ID_PARAMETERS if name in request.query_params), "")
-    if outside_id:  # refused before the text is read, not after
-        site.store.key.hash_outside_id(outside_id)
+    try:  # checked before the text is read, not after
+        given = [read_outside_id(request.query_params.get(name, "")) for name in _ID_PARAMETERS]
+    except InputError as error:  # without a way on: whoever took part without their id couldn't be paid
+        return site.explain(str(error), 422, can_go_on=False)
+    outside_id = next(filter(None, given), "")
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
     if person is not None and (
@@ -50,7 +54,7 @@ async def agree(request: Request) -> Response:
         problem = "This text has changed since you opened the page. Please read it again."
     elif form.get("agree") != "yes":
         problem = "Please tick the box if you agree. If you don't, simply close this page."
-    outside_id = form.get("outside_id", "")
+    outside_id = read_outside_id(form.get("outside_id", ""))
     if problem:
         return site.render("consent", session, 422, outside_id=outside_id, problem=problem)
     async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
@@ -135,7 +139,8 @@ async def comment_written(site: Site, request: Request, session: Session, person
 async def done(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Show the completion code."""
     code = await run_in_threadpool(site.store.complete, person.code, person.answered)
-    return_url = site.study.return_address(code)
+    participant = await run_in_threadpool(site.store.outside_id, person.code)
+    return_url = site.study.return_address(code, participant)
     return site.render("done", session, person=person, completion_code=code, return_url=return_url)
 
 
@@ -152,7 +157,7 @@ async def withdrawn(site: Site, request: Request, session: Session, person: Pers
     problem = ""
     if form.get("sure") != "yes":
         problem = "Tick the box to delete your answers, or go back."
-    elif session.is_by_id and form.get("code", "").strip().lower() != person.code:
+    elif session.is_by_id and read_code(form.get("code", "")) != person.code:
         problem = "This is not your withdrawal code: type it in as it stands where you began, or ask the researchers."
     if problem:
         back = PAGE_OF[person.stage]

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -70,6 +70,21 @@ class Site:
         response = HTMLResponse(page, status)
         self.sessions.write(response, session)
         return response
+
+    def explain(
+        self, words: str, status: int, headers: Mapping[str, str] | None = None, can_go_on: bool = True
+    ) -> Response:
+        """Make a page that says what is wrong, and leaves the session as it is.
+
+        Args:
+            words: What is wrong.
+            status: HTTP's.
+            headers: Beside the usual ones.
+            can_go_on: Whether the page leads on to the study.
+        """
+        template = self.templates.get_template("problem.html.jinja")
+        page = template.render(study=self.study, words=words, has_person=False, can_go_on=can_go_on)
+        return HTMLResponse(page, status, headers)
 
     async def person(self, session: Session) -> Person | None:
         """Look up whom a session belongs to; None for somebody who hasn't agreed, or has withdrawn."""

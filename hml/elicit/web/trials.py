@@ -26,15 +26,15 @@ async def trial(site: Site, request: Request, session: Session, person: Person) 
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
-    class_1, class_2 = (CLASS_NAMES[endpoint.label] for endpoint in shown.stimulus.endpoints)
+    left, right = (CLASS_NAMES[endpoint.label] for endpoint in shown.sides)
     return site.render(
         "trial",
         session,
         trial=shown,
         prompt=TASKS[site.study.task].prompt,
-        class_1=class_1,
-        class_2=class_2,
-        class_names=CLASS_NAMES,
+        left=left,
+        right=right,
+        class_names=CLASS_NAMES[::-1] if shown.swapped else CLASS_NAMES,
     )
 
 

@@ -163,7 +163,9 @@ def test_no_acknowledged_answer_is_lost_and_none_doubled(tmp_path, people, trial
         server.kill()
     seconds = time.monotonic() - started
     with sqlite3.connect(server.folder / "study.sqlite3") as database:
-        rows = database.execute("SELECT trial, client_id, answer FROM answer").fetchall()
+        rows = database.execute(
+            "SELECT trial, client_id, answer, swapped FROM answer JOIN trial ON trial.id = answer.trial"
+        ).fetchall()
         images = database.execute(
             "SELECT image.filename, count(trial.id) FROM image LEFT JOIN trial ON trial.filename = image.filename "
             "AND is_repeat = 0 GROUP BY image.filename"
@@ -175,7 +177,11 @@ def test_no_acknowledged_answer_is_lost_and_none_doubled(tmp_path, people, trial
         (enrolled,) = database.execute("SELECT count(*) FROM person").fetchone()
         (health,) = database.execute("PRAGMA integrity_check").fetchone()
     database.close()
-    kept = {trial: (client_id, json.loads(answer)) for trial, client_id, answer in rows}
+    kept = {}
+    for trial, client_id, text, swapped in rows:
+        answer = json.loads(text)
+        answer["mixingcoeff"] = 100 - answer["mixingcoeff"] if swapped else answer["mixingcoeff"]  # as it was sent
+        kept[trial] = (client_id, answer)
     lost = {trial for trial, receipt in receipts.items() if kept.get(trial) != receipt}
     found = {"answers kept": len(rows), "acknowledged and lost": len(lost), "doubled": len(rows) - len(receipts)}
     print(f"\n{people} people, {trials} answers each, in {seconds:.0f} s:")

@@ -112,7 +112,7 @@ def test_an_outside_id_is_no_password(served):
         assert other.submit("/withdraw", sure="yes", **typed).status_code == 422
     assert served.store.find(code) is not None
     assert 'name="code"' not in victim.get("/withdraw").text
-    assert other.submit("/withdraw", sure="yes", code=f" {code.upper()} ").status_code == 200
+    assert other.submit("/withdraw", sure="yes", code=f" {code[:4].upper()}-{code[4:]} ").status_code == 200
     assert served.store.find(code) is None
 
 
@@ -132,6 +132,71 @@ def test_who_began_withdraws_without_their_code(served):
     client = Client(served)
     client.start(outside_id="ann", token_of="/?participant=ann")
     assert client.submit("/withdraw", sure="yes").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["PROLIFIC_PID=%205f0aa", "workerId=5f0aa%20", "participant=&PROLIFIC_PID=5f0aa+"])
+def test_an_id_in_a_link_is_read_without_what_stands_around_it(served, query):
+    client = Client(served)
+    assert 'name="outside_id" value="5f0aa"' in client.get(f"/?{query}").text
+    client.agree(outside_id="5f0aa")
+    assert client.get(f"/?{query}").headers["location"] == "/instructions"  # it is they who come again
+    assert [row.outside_id for row in served.store.payments.read()] == ["5f0aa"]
+
+
+@pytest.mark.parametrize("query", ["", "?PROLIFIC_PID=%20", "?participant=%E2%80%8B&workerId="])
+def test_an_empty_id_is_none(served, query):
+    client = Client(served)
+    assert 'name="outside_id" value=""' in client.get(f"/{query}").text
+    client.agree(outside_id=" ")
+    assert served.store.payments.read() == []
+    assert client.get(f"/{query}").headers["location"] == "/instructions"
+
+
+@pytest.mark.parametrize(("outside_id", "words"), [("x" * 129, "has 129 characters"), ("a\nb", "a line break")])
+def test_a_link_with_an_id_that_cant_be_one_says_so_and_leads_nowhere(served, outside_id, words):
+    client = Client(served)
+    client.agree()
+    page = client.get("/", params={"participant": outside_id})
+    assert page.status_code == 422
+    assert words in page.text
+    assert 'href="/"' not in page.text  # where they would take part without their id
+    assert client.get("/").headers["location"] == "/instructions"  # the session that was there is there
+
+
+def test_the_way_back_carries_the_id_as_long_as_it_is_known(serve_study):
+    served = serve_study(return_url="https://x.org/grant?id={participant}&cc={completion_code}")
+    store = served.store
+    completion_code = finish(store, start(store, "Sona & Söhne"))
+    client = Client(served)
+    client.agree(outside_id="Sona & Söhne")
+    address = f"https://x.org/grant?id=Sona%20%26%20S%C3%B6hne&amp;cc={completion_code}"
+    assert f'href="{address}"' in client.get("/done").text
+    store.payments.path.unlink()  # as `hml elicit payments --delete` does
+    page = client.get("/done").text
+    assert "x.org" not in page
+    assert "isn't known any more" in page
+    assert completion_code in page
+
+
+def test_a_browser_translates_no_code(serve_study):
+    served = serve_study(contact="Ann Other", ethics_reference="Ethik 17")
+    client = Client(served)
+    client.start()
+    pages = [client.get(path).text for path in ("/trial", "/withdraw")]
+    answer_all(served.store, client.code())
+    client.submit("/comment", claimed="5")
+    pages += [client.get("/done").text, client.get(f"/researcher?token={TOKEN}", follow_redirects=True).text]
+    subject = served.store.quality()[0].subject
+    letters = {client.code(), subject, served.store.complete(client.code(), 5), "Ann Other", "Ethik 17"}
+    found = set()
+    for page in pages:
+        for text in letters:
+            for tag in re.findall(rf"<([^<>]*)>{text}<", page):
+                assert 'translate="no"' in tag, (tag, text)
+                assert "notranslate" in tag
+                found.add(text)
+            assert page.count(text) == len(re.findall(rf">{text}<", page))
+    assert found == letters
 
 
 def test_a_link_with_a_placeholder_is_refused_before_the_text_is_read(served):

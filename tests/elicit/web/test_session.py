@@ -89,6 +89,7 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
         said.append(visitor.rate(0.2, 0.9))
         page.reload()
         assert page.locator(".picture img").get_attribute("src") == shown
+        assert page.locator(".classes strong").all_text_contents() == list(said[0][:2])  # on the same sides
         assert page.locator("[name=mixingcoeff]").input_value() == str(said[0][2])
         visitor.go_on()
 
@@ -150,15 +151,13 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path,
         judgements = export(folder, tmp_path / "judgements.csv")
         subject = judgements[-1].annotator
         theirs = [judgement for judgement in judgements if judgement.annotator == subject]
-        read = [
-            (
-                *(CLASS_NAMES[end.label] for end in judgement.stimulus.endpoints),
-                round(100 * (1 - judgement.lambda_h)),
-                round(100 * judgement.omega),
-            )
-            for judgement in theirs
-        ]
-        assert read == said
+        read = []
+        for judgement in theirs:
+            first, second = (CLASS_NAMES[end.label] for end in judgement.stimulus.endpoints)
+            share = round(100 * judgement.lambda_h)
+            read.append(({first: share, second: 100 - share}, round(100 * judgement.omega)))
+        assert read == [({left: 100 - mix, right: mix}, sure) for left, right, mix, sure in said]
+        assert {left < right for left, right, _, _ in said} == {True, False}  # both classes were at the left
         assert [judgement.is_repeat for judgement in theirs] == 5 * [False] + 2 * [True]
 
         page.goto(f"{base}/withdraw")

@@ -79,8 +79,11 @@ def test_a_session_by_keyboard_alone(visit, tmp_path, answers):
         tab_to("button")
         keys.press("Enter")
         page.wait_for_url("**/trial")
+        said = []
         for number in range(1, 6):
             visitor.is_at(number)
+            left, right = page.locator(".classes strong").all_text_contents()
+            said.append({"mixingcoeff": 49 if left < right else 51, "confidence": 100})  # a step to the left
             if number > 1:  # the new image is where a screen reader goes on
                 assert page.evaluate("document.activeElement.textContent") == f"Image {number} of 5"
             tab_to("[name=mixingcoeff]")
@@ -94,7 +97,7 @@ def test_a_session_by_keyboard_alone(visit, tmp_path, answers):
         tab_to("button")
         keys.press("Enter")
         page.wait_for_url("**/done")
-        assert answers() == 5 * [{"confidence": 100, "mixingcoeff": 49}]
+        assert answers() == said
 
 
 def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answers):
@@ -107,25 +110,29 @@ def test_constructing_moves_through_the_mixes_to_both_ends(visit, tmp_path, answ
         visitor.look("phone")
         visitor.go_on()
         assert page.get_by_text("Move through the mixes first").is_visible()
-        first = page.get_by_role("button", name="← More")
-        second = page.get_by_role("button", name="→")
         visible = page.locator(".stack img:visible")
-        for button, end in ((first, "1.0"), (second, "0.0")):
+        left, right = page.locator(".classes strong").all_text_contents()
+        ends = []
+        for name in (f"← More {left.lower()}", f"More {right.lower()} →"):
+            button = page.get_by_role("button", name=name)
             for _ in range(12):  # more often than there are steps
                 button.click(force=True)
             assert button.get_attribute("aria-disabled") == "true"
             said = page.locator("[name=final_value]").get_attribute("aria-valuetext")
             assert not re.search("[0-9]", said)  # which of how many would say where the middle is
-            assert visible.get_attribute("data-weight") == end
+            ends.append(visible.get_attribute("data-weight"))
             assert visible.evaluate("image => image.naturalWidth") == 32
+        assert ends == (["1.0", "0.0"] if left < right else ["0.0", "1.0"])  # weights of A to Z's first class
         visitor.go_on()
         visitor.is_at(2)
         start = float(visible.get_attribute("data-weight"))
         assert start in (0.1, 0.9)
+        left, right = page.locator(".classes strong").all_text_contents()
+        step = -0.1 if left < right else 0.1
         page.locator("[name=final_value]").press("ArrowRight")
         visitor.go_on()
         visitor.is_at(3)
-        assert [answer["final_value"] for answer in answers()] == [0.0, round(start - 0.1, 1)]
+        assert [answer["final_value"] for answer in answers()] == [float(ends[1]), round(start + step, 1)]
         assert answers()[1]["starting_value"] == start
 
 

@@ -1,11 +1,15 @@
+import random
 import re
 
 import pytest
 
+from hml.elicit.answers import read_answers
 from hml.elicit.web.images import ImageNames
 from hml.errors import StorageError
+from hml.judgements import CLASS_NAMES
 from tests.elicit.people import ANSWERS
-from tests.elicit.web.client import Client
+from tests.elicit.web.client import Client, find_trial
+from tests.elicit.web.serving import make_study
 
 
 @pytest.fixture
@@ -20,6 +24,45 @@ def test_the_same_trial_is_shown_until_it_is_answered(client):
     assert client.trial() == trial
     client.answer(trial)
     assert client.trial() != trial
+
+
+def test_an_answer_by_the_pages_own_words_is_kept_by_meaning(serve_study):
+    served = serve_study(trials=20)
+    client, rng = Client(served), random.Random(0)
+    client.start()
+    meant = []
+    while (page := client.get("/trial")).status_code == 200:
+        left, right = re.findall(r'data-(?:left|right)="(\w+)"', page.text)
+        assert re.search(f"<strong>{left}</strong> and <strong>{right}</strong>", page.text)
+        share = rng.randrange(101)  # of the class that A to Z has first
+        meant.append({"mixingcoeff": 100 - share, "confidence": 7})
+        slider = 100 - share if left < right else share
+        said = {"mixingcoeff": slider, "confidence": 7, "moved": ["mixingcoeff", "confidence"]}
+        number = len(meant)
+        receipt = client.answer(find_trial(page.text), f"client-{number}", said)
+        assert client.answer(find_trial(page.text), f"client-{number}", said).json() == receipt.json()  # sent again
+    kept = read_answers(served.store._database)
+    assert [answer.answer for answer in kept] == meant
+    assert {answer.swapped for answer in kept} == {True, False}
+
+
+def test_the_two_worked_examples_show_both_orders(serve_study):
+    for task in ("rate_mixture", "categorical", "construct", "select"):
+        client = Client(serve_study(task=task, stimuli=make_study(task).stimuli))
+        client.agree()
+        page = client.get("/instructions").text
+        orders = re.findall(r'alt="(\w+)" [^>]*><figcaption>\1</figcaption>', page)
+        assert [orders[0] < orders[1], orders[2] < orders[3]] == [True, False]
+        assert ("changes from image to image" in page) is (task in ("rate_mixture", "construct"))
+
+
+def test_the_classes_of_the_list_are_shown_both_ways(serve_study):
+    served, orders = serve_study(task="categorical"), set()
+    for _ in range(8):
+        client = Client(served)
+        client.start("categorical")
+        orders.add(tuple(re.findall(r'value="mostProb(\w+)"', client.get("/trial").text)))
+    assert orders == {CLASS_NAMES, CLASS_NAMES[::-1]}
 
 
 def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):

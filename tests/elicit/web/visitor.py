@@ -74,6 +74,10 @@ class Visitor:
         return int(slider.input_value())
 
     def rate(self, mix, sure):
-        """Answer the two sliders; returns (class 1, class 2, mix, sure) as the page says them."""
-        classes = self.page.locator(".classes strong").all_text_contents()
-        return (*classes, self.set_slider("mixingcoeff", mix), self.set_slider("confidence", sure))
+        """Answer the two sliders; returns (class at the left, at the right, mix, sure) as the page says them."""
+        ends = self.page.locator(".ends").first.locator("span").all_text_contents()
+        left, right = (end.removeprefix("100 % ") for end in (ends[0], ends[2]))
+        assert self.page.locator(".classes strong").all_text_contents() == [left, right]
+        mix, sure = self.set_slider("mixingcoeff", mix), self.set_slider("confidence", sure)
+        assert self.page.locator("output").first.text_content() == f"{100 - mix} % {left}, {mix} % {right}"
+        return left, right, mix, sure

@@ -1,4 +1,5 @@
-// What each task's form says: its answer, in H-Mix's words, and what is still missing from it.
+// What each task's form says: its answer, by H-Mix's keys, and what is still missing from it. A slider's answer is its
+// distance from the left end; the server knows which class is there.
 
 import { canMove, isTouched } from "./sliders.js";
 
