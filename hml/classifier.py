@@ -7,16 +7,18 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from typing_extensions import override
 
+from hml.compilation import Compilation
 from hml.data import Batch
 from hml.errors import InputError, NonFiniteLossError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
-from hml.hardware import fuse, keep_memory, why_not_compile
+from hml.hardware import fuse, keep_memory
 from hml.kernels import use_cpu_kernels
+from hml.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
 
 _STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
 
@@ -36,9 +38,13 @@ class Classifier(LightningModule):
     Args:
         network: Maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C), and normalises them itself.
         optimizer: Makes the optimiser out of parameters; the paper's recipe by default.
-        lr_scheduler: Makes the schedule, stepped each epoch; by default the rate is divided by ten at 51 and 56.
+        lr_scheduler: Makes the schedule; by default the rate is divided by ten after 51 and 56 epochs. To watch a
+            metric, use `lightning.pytorch.cli.ReduceLROnPlateau`, whose `monitor` names it.
+        lr_interval: Whether the schedule is stepped after each step of the optimiser or after each epoch. By default as
+            PyTorch documents its class: `OneCycleLR` and `CyclicLR` by step, all others by epoch.
         compile: Whether to compile the network for training, in place: checkpoints are those of an uncompiled one.
-            By default where it pays, which is known once training starts.
+            By default where it pays, which is known once training starts. If the compiler then fails, the network
+            trains uncompiled, unless compiling was asked for.
         channels_last: Whether features are laid out with channels last, which convolutions are faster on.
     """
 
@@ -51,6 +57,7 @@ class Classifier(LightningModule):
         lr_scheduler: LRSchedulerCallable = lambda optimizer: torch.optim.lr_scheduler.MultiStepLR(
             optimizer, milestones=[51, 56], gamma=0.1
         ),
+        lr_interval: Interval | None = None,
         compile: bool | None = None,  # noqa: A002 - the name its users know
         channels_last: bool = True,
     ) -> None:
@@ -59,28 +66,22 @@ class Classifier(LightningModule):
         self.channels_last = channels_last
         self._make_optimizer = optimizer
         self._make_lr_scheduler = lr_scheduler
+        self._lr_interval = lr_interval
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
         self._unseen: list[_Step] = []
         self._sums = [0.0, 0.0, 0.0]  # of losses, of accuracies and of images, over the epoch until now
         self._rng_state: dict[str, Tensor] = {}
-        self.compiled = False
-        self._compile = compile
-        if compile:
-            self.compile_network()
+        self._compilation = Compilation(network, compile)
 
-    def compile_network(self) -> None:
-        """Compile the network for training, in place."""
-        self.network.compile()
-        self.compiled = True
+    @property
+    def compiled(self) -> bool:
+        """Whether training runs the compiled network."""
+        return self._compilation.is_on
 
     def compile_if_it_pays(self, steps: float) -> str:
-        """Compile the network for so many steps on its device, unless that was chosen already; say what was done."""
-        if self._compile is None:
-            if why_not := why_not_compile(self.device, steps):
-                return f"not compiled, since {why_not}"
-            self.compile_network()
-        return "compiled" if self.compiled else "not compiled"
+        """Compile the network for so many steps on its device, unless that was chosen already; return what was done."""
+        return self._compilation.decide(self.device, steps)
 
     @override
     def setup(self, stage: str) -> None:
@@ -90,10 +91,15 @@ class Classifier(LightningModule):
 
     @override
     def on_train_start(self) -> None:
+        check_totals(self.trainer)
         done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
+        on_cpu = self.device.type == "cpu"
+        threads = torch.get_num_threads()
         rank_zero_info(
-            f"Trains in {self.trainer.precision}, {done} "
-            "(--trainer.precision 32-true and --model.compile true or false choose otherwise)."
+            f"Trains in {self.trainer.precision}, "
+            + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
+            + f"{done} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
+            "true or false choose otherwise)."
         )
         if self._rng_state:  # a user's network may have dropout, which draws from torch's own generators
             torch.set_rng_state(self._rng_state["cpu"])
@@ -108,7 +114,8 @@ class Classifier(LightningModule):
             image = image.contiguous(memory_format=torch.channels_last)
         logits: Tensor
         if self.training:
-            logits = self.network(image)
+            with self._compilation.stance():
+                logits = self.network(image)
             return logits
         # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
         # Compiling again for evaluation would take longer than evaluating.
@@ -118,6 +125,7 @@ class Classifier(LightningModule):
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self._compilation.try_once(lambda: self.forward(batch["image"]), self.device)
         logits = self(batch["image"])
         if logits.shape != batch["target"].shape:
             raise InputError(
@@ -144,6 +152,7 @@ class Classifier(LightningModule):
         if images:
             means = {"train/loss": loss / images, "train/accuracy": accuracy / images}
             self.log_dict(means, prog_bar=True, sync_dist=True)
+        step_plateaus_of_resumed_epoch(self)
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -229,8 +238,16 @@ class Classifier(LightningModule):
             optimizer = self._make_optimizer(self.parameters())
         except ValueError as error:  # a learning rate below 0, say
             raise InputError(f"model.optimizer: {error}.") from error
-        fuse(optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_lr_scheduler(optimizer)}}
+        try:
+            scheduler = self._make_lr_scheduler(optimizer)
+        except (TypeError, ValueError) as error:  # momentum that an optimiser doesn't have, say
+            raise InputError(f"model.lr_scheduler: {error}.") from error
+        fuse(optimizer)  # which looks at the momentum that the schedule starts with
+        planned: OptimizerLRSchedulerConfig = {
+            "optimizer": optimizer,
+            "lr_scheduler": plan_steps(scheduler, self._lr_interval, self),
+        }
+        return planned
 
     def _log_epoch(self, stage: str, loss: Tensor, accuracy: Tensor, batch_size: int) -> None:
         """Log means over an epoch. They are for watching: what is reported comes from the evaluation's callbacks."""

@@ -1,9 +1,11 @@
-"""What a machine is fastest and still safe with: precision, whether compiling pays, memory, the optimiser's passes."""
+"""What suits a machine: precision, threads, whether compiling pays, memory, the optimiser's passes."""
 
 import ctypes
+import functools
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -16,6 +18,52 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 _MOST = 2**31 - 1
 _FEWEST_STEPS = 1000
 """Compiling PreAct ResNet-18 took 25 to 45 s on two CPU cores and saved .1 to .2 s a step of 128 images."""
+
+
+_NARROW = 30_000_000
+"""Weights × images of a batch below which one thread trains. Milliseconds a step of PreAct ResNet-18 with one and with
+two threads, on two idle cores: 32 and 27 (5.6 million), 106 and 73 (22 million), 217 and 133 (90 million). On two cores
+which other processes used, two threads took two to four times as long as one, at every width."""
+
+
+@functools.cache
+def machine_threads() -> int:
+    """Return how many threads PyTorch computes with by itself: one a core, or what OMP_NUM_THREADS says.
+
+    The first call decides, so it must come before anything sets another number.
+    """
+    return torch.get_num_threads()
+
+
+def choose_threads(asked: int | None, weights: int, images: int, accelerator: str) -> int:
+    """Choose how many threads PyTorch computes with.
+
+    Threads wait for each other at every operator. For a narrow network that costs about what they gain, and far more
+    where other processes use the cores.
+
+    Args:
+        asked: What the user chose; None leaves it open.
+        weights: How many weights the network has.
+        images: How many images a batch has.
+        accelerator: As the Trainer takes it.
+    """
+    threads = machine_threads()
+    if asked is not None:
+        return asked
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    is_narrow = on_cpu and weights * images < _NARROW
+    return 1 if is_narrow and "OMP_NUM_THREADS" not in os.environ else threads
+
+
+def available_memory() -> int | None:
+    """Return how many bytes of memory are available, where Linux reports it, else None."""
+    info, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # the second is a container's
+    if not info.exists():
+        return None
+    found = re.search(r"^MemAvailable:\s*(\d+) kB$", info.read_text(), re.MULTILINE)
+    available = 1024 * int(found[1]) if found else None
+    bound = limit.read_text().strip() if limit.exists() else ""
+    return min([size for size in (available, int(bound) if bound.isdecimal() else None) if size], default=None)
 
 
 def best_precision(accelerator: str) -> str:

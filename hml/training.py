@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -26,7 +28,9 @@ from typing_extensions import override
 import hml.data
 import hml.labels
 import hml.models
+from hml import help as help_texts
 from hml.arguments import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
+from hml.callbacks import reject_callbacks
 from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.configs import resolve_configs
@@ -36,9 +40,9 @@ from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
 from hml.evaluation.result import RESULT
-from hml.hardware import best_precision
+from hml.hardware import best_precision, choose_threads
 from hml.paths import expand
-from hml.progress_bar import ProgressBar
+from hml.progress_bar import make_progress_bar
 from hml.randomness import LARGEST_SEED
 from hml.recipes import make_recipe, name_scheme
 from hml.resuming import (
@@ -51,6 +55,7 @@ from hml.resuming import (
     refuse_another_name,
     refuse_another_optimizer,
 )
+from hml.slow_steps import SlowSteps
 
 _TERMINATED = 143
 
@@ -124,6 +129,7 @@ class HmlCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         self._asked_for = args[0] if args else ""
+        self._asked_help = [arg for arg in args if arg in ("-h", "--help", help_texts.EVERYTHING)]
         if not self.subcommands():
             raise InputError(f"There is no subcommand {self._asked_for!r}: {', '.join(LightningCLI.subcommands())}.")
         super().__init__(
@@ -138,7 +144,7 @@ class HmlCLI(LightningCLI):
                     "default_config_files": [str(files("hml") / "defaults.yaml")],
                 },
             },
-            args=list(args),
+            args=["--help" if arg == help_texts.EVERYTHING else arg for arg in args],
             auto_configure_optimizers=False,  # the classifier has its own, as flags of the model
         )
 
@@ -196,6 +202,12 @@ class HmlCLI(LightningCLI):
         """Leave checkpoints to `hml.checkpoints`: no hyperparameters in one win over flags."""
 
     @override
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        super().setup_parser(*args, **kwargs)
+        for verb, parser in self._subcommand_parsers.items() if self._asked_help else ():
+            help_texts.arrange(parser, verb, everything=self._asked_help[0] == help_texts.EVERYTHING)
+
+    @override
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
             "--seed_everything",
@@ -221,6 +233,12 @@ class HmlCLI(LightningCLI):
             "or the one in --run_folder. `auto`: if there is one; `must`: or else stop.",
         )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+        parser.add_argument(
+            "--threads",
+            type=int | None,
+            help="PyTorch's threads on a CPU. By default one for a narrow network, otherwise one a core, or what "
+            "OMP_NUM_THREADS says. With another number results differ in rounding, which training amplifies.",
+        )
         parser.add_lightning_class_args(Calibration, "calibration")
         parser.add_lightning_class_args(FGSM, "fgsm")
         parser.add_class_arguments(LatestCheckpoint, "checkpoint")
@@ -246,6 +264,8 @@ class HmlCLI(LightningCLI):
         self.settings: Namespace = self.config[self.config["subcommand"]]
         if not 0 <= self.settings.seed_everything <= LARGEST_SEED:
             raise InputError(f"seed={self.settings.seed_everything} must be 0 to {LARGEST_SEED}.")
+        if self.settings.threads is not None and self.settings.threads < 1:
+            raise InputError(f"--threads {self.settings.threads} must be 1 or more.")
         self.settings["scheme"] = name_scheme(self.settings)
         self._expand_paths()
         check_checkpoint(self.config["subcommand"], self.settings.get("ckpt_path"))
@@ -286,6 +306,7 @@ class HmlCLI(LightningCLI):
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         settings = self.settings.trainer
+        self._set_threads()
         logger = self.config_init[self.subcommand].trainer.logger
         folder: Path | None = self.settings.run_folder
         parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
@@ -323,7 +344,18 @@ class HmlCLI(LightningCLI):
             raise InputError(f"The Trainer can't be made as asked: {error}") from error
         if trainer.strategy._checkpoint_io is None:  # the user has brought none
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        if self.settings.threads is not None and trainer.world_size > 1:
+            # By this Lightning and the processes that it starts know; else each would get its share of the cores.
+            os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
         return trainer
+
+    def _set_threads(self) -> None:
+        """Choose PyTorch's threads, before anything that they change is computed."""
+        weights = sum(weight.numel() for weight in self.model.parameters())
+        images = self.settings.data.batch_size
+        torch.set_num_threads(
+            choose_threads(self.settings.threads, weights, images, str(self.settings.trainer.accelerator))
+        )
 
     def _find_unfinished(self, folder: Path | None, parent: Path) -> Unfinished | None:
         resume: Resume = self.settings.get("resume", "never")
@@ -358,15 +390,17 @@ class HmlCLI(LightningCLI):
         report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe)
         optional: list[Callback] = []
         if logger:
-            optional.append(LearningRateMonitor(logging_interval="epoch"))
+            optional.append(LearningRateMonitor())
         if self.settings.trainer.enable_checkpointing is not False:
             optional.append(self.config_init[self.subcommand].checkpoint)
         users = self.config_init[self.subcommand].trainer.callbacks
         users = users if isinstance(users, list) else [users]
+        optional.append(SlowSteps())
+        reject_callbacks(users)
         if self.settings.trainer.enable_progress_bar is not False and not any(
             isinstance(callback, LightningsProgressBar) for callback in users
         ):
-            optional.append(ProgressBar())
+            optional.append(make_progress_bar())
         return [record, HumanAlignment(), *optional, PredictionWriter(), report]
 
     @functools.cached_property

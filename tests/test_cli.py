@@ -493,6 +493,26 @@ def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
     assert f"usage: hml {verb} " in capsys.readouterr().out
 
 
+def test_help_on_fit_is_short_and_begins_with_hmls_own_flags(capsys):
+    shown = []
+    for flag in ("--help", "--help=all"):
+        with pytest.raises(SystemExit) as stop:
+            main(["fit", flag])
+        assert stop.value.code == 0
+        shown.append(capsys.readouterr().out)
+    short, everything = shown
+    assert len(short.splitlines()) < 200
+    flags, every_flag = (re.findall(r"^  (?:-c CONFIG, )?(--\w[\w.]*)", text, re.MULTILINE) for text in shown)
+    own = [flag for flag in every_flag if "." not in flag or not flag.startswith("--trainer.")]
+    values = [flag for flag in own if not flag.endswith(".help") and f"  {flag} CONFIG" not in everything]
+    assert [flag for flag in flags if not flag.startswith("--trainer.")] == [
+        flag for flag in values if flag != "--weights_only"
+    ]
+    assert flags.index("--fgsm.epsilon") < flags.index("--trainer.max_epochs")
+    assert "--trainer.barebones" in set(every_flag) - set(flags)
+    assert "hml fit --help=all" in short
+
+
 def test_help_and_what_is_wrong_at_first_sight_need_no_torch():
     wrong = [
         *(

@@ -4,9 +4,9 @@ import resource
 import pytest
 import torch
 
-from hml import hardware
-from hml.hardware import best_precision, fuse, keep_memory, why_not_compile
-from tests.processes import CONTEXT
+from hml import hardware, training
+from hml.hardware import available_memory, best_precision, choose_threads, fuse, keep_memory, why_not_compile
+from tests.processes import CONTEXT, QUICK
 
 
 @pytest.fixture
@@ -146,3 +146,54 @@ def test_other_optimisers_are_left_alone(kind):
     before = dict(optimizer.param_groups[0])
     fuse(optimizer)
     assert optimizer.param_groups[0] == before
+
+
+@pytest.fixture
+def eight_threads(monkeypatch):
+    """A machine with eight cores and no GPU, where nobody has set a number of threads."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(hardware, "machine_threads", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "weights", "images", "accelerator", "threads"),
+    [
+        (None, 176_000, 32, "auto", 1),  # the demo
+        (None, 176_000, 32, "cpu", 1),
+        (None, 11_170_000, 128, "auto", 8),  # the paper's network
+        (None, 176_000, 512, "auto", 8),
+        (None, 176_000, 32, "gpu", 8),
+        (3, 176_000, 32, "auto", 3),
+        (1, 11_170_000, 128, "auto", 1),
+    ],
+)
+def test_a_narrow_network_takes_one_thread(eight_threads, asked, weights, images, accelerator, threads):
+    assert choose_threads(asked, weights, images, accelerator) == threads
+
+
+def test_threads_that_the_environment_sets_are_kept(eight_threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert choose_threads(None, 176_000, 32, "cpu") == 8
+    assert choose_threads(1, 176_000, 32, "cpu") == 1
+
+
+def test_a_run_sets_the_threads_that_it_chooses(eight_threads, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    for flags in ([], ["--model.network.width", "64"], ["--threads", "2"], []):
+        training.prepare(["fit", *QUICK, "--data.batch_size", "128", *flags])
+    assert chosen == [1, 8, 2, 1]
+
+
+def test_available_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
+    files = {"/proc/meminfo": tmp_path / "meminfo", "/sys/fs/cgroup/memory.max": tmp_path / "max"}
+    monkeypatch.setattr(hardware, "Path", lambda path: files[path])
+    assert available_memory() is None
+    files["/proc/meminfo"].write_text("MemTotal:  8000000 kB\nMemAvailable:    3000000 kB\n")
+    assert available_memory() == 3_072_000_000
+    files["/sys/fs/cgroup/memory.max"].write_text("max\n")
+    assert available_memory() == 3_072_000_000
+    files["/sys/fs/cgroup/memory.max"].write_text("1048576\n")
+    assert available_memory() == 2**20

@@ -1,4 +1,4 @@
-"""What the figures share: colours that colour-blind people tell apart, and ways to draw numbers with intervals.
+"""What the figures share: ways to draw numbers with intervals.
 
 Drawn without pyplot, so no global state and no window.
 """
@@ -11,18 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hml.analysis.bootstrap import Array
-
-# Okabe and Ito (2008): people are blue, mixup is vermillion; shapes and positions say the same as the colours.
-BLUE, RED, GREEN, ORANGE, SKY, PURPLE, GREY = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#e69f00",
-    "#56b4e9",
-    "#cc79a7",
-    "#707070",
-)
-PALE = "#cfe4f1"
+from hml.analysis.palette import MIXUP, PEOPLE, Color
 
 
 def typeset(text: str) -> str:
@@ -43,14 +32,14 @@ def finish(axes: Axes, **settings: object) -> None:
 
 def draw_mixup_line(axes: Axes, label: str = "mixup: λ_h = λ_f") -> None:
     """Draw what mixup assumes."""
-    axes.plot([0, 1], [0, 1], color=RED, linewidth=1.3, label=typeset(label), zorder=1)
+    axes.plot([0, 1], [0, 1], color=MIXUP, linewidth=1.3, label=typeset(label), zorder=1)
 
 
 def draw_points(
     axes: Axes,
     frame: pd.DataFrame,
     x: str,
-    color: str = BLUE,
+    color: str = PEOPLE,
     label: str | None = None,
     marker: str = "o",
     size: float = 4,
@@ -71,12 +60,12 @@ def draw_points(
 
 
 def draw_forest(
-    axes: Axes, labels: Sequence[str], frame: pd.DataFrame, color: str = BLUE, zero: float | None = 0
+    axes: Axes, labels: Sequence[str], frame: pd.DataFrame, color: str = PEOPLE, zero: float | None = 0
 ) -> None:
     """Draw one row for each label, from the top: `value` with its interval."""
     rows = np.arange(len(frame))[::-1]
     if zero is not None:
-        axes.axvline(zero, color=GREY, linewidth=0.8)
+        axes.axvline(zero, color=Color.GREY, linewidth=0.8)
     there = frame["value"].notna().to_numpy()
     shown = frame[there]
     axes.errorbar(shown["value"], rows[there], xerr=reaches(shown), color=color, fmt="o", markersize=4, linewidth=1.3)

@@ -21,16 +21,18 @@ def render_page(
     sections: Sequence[Section],
     images: Mapping[str, bytes],
     footer: Sequence[str],
+    citation: Sequence[str] = (),
 ) -> str:
     """Write the page.
 
     Args:
         title: Its heading.
-        introduction: Paragraphs above the list of sections.
+        introduction: Paragraphs above the summary of findings and the list of sections.
         left_out: What isn't on it, and why.
         sections: What is on it.
         images: Each exhibit's PNG, by name.
         footer: Paragraphs at the end.
+        citation: What to cite, listed after them.
 
     Returns:
         HTML that needs no other file, and links to each figure's files in `figures/`.
@@ -47,5 +49,11 @@ def render_page(
     environment.filters["interval"] = write_interval
     encoded = {name: base64.b64encode(png).decode() for name, png in images.items()}
     return environment.get_template("percepts.html.jinja").render(
-        title=title, introduction=introduction, left_out=left_out, sections=sections, images=encoded, footer=footer
+        title=title,
+        introduction=introduction,
+        left_out=left_out,
+        sections=sections,
+        images=encoded,
+        footer=footer,
+        citation=citation,
     )

@@ -1,5 +1,6 @@
 """Puts the analysis together: reads judgements, measures, draws, and writes the results."""
 
+import datetime
 import difflib
 import importlib.metadata
 import time
@@ -21,16 +22,18 @@ from hml.analysis.chapters.midpoints import midpoints_section
 from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
+from hml.analysis.citation import cite, name_hml
 from hml.analysis.confidence import add_variables
 from hml.analysis.outputs import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.analysis.page import render_page
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
-from hml.analysis.report import Section, pair_name, parse_pair
+from hml.analysis.report import Section, count, pair_name, parse_pair
 from hml.analysis.sources import Sources, read_sources
 from hml.analysis.tables import image_table
 from hml.errors import DataError, InputError
 from hml.judgements import Cohort
 from hml.storage import write_atomically
+from hml.versions import find_commit
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
 
@@ -85,7 +88,8 @@ def run(options: Options) -> Path:
     page = options.out / "percepts.html"
     introduction, footer = _introduce(options, sources, table)
     title = "What people perceive in mixed images"
-    write_atomically(page, render_page(title, introduction, sources.left_out, sections, images, footer))
+    citation = cite(with_hmix=options.judgements is None)
+    write_atomically(page, render_page(title, introduction, sources.left_out, sections, images, footer, citation))
     result = _summarise(options, sources, table, sections, tables, curves)
     remove_exhibits(name_exhibits(numbers) - images.keys(), figures)
     result["seconds"] = round(time.perf_counter() - started, 2)
@@ -137,23 +141,23 @@ def _measure(
 
 def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Write what stands above and below the sections."""
+    images, people = table["image"].nunique(), table["person"].nunique()
     introduction = [
-        f"{sources.description}: {len(table):,} judgements of {table['image'].nunique():,} mixed images by "
-        f"{table['person'].nunique()} people.",
-        "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels alike. People "
-        "who look at the blend infer a share λ_h of their own, with a confidence ω. This page shows how the two "
-        "compare, with what the paper (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023) says and what these "
-        "judgements say.",
-        "Every number stands with n, the observations behind it, and a 95 % interval by bootstrap over people, not "
-        f"over judgements ({options.replicates:,} resamples, seed {options.seed}): one person's answers aren't "
-        "independent. The images are taken as given: intervals say how far other people's answers to these images may "
-        "differ, and are too narrow for other images, of the same classes and λ_f too. They are not corrected for how "
-        "many there are.",
+        f"{sources.description}: {count(len(table), 'judgement')} of {count(images, 'mixed image')} by "
+        f"{count(people, 'person', 'people')}.",
+        "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels with the same "
+        "weights. People who look at the blend infer a share λ_h, with a confidence ω. This page compares λ_h with "
+        "λ_f, and these judgements with the paper's findings (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023).",
+        "Every number has n, its number of observations, and a 95 % interval by bootstrap over people "
+        f"({options.replicates:,} resamples, seed {options.seed}), because one person's answers aren't independent. "
+        "The intervals treat the images as fixed. They are too narrow for other images, even of the same classes and "
+        "λ_f. They are not corrected for multiple comparisons.",
     ]
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     footer = [
-        f"Made by hml {hml.__version__}, hml percepts. All numbers, and the files' hashes, are in percepts.json.",
-        "The judgements are real people's work, given for research under codes instead of names: don't try to tell who "
-        "they are.",
+        f"Made on {today} (UTC) with hml percepts, {name_hml()}. All numbers in full precision, and the hashes of the "
+        "files, are in percepts.json.",
+        "Real people gave these judgements for research, under codes instead of names. Don't try to identify them.",
     ]
     return introduction, footer
 
@@ -189,6 +193,7 @@ def _summarise(
             section.name: {claim.name: {"text": claim.text} | claim.estimate.as_dict() for claim in section.claims}
             for section in sections
         },
+        "findings": {section.name: section.findings for section in sections if section.findings},
         "curves": {
             "overall": asdict(curves.curves.overall),
             "spread": curves.curves.spread,
@@ -200,5 +205,6 @@ def _summarise(
         "left_out": sources.left_out,
         "files": sources.files,
         "canonical_pixels": None if sources.bank is None else sources.bank.canonical_pixels,
-        "versions": {"hml": hml.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "versions": {"hml": hml.__version__, "commit": find_commit()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -67,7 +67,7 @@ def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
         "repeats": ("second judgements of an image by one person", repeat),
         "untouched": ("both sliders at 50", untouched),
         "fast": (f"answers in under {FAST_MS / 1000:g} s", fast),
-        "alike": (f"people whose commonest answer is {ALIKE:.0%} of theirs or more", alike),
+        "alike": (f"people who gave one answer in {ALIKE:.0%} of their judgements or more", alike),
         "careless": (f"people with {MOSTLY:.0%} or more untouched or fast answers", careless),
         "all": ("all of these", repeat | untouched | fast | alike | careless),
     }

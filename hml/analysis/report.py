@@ -9,6 +9,9 @@ from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
 
+DECIMALS = 3
+"""Of every number on the page; percentages have as many as that makes. JSON and CSV files keep full precision."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -18,13 +21,11 @@ class Claim:
         name: What it is called in `percepts.json`.
         text: What it is.
         estimate: The number, its interval and what it rests on.
-        digits: Decimal places on the page.
     """
 
     name: str
     text: str
     estimate: Estimate
-    digits: int = 3
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Section:
         name: What it is called in `percepts.json` and in links.
         title: Its heading.
         paragraphs: What it says.
+        findings: What its numbers mean, in sentences for the page's summary.
         claims: The numbers it states.
         exhibits: Its figures.
         tables: Its tables.
@@ -73,18 +75,39 @@ class Section:
     name: str
     title: str
     paragraphs: list[str]
+    findings: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
 
-def write_number(value: float | None, digits: int = 3) -> str:
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """Write a number with what it counts.
+
+    Example:
+        >>> count(1, "person", "people"), count(1234, "image")
+        ('1 person', '1,234 images')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def write_share(value: float) -> str:
+    """Write a share as a percentage.
+
+    Example:
+        >>> write_share(0.0334)
+        '3.3 %'
+    """
+    return f"{100 * value:.{DECIMALS - 2}f} %"
+
+
+def write_number(value: float | None, digits: int = DECIMALS) -> str:
     """Write a number with a true minus sign, or a dash where there is none."""
     # Rounded first, and 0 added, lest a small number below 0 become −0.000.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def write_interval(estimate: Estimate, digits: int = 3) -> str:
+def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
     """Write an interval, or why there is none."""
     if estimate.value is None:
         return "too few judgements"

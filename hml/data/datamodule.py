@@ -52,7 +52,7 @@ class HMixDataModule(LightningDataModule):
         strategy: LabelStrategy,
         images: ImageSource | None = None,
         mixed: MixedSource | None = None,
-        data_dir: Path | str | None = None,
+        data_dir: str | Path | None = None,
         batch_size: int = 128,
         label_draw: LabelDraw = "sample",
         augment: Augment = "none",

@@ -6,11 +6,13 @@ licence file.
 
 import hashlib
 import os
+import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pooch
 import requests
@@ -174,29 +176,48 @@ def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
     files = list(files)
     if files and exists(data_dir) and not data_dir.is_dir():
         raise DataError(f"{data_dir} is a file, not a folder of data: mend --data.data_dir, or HML_DATA_DIR.")
-    failures = []
+    failures: dict[RemoteFile, str] = {}
+    unknown_hosts: dict[str, str] = {}
     for file in files:
         if exists(data_dir / file.name):
             read_verified(file, data_dir)
-        elif reason := _download(file, data_dir):
-            failures.append(
-                f"  {file.name}\n"
-                + "".join(f"    from    {address}\n" for address in file.all_addresses)
-                + f"    sha256  {file.sha256}\n    failed  {reason}"
-            )
+        elif reason := _download(file, data_dir, unknown_hosts):
+            failures[file] = reason
     if failures:
-        raise DataError(
-            f"Missing in {data_dir}, and could not be downloaded:\n"
-            + "\n".join(failures)
-            + f"\nPut the files into {data_dir} by other means, or name the folder that holds them: "
-            "--data.data_dir, or HML_DATA_DIR."
-        )
+        raise DataError(_explain(failures, data_dir))
 
 
-def _download(file: RemoteFile, data_dir: Path) -> str | None:
-    """Try each address in turn; return what went wrong at the last, or None."""
+def _explain(failures: Mapping[RemoteFile, str], data_dir: Path) -> str:
+    """Say what is missing, why, and what to do; a reason that all files share is named once."""
+    shared = set(failures.values())
+    why = f" ({shared.pop()})" if len(shared) == 1 else ""
+    lines = [f"Missing in {data_dir}, and could not be downloaded{why}:"]
+    for file, reason in failures.items():
+        lines += [f"  {file.name}  sha256 {file.sha256}", *(f"    from {address}" for address in file.all_addresses)]
+        lines += [f"    failed: {reason}"] if shared else []
+    lines += [
+        f"On a computer with internet, run `hml download --data_dir DIR`, and copy DIR's files into {data_dir}.",
+        "If you have the files already, name their folder by --data.data_dir or HML_DATA_DIR.",
+        "To try hml without data, run the demo: hml fit --config sep_conf --config demo",
+    ]
+    return "\n".join(lines)
+
+
+def _download(file: RemoteFile, data_dir: Path, unknown_hosts: dict[str, str]) -> str | None:
+    """Try each address in turn; return what went wrong at the last, or None.
+
+    Args:
+        file: What to download.
+        data_dir: Where to.
+        unknown_hosts: What went wrong at hosts that have no address here, as without internet. They are not tried for
+            the next file; those that turn out to be so are added.
+    """
     reason = None
     for address in file.all_addresses:
+        host = urlsplit(address).netloc
+        if host in unknown_hosts:
+            reason = unknown_hosts[host]
+            continue
         downloads = pooch.create(
             path=data_dir,
             base_url="",
@@ -207,8 +228,10 @@ def _download(file: RemoteFile, data_dir: Path) -> str | None:
         progress = _SharedDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
         try:
             downloads.fetch(file.name, downloader=progress)
+        except _UnknownHostError as error:
+            reason = unknown_hosts[host] = str(error)
         except (requests.RequestException, ValueError) as error:  # pooch says ValueError for a wrong hash
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {_root(error)}"
         except OSError as error:  # pooch's own text of a PermissionError has no strerror
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise StorageError(
@@ -220,12 +243,28 @@ def _download(file: RemoteFile, data_dir: Path) -> str | None:
     return reason
 
 
+class _UnknownHostError(Exception):
+    """A host has no address here. pooch doesn't try again, as it does after an error of requests."""
+
+
 class _SharedDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
     """Downloads a file that others may read as far as the umask lets them."""
 
     def __call__(self, url: str, output_file: str, *args: Any) -> None:
         Path(output_file).unlink()  # pooch has made it by tempfile, for its owner only; opening it makes it again
-        super().__call__(url, output_file, *args)
+        try:
+            super().__call__(url, output_file, *args)
+        except requests.ConnectionError as error:
+            if isinstance(cause := _root(error), socket.gaierror):
+                raise _UnknownHostError(f"no connection to the internet: {cause.strerror}") from error
+            raise
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error began with: requests and urllib3 wrap it several times, and repeat the address each time."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _resemblance(content: bytes) -> str:

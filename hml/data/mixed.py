@@ -70,7 +70,7 @@ class HMix(MixedSource):
     """
 
     def __init__(
-        self, cohort: Cohort = "paper", judgements: Path | str | None = None, include_repeats: bool = True
+        self, cohort: Cohort = "paper", judgements: str | Path | None = None, include_repeats: bool = True
     ) -> None:
         check_choice("cohort", cohort, Cohort)
         self.cohort = cohort

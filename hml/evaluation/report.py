@@ -5,7 +5,6 @@ import json
 import math
 import platform
 import re
-import subprocess
 import sys
 import textwrap
 import time
@@ -32,6 +31,7 @@ from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS
 from hml.evaluation.result import RunResult, Training, measure_training, write_result
 from hml.evaluation.row import format_row
+from hml.versions import find_commit
 
 _PICTURES = 18
 _TRAINING = "training"  # in a checkpoint
@@ -175,7 +175,7 @@ def _versions(device: torch.device) -> dict[str, str]:
     is_cuda = device.type == "cuda"
     return {
         "hml": hml.__version__,
-        "commit": _commit(),
+        "commit": find_commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
@@ -184,18 +184,6 @@ def _versions(device: torch.device) -> dict[str, str]:
         "numpy": numpy.__version__,
         "device": torch.cuda.get_device_name(device) if is_cuda else _cpu(),
     }
-
-
-def _commit() -> str:
-    """Name the commit that hml was run from, where it is a checkout, with `-dirty` if it was changed since."""
-    checkout = Path(hml.__file__).parent.parent
-    if not (checkout / ".git").exists():
-        return "unknown"
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):  # no git, or a checkout of another user's
-        return "unknown"
 
 
 def _cpu() -> str:

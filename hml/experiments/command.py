@@ -12,7 +12,9 @@ ALL_CONTROLS = "controls"
 """What stands for the four controls among schemes."""
 DEFAULT_BASELINE = "mixup"
 RUNS_A_JOB = 5
-_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "cluster", "chunk", "job")
+THREADS = 1
+"""Of a run on a CPU: two runs at once with one each are as fast as one with two, and other work slows them less."""
+_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "threads", "cluster", "chunk", "job")
 _EPILOG = """\
 Any other flag is one of hml fit's, and goes to every run:
 
@@ -71,7 +73,12 @@ def _parser() -> Parser:
     add("--collect", action="store_true", help="run nothing: make the table of what is there")
     add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
     add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
-    add("--slots", type=int, help="runs at a time on this machine (default: one a GPU)")
+    add("--slots", type=int, help="runs at a time here (default: one a GPU, or one a CPU core, as memory allows)")
+    add(
+        "--threads",
+        type=int,
+        help=f"threads of a run on a CPU (default: {THREADS}; with --slots, its share of the cores at most)",
+    )
     add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
     add("--chunk", type=int, help=f"runs a job (default: {RUNS_A_JOB})")
     add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")

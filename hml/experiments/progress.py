@@ -1,5 +1,7 @@
-"""A study's progress: a bar over runs, with the time left, and a line for each run that ends."""
+"""A study's progress: a line for each run that ends and, on a terminal, a bar over runs with the time left."""
 
+import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +22,10 @@ class Progress:
     """
 
     def __init__(self, total: int) -> None:
-        self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True)
+        # None disables the bar, with its carriage returns, where there is no terminal.
+        self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True, disable=None)
+        self._total = total
+        self._started = time.monotonic()
         self._ended = 0
 
     def __enter__(self) -> Self:
@@ -46,6 +51,10 @@ class Progress:
             figures = {column: outcome.metrics.get(name) for column, name in COLUMNS.items()}
             told = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)
             told += f"  {sum(part or 0 for part in outcome.seconds.values()):.0f} s"
-        self._bar.write(f"{run}: {told}")
         self._ended += 1
+        if self._bar.disable:
+            left = (time.monotonic() - self._started) / self._ended * (self._total - self._ended)
+            told += f"  ({self._ended} of {self._total} runs, {tqdm.format_interval(left)} left)"
+        self._bar.write(f"{run}: {told}")
+        sys.stdout.flush()  # a file would show it much later
         self.advance(0)

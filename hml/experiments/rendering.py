@@ -1,4 +1,4 @@
-"""A table as text: Markdown, which is also what the terminal shows, CSV, and LaTeX."""
+"""A table as text: Markdown, which the terminal shows too, and CSV."""
 
 import csv
 import io
@@ -8,7 +8,11 @@ from hml.experiments.table import Cell, Row, Table, training_of
 from hml.spreadsheets import defuse
 
 _NOTHING = "–"
-_CAPTION = "Mean ± standard error over seeds; paper: Collins et al., Table 1; Δ: ours less the paper's."
+_CAPTION, _OF_PAPER, _OF_DIFFERENCE = (
+    "Mean ± standard error over seeds",
+    "; paper: Collins et al., Table 1",
+    "; Δ: ours minus the paper's",
+)
 _PAIRED_CAPTION = (
     "Less {} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the schemes of a column."
 )
@@ -21,7 +25,7 @@ def to_markdown(table: Table) -> str:
 
 def to_markdown_without_notes(table: Table) -> str:
     """Render the figures, the paired differences, the order and the failures."""
-    parts = [*_grid(*_main_grid(table)), "", _CAPTION if _has_paper(table) else _CAPTION.partition(";")[0] + ".", ""]
+    parts = [*_grid(*main_grid(table)), "", caption_of(table), ""]
     if any(cell.to_baseline for row in table.rows for cell in row.cells.values()):
         parts += [*_grid(*_paired_grid(table)), "", _PAIRED_CAPTION.format(table.baseline), ""]
     for column, order in table.orders.items():
@@ -31,6 +35,12 @@ def to_markdown_without_notes(table: Table) -> str:
         f"- {row.scheme}: n = {row.n} of {row.asked}{_reasons(table, row)}." for row in table.rows if row.n < row.asked
     ]
     return "\n".join(parts)
+
+
+def caption_of(table: Table, with_difference: bool = True) -> str:
+    """Return the main table's caption, which explains only the columns that it has."""
+    parts = [_CAPTION, *([_OF_PAPER, _OF_DIFFERENCE][: 1 + with_difference] if has_paper(table) else [])]
+    return "".join(parts) + "."
 
 
 def _reasons(table: Table, row: Row) -> str:
@@ -44,17 +54,25 @@ def _reasons(table: Table, row: Row) -> str:
     return "; " + "; ".join(told)
 
 
-def _main_grid(table: Table) -> tuple[list[str], list[list[str]]]:
-    header, with_paper = ["scheme", "n"], _has_paper(table)
+def main_grid(table: Table, with_difference: bool = True) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the main table, as text.
+
+    Args:
+        table: The table.
+        with_difference: Whether to add our figure minus the paper's.
+    """
+    header, with_paper = ["scheme", "n"], has_paper(table)
     for column in table.columns:
-        header += [column, "paper", "Δ"] if with_paper and _is_papers(table, column) else [column]
+        header.append(column)
+        if with_paper and _is_papers(table, column):
+            header += ["paper", "Δ"][: 1 + with_difference]
     rows = []
     for row in table.rows:
         line = [row.scheme, str(row.n)]
         for column, cell in row.cells.items():
             line.append(_mean(cell))
             if with_paper and _is_papers(table, column):
-                line += [_number(cell.paper, 2), _signed(cell.to_paper)]
+                line += [_number(cell.paper, 2), write_signed(cell.to_paper)][: 1 + with_difference]
         rows.append(line)
     return header, rows
 
@@ -68,13 +86,16 @@ def _paired_grid(table: Table) -> tuple[list[str], list[list[str]]]:
             continue
         line = [row.scheme, str(max(pair.n for pair, _ in pairs if pair))]
         for pair, p in pairs:
-            interval = "" if pair is None or pair.low is None else f" [{_signed(pair.low)}, {_signed(pair.high)}]"
-            line += [_NOTHING if pair is None else f"{_signed(pair.mean)}{interval}", _p(p)]
+            interval = (
+                "" if pair is None or pair.low is None else f" [{write_signed(pair.low)}, {write_signed(pair.high)}]"
+            )
+            line += [_NOTHING if pair is None else f"{write_signed(pair.mean)}{interval}", write_p(p)]
         rows.append(line)
     return header, rows
 
 
-def _has_paper(table: Table) -> bool:
+def has_paper(table: Table) -> bool:
+    """Tell whether the table has the paper's figures."""
     return any(_is_papers(table, column) for column in table.columns)
 
 
@@ -107,11 +128,13 @@ def _number(value: float | None, digits: int) -> str:
     return _NOTHING if value is None else f"{value:.{digits}f}"
 
 
-def _signed(value: float | None) -> str:
+def write_signed(value: float | None) -> str:
+    """Write a difference with its sign."""
     return _NOTHING if value is None else f"{value:+.3f}".replace("-", "−")
 
 
-def _p(p: float | None) -> str:
+def write_p(p: float | None) -> str:
+    """Write a p value with three decimals."""
     if p is None:
         return _NOTHING
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
@@ -166,39 +189,3 @@ def _to_csv(lines: Sequence[Mapping[str, object]]) -> str:
     writer.writerow(map(defuse, lines[0]))
     writer.writerows(map(defuse, line.values()) for line in lines)
     return text.getvalue()
-
-
-def to_latex(table: Table) -> str:
-    """Render the main table for a paper: needs booktabs."""
-    header, rows = _main_grid(table)
-    lines = [" & ".join(map(_escape, line)) + r" \\" for line in (header, *rows)]
-    seeds = sorted({result.seed for result in table.results})
-    caption = _CAPTION if _has_paper(table) else _CAPTION.partition(";")[0] + "."
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escape(caption)} Seeds: {', '.join(map(str, seeds))}.}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--",
-}  # fmt: skip
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)

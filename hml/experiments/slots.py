@@ -14,8 +14,10 @@ import torch
 
 from hml.experiments.runs import Ended, Run, write_failure
 from hml.experiments.worker import carry_out_all, quieten_lightning
+from hml.hardware import available_memory, machine_threads
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+_BYTES_A_RUN = 2 * 2**30  # of PreAct ResNet-18 at full width, on a CPU
 _tell: Callable[[float], None] | None = None
 """In a slot's process: notes how much of its run is done."""
 
@@ -41,7 +43,7 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
     stopped = threading.Event()
 
     gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
-    threads_each = max(1, torch.get_num_threads() // slots)
+    threads_each = max(1, machine_threads() // slots)
     spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
     # How much of its run each slot has done. There is no lock that a process could die with.
     shares = spawn.RawArray("d", slots)
@@ -114,6 +116,22 @@ def _end_with_parent() -> None:
     assert parent is not None, "a slot's process is started by the study's"
     multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
+
+
+def count_slots(runs: Sequence[Run], threads: int) -> int:
+    """Count how many runs this machine carries out best at a time: one a GPU, or one a core as memory allows.
+
+    Args:
+        runs: What is to be done.
+        threads: How many threads each computes with, on a CPU.
+    """
+    if any(run.devices > 1 for run in runs):
+        return 1
+    if any(run.on_gpu for run in runs):
+        return max(1, len(visible_gpus()))
+    memory = available_memory()
+    room = len(runs) if memory is None else memory // _BYTES_A_RUN
+    return max(1, min(machine_threads() // threads, room, len(runs)))
 
 
 def visible_gpus() -> list[str]:

@@ -21,7 +21,13 @@ Executor = Callable[[Sequence[Run], Progress], Iterator[Ended]]
 
 
 def plan(
-    configs: Iterable[Path], seeds: Sequence[int], flags: Sequence[str], root: Path, worker: Worker, rerun: bool
+    configs: Iterable[Path],
+    seeds: Sequence[int],
+    flags: Sequence[str],
+    root: Path,
+    worker: Worker,
+    rerun: bool,
+    threads: int | None = None,
 ) -> tuple[list[Run], list[Run]]:
     """Put every scheme together once, before any of them runs, and see what is done already.
 
@@ -32,6 +38,7 @@ def plan(
         root: Where the runs' folders are.
         worker: Reads the data, which runs in this process then share.
         rerun: Whether a run that was done by another recipe is done again.
+        threads: How many threads each run on a CPU computes with; None leaves it to the run.
 
     Returns:
         All runs, and those that are to be done.
@@ -41,7 +48,7 @@ def plan(
     """
     for flag in flags:
         name = flag.partition("=")[0]
-        if len(name) > len("--s") and any(own.startswith(name) for own in _OWN_FLAGS):
+        if name in _OWN_FLAGS:
             raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
     configs_of: dict[str, Path] = {}
     runs: list[Run] = []
@@ -57,11 +64,12 @@ def plan(
         asked = {"recipe": cli.recipe, "data": cli.datamodule.provenance}
         devices = cli.trainer.num_devices * cli.trainer.num_nodes
         on_gpu = cli.trainer.strategy.root_device.type == "cuda"
+        chosen = ["--threads", str(threads)] if threads and not on_gpu and cli.settings.threads is None else []
         for seed in seeds:
             folder = folder_of(root, scheme, seed)
             own = ("--seed", str(seed), "--run_folder", str(folder), "--resume", "auto")
             goes_on = can_go_on(folder, {**cli.identity, "seed": seed, "data": asked["data"]})
-            run = Run(scheme, seed, folder, (*args, *own), devices, on_gpu, goes_on)
+            run = Run(scheme, seed, folder, (*args, *chosen, *own), devices, on_gpu, goes_on)
             runs.append(run)
             if not _is_done(run, asked, rerun):
                 todo.append(run)

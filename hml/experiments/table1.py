@@ -12,12 +12,13 @@ import yaml
 from hml.errors import InputError
 from hml.experiments import rendering, study
 from hml.experiments.cluster import carry_out_on_cluster
-from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB
+from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS
+from hml.experiments.latex import to_latex
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
-from hml.experiments.slots import carry_out_on_slots, visible_gpus
+from hml.experiments.slots import carry_out_on_slots, count_slots
 from hml.experiments.table import Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.locks import claim
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
     """Run what isn't done: returns all runs, and the failures that are not in their folders."""
-    for name in ("slots", "chunk"):
+    for name in ("slots", "threads", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
     configs = find_configs(options.schemes)
@@ -60,9 +61,9 @@ def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
     quieten_lightning()
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
-        runs, todo = study.plan(
-            configs, seeds, [*options.config, *cohort, *options.flags], options.root, worker, options.rerun
-        )
+        threads = options.threads or (None if options.slots or options.cluster else THREADS)
+        flags = [*options.config, *cohort, *options.flags]
+        runs, todo = study.plan(configs, seeds, flags, options.root, worker, options.rerun, threads)
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
             print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
@@ -76,11 +77,9 @@ def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespac
         return carry_out_on_cluster(
             runs, options.cluster, options.chunk or RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
-    several = any(run.devices > 1 for run in runs)
-    if several and options.slots:
+    if options.slots and any(run.devices > 1 for run in runs):
         raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
-    gpus = visible_gpus() if any(run.on_gpu for run in runs) and not several else []
-    slots = options.slots or max(1, len(gpus))
+    slots = options.slots or count_slots(runs, options.threads or THREADS)
     if slots > 1:
         return carry_out_on_slots(runs, slots, progress.advance)
     return carry_out_here(runs, worker, progress.advance)
@@ -124,7 +123,7 @@ def _tell(table: Table, root: Path) -> None:
     files: dict[str, str | bytes] = {
         "table1.md": text,
         "table1.csv": rendering.to_csv(table),
-        "table1.tex": rendering.to_latex(table),
+        "table1.tex": to_latex(table),
         "table1.png": to_png(table),
         "runs.csv": rendering.runs_to_csv(table),
     }

@@ -18,7 +18,10 @@ DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 FORMAT = 1
 
 _FIELDS = ("format", "shape", "members", "table", "annotators", "judged", "curves", "provenance")
-_REMEDY = "Make one: hml relabel fit."
+_REMEDY = (
+    "Fit one first: hml relabel fit. For the demo, run `hml relabel fit --demo`, and give the overlay demo_fly instead "
+    "of demo: hml fit --config learned_conf --config demo_fly"
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 import hml
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.report import parse_pair
+from hml.analysis.report import count, parse_pair
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.flags import Parser, add_data_dir
@@ -20,9 +20,7 @@ from hml.relabel.answers import Answers
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint
 from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import (
-    SPLITS,
     Predictions,
-    groups_of,
     human_ceilings,
     judged,
     predict_held_out,
@@ -31,7 +29,7 @@ from hml.relabel.evaluation import (
 )
 from hml.relabel.features import EPOCHS, describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
-from hml.relabel.folds import check_folds
+from hml.relabel.folds import SPLITS, Splits, choose_splits
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
@@ -68,16 +66,15 @@ def run(options: argparse.Namespace) -> int:
     pairs = [parse_pair(pair) for pair in getattr(options, "pairs", ())]
     started = time.perf_counter()
     material = read_material(find_data_dir(options.data_dir), options.cohort, options.judgements, options.demo)
-    if options.verb == "evaluate":  # before anything that takes long
-        for split in SPLITS:
-            check_folds(groups_of(material.once, split), options.folds)
+    # Checked before anything that takes long.
+    splits = choose_splits(material.once, options.folds, options.seed) if options.verb == "evaluate" else None
     print(f"Describing {len(material.bank.images):,} images (the first time, this trains a small network) …")
     images = describe_images(material.bank, options.out, options.epochs, options.seed)
     fitting = FitOptions(steps=options.steps, members=options.members, seed=options.seed)
-    if options.verb == "fit":
+    if splits is None:
         _fit(material, images, fitting, options, started)
     else:
-        _evaluate(material, images, fitting, options, pairs, started)
+        _evaluate(material, images, fitting, options, splits, pairs, started)
     return 0
 
 
@@ -123,8 +120,9 @@ def _fit(
     path = options.out / DEFAULT_PATH.name
     checkpoint.save(path)
     print(
-        f"Learned from {len(table):,} judgements of {table['image'].nunique():,} images by "
-        f"{table['person'].nunique()} people in {seconds:.0f} s: {path}, sha256 {hash_file(path)[:16]}…"
+        f"Learned from {count(len(table), 'judgement')} of {count(table['image'].nunique(), 'image')} by "
+        f"{count(table['person'].nunique(), 'person', 'people')} in {seconds:.0f} s: {path}, "
+        f"sha256 {hash_file(path)[:16]}…"
     )
 
 
@@ -149,24 +147,26 @@ def _evaluate(
     images: ImageTable,
     fitting: FitOptions,
     options: argparse.Namespace,
+    splits: Splits,
     pairs: Sequence[tuple[int, int]],
     started: float,
 ) -> None:
     table = material.once
     bootstrap = Bootstrap.over(int(material.table["person"].max()) + 1, options.replicates, options.seed)
     scores, held_out = {}, {}
-    for split, title in SPLITS.items():
+    for split in splits.chosen:
         for step in predict_held_out(table, images, split, options.folds, fitting):
             if isinstance(step, Predictions):
                 held_out[split] = step
             else:
-                print(f"{title}: fold {step} of {options.folds} done")
+                print(f"{SPLITS[split]}: fold {step} of {options.folds} done")
         scores[split] = summarise(table, score(table, held_out[split]), bootstrap)
     evaluation = Evaluation(
         table=table,
         scores=scores,
         ceilings=human_ceilings(material.table, bootstrap),
-        held_out=held_out["pair"],
+        held_out=held_out,
+        left_out=splits.left_out,
         relabeller=fit_relabeller(material, images, fitting),
         curves=tabulate_curves(material),
         train_ids=material.bank.train_ids,

@@ -15,14 +15,12 @@ from hml.relabel.answers import Answers
 from hml.relabel.baselines import BASELINES, level_histogram
 from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_networks
-from hml.relabel.folds import group_by_pair, grouped_folds
+from hml.relabel.folds import grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 
 Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
-SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
 MODELS = {
     POINT: "mixup: λ_f, without doubt",
     "lambda_f": "λ_f with noise as people scatter",
@@ -86,11 +84,6 @@ def predict_held_out(
         yield number
     joint["histogram"] += scores.bits(masses["histogram"], answers.slider.long().numpy())
     yield Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
-
-
-def groups_of(table: pd.DataFrame, split: str) -> Index:
-    """Return the group of each judgement that a split keeps whole, shape (N,)."""
-    return group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
 
 
 def judged(table: pd.DataFrame) -> tuple[float, float]:

@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from hml.analysis.figures import BLUE, GREEN, GREY, ORANGE, PALE, draw_mixup_line, finish, new_figure
+from hml.analysis.figures import draw_mixup_line, finish, new_figure
+from hml.analysis.palette import PEOPLE, Color
 from hml.analysis.report import Exhibit, pair_name
 from hml.judgements import CLASS_NAMES
 from hml.labels import MixedBatch
@@ -17,14 +18,16 @@ Array = npt.NDArray[np.float64]
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64
+_UNSEEN = {"pair": "of other image pairs only", "annotator": "by other people than the one who answered first"}
 
 
-def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
+def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
     """Draw predicted distributions of the most judged images that were held out, with each answer given.
 
     Args:
         table: Judgements.
         mass: The mass of each per cent of lambda_h, predicted for each, shape (N, 101).
+        split: What was held out: "pair" or "annotator".
     """
     count = table.groupby("image").size()
     chosen = count.sort_values(ascending=False, kind="stable").index[:_IMAGES]
@@ -36,9 +39,11 @@ def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
         at = np.flatnonzero(table["image"].to_numpy() == image)
         first = table.iloc[at[0]]
         grid = np.arange(101) / 100
-        axes.bar(grid, mass[at[0]], width=0.01, color=PALE, edgecolor=BLUE, linewidth=0.3)
-        axes.plot(table.iloc[at]["lambda_h"], np.zeros(len(at)), "^", color=ORANGE, markersize=6, clip_on=False)
-        axes.axvline(float(first["lambda_f"]), color=GREY, linewidth=0.8)
+        axes.bar(grid, mass[at[0]], width=0.01, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.3)
+        axes.plot(
+            table.iloc[at]["lambda_h"], np.zeros(len(at)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False
+        )
+        axes.axvline(float(first["lambda_f"]), color=Color.GREY, linewidth=0.8)
         first_name, second_name = CLASS_NAMES[int(first["class_1"])], CLASS_NAMES[int(first["class_2"])]
         finish(axes, xlim=(-0.02, 1.02), yticks=[])
         axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
@@ -53,8 +58,8 @@ def held_out_images(table: pd.DataFrame, mass: Array) -> Exhibit:
     return Exhibit(
         "held_out",
         "Predicted and given",
-        "What the relabeller predicts for the images judged most often (bars), without having seen any judgement of "
-        "their two endpoints together, what people said (triangles), and λ_f (line).",
+        "The images that were judged most often: the relabeller's prediction (bars), people's answers (triangles) "
+        f"and λ_f (line). The relabeller learned from judgements {_UNSEEN[split]}.",
         "Small panels, one an image, of predicted probabilities with people's answers marked below.",
         figure,
         pd.DataFrame(drawn),
@@ -89,13 +94,20 @@ def boundary(
     ).numpy()
     figure = new_figure(5.2, 4.4)
     axes = figure.subplots()
-    axes.fill_between(grid, low, high, color=PALE, label="relabeller: 80 % of answers")
+    axes.fill_between(grid, low, high, color=Color.PALE_BLUE, label="relabeller: 80 % of answers")
     draw_mixup_line(axes)
-    axes.plot(grid, mean, color=BLUE, linewidth=2, label="relabeller: mean")
-    axes.plot(grid, curve, color=GREEN, linewidth=1.5, linestyle="--", label="the pair's curve")
+    axes.plot(grid, mean, color=PEOPLE, linewidth=2, label="relabeller: mean")
+    axes.plot(grid, curve, color=Color.GREEN, linewidth=1.5, linestyle="--", label="the pair's curve")
     said = table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])]
     spread = Draws(0, 0, np.arange(len(said))).uniform("jitter") * 0.03 - 0.015
-    axes.plot(said["lambda_f"] + spread, said["lambda_h"], ".", color=ORANGE, markersize=4, label="people's answers")
+    axes.plot(
+        said["lambda_f"] + spread,
+        said["lambda_h"],
+        ".",
+        color=Color.LIGHT_ORANGE,
+        markersize=4,
+        label="people's answers",
+    )
     first, second = CLASS_NAMES[pair[0]], CLASS_NAMES[pair[1]]
     finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that is seen")
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))

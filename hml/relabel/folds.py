@@ -1,21 +1,90 @@
 """Folds for cross-validation that keep groups whole: nothing of an image pair, or of a person, is on both sides."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hml.analysis.report import count
 from hml.errors import InputError
 from hml.randomness import Draws
 
 Index = npt.NDArray[np.int64]
+
+SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
+"""What a cross-validation keeps whole, and how that is called."""
+
+_FEWEST_PAIRS = 2
+"""The boosting baseline sizes its noise on image pairs that its trees weren't fitted to, so it needs two."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits that judgements allow, and a sentence for each that they don't."""
+
+    chosen: list[str]
+    left_out: list[str]
 
 
 def group_by_pair(table: pd.DataFrame) -> Index:
     """Number the pairs of endpoint images, in either order, shape (N,): the images mixed of a pair share a number."""
     ends = table[["id_1", "id_2"]].to_numpy(np.int64)
     return np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def groups_of(table: pd.DataFrame, split: str) -> Index:
+    """Return the group of each judgement that a split keeps whole, shape (N,)."""
+    return group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
+
+
+def choose_splits(table: pd.DataFrame, folds: int, seed: int) -> Splits:
+    """Choose the splits that the judgements allow.
+
+    A split needs two groups or more, and in every fold judgements of two image pairs or more to learn from.
+
+    Args:
+        table: Judgements.
+        folds: How many parts.
+        seed: Decides which groups are held out together.
+
+    Raises:
+        InputError: there are more folds than groups, or no split is possible.
+    """
+    groups = {split: groups_of(table, split) for split in SPLITS}
+    pairs, people = (len(np.unique(group)) for group in groups.values())
+    found = f"the judgements are of {count(pairs, 'image pair')} by {count(people, 'person', 'people')}"
+    if pairs < _FEWEST_PAIRS or (pairs == _FEWEST_PAIRS and people == 1):
+        raise InputError(
+            "hml relabel evaluate needs judgements of 3 image pairs or more, or of 2 image pairs by 2 people or "
+            f"more: {found}."
+        )
+    most = min(number for number in (pairs, people) if number > 1)
+    if not 2 <= folds <= most:
+        raise InputError(f"--folds {folds} must be {f'2 to {most}' if most > 2 else 2}: {found}.")
+    chosen, left_out = [], []
+    for split, group in groups.items():
+        if len(np.unique(group)) < 2:
+            left_out.append(f"Scores with {SPLITS[split]}: all judgements are by one person.")
+        elif _fewest_pairs(groups["pair"], group, folds, seed) < _FEWEST_PAIRS:
+            left_out.append(
+                f"Scores with {SPLITS[split]}: in one of {folds} folds, all judgements to learn from are of one "
+                "image pair, and two or more are needed."
+            )
+        else:
+            chosen.append(split)
+    if not chosen:
+        raise InputError(
+            f"With --folds {folds} there is a fold in which all judgements to learn from are of one image pair, and "
+            f"two or more are needed: {found}. Set --folds higher or collect judgements of more image pairs."
+        )
+    return Splits(chosen, left_out)
+
+
+def _fewest_pairs(pair: Index, group: Index, folds: int, seed: int) -> int:
+    """Count the image pairs to learn from in the fold that has the fewest."""
+    return min(len(np.unique(pair[learn])) for learn, _ in grouped_folds(group, folds, seed))
 
 
 def grouped_folds(group: Index, folds: int, seed: int) -> Iterator[tuple[Index, Index]]:
@@ -32,21 +101,12 @@ def grouped_folds(group: Index, folds: int, seed: int) -> Iterator[tuple[Index, 
     Raises:
         InputError: there are fewer groups than folds, or fewer than two folds.
     """
-    check_folds(group, folds)
-    shuffled = Draws(seed, 0, np.unique(group)).order("folds")
+    groups = np.unique(group)
+    if not 2 <= folds <= len(groups):
+        raise InputError(f"folds={folds} must be 2 to {len(groups)}, the number of groups.")
+    shuffled = Draws(seed, 0, groups).order("folds")
     for held_out in np.array_split(shuffled, folds):
         is_held_out = np.isin(group, held_out)
         learn, test = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
         assert not set(group[learn]) & set(group[test]), "no group may be on both sides"
         yield learn, test
-
-
-def check_folds(group: Index, folds: int) -> None:
-    """Refuse a number of folds that the groups, shape (N,), can't be shared out to.
-
-    Raises:
-        InputError: there are fewer groups than folds, or fewer than two folds.
-    """
-    groups = len(np.unique(group))
-    if not 2 <= folds <= groups:
-        raise InputError(f"--folds {folds} must be 2 to {groups}: that many image pairs or people there are.")

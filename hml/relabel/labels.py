@@ -39,7 +39,7 @@ class LearnedLabels(LabelStrategy):
 
     def __init__(
         self,
-        checkpoint: Path | str = DEFAULT_PATH,
+        checkpoint: str | Path = DEFAULT_PATH,
         draw: Draw = "mean",
         gamma: float | None = None,
         smooth_over: SmoothOver = "all",
@@ -98,7 +98,7 @@ class CurveLabels(LabelStrategy):
         InputError: the checkpoint can't be read.
     """
 
-    def __init__(self, checkpoint: Path | str = DEFAULT_PATH) -> None:
+    def __init__(self, checkpoint: str | Path = DEFAULT_PATH) -> None:
         path = expand(checkpoint)
         loaded = Checkpoint.load(path)
         self._curves, self._judged = loaded.curves, loaded.relabeller.judged

@@ -9,18 +9,21 @@ import pandas as pd
 import torch
 
 import hml
-from hml.analysis.bootstrap import Estimate
+from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.analysis.citation import name_hml
 from hml.analysis.outputs import to_json, write_exhibit
 from hml.analysis.page import render_page
-from hml.analysis.report import Section, Table, compare, write_interval, write_number
-from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, SPLITS, Predictions
+from hml.analysis.report import Section, Table, compare, count, write_interval, write_number
+from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, Predictions
 from hml.relabel.figures import boundary, held_out_images
+from hml.relabel.folds import SPLITS
 from hml.relabel.relabeller import Relabeller
 from hml.storage import write_atomically
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
 _SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}
 _CEILINGS = {"self": "the same person again", "others": "the mean of the other people", "another": "another person"}
+_SOURCES = {"pair": "from judgements of other image pairs", "annotator": "from judgements by other people"}
 _LEGEND = (
     "bits: −log2 of what a model gave the answer, one of 101 (less is better); with ω: of λ_h and confidence together; "
     "CRPS and the MAE of the distribution's mean are on λ_h's scale; in 50 %: answers within the central half."
@@ -35,7 +38,8 @@ class Evaluation:
         table: The judgements predicted.
         scores: By split, what `summarise` made.
         ceilings: What people reach against one another.
-        held_out: Predictions for image pairs held out.
+        held_out: By split, the predictions.
+        left_out: What the judgements don't allow, a sentence each.
         relabeller: Fitted to everything, for the figures.
         curves: Class pairs' curves, shape (C, C, 3).
         train_ids: Images to blend in figures.
@@ -48,7 +52,8 @@ class Evaluation:
     table: pd.DataFrame
     scores: Mapping[str, pd.DataFrame]
     ceilings: Mapping[str, Estimate]
-    held_out: Predictions
+    held_out: Mapping[str, Predictions]
+    left_out: Sequence[str]
     relabeller: Relabeller
     curves: torch.Tensor
     train_ids: torch.Tensor
@@ -65,10 +70,11 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
         What the terminal shows.
     """
     tables = [table for split in evaluation.scores for table in _tables(evaluation, split)]
+    tables += [_ceiling_table(evaluation.ceilings)] if evaluation.ceilings else []
     verdicts = [verdict(evaluation.scores[split], split) for split in evaluation.scores]
-    ceilings = _ceiling_table(evaluation.ceilings)
+    drawn = next(iter(evaluation.held_out))
     exhibits = [
-        held_out_images(evaluation.table, evaluation.held_out.masses[RELABELLER]),
+        held_out_images(evaluation.table, evaluation.held_out[drawn].masses[RELABELLER], drawn),
         *(
             boundary(
                 evaluation.table,
@@ -83,22 +89,29 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     ]
     images = {exhibit.name: write_exhibit(exhibit, out / "figures") for exhibit in exhibits}
     sections = [
-        Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=[*tables, ceilings]),
+        Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=tables),
         Section("figures", "What it predicts", [], exhibits=exhibits),
     ]
-    people = evaluation.table["person"].nunique()
+    mixed, people = evaluation.table["image"].nunique(), evaluation.table["person"].nunique()
+    sources = " and again ".join(_SOURCES[split] for split in evaluation.scores)
     introduction = [
-        f"{len(evaluation.table):,} judgements of {evaluation.table['image'].nunique():,} mixed images by {people} "
-        "people, each predicted from judgements of other pairs of images, and again from those of other people. "
-        "Intervals are 95 %, by bootstrap over people, with these images taken as given."
+        f"{count(len(evaluation.table), 'judgement')} of {count(mixed, 'mixed image')} by "
+        f"{count(people, 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by bootstrap over people. "
+        "They treat the images as fixed."
     ]
     page = render_page(
-        "A model of the annotator", introduction, [], sections, images, [f"Made by hml {hml.__version__}."]
+        "A model of the annotator",
+        introduction,
+        evaluation.left_out,
+        sections,
+        images,
+        [f"Made with {name_hml()}."],
     )
     write_atomically(out / "relabel.html", page)
     result = {
         "scores": {split: frame.to_dict("records") for split, frame in evaluation.scores.items()},
         "verdicts": verdicts,
+        "left_out": list(evaluation.left_out),
         "ceilings": {name: estimate.as_dict() for name, estimate in evaluation.ceilings.items()},
         "settings": dict(evaluation.settings),
         "data": dict(evaluation.provenance),
@@ -106,7 +119,12 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
         "version": hml.__version__,
     }
     write_atomically(out / "relabel.json", to_json(result))
-    parts = [*(_to_text(table) for table in [*tables, ceilings]), *verdicts, _LEGEND]
+    parts = [
+        *(_to_text(table) for table in tables),
+        *verdicts,
+        *(f"Left out: {reason}" for reason in evaluation.left_out),
+        _LEGEND,
+    ]
     return "\n\n".join([*parts, f"{out / 'relabel.html'} (numbers in relabel.json, figures in figures/)"])
 
 
@@ -114,6 +132,11 @@ def verdict(scores: pd.DataFrame, split: str) -> str:
     """Say whether the relabeller is better than every baseline in bits and CRPS, or which it isn't better than."""
     compared = scores[(scores["compared"] == RELABELLER) & (scores["model"] != KNOWN_PERSON)]
     compared = compared[compared["measure"].isin(["bits", "crps"])]
+    if compared["people"].max() < FEWEST_PEOPLE:
+        return (
+            f"With {SPLITS[split]}, differences have no intervals: that needs {FEWEST_PEOPLE} people, and fewer "
+            "took part. So the page can't say which model is better."
+        )
     short = [
         f"{MODELS[row['model']]} ({row['measure']} {_number(row)}, {_interval(row)})"
         for row in compared.to_dict("records")

@@ -29,13 +29,16 @@ def test_the_page_holds_everything_and_escapes_it():
         "Title",
         ["Hello."],
         ["Left & out."],
-        [Section("s", "Part", ["<b>"], [claim], [exhibit], [table])],
+        [Section("s", "Part", ["<b>"], ["λ_h > λ_f."], [claim], [exhibit], [table])],
         {"dots": b"png"},
         ["End."],
+        ["Collins & others"],
     )
     for expected in (
         "<h1>Title</h1>",
         "Left &amp; out.",
+        "<li>λ<sub>h</sub> &gt; λ<sub>f</sub>.</li>",
+        "<li>Collins &amp; others</li>",
         "&lt;b&gt;",
         "They &lt;rise&gt;.",
         "Dots &amp; λ<sub>f</sub></h3>",
@@ -48,4 +51,5 @@ def test_the_page_holds_everything_and_escapes_it():
         '<span class="interval">0.1 to 0.9</span>',
     ):
         assert expected in page
-    assert "Left out" not in render_page("Title", [], [], [], {}, [])
+    bare = render_page("Title", [], [], [], {}, [])
+    assert not [words for words in ("Left out", "Summary", "Please cite") if words in bare]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ import pytest
 import requests
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import hml
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
 from hml.judgements import CLASS_NAMES
+from hml.versions import UNKNOWN, find_commit
 
 QUICK = ["--replicates", "60"]
 RELEASED = ("hmix_infer_mixing_factor.csv",)
@@ -153,6 +156,46 @@ def test_every_figure_is_there_as_png_pdf_and_csv_and_on_the_page(real):
         assert link.removeprefix("#") in page.ids if link.startswith("#") else (real / link).exists()
     assert not re.search(r'(src|href)="(https?:)?//', (real / "percepts.html").read_text())
     assert list(real.glob("events.out.tfevents.*"))
+
+
+def test_the_summary_states_the_numbers_of_the_sections(real):
+    result = strict(real / "percepts.json")
+    text = (real / "percepts.html").read_text()
+    summary = text.partition('id="summary"')[2].partition("</section>")[0]
+    assert 0 < text.index('id="summary"') < text.index('<section id="generating"')
+    assert set(result["findings"]) <= {link.removeprefix("#") for link in Page(summary).links}
+    shown = re.sub("<[^>]*>", "", summary)
+    for name in ("error_by_image",):
+        assert f"{result['claims']['generating'][name]['value']:.3f}" in shown
+    for claim in (result["claims"]["confidence"]["distance_image"], result["claims"]["curves"]["overall_bias"]):
+        low, high = (f"{claim[end]:.3f}".replace("-", "−") for end in ("low", "high"))
+        assert f"{low} to {high}, which excludes 0" in shown
+
+
+def test_the_pages_numbers_have_three_decimals(real):
+    page = re.sub(r"<style>.*?</style>|<[^>]*>", " ", (real / "percepts.html").read_text(), flags=re.DOTALL)
+    body = page.partition("Made on")[0]
+    assert re.findall(r"(?<![\d.])\d+\.\d{4,}", body) == []
+    assert "0.165 " in body
+    levels = pd.read_csv(real / "figures" / "aggregate.csv")
+    assert levels["value"].round(6).ne(levels["value"].round(3)).any()
+
+
+def test_captions_name_colours_by_what_is_drawn(real):
+    text = re.sub("<[^>]*>", " ", (real / "percepts.html").read_text())
+    assert "dark orange line" in text
+    assert not re.search(r"\b(red|vermillion)\b", text)
+
+
+def test_the_foot_says_when_with_what_and_how_to_cite(real):
+    foot = (real / "percepts.html").read_text().partition("<footer>")[2]
+    assert re.search(r"Made on 20\d\d-\d\d-\d\d \(UTC\) with hml percepts, hml \d", foot)
+    assert find_commit() in foot or find_commit() == UNKNOWN
+    readme = (Path(hml.__file__).parents[1] / "README.md").read_text()
+    for fact in ("Human-in-the-Loop Mixup", "216"):  # as README.md has them
+        assert fact in foot
+        assert fact in readme
+    assert "H-Mix, the judgements" in foot
 
 
 def test_a_run_is_a_pure_function_of_its_arguments(tmp_path, offline):
@@ -344,13 +387,16 @@ MEASURE = """<script>addEventListener("load", () => {
     && i.alt && i.clientWidth > 0 && f.querySelector("figcaption").innerText && f.querySelector("a[href$=csv]")); });
   const wide = [...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll")
     && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.className);
-  document.title = JSON.stringify({figures: figures.length, broken: broken.map(f => f.id), wide: wide,
-    scroll: document.documentElement.scrollWidth, inner: innerWidth});
+  const scrolling = [...document.querySelectorAll("body *")].filter(e => e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).overflowX != "visible" && e.clientWidth > 1);
+  document.title = JSON.stringify({scrolling: scrolling.length,
+    tables: scrolling.filter(e => e.querySelector("table")).length, figures: figures.length,
+    broken: broken.map(f => f.id), wide: wide, scroll: document.documentElement.scrollWidth, inner: innerWidth});
 });</script></body>"""
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, width, chromium):
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_browser_shows_every_figure_and_only_tables_scroll(real, tmp_path, width, chromium):
     page = real / f"measured_{width}.html"
     page.write_text((real / "percepts.html").read_text().replace("</body>", MEASURE))
     # A headless window can't be narrower than 500 pixels, a frame can.
@@ -379,3 +425,5 @@ def test_a_browser_shows_every_figure_and_nothing_overflows(real, tmp_path, widt
     assert found["broken"] == []
     assert found["wide"] == []
     assert found["scroll"] <= width
+    assert found["scrolling"] == found["tables"]
+    assert (found["tables"] > 0) == (width == 390)

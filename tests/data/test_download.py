@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import socket
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,6 +100,27 @@ def test_a_server_that_is_down_is_a_data_error(server, tmp_path):
     with pytest.raises(DataError, match="ConnectionError"):
         fetch([file], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_internet_one_reason_is_told_and_no_host_tried_again(server, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def resolve(host, *args):
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("hml.data.download._TRIES", 3)
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    addresses = ("https://first.example/a.bin", "https://second.example/a.bin")
+    files = [RemoteFile(name, "0" * 64, addresses) for name in ("a.bin", "b.bin", "c.bin")]
+    with pytest.raises(DataError) as caught:
+        fetch(files, tmp_path)
+    assert asked == ["first.example", "second.example"]
+    told = str(caught.value)
+    assert told.count("no connection to the internet: Name or service not known") == 1
+    for said in ("a.bin  sha256 000", "b.bin", "c.bin", *addresses, f"copy DIR's files into {tmp_path}"):
+        assert said in told
+    assert told.endswith("run the demo: hml fit --config sep_conf --config demo")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from hml.experiments.rendering import runs_to_csv, to_csv, to_latex, to_markdown
+from hml.experiments.rendering import runs_to_csv, to_csv, to_markdown
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
 
@@ -82,18 +82,7 @@ def test_csv_of_runs_has_a_line_a_run(table):
     assert rows[0]["seconds/fit"] == "100.0"
 
 
-def test_latex_is_a_booktabs_table_with_as_many_cells_in_each_row(table):
-    lines = to_latex(table).splitlines()
-    assert [line for line in lines if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
-    rows = [line for line in lines if line.endswith(r"\\")]
-    assert {line.count(" & ") for line in rows} == {11}
-    assert r"\begin{tabular}{l" + "r" * 11 + "}" in lines
-    assert rows[2].startswith(r"sep\_conf & 2 & 1.850 $\pm$ 0.050 & 1.83 & +0.020")
-    assert "Seeds: 0, 1." in to_latex(table)
-
-
 def test_an_empty_table_renders():
     table = make_table({"mixup": 2}, [])
     assert "- mixup: n = 0 of 2; 2 not run." in to_markdown(table)
     assert runs_to_csv(table) == ""
-    assert r"mixup & 0 & -- & -- & -- & -- \\" in to_latex(table)

@@ -200,3 +200,11 @@ def test_both_strategies_see_a_plain_image_as_what_it_is(checkpoint):
     for strategy in (LearnedLabels(checkpoint), LearnedLabels(checkpoint, draw="sample"), CurveLabels(checkpoint)):
         assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).argmax(1).tolist() == [5, 3]
         assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).amax(1).tolist() == [1, 1]
+
+
+def test_without_a_relabeller_the_demos_commands_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--config", "learned_conf", "--config", "demo_fly"]) == 2
+    said = capsys.readouterr().err
+    for command in ("hml relabel fit --demo", "hml fit --config learned_conf --config demo_fly"):
+        assert command in said

@@ -3,18 +3,20 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import BLUE, GREEN, GREY, RED, finish, new_figure, reaches, typeset
+from hml.analysis.figures import finish, new_figure, reaches, typeset
+from hml.analysis.findings import state
+from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
 from hml.analysis.report import Claim, Exhibit, Section, write_number
 
 _TEXTS = {
-    "retest": "Test–retest: how far a person's second answer to an image lies from the first, mean |difference|",
+    "retest": "Test–retest: mean |difference| of a person's first and second answers to an image",
     "retest_correlation": "Test–retest: correlation of first and second answers",
-    "disagreement": "Agreement: how far two people's answers to one image lie apart, mean |difference|",
-    "floor_rmse": "Floor: the least root mean squared error, against one person's answer, of one number an image",
-    "floor_mae": "Floor: a mean absolute error below which one number an image can't come (half of two people's "
+    "disagreement": "Agreement: mean |difference| of two people's answers to one image",
+    "floor_rmse": "Floor: the smallest root mean squared error of one number per image against one person's answer",
+    "floor_mae": "Floor: a lower bound of the mean absolute error of one number per image (half of two people's "
     "difference)",
-    "ceiling_correlation": "Ceiling: the largest correlation of one number an image with single answers",
+    "ceiling_correlation": "Ceiling: the largest correlation of one number per image with single answers",
     "mixup_correlation": "For comparison: the correlation of λ_f with single answers",
 }
 
@@ -24,22 +26,29 @@ def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     found = ceilings(table, bootstrap)
     scores = score_relabellers(table, bootstrap)
     paragraphs = [
-        "People don't agree with themselves, and less with each other, so no relabeller that gives an image one "
-        "number can meet everyone's answer. Two people's squared difference is twice the variance within images: "
-        "that gives the floor of the squared error, and with the variance of all answers the ceiling of the "
+        "A relabeller that gives each image one number can't match everyone's answer, because people differ from "
+        "each other and from themselves. Two people's squared difference is twice the variance within images. "
+        "This gives the floor of the squared error and, with the variance of all answers, the ceiling of the "
         "correlation.",
-        "The figure scores relabellers against one person's answer: first answers only, curves fitted without that "
-        "person. The mean of a few other people is itself noisy, so a smooth curve, or λ_f, can come closer to a "
-        "person than other people do, though it sees no image.",
+        "The figure scores relabellers against one person's answer. It uses first answers only, and curves that are "
+        "fitted without that person. The mean of a few other people is noisy. So a smooth curve, or λ_f, can be nearer "
+        "to a person's answer than other people are, although it doesn't use the image.",
     ]
     if found["retest"].value is None:
-        paragraphs.append("Nobody judged an image twice, so test–retest can't be told.")
+        paragraphs.append("Nobody judged an image twice, so test–retest can't be computed.")
     if found["disagreement"].value is None:
-        paragraphs.append("No image was judged by two people, so agreement, floors and ceiling can't be told.")
+        paragraphs.append("No image was judged by two people, so agreement, floors and ceiling can't be computed.")
     claims = [Claim(name, text, found[name]) for name, text in _TEXTS.items()]
-    return Section(
-        "ceilings", "How well could any relabeller do?", paragraphs, claims, [_draw(scores, found["floor_rmse"].value)]
-    )
+    findings = [
+        *state(found["disagreement"], "the mean |difference| of two people's answers to one image"),
+        *state(found["retest"], "the mean |difference| of one person's two answers to one image"),
+        *state(
+            found["ceiling_correlation"], "the largest possible correlation of one number per image with single answers"
+        ),
+        *state(found["mixup_correlation"], "the correlation of λ_f with single answers"),
+    ]
+    exhibits = [_draw(scores, found["floor_rmse"].value)]
+    return Section("ceilings", "How well could any relabeller do?", paragraphs, findings, claims, exhibits)
 
 
 def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
@@ -53,20 +62,20 @@ def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
         part = scores[scores["measure"] == measure].set_index("relabeller").loc[names].reset_index()
         part["row"] = range(len(part))[::-1]
         for _, one in part.iterrows():
-            color = RED if one["relabeller"] == "mixup" else GREEN if "curve" in one["relabeller"] else BLUE
+            color = MIXUP if one["relabeller"] == "mixup" else Color.GREEN if "curve" in one["relabeller"] else PEOPLE
             kept = pd.DataFrame([one])
             axes.errorbar(kept["value"], kept["row"], xerr=reaches(kept), fmt="o", color=color, markersize=5)
         axes.set_yticks(part["row"], [typeset(RELABELLERS[name]) for name in names], fontsize=8.5)
         if measure == "rmse" and floor is not None:
-            axes.axvline(floor, color=GREY, linestyle=":", linewidth=1.2)
-            axes.text(floor, len(names) - 0.55, " floor of one number an image", fontsize=7.5, color=GREY)
+            axes.axvline(floor, color=Color.GREY, linestyle=":", linewidth=1.2)
+            axes.text(floor, len(names) - 0.55, " floor of one number per image", fontsize=7.5, color=Color.GREY)
         finish(axes, xlabel=title, xlim=(0, None), ylim=(-0.6, len(names) - 0.2))
     return Exhibit(
         "ceilings",
         "Relabellers against one person's answer",
-        "How far each relabeller lies from one person's answer, with 95 % intervals: people in blue, fitted curves "
-        "in green, mixup in red. The dotted line is the floor of the squared error for one number an image; a "
-        "person's own second answer may lie below it, since it isn't one number for all people.",
+        f"Each relabeller's error against one person's answer, with 95 % intervals: people ({PEOPLE.label}), fitted "
+        f"curves ({Color.GREEN.label}) and mixup ({MIXUP.label}). The dotted line is the floor for one number per "
+        "image. A person's own second answer may be below it, because it isn't one number for all people.",
         "Errors of relabellers: "
         + "; ".join(
             f"{RELABELLERS[r['relabeller']]} {write_number(r['value'])}"

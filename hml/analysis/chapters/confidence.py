@@ -4,8 +4,10 @@ import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
-from hml.analysis.figures import BLUE, GREEN, GREY, ORANGE, draw_points, finish, new_figure, reaches, typeset
-from hml.analysis.report import Claim, Exhibit, Section, compare, write_interval, write_number
+from hml.analysis.figures import draw_points, finish, new_figure, reaches, typeset
+from hml.analysis.findings import conclude
+from hml.analysis.palette import PEOPLE, Color
+from hml.analysis.report import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
 
 _LABELS = {
     "ambiguity": "endpoints' ambiguity (mean entropy of their CIFAR-10H labels, nats)",
@@ -14,6 +16,13 @@ _LABELS = {
     "extremeness": "how extreme the answer is, |λ_h − ½|",
     "error": "how far the answer is from λ_f, |λ_h − λ_f|",
 }
+_FINDINGS = {
+    "distance": ("|λ_f − ½|", "about even blends", "about uneven blends"),
+    "ambiguity": ("the endpoints' mean entropy", "if the endpoints are clear", "if the endpoints are ambiguous"),
+    "error": ("|λ_h − λ_f|", "if their answer is near λ_f", "if their answer is far from λ_f"),
+}
+"""For a variable: what it is, and when people are more confident if the correlation is below or above 0."""
+
 _UNIT_LABELS = {
     "judgement": "over judgements",
     "within_person": "within people",
@@ -29,33 +38,44 @@ def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
         for (variable, unit), estimate in found.items()
     ]
     paragraphs = [
-        "Beside the share, people gave their confidence ω. Each line of the table correlates it with something that "
-        "may make an image hard: over single judgements, within people (since people use such a slider "
-        "differently), and over images, each the mean of its judgements.",
+        "People also gave their confidence ω. Each line of the table correlates ω with something that may make an "
+        "image hard: over single judgements, within people (because people use the slider differently), and over "
+        "images (each the mean of its judgements).",
         _on_ambiguity(found),
-        "Answers and errors hang together by construction: an answer of ½ to an even blend is neither extreme nor "
-        "wrong. None of these correlations says what causes what.",
+        "How extreme an answer is and its error are related by construction: an answer of ½ to an even blend is "
+        "neither extreme nor wrong. A correlation doesn't show a cause.",
     ]
     exhibits = [_draw_correlations(found), _draw_bins(binned_confidence(table, bootstrap))]
-    return Section("confidence", "What confidence goes with", paragraphs, claims, exhibits)
+    findings = [
+        sentence
+        for variable, (name, below, above) in _FINDINGS.items()
+        if (variable, "image") in found
+        for sentence in conclude(
+            found[variable, "image"],
+            f"the correlation over images of ω with {name}",
+            f"People are more confident {above}",
+            f"People are more confident {below}",
+        )
+    ]
+    return Section("confidence", "What confidence depends on", paragraphs, findings, claims, exhibits)
 
 
 def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
     paper = "The paper says that confidence tracks the ambiguity of the endpoint images “somewhat”. "
     if ("ambiguity", "image") not in found:
-        return paper + "That needs CIFAR-10H's labels, which aren't at hand."
+        return paper + "To check this, the labels of CIFAR-10H are needed."
     estimate = found["ambiguity", "image"]
     if estimate.value is None:
-        return paper + "Here there is too little to tell."
+        return paper + "There are too few judgements to check this."
     verdict = {
-        "below": "So it does here: people are less sure where the endpoints are more ambiguous",
-        "above": "Here it is the other way round: people are more sure where the endpoints are more ambiguous",
-        "not clear of": "Here that can't be told from no relation at all",
-        "unknown": "Here there are too few people to tell",
+        "below": "Here too, people are less sure where the endpoints are more ambiguous",
+        "above": "Here the opposite is true: people are more sure where the endpoints are more ambiguous",
+        "not clear of": "Here the interval includes 0, so no relation is shown",
+        "unknown": "Here there are too few people for an interval",
     }[compare(estimate)]
     return (
         f"{paper}{verdict} (over images, correlation {write_number(estimate.value)}, 95 % interval "
-        f"{write_interval(estimate)}); that is {estimate.value**2:.1%} of the variance between images."
+        f"{write_interval(estimate)}). This explains {write_share(estimate.value**2)} of the variance between images."
     )
 
 
@@ -64,8 +84,10 @@ def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
     frame = pd.DataFrame([{"variable": v, "unit": u, **found[v, u].as_dict()} for v in variables for u in UNITS])
     figure = new_figure(8.5, 0.75 * len(variables) + 1.1)
     axes = figure.subplots()
-    axes.axvline(0, color=GREY, linewidth=0.8)
-    for i, (unit, color, marker) in enumerate(zip(UNITS, (BLUE, ORANGE, GREEN), "osD", strict=True)):
+    axes.axvline(0, color=Color.GREY, linewidth=0.8)
+    for i, (unit, color, marker) in enumerate(
+        zip(UNITS, (PEOPLE, Color.LIGHT_ORANGE, Color.GREEN), "osD", strict=True)
+    ):
         part = frame[(frame["unit"] == unit) & frame["value"].notna()]
         height = [len(variables) - 1 - variables.index(v) + 0.22 * (1 - i) for v in part["variable"]]
         axes.errorbar(
@@ -83,7 +105,7 @@ def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
         "within people (squares) and over images (diamonds). Left of 0: people are less sure where the variable is "
         "larger.",
         "Correlations of confidence with intervals: "
-        + "; ".join(f"{v} {write_number(found[v, 'image'].value, 2)} over images" for v in variables)
+        + "; ".join(f"{v} {write_number(found[v, 'image'].value)} over images" for v in variables)
         + ".",
         figure,
         frame,
@@ -98,17 +120,17 @@ def _draw_bins(bins: pd.DataFrame) -> Exhibit:
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes in grid[len(variables) :]:
         axes.axis("off")
-    for axes, variable in zip(grid, variables, strict=False):
+    for place, (axes, variable) in enumerate(zip(grid, variables, strict=False)):
         part = bins[bins["variable"] == variable]
-        axes.plot(part["x"], part["value"], color=BLUE, linewidth=0.8, alpha=0.6)
+        axes.plot(part["x"], part["value"], color=PEOPLE, linewidth=0.8, alpha=0.6)
         draw_points(axes, part, "x")
         label = _LABELS[variable].replace(" (", "\n(")
-        finish(axes, xlabel=label, ylabel="mean confidence ω", ylim=(0, 1))
+        finish(axes, xlabel=label, ylabel="" if place % columns else "mean confidence ω", ylim=(0, 1))
     return Exhibit(
         "confidence_bins",
         "Confidence along each variable",
-        "Mean confidence with its 95 % interval in up to five bins of each variable, which hold about as many "
-        "judgements each where ties allow.",
+        "Mean confidence with its 95 % interval in up to five bins of each variable. The bins contain about "
+        "the same number of judgements, except where many judgements have the same value.",
         "Panels of mean confidence along each variable, as listed in the CSV.",
         figure,
         bins,

@@ -1,11 +1,16 @@
 """The section on psychometric curves."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from hml.analysis.figures import BLUE, GREY, PALE, draw_forest, draw_mixup_line, finish, new_figure
+from hml.analysis.bootstrap import Estimate
+from hml.analysis.figures import draw_forest, draw_mixup_line, finish, new_figure
+from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
-from hml.analysis.report import Claim, Exhibit, Section, compare, name_pairs, pair_name
+from hml.analysis.palette import MIXUP, PEOPLE, Color
+from hml.analysis.report import Claim, Exhibit, Section, compare, name_pairs, pair_name, write_number
 
 _GRID = np.linspace(0, 1, 51)
 
@@ -13,31 +18,56 @@ _GRID = np.linspace(0, 1, 51)
 def curves_section(found: CurveEstimates) -> Section:
     """Describe the overall curve and the spread of the pairs'."""
     texts = {
-        "bias": "Bias of the overall curve: the λ_f seen as half and half, less ½ (above 0: the alphabetically "
-        "second class outweighs)",
+        "bias": "Bias of the overall curve: the λ_f that people see as half and half, minus ½ (above 0: the class that "
+        "is second in the alphabet dominates)",
         "slope": "Slope of the overall curve on the logistic's scale",
         "gain": "Gain: how fast λ_h grows with λ_f where the overall curve is steepest (mixup's line: 1)",
         "lapse": "Lapse: the share of answers that don't depend on λ_f",
     }
     claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
     clear = sum(compare(p["bias"]) in ("above", "below") for p in found.pairs.values())
+    biased = (
+        f"Of {len(found.pairs)} class pairs, {clear} have a bias whose 95 % interval excludes 0. If no pair were "
+        f"biased, about {0.05 * len(found.pairs):.0f} would by chance."
+    )
     spread_bias, spread_slope = found.curves.spread
     paragraphs = [
-        "A psychometric curve says how the share that people see grows with the share in the pixels: a logistic "
-        "with a bias (where half and half lies), a slope, and a lapse (answers that pay no heed to the image). The "
-        "overall curve is fitted to all judgements. Each pair's curve shares its lapse, and its bias and slope are "
-        "drawn to the overall curve's by a Gaussian prior whose width is estimated from the pairs themselves: pairs "
-        f"scatter around the overall bias by {spread_bias:.3f} and around its log slope by {spread_slope:.2f} "
-        "(standard deviations).",
-        f"Of {len(found.pairs)} pairs, {clear} have a bias whose 95 % interval excludes 0; with none biased, about "
-        f"{0.05 * len(found.pairs):.0f} would by chance.",
+        "A psychometric curve describes how the share that people see grows with the share in the pixels. It is a "
+        "logistic function with a bias (where people see half and half), a slope, and a lapse (the share of answers "
+        "that don't depend on the image). The overall curve is fitted to all judgements. Each pair's curve has the "
+        "same lapse. A Gaussian prior shrinks its bias and slope towards those of the overall curve. The prior's width "
+        f"is estimated from the pairs: their standard deviation is {write_number(spread_bias)} for the bias and "
+        f"{write_number(spread_slope)} for the logarithm of the slope.",
+        biased,
     ]
     if "slope" not in found.overall:
-        paragraphs.append("There are fewer than three different λ_f, so slope and lapse can't be told.")
+        paragraphs.append("There are fewer than three different λ_f, so slope and lapse can't be estimated.")
     exhibits = [_draw_curves(found)]
     if found.pairs:
         exhibits.append(_draw_biases(found))
-    return Section("curves", "Psychometric curves", paragraphs, claims, exhibits)
+    findings = _find(found.overall)
+    if any(compare(pair["bias"]) != "unknown" for pair in found.pairs.values()):
+        findings.append(biased)
+    return Section("curves", "Psychometric curves", paragraphs, findings, claims, exhibits)
+
+
+def _find(overall: Mapping[str, Estimate]) -> list[str]:
+    """State what the overall curve's bias and gain mean."""
+    found = conclude(
+        overall["bias"],
+        "the bias of the overall curve",
+        "An even blend looks more like the class that is second in the alphabet",
+        "An even blend looks more like the class that is first in the alphabet",
+    )
+    if "gain" in overall:
+        found += conclude(
+            overall["gain"],
+            "the gain of the overall curve",
+            "Near even blends λ_h changes faster than λ_f",
+            "Near even blends λ_h changes more slowly than λ_f",
+            against=1,
+        )
+    return found
 
 
 def _draw_curves(found: CurveEstimates) -> Exhibit:
@@ -48,7 +78,7 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
         axes.plot(
             _GRID,
             curve(_GRID),
-            color=GREY,
+            color=Color.GREY,
             linewidth=0.5,
             alpha=0.6,
             label="each class pair" if len(data) == 1 else None,
@@ -58,10 +88,10 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     bands = found.bands
     if bands["low"].notna().all():
         axes.fill_between(
-            bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=PALE, zorder=3
+            bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=Color.PALE_BLUE, zorder=3
         )
     axes.plot(
-        bands["lambda_f"], bands["value"], color=BLUE, linewidth=1.6, label="all judgements, 95 % interval", zorder=4
+        bands["lambda_f"], bands["value"], color=PEOPLE, linewidth=1.6, label="all judgements, 95 % interval", zorder=4
     )
     finish(
         axes,
@@ -74,9 +104,9 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     return Exhibit(
         "curves",
         "Psychometric curves",
-        "The overall curve with its 95 % interval (blue), each class pair's curve (grey) and mixup's line (red). "
-        "Outside the λ_f that people judged, curves are extrapolated.",
-        "The overall curve in blue with its band beside mixup's red diagonal, among the pairs' thin grey curves.",
+        f"The overall curve with its 95 % interval ({PEOPLE.label}), each class pair's curve ({Color.GREY.label}) and "
+        f"mixup's line ({MIXUP.label}). Outside the range of λ_f that people judged, curves are extrapolated.",
+        "The overall curve with its band beside mixup's diagonal, among the pairs' thin curves.",
         figure,
         pd.concat(data, ignore_index=True)[["pair", "lambda_f", "value", "low", "high", "n", "people"]],
     )
@@ -96,12 +126,12 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
     axes = figure.subplots()
     draw_forest(axes, [f"{pair_name(*pair)} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)], biases)
     axes.tick_params(axis="y", labelsize=7.5)
-    finish(axes, xlabel="bias, in λ_f (left of 0: the first-named class outweighs; right: the second)")
+    finish(axes, xlabel="bias, in λ_f (left of 0: the first-named class dominates; right: the second)")
     return Exhibit(
         "biases",
         "Bias of each class pair",
-        "Where each pair's curve puts half and half, less ½, with 95 % intervals; in brackets the number of "
-        "judgements. Estimates are drawn to the overall bias, and the intervals hold what that leaves unknown.",
+        "The λ_f that people see as half and half, minus ½, for each pair with its 95 % interval. The number of "
+        "judgements is in brackets. Estimates are shrunk towards the overall bias, which the intervals account for.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
         name_pairs(frame),

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap
+from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.dominance import dominance
 from hml.analysis.figures import draw_forest, finish, new_figure
-from hml.analysis.report import Claim, Exhibit, Section
+from hml.analysis.findings import list_values
+from hml.analysis.report import Claim, Exhibit, Section, compare, write_number
 from hml.judgements import CLASS_NAMES
 
 
@@ -13,30 +14,22 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section."""
     classes, position = dominance(table, bootstrap)
     named = classes.assign(**{"class": [CLASS_NAMES[c] for c in classes["class"]]})
-    low, high = named["low"].astype(float), named["high"].astype(float)
-    strong, weak = (named.loc[clear, "class"].tolist() for clear in (low > 0, high < 0))
-    said = []
-    if strong:
-        said.append(f"seen in more than their share of the pixels: {', '.join(strong)}")
-    if weak:
-        said.append(f"seen in less: {', '.join(weak)}")
-    summary = "; ".join(said) or "no class can be told from the average"
+    findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
     return Section(
         "dominance",
         "Which classes dominate",
         [
-            "A Bradley–Terry model gives each class a strength, with what is in the pixels as a handicap: the log "
-            "odds of λ_h are a slope times λ_f − ½, plus the first class's strength less the second's. Divided by "
-            "the slope, a strength reads as a share of the pixels: how much less than half a class needs to look "
-            "like half of a blend with an average class. A common lean to the class that stands first "
-            "alphabetically, and on the left of the slider, is fitted besides, so that it isn't mistaken for "
-            "strength.",
-            f"In these images, with intervals clear of 0, {summary}.",
+            "A Bradley–Terry model gives each class a strength. The log odds of λ_h are a slope times λ_f − ½, plus "
+            "the first class's strength minus the second's. Divided by the slope, a strength is a share of the pixels: "
+            "how much less than half of the pixels a class needs to look like half of a blend with an average class.",
+            "The first-named class is first in the alphabet and on the left of the slider. The model also fits a "
+            "common preference for it, so that this isn't mistaken for strength.",
         ],
+        findings,
         [
             Claim(
                 "position",
-                "Lean to the class that stands first, as a share of the pixels (below 0: to the second)",
+                "Preference for the first-named class, as a share of the pixels (below 0: for the second)",
                 position,
             )
         ],
@@ -44,18 +37,32 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     )
 
 
+def _find(strengths: list[tuple[str, Estimate]]) -> list[str]:
+    """State which classes people see in more, or in less, than their share of the pixels."""
+    sides = {side: [(n, e) for n, e in strengths if compare(e) == side] for side in ("above", "below", "unknown")}
+    found = [
+        f"{said} {list_values(sides[side])}. {'Each' if len(sides[side]) > 1 else 'The'} 95 % interval excludes 0."
+        for side, said in (
+            ("above", "Classes that dominate, with the share of the pixels that they can miss:"),
+            ("below", "Classes that are dominated, with the same share, which is below 0:"),
+        )
+        if sides[side]
+    ]
+    return found if found or sides["unknown"] else ["For no class does the 95 % interval of its strength exclude 0."]
+
+
 def _draw(named: pd.DataFrame) -> Exhibit:
     figure = new_figure(7, 0.36 * len(named) + 1)
     axes = figure.subplots()
     draw_forest(axes, [f"{row['class']} (n = {row['n']:,})" for _, row in named.iterrows()], named)
-    finish(axes, xlabel="share of the pixels that the class can do without (right: it dominates)")
+    finish(axes, xlabel="share of the pixels that the class can miss (right: it dominates)")
     return Exhibit(
         "dominance",
         "Strength of each class",
-        "The share of the pixels that each class can do without, against an average class, and still be seen as half "
-        "of the blend, with 95 % intervals and the number of judgements of blends that hold the class.",
+        "How much less than half of the pixels each class needs to look like half of a blend with an average class, "
+        "with 95 % intervals and the number of judgements of blends that contain the class.",
         "Classes in order of strength: "
-        + ", ".join(f"{r['class']} {r['value']:+.3f}" for _, r in named.iterrows())
+        + ", ".join(f"{r['class']} {write_number(r['value'])}" for _, r in named.iterrows())
         + ".",
         figure,
         named,

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hml.analysis.figures import BLUE, RED, finish, new_figure, typeset
+from hml.analysis.figures import finish, new_figure, typeset
+from hml.analysis.palette import MIXUP, PEOPLE
 from hml.analysis.pictures import Pixels, Triptych, most_surprising, picture
 from hml.analysis.report import Exhibit, Section
 from hml.data.images import ImageBank
@@ -47,11 +48,11 @@ def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame,
         )
     paragraphs = [
         "Each row shows the first endpoint, the mixed image that people saw, and the second endpoint; people saw the "
-        "mixed image alone. The bar on the right sets the share of the first endpoint in the pixels against the share "
+        "mixed image only. The panel on the right compares the first endpoint's share of the pixels with the share "
         "that people inferred."
     ]
     if not bank.canonical_pixels:
-        paragraphs.append("The pixels come from a stand-in for CIFAR-10's own file and may differ slightly from it.")
+        paragraphs.append("The images were not read from CIFAR-10's own files. Their pixels may differ slightly.")
     return Section("examples", "Some of the images", paragraphs, exhibits=exhibits)
 
 
@@ -77,7 +78,7 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
                 "omega": image["omega"],
                 "n": image["n"],
                 "people": image["people"],
-                "answers": " ".join(f"{answer:.2f}" for answer in shown.answers),
+                "answers": " ".join(f"{answer:g}" for answer in shown.answers),
             }
         )
     grid[-1, 3].set_xlabel("share of the first endpoint")
@@ -86,8 +87,8 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
         name,
         title,
         f"{what[0].upper()}{what[1:]}. From the left: first endpoint, mixed image, second endpoint; then the "
-        "generating share λ_f of the first endpoint (red line), people's answers (blue dots) and their mean (blue "
-        "diamond).",
+        f"share λ_f of the first endpoint in the pixels ({MIXUP.label} line), people's answers ({PEOPLE.label} dots) "
+        f"and their mean λ_h ({PEOPLE.label} diamond).",
         f"Rows of mixed images between their endpoints, generating to mean inferred share: {said}.",
         figure,
         pd.DataFrame(rows),
@@ -102,13 +103,13 @@ def _show(axes: Axes, pixels: Pixels, label: str) -> None:
 
 def _draw_shares(axes: Axes, shown: Triptych, first: str) -> None:
     image, answers = shown.image, np.array(shown.answers)
-    axes.axvline(float(image["lambda_f"]), color=RED, linewidth=2)
+    axes.axvline(float(image["lambda_f"]), color=MIXUP, linewidth=2)
     height = np.linspace(-0.25, 0.25, len(answers)) if len(answers) > 1 else np.zeros(1)
-    axes.scatter(answers, height, s=22, color=BLUE, alpha=0.6, zorder=2)
-    axes.scatter([float(image["lambda_h"])], [0], s=70, marker="D", color=BLUE, edgecolor="white", zorder=3)
+    axes.scatter(answers, height, s=22, color=PEOPLE, alpha=0.6, zorder=2)
+    axes.scatter([float(image["lambda_h"])], [0], s=70, marker="D", color=PEOPLE, edgecolor="white", zorder=3)
     title = (
         f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}   "
-        f"(ω = {image['omega']:.2f}, n = {int(image['n'])})"
+        f"(ω = {image['omega']:.3f}, n = {int(image['n'])})"
     )
     axes.set_title(typeset(title), fontsize=9)
     finish(axes, xlim=(-0.03, 1.03), ylim=(-0.6, 0.6), yticks=[])

@@ -3,11 +3,14 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import BLUE, PALE, draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.analysis.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.analysis.findings import list_values, state
 from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
-from hml.analysis.report import Claim, Exhibit, Section, Table, write_interval, write_number
+from hml.analysis.palette import MIXUP, PEOPLE, Color
+from hml.analysis.report import Claim, Exhibit, Section, Table, compare, write_interval, write_number
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}
+_MOST_LISTED = 9
 _HEADER = ["λ_f", "n", "mean λ_h", "median", "lower quartile", "upper quartile", "mean |λ_h − λ_f|", "mean ω"]
 
 
@@ -31,17 +34,36 @@ def generating_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Secti
         "generating",
         "What goes in and what people see",
         [
-            "mixup labels an image by the share λ_f that each endpoint has in its pixels. People were shown the mixed "
-            "image and the names of both classes, and moved a slider to the share λ_h that they inferred. If they saw "
-            "what mixup assumes, every answer would lie on the red line.",
-            "The paper's finding is that people's answers don't consistently align with mixup's labels. The figure and "
-            "the tables show how far these judgements depart from them, and in which direction at each λ_f.",
+            "mixup labels an image by the share λ_f of its first endpoint in the pixels. People saw the mixed image "
+            "and the names of both classes, and moved a slider to the share λ_h that they inferred. If they saw what "
+            f"mixup assumes, every answer would be on mixup's line ({MIXUP.label}).",
+            "The paper finds that people's answers don't consistently align with mixup's labels. The figure and the "
+            "tables show how far these judgements are from λ_f, and in which direction at each λ_f.",
         ],
+        _find(claims[0].estimate, levels),
         claims,
         [_draw(levels)],
         [_tabulate(levels, unit) for unit in _UNITS],
     )
     return section, levels
+
+
+def _find(error: Estimate, levels: pd.DataFrame) -> list[str]:
+    """State how far images' mean answers are from lambda_f, and at which levels to which side."""
+    means = [(float(row["lambda_f"]), Estimate.from_row(row)) for row in _means(levels).to_dict("records")]
+    sides: dict[str, list[tuple[str, Estimate]]] = {}
+    for level, estimate in means:
+        sides.setdefault(compare(estimate, level), []).append((f"{level:g}", estimate))
+    found = state(error, "the mean over images of |λ_h − λ_f|, with λ_h averaged over an image's judgements,")
+    for side, said in (
+        ("above", "The mean λ_h is larger than λ_f at λ_f = {}. {} excludes λ_f."),
+        ("below", "The mean λ_h is smaller than λ_f at λ_f = {}. {} excludes λ_f."),
+        ("not clear of", "The mean λ_h is not distinguishable from λ_f at λ_f = {}. {} includes λ_f."),
+    ):
+        if values := sides.get(side):
+            listed = list_values(values) if len(means) <= _MOST_LISTED else f"{len(values)} of {len(means)} values"
+            found.append(said.format(listed, "Each 95 % interval" if len(values) > 1 else "The 95 % interval"))
+    return found
 
 
 def _draw(levels: pd.DataFrame) -> Exhibit:
@@ -51,9 +73,18 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         of = {name: part[part["statistic"] == name] for name in STATISTICS}
         x = of["mean"]["lambda_f"].to_numpy()
         low, high = (of[name]["value"].to_numpy(float) for name in ("q25", "q75"))
-        axes.bar(x, high - low, bottom=low, width=0.085, color=PALE, edgecolor=BLUE, linewidth=0.6, label="middle half")
+        axes.bar(
+            x,
+            high - low,
+            bottom=low,
+            width=0.085,
+            color=Color.PALE_BLUE,
+            edgecolor=PEOPLE,
+            linewidth=0.6,
+            label="middle half",
+        )
         middle = of["median"]["value"].to_numpy(float)
-        axes.hlines(middle, x - 0.042, x + 0.042, color=BLUE, linewidth=2.5, label="median")
+        axes.hlines(middle, x - 0.042, x + 0.042, color=PEOPLE, linewidth=2.5, label="median")
         draw_mixup_line(axes)
         draw_points(axes, of["mean"], "lambda_f", "black", "mean, 95 % interval", marker="D")
         for place, n in zip(x, of["mean"]["n"], strict=True):
@@ -65,8 +96,8 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         "aggregate",
         "Inferred against generating coefficients",
         "For each mixing coefficient λ_f: the middle half of people's λ_h (wide bars), the median (thick line), the "
-        "mean with its interval (diamonds), and mixup's assumption (red line). Left: an image counts by the mean of "
-        "its judgements. Right: every judgement counts.",
+        f"mean with its 95 % interval (diamonds) and mixup's assumption ({MIXUP.label} line). Left: an "
+        "image counts by the mean of its judgements. Right: every judgement counts.",
         "Wide bars of inferred against generating coefficients around mixup's diagonal; means at each λ_f over images: "
         + ", ".join(f"{e['lambda_f']:g} → {e['value']:.2f}" for _, e in _means(levels).iterrows())
         + ".",
@@ -85,9 +116,9 @@ def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
     for level, cells in part.groupby("lambda_f", sort=True):
         estimates = [_estimate(cells, name) for name in STATISTICS]
         row = [f"{level:g}", f"{estimates[0].n:,}"]
-        row += [f"{write_number(e.value, 6)}\n{write_interval(e)}" for e in estimates]
+        row += [f"{write_number(e.value)}\n{write_interval(e)}" for e in estimates]
         rows.append(row)
-    caption = f"Answers at each λ_f, over {_UNITS[unit]}; below each number its 95 % interval."
+    caption = f"Answers at each λ_f, over {_UNITS[unit]}. Below each number is its 95 % interval."
     return Table(caption, _HEADER, rows)
 
 

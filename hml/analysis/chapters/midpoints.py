@@ -4,19 +4,21 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import BLUE, GREY, ORANGE, RED, finish, new_figure
+from hml.analysis.figures import finish, new_figure
+from hml.analysis.findings import conclude
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.quality import ALIKE
 from hml.analysis.report import Claim, Exhibit, Section
 
 _TEXTS = {
     "mean": "mean midpoint",
-    "varied": f"mean midpoint without people whose commonest answer is {ALIKE:.0%} of theirs or more",
+    "varied": f"mean midpoint without people who gave one answer in {ALIKE:.0%} of their trials or more",
     "distance": "mean distance from ½",
     "exact": "share of answers at exactly ½, as mixup has it",
     "disagreement": "mean |difference| of two people on one pair of images",
     "retest": "mean |difference| of a person's two answers",
-    "pull": "how much higher the midpoint is when the search starts at .9 rather than .1",
+    "pull": "mean midpoint of searches that start at .9 minus that of searches that start at .1",
 }
 
 
@@ -37,6 +39,17 @@ def midpoints_section(
         for name, estimate in summarise_midpoints(table, bootstraps[task]).items()
         if not (name in ("pull", "varied") and estimate.value is None)
     ]
+    findings = []
+    for claim in claims:
+        if claim.name in ("construct_mean", "select_mean"):
+            how = "built" if claim.name == "construct_mean" else "picked"
+            findings += conclude(
+                claim.estimate,
+                f"the mean midpoint that people {how}",
+                f"Blends that people {how} as even have more of the first image",
+                f"Blends that people {how} as even have less of the first image",
+                against=0.5,
+            )
     even = implied_midpoints(judgements)
     tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
     for a, b, text in (
@@ -53,13 +66,14 @@ def midpoints_section(
         "midpoints",
         "Where people put the middle",
         [
-            "Other people were asked for the middle itself: to build, with two keys and from .1 or .9, the blend that "
-            "shows both images equally, or to pick it out of eleven shuffled blends. mixup's middle is ½.",
-            "Both tasks show pairs of images that the inference task shows too. Someone who sees more than half of "
-            "the first image in an even blend should put the middle below ½, so an even blend's 1 − λ_h points the "
-            f"same way as a midpoint, if not as far. The tasks share {len(shared)} pairs that were judged here at "
-            "λ_f = ½. Each pair's mean rests on few people, which pulls all correlations towards 0.",
+            "Other people were asked for the blend that shows both images equally. They built it with two keys, "
+            "starting from .1 or .9, or picked it from eleven shuffled blends. mixup's midpoint is ½.",
+            "Some pairs of images are in these tasks and in the task above. Someone who sees more than half of the "
+            "first image in an even blend should put the midpoint below ½. So 1 − λ_h of an even blend and the "
+            f"midpoint should move in the same direction. {len(shared)} pairs are in all tasks, with λ_f = ½. Each "
+            "pair's mean is over few people, which makes all correlations smaller.",
         ],
+        findings,
         claims,
         exhibits,
     )
@@ -71,17 +85,20 @@ def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -
     levels = np.arange(11) / 10
     rows = []
     for offset, (task, table, color) in zip(
-        (-0.02, 0.02), (("built", construct, BLUE), ("picked", select, ORANGE)), strict=True
+        (-0.02, 0.02), (("built", construct, PEOPLE), ("picked", select, Color.LIGHT_ORANGE)), strict=True
     ):
         share = np.array([(np.abs(table["lambda_m"] - level) < 0.05).mean() for level in levels])
         left.bar(levels + offset, share, width=0.038, color=color, label=f"{task} (n = {len(table):,})")
         rows += [{"part": task, "midpoint": x, "share": s} for x, s in zip(levels, share, strict=True)]
-    left.axvline(0.5, color=RED, linewidth=1.2, label="mixup: ½", zorder=0)
+    left.axvline(0.5, color=MIXUP, linewidth=1.2, label="mixup: ½", zorder=0)
     left.legend(frameon=False, fontsize=8.5)
     finish(left, xlabel="midpoint, share of the first image", ylabel="share of answers")
-    right.axvline(0.5, color=GREY, linewidth=0.8)
-    right.axhline(0.5, color=GREY, linewidth=0.8)
-    for name, label, color, marker in (("construct", "built", BLUE, "o"), ("select", "picked", ORANGE, "s")):
+    right.axvline(0.5, color=Color.GREY, linewidth=0.8)
+    right.axhline(0.5, color=Color.GREY, linewidth=0.8)
+    for name, label, color, marker in (
+        ("construct", "built", PEOPLE, "o"),
+        ("select", "picked", Color.LIGHT_ORANGE, "s"),
+    ):
         right.scatter(shared["inferred"], shared[name], s=14, color=color, marker=marker, alpha=0.7, label=label)
     right.legend(frameon=False, fontsize=8.5)
     finish(

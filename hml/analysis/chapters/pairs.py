@@ -7,14 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.analysis.figures import (
-    GREY,
-    draw_mixup_line,
-    draw_points,
-    finish,
-    new_figure,
-    typeset,
-)
+from hml.analysis.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.report import Exhibit, Section, name_pairs, pair_name
 from hml.judgements.curves import PairCurves
 
@@ -35,16 +29,16 @@ def default_pairs(cells: pd.DataFrame, count: int = 4) -> list[tuple[int, int]]:
 def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Section:
     """Draw lambda_f against lambda_h for chosen pairs and for all 45."""
     empty = int((cells["n"] == 0).sum())
-    lean = "" if not empty else f" {empty} of {len(cells)} cells hold no judgement, and stay empty."
+    lean = "" if not empty else f" {empty} of {len(cells)} cells have no judgement and are empty."
     return Section(
         "pairs",
         "Class by class",
         [
-            "The paper's Figure 2 sets people's answers against mixup's line, for single pairs of classes. Each dot "
-            "here is the mean answer at one λ_f, with its 95 % interval over people where there are three or more "
-            f"of them, and the number of judgements beside it. Intervals of so few people are wide, and rough.{lean}",
-            "The grey curves are fitted to all judgements of the pair, and drawn to the overall curve as far as the "
-            "judgements are few; they are described below.",
+            "The paper's Figure 2 compares people's answers with mixup's line for single pairs of classes. Each dot "
+            "here is the mean answer at one λ_f, with the number of judgements. It has a 95 % interval if three or "
+            f"more people judged it. Intervals of so few people are wide and approximate.{lean}",
+            f"The {Color.GREY.label} curves are fitted to all judgements of the pair. The fewer judgements a pair has, "
+            "the closer its curve is to the overall curve. The next section describes these curves.",
         ],
         exhibits=[_draw_chosen(cells, curves, chosen), _draw_atlas(cells, curves)],
     )
@@ -74,9 +68,9 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
     return Exhibit(
         "pairs",
         "λ_f against λ_h for chosen pairs",
-        f"People's mean answer (blue, with 95 % interval and number of judgements) at each λ_f, mixup's line (red) and "
-        f"the fitted curve (grey) for {names}. Shares are the first-named class's.",
-        f"Panels of inferred against generating share for {names}: blue points with intervals around a red diagonal.",
+        f"People's mean answer ({PEOPLE.label}, with 95 % interval and number of judgements) at each λ_f, mixup's line "
+        f"({MIXUP.label}) and the fitted curve ({Color.GREY.label}) for {names}. Shares are the first-named class's.",
+        f"Panels of inferred against generating share for {names}: points with intervals around mixup's diagonal.",
         figure,
         name_pairs(data),
     )
@@ -103,8 +97,9 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
     return Exhibit(
         "atlas",
         "Atlas of all 45 class pairs",
-        "As before, for every pair of CIFAR-10's classes. The small numbers on top count the judgements at each λ_f; "
-        "“empty” marks a λ_f at which nobody judged the pair.",
+        f"People's mean answers ({PEOPLE.label}), mixup's line ({MIXUP.label}) and the fitted curve "
+        f"({Color.GREY.label}) for every pair of CIFAR-10's classes. The small numbers on top count the "
+        "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
         "Forty-five small panels, one for each class pair, of inferred against generating share.",
         figure,
         name_pairs(cells),
@@ -115,14 +110,20 @@ def _draw_pair(axes: Axes, part: pd.DataFrame, curves: PairCurves, pair: tuple[i
     draw_mixup_line(axes)
     if pair in curves.curves:
         axes.plot(
-            _GRID, curves.of(*pair)(_GRID), color=GREY, linewidth=1, linestyle="--", label="fitted curve", zorder=1
+            _GRID,
+            curves.of(*pair)(_GRID),
+            color=Color.GREY,
+            linewidth=1,
+            linestyle="--",
+            label="fitted curve",
+            zorder=1,
         )
     draw_points(axes, part, "lambda_f", label="people, 95 % interval", size=2.5 if small else 4)
 
 
 def _mark_empty(axes: Axes, part: pd.DataFrame, size: float) -> None:
     for x in part.loc[part["n"] == 0, "lambda_f"]:
-        axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=size, color=GREY)
+        axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=size, color=Color.GREY)
 
 
 def _of(cells: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:

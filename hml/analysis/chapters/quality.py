@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import BLUE, GREY, finish, new_figure, reaches, typeset
+from hml.analysis.figures import finish, new_figure, reaches, typeset
+from hml.analysis.findings import list_values
+from hml.analysis.palette import PEOPLE, Color
 from hml.analysis.quality import count_rules, effects, people_table
-from hml.analysis.report import Exhibit, Section, Table, write_interval, write_number
+from hml.analysis.report import DECIMALS, Exhibit, Section, Table, compare, write_interval, write_number, write_share
 from hml.judgements import FAST_MS
 
 
@@ -21,29 +23,42 @@ def quality_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section,
         "quality",
         "How careful were the judgements?",
         [
-            "Nothing was left out of anything above. This section counts judgements that may be careless, and "
-            "recomputes every headline number without them. A slider that stands at 50 may have been left there, or "
-            "meant.",
-            f"Times are known for {timed:,} of {len(table):,} judgements. Rules about people concern those with five "
+            "All numbers above use all judgements. This section counts judgements that may be careless and computes "
+            "the main numbers again without them. A slider at 50 may be untouched, or its position may be meant.",
+            f"Times are known for {timed:,} of {len(table):,} judgements. Rules about people apply to those with five "
             "or more judgements.",
         ],
+        _find(found),
         exhibits=[_draw_effects(found), _draw_people(people)],
-        tables=[_tabulate_counts(counts), _tabulate_effects(found)],
+        tables=[_tabulate_counts(counts), _tabulate_effects(found, counts)],
     )
     return section, found
 
 
+def _find(found: pd.DataFrame) -> list[str]:
+    """State which main numbers change when all that may be careless is left out."""
+    rows = found[found["rule"] == "all"].to_dict("records")
+    names = ("change", "change_low", "change_high")
+    changes = [(str(row["label"]), Estimate.from_row(row, names)) for row in rows]
+    known = [(label, change) for label, change in changes if compare(change) != "unknown"]
+    moved = [(label, change) for label, change in known if compare(change) != "not clear of"]
+    if not known:
+        return []
+    sentence = f"Without all judgements that may be careless, {len(moved)} of {len(known)} main numbers change by an "
+    return [sentence + "amount whose 95 % interval excludes 0" + (f": {list_values(moved)}." if moved else ".")]
+
+
 def _tabulate_counts(counts: pd.DataFrame) -> Table:
     rows = [
-        [r["description"], f"{r['judgements']:,}", f"{r['share']:.1%}", str(r["people"]), str(r["images_lost"])]
+        [r["description"], f"{r['judgements']:,}", write_share(r["share"]), str(r["people"]), str(r["images_lost"])]
         for _, r in counts.iterrows()
     ]
-    header = ["what", "judgements", "share", "people concerned", "images left without any"]
-    return Table("What might be left out, and how much of it there is.", header, rows)
+    header = ["rule", "judgements", "share", "people", "images that lose all judgements"]
+    return Table("Judgements that may be careless. Rules overlap.", header, rows)
 
 
-def _tabulate_effects(found: pd.DataFrame) -> Table:
-    names = [rule for rule in found["rule"].unique() if rule != "none"]
+def _tabulate_effects(found: pd.DataFrame, counts: pd.DataFrame) -> Table:
+    names = [str(rule) for rule in counts.loc[counts["judgements"] > 0, "rule"]]
     rows = []
     for _, part in found.groupby("headline", sort=False):
         by_rule = {str(r["rule"]): r for r in part.to_dict("records")}
@@ -51,8 +66,8 @@ def _tabulate_effects(found: pd.DataFrame) -> Table:
         row += [_cell(by_rule[name], "change") if name in by_rule else "–" for name in names]
         rows.append(row)
     return Table(
-        "Each headline number, and how it changes when judgements are left out; below each its 95 % interval, for "
-        "changes over the same resamples. A dash: there is nothing left to compute it from.",
+        "The main numbers, and how each changes without some judgements. Below each is its 95 % interval; changes are "
+        "over the same resamples. A dash: too few judgements remain. Rules that concern no judgement are not shown.",
         ["number", "n", "all judgements", *(f"without {name}" if name != "all" else "without any" for name in names)],
         rows,
     )
@@ -61,7 +76,7 @@ def _tabulate_effects(found: pd.DataFrame) -> Table:
 def _cell(row: Mapping[Hashable, Any], which: str) -> str:
     found = Estimate.from_row(row, (which, f"{which}_low", f"{which}_high")) if which else Estimate.from_row(row)
     shown = write_number(found.value)
-    if which and found.value is not None and round(found.value, 3) > 0:
+    if which and found.value is not None and round(found.value, DECIMALS) > 0:
         shown = f"+{shown}"
     return shown if found.low is None else f"{shown}\n{write_interval(found)}"
 
@@ -72,10 +87,10 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
     labels = kept["label"].unique()
     figure = new_figure(8.5, 0.42 * len(labels) + 1.1)
     axes = figure.subplots()
-    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.axvline(0, color=Color.GREY, linewidth=0.8)
     for offset, rule, label, color in (
-        (0.13, "none", "all judgements", BLUE),
-        (-0.13, "all", "without any of them", GREY),
+        (0.13, "none", "all judgements", PEOPLE),
+        (-0.13, "all", "without any of them", Color.GREY),
     ):
         part = kept[kept["rule"] == rule].set_index("label").reindex(labels)
         rows = [len(labels) - 1 - i + offset for i in range(len(labels))]
@@ -86,10 +101,10 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
     finish(axes, xlabel="value")
     return Exhibit(
         "quality",
-        "Headline numbers with and without careless judgements",
-        "Each headline number with its 95 % interval, from all judgements (circles) and with everything left out that "
-        "the table lists (squares). The curve's slope and gain, on another scale, are in the table and the CSV only.",
-        "Pairs of intervals for each headline number, with and without careless judgements.",
+        "Main numbers with and without careless judgements",
+        "Each main number with its 95 % interval, from all judgements (circles) and without those that the table lists "
+        "(squares). The curve's slope and gain have another scale and are in the table and the CSV only.",
+        "Pairs of intervals for each main number, with and without careless judgements.",
         figure,
         found,
     )
@@ -99,22 +114,22 @@ def _draw_people(people: pd.DataFrame) -> Exhibit:
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     seconds = people["reaction_ms"] / 1000
-    left.scatter(seconds, people["correlation"], s=16, color=BLUE, alpha=0.7)
-    left.axvline(FAST_MS / 1000, color=GREY, linestyle=":", linewidth=1)
+    left.scatter(seconds, people["correlation"], s=16, color=PEOPLE, alpha=0.7)
+    left.axvline(FAST_MS / 1000, color=Color.GREY, linestyle=":", linewidth=1)
     if (seconds > 0).any():
         left.set_xscale("log")
         left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         left.xaxis.set_major_formatter(ScalarFormatter())
         left.xaxis.set_minor_formatter(NullFormatter())
     finish(left, xlabel="median seconds an answer", ylabel="person's corr(λ_f, λ_h)", ylim=(-1, 1.05))
-    right.scatter(people["commonest"], people["untouched"], s=16, color=BLUE, alpha=0.7)
+    right.scatter(people["commonest"], people["untouched"], s=16, color=PEOPLE, alpha=0.7)
     finish(right, xlabel="share of the person's commonest answer", ylabel="share of untouched sliders")
     right.set(xlim=(0, 1.03), ylim=(-0.03, 1.03))
     return Exhibit(
         "people",
         "People",
         "Each dot is a person. Left: the median time of their answers (dotted: three seconds) and how well they follow "
-        "λ_f. Right: how large a share of their answers is one and the same, and how often both sliders stand at 50.",
+        "λ_f. Right: the share of their most frequent answer, and the share of judgements with both sliders at 50.",
         "Two scatter plots of people: speed against how they follow the image, and sameness against untouched sliders.",
         figure,
         people.drop(columns="person"),

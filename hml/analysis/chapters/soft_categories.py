@@ -3,7 +3,9 @@
 import pandas as pd
 
 from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import BLUE, GREY, ORANGE, finish, new_figure, reaches
+from hml.analysis.figures import finish, new_figure, reaches
+from hml.analysis.findings import state
+from hml.analysis.palette import PEOPLE, Color
 from hml.analysis.report import Claim, Exhibit, Section
 from hml.analysis.soft_categories import MEASURES, agreement_with_inference, summarise_soft_categories
 
@@ -35,14 +37,15 @@ def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootst
     )
     return Section(
         "soft_categories",
-        "When all ten classes are open",
+        "Answers over all ten classes",
         [
-            "A few people saw mixed images without being told the endpoints, and said which class is most probable, "
-            "which next, how probable each is, and which can be ruled out. What they left over is spread over the "
-            "classes not ruled out, as CIFAR-10S does. mixup's label puts nothing outside the two endpoints' "
-            "classes.",
-            f"Only {soft['person'].nunique()} people took part, so the intervals are wide.",
+            "People saw mixed images without the names of the endpoints' classes. They gave the most probable class, "
+            "the second most probable, the probability of each, and the classes that are impossible. The remaining "
+            "probability is spread over the other possible classes, as for CIFAR-10S. mixup's label gives no "
+            "probability to classes other than the endpoints'.",
+            f"{soft['person'].nunique()} people took part.",
         ],
+        state(claims[0].estimate, "the mean probability that people give to classes of neither endpoint"),
         claims,
         [_draw(levels)],
     )
@@ -53,9 +56,9 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
     figure = new_figure(6.5, 4)
     axes = figure.subplots()
     for name, color, marker, offset in (
-        ("outside", GREY, "D", 0.0),
-        ("mass_1", BLUE, "o", -0.008),
-        ("mass_2", ORANGE, "s", 0.008),
+        ("outside", Color.GREY, "D", 0.0),
+        ("mass_1", PEOPLE, "o", -0.008),
+        ("mass_2", Color.LIGHT_ORANGE, "s", 0.008),
     ):
         shown = part[part["measure"] == name]
         x = shown["lambda_f"].astype(float) + offset

@@ -8,10 +8,10 @@ from hml.analysis.chapters.confidence import _on_ambiguity
     ("estimate", "said"),
     [
         (Estimate(-0.24, -0.28, -0.2, 810, 33), "people are less sure where the endpoints are more ambiguous"),
-        (Estimate(0.24, 0.2, 0.28, 810, 33), "the other way round"),
-        (Estimate(-0.1, -0.3, 0.1, 810, 33), "can't be told from no relation"),
+        (Estimate(0.24, 0.2, 0.28, 810, 33), "the opposite is true"),
+        (Estimate(-0.1, -0.3, 0.1, 810, 33), "includes 0, so no relation is shown"),
         (Estimate(-0.1, None, None, 8, 2), "too few people"),
-        (Estimate(None, None, None, 8, 2), "too little to tell"),
+        (Estimate(None, None, None, 8, 2), "too few judgements"),
     ],
 )
 def test_the_page_says_what_the_interval_says(estimate, said):
@@ -19,4 +19,4 @@ def test_the_page_says_what_the_interval_says(estimate, said):
 
 
 def test_without_cifar10h_it_says_so():
-    assert "aren't at hand" in _on_ambiguity({})
+    assert "are needed" in _on_ambiguity({})
