@@ -311,7 +311,6 @@ def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsy
         ),
         (["--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "nothing"], "metric `nothing` which"),
         (["--data.val_size", "5", "--trainer.val_check_interval", "500"], "`val_check_interval` (500) must be less"),
-        (["--trainer.callbacks", "ModelCheckpoint", "--trainer.callbacks.monitor", "nothing"], "monitor='nothing')"),
         (["--model.network.num_classes", "5"], "logits of shape (32, 5) for labels of shape (32, 10)"),
     ],
 )
