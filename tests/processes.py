@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["hml.training", "tests.processes"])
+CONTEXT.set_forkserver_preload(["hml.training.command", "tests.processes"])
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = [
@@ -51,8 +51,8 @@ def _run(folder, args, kill, send, limit_bytes, env):
 
     import torch
 
-    from hml import training
     from hml.cli import main
+    from hml.training import command as training
 
     os.environ.update({name: value for name, value in env.items() if value is not None})
     for name in (name for name, value in env.items() if value is None):

@@ -17,12 +17,12 @@ import pytest
 import torch
 import yaml
 
-from hml import training
-from hml.checkpoints import read_checkpoint
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
-from hml.hardware import why_not_compile
+from hml.training import command as training
+from hml.training.checkpoints import read_checkpoint
+from hml.training.hardware import why_not_compile
 from tests.processes import INTERRUPTED
 
 ROOT = Path(__file__).parent.parent

@@ -15,11 +15,11 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hml.classifier import Classifier
 from hml.data.loader import MixingLoader
 from hml.evaluation.callbacks import Calibration, HumanAlignment
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
+from hml.training.classifier import Classifier
 
 GPU = torch.device("cuda:0")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hml.elicit.database import BACKUPS, connect, storage_errors
 from hml.errors import InputError, StorageError
-from hml.locks import claim
-from hml.storage import write_atomically
+from hml.files.atomic import write_atomically
+from hml.files.locks import claim
 
 _LOCK = ".backup.lock"
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hml import configs
+from hml.command_line import configs
+from hml.command_line.flags import Parser, add_data_dir
 from hml.elicit.answers import correct
 from hml.elicit.backup import back_up
 from hml.elicit.conflicts import UnknownPersonError
@@ -21,10 +22,9 @@ from hml.elicit.payments import Payment, Payments
 from hml.elicit.tasks import TASKS
 from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
-from hml.flags import Parser, add_data_dir
-from hml.spreadsheets import defuse
-from hml.storage import write_atomically
-from hml.strict_json import parse_json
+from hml.files.atomic import write_atomically
+from hml.files.spreadsheets import defuse
+from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
 """Where studies' folders are, unless --folder says otherwise."""

@@ -13,7 +13,7 @@ from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store import Store
 from hml.elicit.study import Study, demo_study, read_study
 from hml.errors import InputError, StorageError
-from hml.locks import claim
+from hml.files.locks import claim
 
 _PORT = 8000
 _LARGEST_PORT = 65_535

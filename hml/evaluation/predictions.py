@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from hml.data import HMixDataModule
 from hml.evaluation.metrics import GatheredPredictions
+from hml.files.atomic import write_atomically
 from hml.judgements import CLASS_NAMES
-from hml.storage import write_atomically
 
 
 class PredictionWriter(Callback):

@@ -8,8 +8,8 @@ from typing import Self
 from tqdm import tqdm
 
 from hml.evaluation.paper import COLUMNS
-from hml.evaluation.result import RunResult
 from hml.experiments.runs import Failure, Run
+from hml.training.result import RunResult
 
 _FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, {remaining} left]"
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from hml.experiments.table import Cell, Row, Table, training_of
-from hml.spreadsheets import defuse
+from hml.files.spreadsheets import defuse
 
 _NOTHING = "–"
 _CAPTION, _OF_PAPER, _OF_DIFFERENCE = (

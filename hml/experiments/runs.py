@@ -8,11 +8,11 @@ from pathlib import Path
 from lightning.pytorch.utilities import rank_zero_warn
 
 from hml.errors import InputError, TimeLimitError
-from hml.evaluation.result import RESULT, RunResult, read_result
-from hml.locks import holder_file
-from hml.resuming import LOCK, claim_run
-from hml.storage import write_atomically
-from hml.strict_json import read_json_object
+from hml.files.atomic import write_atomically
+from hml.files.locks import holder_file
+from hml.files.strict_json import read_json_object
+from hml.training.result import RESULT, RunResult, read_result
+from hml.training.resuming import LOCK, claim_run
 
 _FAILURE = "failed.json"
 

@@ -12,11 +12,11 @@ from typing import TextIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from hml import training
 from hml.data import ImageBank
 from hml.errors import FolderInUseError, HmlError
-from hml.evaluation.result import RESULT
 from hml.experiments.runs import Ended, Failure, Run, write_failure
+from hml.training import command as training
+from hml.training.result import RESULT
 
 _OUTPUT = "output.txt"
 _LINES_OF_AN_ERROR = 20

@@ -13,9 +13,9 @@ import torch
 import torchvision
 from torch import nn
 
-from hml.hardware import keep_memory
 from hml.kernels import use_cpu_kernels
 from hml.models import PreActResNet18
+from hml.training.hardware import keep_memory
 from tests.benchmarks.racing import compare
 
 _NETWORKS = {

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from hml.choices import differences
 from hml.errors import FolderInUseError, InputError
-from hml.evaluation.result import RunResult, Training
 from hml.experiments.runs import Failure, Run, clear, read_outcome, write_failure
 from hml.experiments.worker import Worker
-from hml.resuming import LOCK, claim_run
+from hml.training.choices import differences
+from hml.training.result import RunResult, Training
+from hml.training.resuming import LOCK, claim_run
 
 WHOLE = {
     "metrics": {"test/accuracy": 0.5},

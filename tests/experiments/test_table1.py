@@ -16,7 +16,7 @@ import pytest
 from hml.cli import main
 from hml.experiments import slots
 from hml.experiments.progress import Progress
-from hml.locks import claim
+from hml.files.locks import claim
 from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
