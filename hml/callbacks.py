@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
     LearningRateFinder,
     StochasticWeightAveraging,
+    Timer,
 )
 
 from hml.errors import InputError
@@ -20,6 +21,8 @@ _REJECTED: dict[type[Callback], tuple[str, str]] = {
     GradientAccumulationScheduler: ("the batches of a step", "Use --trainer.accumulate_grad_batches instead"),
     # It also trains an epoch more than it was told to.
     StochasticWeightAveraging: ("the schedule and the number of epochs", "Use --model.lr_scheduler instead"),
+    # It counts the epoch that it interrupts as a whole one.
+    Timer: ("the images of the last epoch", "Use --trainer.max_time instead"),
 }
 
 

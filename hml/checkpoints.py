@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
-from hml.errors import InputError
+from hml.errors import InputError, TimeLimitError
 from hml.storage import clear_leftovers, write_atomically
 
 LAST = "last.ckpt"
@@ -63,7 +63,9 @@ class WholeCheckpointIO(CheckpointIO):
 
 
 class LatestCheckpoint(Checkpoint):
-    """Keeps `checkpoints/last.ckpt` and `previous.ckpt`: renewed every few minutes, at the end, and at SIGTERM.
+    """Keeps `checkpoints/last.ckpt` and `previous.ckpt`.
+
+    They are saved every few minutes, at the end of training, at SIGTERM and when the time limit is reached.
 
     Args:
         minutes: Time between two saves.
@@ -106,7 +108,7 @@ class LatestCheckpoint(Checkpoint):
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # Ctrl-C, unlike SIGTERM, may come in the middle of a step, where no state is worth keeping.
-        if isinstance(exception, SIGTERMException) and trainer.training:
+        if isinstance(exception, SIGTERMException | TimeLimitError) and trainer.training:
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
@@ -120,7 +122,7 @@ class LatestCheckpoint(Checkpoint):
         self._saved_at = time.monotonic()
 
     def _path(self, trainer: Trainer) -> Path:
-        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         return Path(folder or trainer.default_root_dir) / _FOLDER / LAST
 
 

@@ -156,7 +156,10 @@ class Classifier(LightningModule):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to save weights that aren't finite; add what a resumed run needs to go on bit for bit."""
+        """Refuse to save weights that aren't finite; add what a resumed run needs to be the same run.
+
+        It ends as the uninterrupted one bit for bit, given the same type of CPU, packages and number of threads.
+        """
         self._look()
         for name, weight in checkpoint["state_dict"].items():
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):

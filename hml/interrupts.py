@@ -1,5 +1,6 @@
-"""Ctrl-C that is never lost."""
+"""Signals: a Ctrl-C that is never lost, and SIGUSR1, which terminates a run as SIGTERM does."""
 
+import os
 import signal
 import sys
 import threading
@@ -39,6 +40,23 @@ def keep_interrupts() -> Iterator[None]:
                 thread.join()
     finally:
         sys.unraisablehook = report
+
+
+@contextmanager
+def terminate_at_usr1() -> Iterator[None]:
+    """Treat SIGUSR1 as SIGTERM within the block, unless the process has another use for it.
+
+    SLURM sends it before a job's time is up, if asked to: `#SBATCH --signal=USR1@90`.
+    """
+    can_handle = os.name == "posix" and threading.current_thread() is threading.main_thread()
+    if not can_handle or signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGUSR1, lambda number, frame: signal.raise_signal(signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
 def _interrupt(main_thread: int, hook: CodeType) -> None:

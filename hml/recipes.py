@@ -21,7 +21,7 @@ _NOT_RECIPE_OF_TRAINER = {
     *("accelerator", "logger", "default_root_dir", "log_every_n_steps", "profiler", "detect_anomaly"),
     *("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "enable_autolog_hparams"),
     *("num_sanity_val_steps", "limit_val_batches", "val_check_interval", "check_val_every_n_epoch"),
-    *("limit_predict_batches", "inference_mode", "model_registry"),
+    *("limit_predict_batches", "inference_mode", "model_registry", "max_time"),
 }
 _KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
 _NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place

@@ -3,8 +3,8 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ import hml
 from hml.checkpoints import find_whole
 from hml.choices import differences, tell
 from hml.errors import FolderInUseError, InputError
-from hml.evaluation.result import RESULT
+from hml.evaluation.result import RESULT, TRAINING
 from hml.locks import claim
 from hml.storage import write_atomically
 from hml.strict_json import read_json_object
@@ -28,6 +28,7 @@ from hml.strict_json import read_json_object
 Resume = Literal["auto", "must", "never"]
 
 RECORD = "run.json"
+CONFIG = "config.yaml"
 LOCK = ".lock"
 _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."
 
@@ -40,15 +41,21 @@ class Unfinished:
         folder: Its folder.
         checkpoint: Where it goes on from; None if it was stopped before its first.
         step: The step that it goes on from.
+        threads: How many threads it has used until now; None if it is not on a CPU.
     """
 
     folder: Path
     checkpoint: Path | None = None
     step: int = 0
+    threads: int | None = None
 
 
 def find_unfinished(
-    resume: Resume, run_folder: Path | None, parent: Path, asked: Mapping[str, Any]
+    resume: Resume,
+    run_folder: Path | None,
+    parent: Path,
+    asked: Mapping[str, Any],
+    threads_are_chosen: bool = False,
 ) -> Unfinished | None:
     """Find the run to go on with.
 
@@ -57,6 +64,7 @@ def find_unfinished(
         run_folder: The only one that it may be, where one is named.
         parent: Else, the folder with the scheme's runs, of which the newest of this recipe and seed is taken.
         asked: What is asked for: scheme, seed, recipe and code.
+        threads_are_chosen: Whether the user has chosen PyTorch's threads: else the run keeps the number that it had.
 
     Raises:
         InputError: there must be a run and there is none, or the run that it would be differs.
@@ -76,15 +84,46 @@ def find_unfinished(
             others = others or (tell(_compare(there, asked)) and f"\n{folder}:{tell(_compare(there, asked))}")
             continue
         refuse_another(folder, there, asked)
+        threads = _check_threads(folder, there, threads_are_chosen)
         if (found := find_whole(folder)) is not None:
             rank_zero_info(f"Goes on with {folder} from step {found[1]}.")
-            return Unfinished(folder, *found)
+            return Unfinished(folder, *found, threads)
         if run_folder is not None and resume == "auto":
-            return Unfinished(folder)
+            return Unfinished(folder, threads=threads)
     if resume == "must":
         place = run_folder or parent
         raise InputError(f"--resume must: no unfinished run of this recipe and seed in {place}.{others}")
     return None
+
+
+def _check_threads(folder: Path, there: Mapping[str, Any], are_chosen: bool) -> int | None:
+    """Return how many threads a run had, if that isn't PyTorch's number now: results on a CPU depend on it.
+
+    Raises:
+        InputError: the user has chosen another number.
+    """
+    threads, now = there.get("threads"), torch.get_num_threads()
+    if not isinstance(threads, int) or threads == now:
+        return None
+    if are_chosen:
+        raise InputError(
+            f"{folder / RECORD} is of an unfinished run that differs:{tell({'threads': (threads, now)})}\n"
+            f"Results depend on the number of threads: give --threads {threads}."
+        )
+    return threads
+
+
+@contextmanager
+def use_threads(number: int | None) -> Iterator[None]:
+    """Let operators on the CPU use so many threads within the block; None changes nothing."""
+    before = torch.get_num_threads()
+    try:
+        if number is not None:
+            rank_zero_info(f"Uses {number} threads, as this run did before.")
+            torch.set_num_threads(number)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -141,6 +180,21 @@ def refuse_another_name(checkpoint: Path, asked: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_used(folder: Path) -> None:
+    """Refuse to train in a folder that has a run already.
+
+    Raises:
+        FolderInUseError: it has one, whether that is done or not.
+    """
+    if not (folder / RECORD).exists() and not (folder / CONFIG).exists():
+        return
+    done = (folder / RESULT).exists()
+    remedy = "" if done else ", or if nothing has changed since, --resume auto"
+    raise FolderInUseError(
+        f"{folder} has {'a run that is done' if done else 'an unfinished run'}: give another --run_folder{remedy}."
+    )
+
+
 def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
     """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
     there = read_json_object(folder / RECORD)
@@ -181,11 +235,22 @@ class RunRecord(Callback):
         self.resumed = resumed
 
     @override
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        # Lightning restores what EarlyStopping has counted, but not that it has stopped training.
+        if self.resumed is not None and (checkpoint.get(TRAINING) or {}).get("stopped_by"):
+            trainer.should_stop = True
+
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if stage != "fit" or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
-        record = {**self.asked, "data": trainer.datamodule.provenance}  # type: ignore[attr-defined]
+        on_cpu = trainer.strategy.root_device.type == "cpu"
+        record = {
+            **self.asked,
+            "data": trainer.datamodule.provenance,  # type: ignore[attr-defined]
+            "threads": torch.get_num_threads() if on_cpu else None,
+        }
         there = read_json_object(Path(folder) / RECORD)
         if self.resumed is not None:
             if Path(folder).absolute() != self.resumed.absolute():

@@ -15,12 +15,14 @@ from typing import Any
 import torch
 import yaml
 from jsonargparse import ArgumentError, Namespace
+from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
@@ -35,12 +37,13 @@ from hml.checkpoints import LatestCheckpoint, WholeCheckpointIO
 from hml.classifier import Classifier
 from hml.configs import resolve_configs
 from hml.data import HMixDataModule
-from hml.errors import FolderInUseError, InputError
+from hml.errors import FolderInUseError, HmlError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.evaluation.report import Report
-from hml.evaluation.result import RESULT
 from hml.hardware import best_precision, choose_threads
+from hml.interrupts import terminate_at_usr1
+from hml.mistakes import find_mistake
 from hml.paths import expand
 from hml.progress_bar import make_progress_bar
 from hml.randomness import LARGEST_SEED
@@ -54,8 +57,12 @@ from hml.resuming import (
     hash_code,
     refuse_another_name,
     refuse_another_optimizer,
+    refuse_used,
+    use_threads,
 )
+from hml.run_folder import RunTrainer, make_folder
 from hml.slow_steps import SlowSteps
+from hml.time_limit import TimeLimit
 
 _TERMINATED = 143
 
@@ -93,19 +100,23 @@ def prepare(args: Sequence[str]) -> "HmlCLI":
 
 @contextmanager
 def _complaints_for_people() -> Iterator[None]:
-    """Turn Lightning's complaints about input into hml's, and its way of being terminated into an exit code."""
+    """Turn what libraries and users' code raise into hml's errors, and Lightning's SIGTERM into an exit code."""
     try:
         yield
     except SIGTERMException as error:  # which would exit with 0
         raise SystemExit(_TERMINATED) from error
+    except HmlError:
+        raise
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
-    except RuntimeError as error:
+    except Exception as error:
         if "loading state_dict" in str(error):
             raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
         if "SaveConfigCallback expected" in str(error):
             message = "The folder has another run's config.yaml: give another --run_folder."
             raise FolderInUseError(message) from error
+        if (mistake := find_mistake(error)) is not None:
+            raise InputError(mistake) from error
         raise
 
 
@@ -115,6 +126,21 @@ def _quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "litlogger" not in record.getMessage()
     )
+
+
+def _add_plugins(chosen: Any) -> list[Any]:
+    """Add hml's plugins for checkpoints and clusters to the Trainer's, where the user has brought none."""
+    plugins = chosen if isinstance(chosen, list) else [chosen] if chosen is not None else []
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins = [*plugins, WholeCheckpointIO()]
+    if SLURMEnvironment.detect() and not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+        plugins = [*plugins, SLURMEnvironment(auto_requeue=False)]
+    if any(isinstance(plugin, SLURMEnvironment) and plugin.auto_requeue for plugin in plugins):
+        raise InputError(
+            "SLURMEnvironment(auto_requeue=True) starts runs from hpc_ckpt files of any other run: leave it out. "
+            "hml saves at SIGUSR1 and SIGTERM, and --resume auto continues."
+        )
+    return plugins
 
 
 class HmlCLI(LightningCLI):
@@ -127,6 +153,8 @@ class HmlCLI(LightningCLI):
         InputError: there is no such subcommand, or a flag or a config is wrong.
     """
 
+    trainer: RunTrainer
+
     def __init__(self, args: Sequence[str]) -> None:
         self._asked_for = args[0] if args else ""
         self._asked_help = [arg for arg in args if arg in ("-h", "--help", help_texts.EVERYTHING)]
@@ -135,6 +163,7 @@ class HmlCLI(LightningCLI):
         super().__init__(
             Classifier,
             HMixDataModule,
+            trainer_class=RunTrainer,
             parser_kwargs={
                 "prog": "hml",
                 "exit_on_error": False,
@@ -167,35 +196,40 @@ class HmlCLI(LightningCLI):
             if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
                 self.datamodule.prepare_data()
                 self.datamodule.setup("fit")  # first, so that a run which is refused for its data leaves no folder
-            with self._claimed():
+            threads = self._unfinished.threads if self._unfinished else None
+            with self._claimed(), terminate_at_usr1(), use_threads(threads):
                 super()._run_subcommand(self.config["subcommand"])
         if self.trainer.received_sigterm:  # so late that there was nothing left to stop
             raise SystemExit(_TERMINATED)
 
     @contextmanager
     def _claimed(self) -> Iterator[None]:
-        """Keep the run's folder for this process, and those it starts."""
-        folder = self.trainer.log_dir
-        if rank_zero_only.rank != 0 or self.trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
+        """Keep the run's folder for this process, and those it starts, and let its own logger write there."""
+        is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             yield
             return
         with ExitStack() as claims:
-            while True:
-                try:
-                    claims.enter_context(claim_run(Path(folder)))
-                    break
-                except FolderInUseError:
-                    # Where the logger numbers runs, another that started at the same moment has taken the number.
-                    logger = self.trainer.logger
-                    if (
-                        self._names_folder
-                        or not isinstance(logger, TensorBoardLogger)
-                        or type(logger.version) is not int
-                    ):
-                        raise
-                    logger._version = logger.version + 1
-                    folder = logger.log_dir
+            folder = self._folder
+            if is_first:
+                folder = folder or make_folder(self._parent)
+                claims.enter_context(claim_run(folder))
+                self.trainer.folder = folder
+            if self._has_own_logger:
+                # On other ranks a logger writes nothing, but must be there.
+                self.trainer.logger = self._make_logger(folder or self._parent / "another rank's")
             yield
+
+    def _make_logger(self, folder: Path) -> TensorBoardLogger:
+        # What was logged since the checkpoint is logged again.
+        purge = {"purge_step": self._unfinished.step} if self._unfinished else {}
+        return TensorBoardLogger(
+            folder.parent,
+            name="",
+            version=folder.name,
+            default_hp_metric=False,
+            **purge,  # type: ignore[arg-type]
+        )
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -229,8 +263,9 @@ class HmlCLI(LightningCLI):
             "--resume",
             type=Resume,
             default="never",
-            help="Whether fit goes on with a run that was cut short: the newest of the same scheme, recipe and seed, "
-            "or the one in --run_folder. `auto`: if there is one; `must`: or else stop.",
+            help="Whether fit resumes an interrupted run: the newest of the same scheme, recipe and seed, or the one "
+            "in --run_folder. auto: if there is one; must: or else stop. On the same type of CPU, with the same "
+            "packages and number of threads, the result is the uninterrupted run's bit for bit.",
         )
         parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
         parser.add_argument(
@@ -276,7 +311,7 @@ class HmlCLI(LightningCLI):
 
     def _expand_paths(self) -> None:
         settings = self.settings
-        for key, owner in (("trainer", Trainer), ("data", HMixDataModule), ("model", Classifier)):
+        for key, owner in (("trainer", RunTrainer), ("data", HMixDataModule), ("model", Classifier)):
             expand_paths(settings[key], owner)
         for key in ("run_folder", "ckpt_path"):
             if settings.get(key) is not None:
@@ -304,46 +339,30 @@ class HmlCLI(LightningCLI):
             raise InputError(str(error)) from error
 
     @override
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+    def instantiate_trainer(self, **kwargs: Any) -> RunTrainer:
         settings = self.settings.trainer
         self._set_threads()
-        logger = self.config_init[self.subcommand].trainer.logger
+        chosen = self.config_init[self.subcommand].trainer
+        self._parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
         folder: Path | None = self.settings.run_folder
-        parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
-        unfinished = self._find_unfinished(folder, parent)
-        folder = unfinished.folder if unfinished else folder
-        self._names_folder = folder is not None
-        if folder is not None:
-            if logger not in (None, True):
-                raise InputError("--run_folder is where hml's own logger writes: leave out --trainer.logger.")
-            if self.subcommand == "fit" and unfinished is None and (folder / "config.yaml").exists():
-                done = (folder / RESULT).exists()
-                remedy = "" if done else ", or if nothing has changed since, --resume auto"
-                raise FolderInUseError(
-                    f"{folder} has {'a run that is done' if done else 'an unfinished run'}: "
-                    f"give another --run_folder{remedy}."
-                )
-            purge = {"purge_step": unfinished.step} if unfinished else {}  # what was logged since is logged again
-            logger = TensorBoardLogger(
-                folder.parent,
-                name="",
-                version=folder.name,
-                default_hp_metric=False,
-                **purge,  # type: ignore[arg-type]
-            )
-        elif logger is None or logger is True:
-            logger = TensorBoardLogger(parent.parent, name=parent.name, default_hp_metric=False)
+        self._unfinished = self._find_unfinished(folder, self._parent)
+        self._folder = self._unfinished.folder if self._unfinished else folder
+        if self.subcommand == "fit" and folder is not None and self._unfinished is None:
+            refuse_used(folder)
         # The saved config may be run again, elsewhere.
         self.settings["run_folder"], self.settings["resume"] = None, "never"
-        self.trainer_defaults["callbacks"] = self._callbacks(logger, unfinished)
+        self._has_own_logger = chosen.logger is None or chosen.logger is True
+        self.trainer_defaults["callbacks"] = self._callbacks(chosen, self._unfinished)
         if self.datamodule.val_size == 0:
             kwargs["limit_val_batches"] = 0
+        if self._has_own_logger:
+            kwargs["logger"] = False  # until the run has a folder
+        kwargs |= {"max_time": None, "plugins": _add_plugins(chosen.plugins)}
         try:
-            trainer = super().instantiate_trainer(logger=logger, **kwargs)
+            trainer: RunTrainer = super().instantiate_trainer(**kwargs)  # type: ignore[assignment]
         except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
             raise InputError(f"The Trainer can't be made as asked: {error}") from error
-        if trainer.strategy._checkpoint_io is None:  # the user has brought none
-            trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        trainer.parent = self._parent
         if self.settings.threads is not None and trainer.world_size > 1:
             # By this Lightning and the processes that it starts know; else each would get its share of the cores.
             os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
@@ -367,9 +386,8 @@ class HmlCLI(LightningCLI):
             return None
         if self.settings.ckpt_path is not None:
             raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
-        if self.config_init[self.subcommand].trainer.logger not in (None, True) and folder is None:
-            raise InputError("--resume looks where hml's own logger writes: name a --run_folder.")
-        unfinished = find_unfinished(resume, folder, parent, self.identity)
+        chosen = self.settings.threads is not None or "OMP_NUM_THREADS" in os.environ
+        unfinished = find_unfinished(resume, folder, parent, self.identity, threads_are_chosen=chosen)
         if unfinished is not None:
             self.save_config_kwargs["overwrite"] = True
             self.config_init[self.subcommand]["ckpt_path"] = unfinished.checkpoint
@@ -385,18 +403,21 @@ class HmlCLI(LightningCLI):
             "code": hash_code(),
         }
 
-    def _callbacks(self, logger: Logger | list[Logger] | bool, unfinished: Unfinished | None) -> list[Callback]:
+    def _callbacks(self, chosen: Namespace, unfinished: Unfinished | None) -> list[Callback]:
         record = RunRecord(self.identity, unfinished.folder if unfinished else None)
         report = Report(self.settings.scheme, self.settings.seed_everything, self.recipe)
         optional: list[Callback] = []
-        if logger:
+        if (chosen.logger or self._has_own_logger) and not self.settings.trainer.fast_dev_run:
             optional.append(LearningRateMonitor())
         if self.settings.trainer.enable_checkpointing is not False:
             optional.append(self.config_init[self.subcommand].checkpoint)
-        users = self.config_init[self.subcommand].trainer.callbacks
-        users = users if isinstance(users, list) else [users]
+        users = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
         optional.append(SlowSteps())
         reject_callbacks(users)
+        if chosen.max_time is not None:
+            if self.settings.trainer.enable_checkpointing is False:
+                raise InputError("--trainer.max_time needs checkpoints: leave out --trainer.enable_checkpointing.")
+            optional.append(TimeLimit(chosen.max_time))
         if self.settings.trainer.enable_progress_bar is not False and not any(
             isinstance(callback, LightningsProgressBar) for callback in users
         ):

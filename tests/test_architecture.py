@@ -35,7 +35,7 @@ FLOORS = (
     {"labels"},
     {"data"},
     {"evaluation"},
-    {"checkpoints", "classifier"},
+    {"checkpoints", "classifier", "mistakes", "run_folder", "time_limit"},
     {"arguments", "callbacks", "help", "progress_bar", "recipes", "resuming", "slow_steps"},
     {"training"},
     {"experiments", "analysis", "elicit"},

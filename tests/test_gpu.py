@@ -66,7 +66,7 @@ def test_a_fake_gpu_notices_waiting_and_mixed_devices(on_gpu):
     for wait in (lambda: image.sum().item(), image.tolist, lambda: bool((image > 0).all())):
         with pytest.raises(DataDependentOutputException):
             wait()
-    with pytest.raises(RuntimeError, match="same device|different devices"):
+    with pytest.raises(RuntimeError, match=r"same device|different devices"):
         image + torch.zeros(16, 3, 32, 32)
     index = torch.tensor([1, 0])
     for copy in (image.cpu, lambda: image.sum().to("cpu"), lambda: index.to(GPU), lambda: image[index]):

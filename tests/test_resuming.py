@@ -19,6 +19,7 @@ from tests.processes import DRAWN, OUTPUT, QUICK, STEPS, STEPS_AN_EPOCH, hml, st
 
 RUN = Path("lightning_logs/sep_conf/version_0")
 FIT = ["fit", *QUICK]
+SLURM_RANKS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
 MOMENTS = ("start", "backward", "end", "writing", "renaming")
 EDGES = [
     (STEPS_AN_EPOCH, "end"),
@@ -88,12 +89,12 @@ def killed(uninterrupted, tmp_path):
     return tmp_path
 
 
-def survives(folder, reference, kill, send=signal.SIGKILL, code=-signal.SIGKILL):
+def survives(folder, reference, kill, send=signal.SIGKILL, code=-signal.SIGKILL, env=None):
     """Kill a run, let it go on, compare; return the step that it went on from."""
-    assert hml(folder, *FIT, kill=kill, send=send) == code, (folder / OUTPUT).read_text()
+    assert hml(folder, *FIT, kill=kill, send=send, env=env) == code, (folder / OUTPUT).read_text()
     assert not (folder / RUN / "metrics.json").exists() or kill[1] == "test end"
     (folder / RUN / "metrics.json").unlink(missing_ok=True)
-    assert hml(folder, *FIT, "--resume", "auto") == 0, (folder / OUTPUT).read_text()
+    assert hml(folder, *FIT, "--resume", "auto", env=env) == 0, (folder / OUTPUT).read_text()
     (step,) = re.findall(r"Goes on with .* from step (\d+)", (folder / OUTPUT).read_text())
     assert_same(folder, reference)
     assert [path.name for path in (folder / RUN.parent).iterdir()] == [RUN.name]
@@ -121,6 +122,40 @@ def test_twenty_kills_of_twenty_are_survived(uninterrupted, tmp_path, capsys):
 def test_sigterm_saves_and_exits_with_143(moment, uninterrupted, tmp_path):
     step = survives(tmp_path, uninterrupted, moment, signal.SIGTERM, 143)
     assert step == moment[0] + (moment[1] == "start"), "it goes on from the very step that it was stopped after"
+
+
+def test_usr1_in_a_slurm_job_saves_the_run_and_no_stray_file_is_loaded(uninterrupted, tmp_path):
+    job = {f"SLURM_{name}": "0" for name in ("PROCID", "LOCALID", "NODEID")} | {
+        "SLURM_JOB_ID": "7",
+        "SLURM_NTASKS": "1",
+    }
+    # Lightning would start every run in this folder from it, and load it before the test after fit.
+    shutil.copy(uninterrupted / RUN / "checkpoints/previous.ckpt", tmp_path / "hpc_ckpt_1.ckpt")
+    assert survives(tmp_path, uninterrupted, (8, "start"), signal.SIGUSR1, 143, job) == 9
+    assert [path.name for path in tmp_path.rglob("hpc*")] == ["hpc_ckpt_1.ckpt"]
+
+
+def test_a_run_that_its_time_limit_stopped_resumes_exactly(uninterrupted, tmp_path):
+    assert hml(tmp_path, *FIT, "--trainer.max_time", "00:00:00:00") == 7
+    told = (tmp_path / OUTPUT).read_text()
+    assert "max_time 00:00:00:00 is up after 0.167 epochs, 1 steps" in told
+    assert "--resume auto" in told
+    assert not (tmp_path / RUN / "metrics.json").exists()
+    assert hml(tmp_path, *FIT, "--resume", "must", "--trainer.max_time", "00:00:00:00") == 7
+    assert "is up after 0.333 epochs, 2 steps" in (tmp_path / OUTPUT).read_text(), "each process has the whole time"
+    assert hml(tmp_path, *FIT, "--resume", "must") == 0
+    assert_same(tmp_path, uninterrupted)
+
+
+def test_a_run_that_stopped_early_does_not_train_on_when_its_test_is_repeated(tmp_path):
+    stop = {"monitor": "train/loss", "stopping_threshold": "1e9", "check_on_train_epoch_end": "true"}
+    flags = [part for key, value in stop.items() for part in (f"--trainer.callbacks.{key}", value)]
+    early = [*FIT, "--trainer.callbacks", "EarlyStopping", *flags]
+    assert hml(tmp_path, *early, kill=(STEPS_AN_EPOCH, "fit end")) == -signal.SIGKILL
+    assert hml(tmp_path, *early, "--resume", "must") == 0
+    training = json.loads((tmp_path / RUN / "metrics.json").read_text())["training"]
+    assert training == {"epochs": 1.0, "steps": STEPS_AN_EPOCH, "stopped_by": "EarlyStopping (train/loss)"}
+    assert max(drawn(tmp_path)) == STEPS_AN_EPOCH
 
 
 def test_a_run_that_is_killed_twice_goes_on_twice(uninterrupted, killed):
@@ -194,6 +229,19 @@ def test_another_optimiser_than_the_checkpoints_is_refused_since_it_would_not_be
     told = (killed / OUTPUT).read_text()
     assert "init_args.lr: 0.1 there, 0.05 asked for" in told
     assert "Traceback" not in told
+
+
+def test_a_resumed_run_is_compared_by_its_threads_and_uses_as_many(killed):
+    record = json.loads((killed / RUN / "run.json").read_text())
+    assert record["threads"] == 1
+    (killed / RUN / "run.json").write_text(json.dumps(record | {"threads": 3}))
+    assert hml(killed, *FIT, "--resume", "auto", "--threads", "1") == 2
+    told = (killed / OUTPUT).read_text()
+    assert "threads: 3 there, 1 asked for" in told
+    assert "give --threads 3" in told
+    assert hml(killed, *FIT, "--resume", "auto", env={"OMP_NUM_THREADS": None}) == 0
+    assert "Uses 3 threads, as this run did before." in (killed / OUTPUT).read_text()
+    assert json.loads((killed / RUN / "metrics.json").read_text())["threads"] == 3
 
 
 def test_a_damaged_run_json_is_said(killed):

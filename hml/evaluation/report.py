@@ -29,12 +29,11 @@ from hml.errors import NonFiniteLossError
 from hml.evaluation.callbacks import EvaluationCallback, find_tensorboards
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS
-from hml.evaluation.result import RunResult, Training, measure_training, write_result
+from hml.evaluation.result import TRAINING, RunResult, Training, measure_training, write_result
 from hml.evaluation.row import format_row
 from hml.versions import find_commit
 
 _PICTURES = 18
-_TRAINING = "training"  # in a checkpoint
 _SETTINGS = {
     "strategy": "data/strategy/class_path",
     "gamma": "data/strategy/init_args/gamma",
@@ -83,11 +82,11 @@ class Report(Callback):
 
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint[_TRAINING] = dataclasses.asdict(measure_training(trainer))
+        checkpoint[TRAINING] = dataclasses.asdict(measure_training(trainer))
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        self._training = Training(**checkpoint[_TRAINING]) if _TRAINING in checkpoint else None
+        self._training = Training(**checkpoint[TRAINING]) if TRAINING in checkpoint else None
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -109,7 +108,7 @@ class Report(Callback):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["test"] = round(time.perf_counter() - self._started, 3)
-        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         metrics = _metrics(trainer) | self._validation
         if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):  # the same on every rank
             raise NonFiniteLossError(

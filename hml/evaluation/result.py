@@ -16,6 +16,8 @@ from hml.storage import write_atomically
 from hml.strict_json import read_json_object
 
 RESULT = "metrics.json"
+TRAINING = "hml_training"
+"""The key of a `Training` as a mapping, in a checkpoint."""
 _DECIMALS = 3  # of epochs: a share of one comes from max_steps
 
 

@@ -46,7 +46,7 @@ class Progress:
     def end(self, run: Run, outcome: RunResult | Failure) -> None:
         """Show that a run has ended, and how."""
         if isinstance(outcome, Failure):
-            told = f"failed: {' '.join(outcome.error.split())}"
+            told = str(outcome)
         else:
             figures = {column: outcome.metrics.get(name) for column, name in COLUMNS.items()}
             told = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)

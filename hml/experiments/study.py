@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hml.choices import differences, tell
-from hml.errors import InputError
+from hml.errors import FolderInUseError, InputError
 from hml.evaluation.result import RunResult
 from hml.experiments.progress import Progress
-from hml.experiments.runs import Ended, Failure, Run, forget, read_outcome, write_failure
+from hml.experiments.runs import Ended, Failure, Run, clear, read_outcome, write_failure
 from hml.experiments.worker import Worker
 from hml.resuming import can_go_on
 
@@ -99,11 +99,18 @@ def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
     Returns:
         The failures that no run's folder tells, since another process has it.
     """
-    untold = {}
+    untold: dict[Run, Failure] = {}
+    ready = []
     for run in runs:
-        forget(run)
+        try:
+            clear(run)
+            ready.append(run)
+        except FolderInUseError as error:
+            untold[run] = Failure(run.scheme, run.seed, str(error), error.exit_code)
     with Progress(len(runs)) as progress:
-        for run, failure in execute(runs, progress):
+        for run, in_use in untold.items():
+            progress.end(run, in_use)
+        for run, failure in execute(ready, progress) if ready else ():
             if failure is not None:
                 untold[run] = failure
             elif read_outcome(run.folder, run.scheme, run.seed) is None:
