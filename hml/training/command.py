@@ -210,7 +210,7 @@ class HmlCLI(LightningCLI):
             yield
             return
         with ExitStack() as claims:
-            folder = self._folder
+            folder = self.run_folder
             if is_first:
                 folder = folder or make_folder(self._parent)
                 claims.enter_context(claim_run(folder))
@@ -316,6 +316,8 @@ class HmlCLI(LightningCLI):
         for key in ("run_folder", "ckpt_path"):
             if settings.get(key) is not None:
                 settings[key] = expand(str(settings[key]))
+        if "://" in str(root := settings.trainer.default_root_dir):
+            raise InputError(f"--trainer.default_root_dir {root} is an address: a run's files are written to a folder.")
 
     @override
     def before_instantiate_classes(self) -> None:
@@ -346,7 +348,7 @@ class HmlCLI(LightningCLI):
         self._parent = Path(settings.default_root_dir or ".") / "lightning_logs" / self.settings.scheme
         folder: Path | None = self.settings.run_folder
         self._unfinished = self._find_unfinished(folder, self._parent)
-        self._folder = self._unfinished.folder if self._unfinished else folder
+        self.run_folder = self._unfinished.folder if self._unfinished else folder
         if self.subcommand == "fit" and folder is not None and self._unfinished is None:
             refuse_used(folder)
         # The saved config may be run again, elsewhere.

@@ -113,7 +113,7 @@ def test_every_path_that_fit_takes_is_expanded(home):
         (home / path).write_text("")  # of which the checkpoint has to be there
     cli = training.prepare(["fit", *CONFIGS, *(f"--{path}=~/{path}" for path in paths)])
     paths.remove("run_folder")  # which the saved config leaves open
-    assert Path(cli.trainer.log_dir) == home / "run_folder"
+    assert cli.run_folder == home / "run_folder"
     assert {path: Path(cli.settings[path]) for path in paths} == {path: home / path for path in paths}
 
 
@@ -145,9 +145,15 @@ def test_paths_of_classes_in_configs_are_expanded(home):
     assert cli.datamodule.mixed.judgements == home / "mine.csv"
 
 
-def test_addresses_are_kept_as_they_are():
-    cli = training.prepare(["fit", *CONFIGS, "--trainer.default_root_dir", "memory://runs", "--trainer.logger=false"])
-    assert cli.trainer.default_root_dir == "memory://runs"
+def test_addresses_are_kept_for_classes_that_write_there():
+    csv = ("--trainer.logger", "lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir", "memory://csv")
+    cli = training.prepare(["fit", *CONFIGS, *csv])
+    assert cli.trainer.logger.save_dir == "memory://csv"
+
+
+def test_a_runs_files_need_a_folder():
+    with pytest.raises(InputError, match=r"default_root_dir memory://runs is an address"):
+        training.prepare(["fit", *CONFIGS, "--trainer.default_root_dir", "memory://runs"])
 
 
 def test_download_and_fit_agree_on_the_data_folder(home, monkeypatch):
