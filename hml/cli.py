@@ -45,20 +45,20 @@ _OWN_VERBS = {
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",
-        run="hml.analysis.command:run",
+        run="hml.analysis.percepts:run",
     ),
     "relabel": _Verb(
         "learn what people would say of any mixed image, and judge how well",
         parse="hml.relabel.command:parse",
-        run="hml.relabel.command:run",
+        run="hml.relabel.workflow:run",
     ),
     "elicit": _Verb(
         "ask people, in a browser, what they see in mixed images",
         parse="hml.elicit.command:parse",
-        run="hml.elicit.command:run",
+        run="hml.elicit.upkeep:run",
     ),
     "download": _Verb(
-        "fetch the data ahead of time", parse="hml.command_line.flags:parse_download", run="hml.data.command:run"
+        "fetch the data ahead of time", parse="hml.command_line.download:parse", run="hml.data.command:run"
     ),
 }
 _VERBS = _LIGHTNING_VERBS | {name: verb.summary for name, verb in _OWN_VERBS.items()}

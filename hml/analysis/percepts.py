@@ -5,8 +5,7 @@ import difflib
 import importlib.metadata
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import pandas as pd
 
@@ -21,13 +20,14 @@ from hml.analysis.chapters.midpoints import midpoints_section
 from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
+from hml.analysis.command import Options
 from hml.analysis.confidence import add_variables
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
 from hml.analysis.sources import Sources, read_sources
 from hml.analysis.tables import image_table
+from hml.data.download import find_data_dir
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import Cohort
 from hml.reporting.citation import cite, name_hml
 from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.reporting.page import render_page
@@ -38,38 +38,13 @@ from hml.statistics.bootstrap import Bootstrap
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to analyse and where to write.
+def run(options: Options) -> int:
+    """Analyse judgements, write the page, its figures and percepts.json, and print where they are.
 
-    Args:
-        data_dir: The data folder.
-        out: The folder for results.
-        cohort: Which of the released judgements.
-        judgements: A file of one's own, instead.
-        pairs: Class pairs to draw large, such as "Cat/Dog".
-        images: Mixed images to show, by filename; none shows the most surprising.
-        replicates: Resamples of people.
-        seed: What the resamples are drawn from.
-    """
-
-    data_dir: Path
-    out: Path
-    cohort: Cohort = "paper"
-    judgements: Path | None = None
-    pairs: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    replicates: int = 1000
-    seed: int = 0
-
-
-def run(options: Options) -> Path:
-    """Analyse judgements and write percepts.json, the figures, the page and TensorBoard's events.
-
-    Figures that an earlier run left in the folder, and this one has none of, go.
+    Figures that only an earlier run made are deleted from the folder.
 
     Returns:
-        The page.
+        The exit code, 0.
 
     Raises:
         InputError: an option or the judgements are wrong.
@@ -77,7 +52,7 @@ def run(options: Options) -> Path:
     """
     started = time.perf_counter()
     pairs = [parse_pair(pair) for pair in options.pairs]
-    sources = read_sources(options.cohort, options.judgements, options.data_dir)
+    sources = read_sources(options.cohort, options.judgements, find_data_dir(options.data_dir))
     _check_images(options.images, sources)
     table = add_variables(sources.judgements, sources.human)
     bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
@@ -94,7 +69,8 @@ def run(options: Options) -> Path:
     remove_exhibits(name_exhibits(numbers) - images.keys(), figures)
     result["seconds"] = round(time.perf_counter() - started, 2)
     write_atomically(numbers, to_json(result))
-    return page
+    print(f"Open {page}; the numbers are in {numbers}, the figures in {figures}.")
+    return 0
 
 
 def _check_images(filenames: Sequence[str], sources: Sources) -> None:

@@ -18,7 +18,7 @@ _FOLDER = Path("configs")
 _ENDINGS = (".yaml", ".yml")
 
 
-def find_config(name: str, kind: str = "") -> Path:
+def find_config(name: str | Path, kind: str = "") -> Path:
     """Find a config: a file, else one in `configs/` of the working directory, else one that hml comes with.
 
     Args:

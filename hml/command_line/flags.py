@@ -1,62 +1,112 @@
-"""Flags of hml's own verbs: full names only, paths are expanded, and a mistake is one sentence with an exit code."""
+"""Flags of hml's own verbs, built from dataclasses: full names only, and a mistake is one sentence."""
 
 import argparse
+import dataclasses
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from typing_extensions import override
+import docstring_parser
+from jsonargparse import ArgumentParser
 
+from hml.command_line.configs import resolve_configs
 from hml.errors import InputError
 from hml.files.paths import expand
 
+T = TypeVar("T")
+_ITEM_ASSIGNMENT = "'str' object does not support item assignment"
+"""What jsonargparse 4.53 reports of text in a config for a flag with several values."""
 
-class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` for hml's own verbs, whose subparsers are of this class too.
 
-    Flags of type `Path` are expanded. Flags can't be abbreviated. A wrong flag raises an error that names the nearest.
+def parse_verb(prog: str, verbs: Mapping[str, type[T]], args: Sequence[str], epilog: str) -> T:
+    """Parse a command line whose first word is one of several verbs, such as those of `hml elicit`.
+
+    Args:
+        prog: What comes before the verb: "hml elicit".
+        verbs: The options of each verb, as for `parse`.
+        args: The verb and its flags.
+        epilog: Examples, with which the help ends.
+
+    Raises:
+        InputError: there is no such verb, or a flag is wrong.
+    """
+    verb, *flags = args or [""]
+    if verb in ("-h", "--help"):
+        summaries = "".join(f"  {name:10}{_document(options)[0]}\n" for name, options in verbs.items())
+        print(f"usage: {prog} <verb> [flags]\n\n{summaries}\n{epilog}", end="")
+        raise SystemExit(0)
+    if verb not in verbs:
+        hint = suggest(verb, verbs)
+        raise InputError(f"{prog} has no verb {verb!r}: {', '.join(verbs)}. See {prog} --help.{hint}")
+    return parse(f"{prog} {verb}", verbs[verb], flags)
+
+
+def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
+    """Parse the flags of a verb.
 
     Args:
         prog: The verb, such as "hml percepts".
-        passes_on: Whether unknown flags are for something else, and are returned by `parse_known_args`.
-        **options: Those of `argparse.ArgumentParser`.
+        options: A dataclass, as for `make_parser`.
+        args: The flags. Configs may be given by name.
+
+    Returns:
+        The options, with their paths expanded.
+
+    Raises:
+        InputError: a flag or a config is wrong; names the nearest flag.
     """
-
-    def __init__(self, prog: str | None = None, passes_on: bool = False, **options: Any) -> None:
-        defaults: dict[str, Any] = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
-        super().__init__(prog, **(defaults | options))
-        self._passes_on = passes_on
-        self.register("type", Path, _to_path)
-
-    @override
-    def parse_known_args(  # type: ignore[override]  # argparse has overloads for other namespaces
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        options, unknown = super().parse_known_args(args, namespace)
-        if unknown and not self._passes_on:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return options, unknown
-
-    @override
-    def error(self, message: str) -> NoReturn:
-        hint = suggest(message, re.findall(r"(?<=--)\w[\w-]*", self.format_help()))
-        raise InputError(f"{message}. See {self.prog} --help.{hint}")
+    try:
+        values = make_parser(prog, options).parse_args(resolve_configs(args))
+        own = _fields(options)
+        return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
+    except argparse.ArgumentError as error:
+        text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text where a list belongs")
+        text = re.sub(r'\s*Parser key "([\w-]+)":?\s*', r"--\1: ", text)
+        text = re.sub(r"<class '(\w+)'>|typing\.(?=Literal)", r"\1", text).strip(" .")
+        hint = suggest(text, [name.removeprefix("--") for name in flag_names(options)])
+        raise InputError(f"{text}. See {prog} --help.{hint}") from error
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Add the flag for the folder with the data."""
-    parser.add_argument(
-        "--data_dir", type=Path, metavar="DIR", help="where the data are; by default HML_DATA_DIR, else ./data"
+def make_parser(prog: str, options: type) -> ArgumentParser:
+    """Make a parser that has a flag for each field of a dataclass.
+
+    The docstring has the verb's summary and the flags' help; `EPILOG`, if there is one, ends the help. A bool is a flag
+    without a value, a tuple one with several. A field without a default is a positional argument, or a required flag
+    if it is keyword-only. A field's metadata may have a `flag`, in place of its name, and more for `add_argument`.
+
+    Args:
+        prog: The verb.
+        options: The dataclass.
+    """
+    summary, texts = _document(options)
+    parser = ArgumentParser(
+        prog=prog,
+        description=summary,
+        epilog=getattr(options, "EPILOG", None),
+        allow_abbrev=False,
+        exit_on_error=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--config", "-c", action="config", help="Flags from a YAML file; may be repeated.")
+    hints = get_type_hints(options)
+    for field in _fields(options):
+        settings = _value_settings(hints[field.name], field.default)
+        text = texts[field.name].replace("%", "%%")
+        if field.default is dataclasses.MISSING:
+            settings |= {"required": True} if field.kw_only else {}
+        elif str(shown := settings["default"]) not in ("None", "False", "[]"):
+            text = f"{text.rstrip('.')} (default: {' '.join(shown) if isinstance(shown, list) else shown})"
+        more = {name: value for name, value in field.metadata.items() if name != "flag"}
+        parser.add_argument(_flag(field), help=text, **(settings | more))
+    return parser
 
 
-def parse_download(args: Sequence[str]) -> argparse.Namespace:
-    """Parse the flags of `hml download`."""
-    parser = Parser("hml download", description="Download the data that are missing, and check those that are there.")
-    add_data_dir(parser)
-    return parser.parse_args(args)
+def flag_names(options: type) -> list[str]:
+    """List the flags and positional arguments that `make_parser` makes of a dataclass."""
+    return [*map(_flag, _fields(options)), "--config", "--print_config", "--help"]
 
 
 def suggest(message: str, known_words: Collection[str]) -> str:
@@ -75,8 +125,40 @@ def suggest(message: str, known_words: Collection[str]) -> str:
     return ""
 
 
-def _to_path(text: str) -> Path:
-    try:
-        return expand(text)
-    except InputError as error:  # argparse would replace the text of a ValueError by its own
-        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+def _fields(options: type) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(options)
+
+
+def _flag(field: dataclasses.Field[Any]) -> str:
+    is_positional = field.default is dataclasses.MISSING and not field.kw_only
+    return str(field.metadata.get("flag", field.name if is_positional else f"--{field.name}"))
+
+
+def _document(options: type) -> tuple[str, dict[str, str]]:
+    """Return a docstring's summary, and the text of each argument, its bases' too, in one line."""
+    documents = [docstring_parser.parse(base.__doc__ or "") for base in options.__mro__]
+    params = [param for document in reversed(documents) for param in document.params]
+    texts = {param.arg_name: " ".join((param.description or "").split()) for param in params}
+    return documents[0].short_description or "", texts
+
+
+def _value_settings(hint: Any, default: Any) -> dict[str, Any]:
+    """Return how a flag takes its values; jsonargparse allows None, the default, without its being in the type."""
+    if hint is bool:
+        return {"action": "store_true", "default": default}
+    if get_origin(hint) is tuple:
+        return {"type": get_args(hint)[0], "nargs": "+", "default": list(default)}
+    kind = get_args(hint)[0] if NoneType in get_args(hint) else hint
+    return {"type": kind} if default is dataclasses.MISSING else {"type": kind, "default": default}
+
+
+def _finish(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Expand a path, and check what jsonargparse doesn't check of a config."""
+    if isinstance(field.default, bool) and not isinstance(value, bool):
+        raise InputError(f"{_flag(field)} is {value!r} in a config: it must be true or false.")
+    if isinstance(value, Path):
+        try:
+            return expand(str(value))
+        except InputError as error:
+            raise InputError(f"{_flag(field)}: {error}") from error
+    return tuple(value) if isinstance(value, list) else value

@@ -1,17 +1,16 @@
 """`hml download`."""
 
-import argparse
-
+from hml.command_line.download import Options
 from hml.data.download import OTHER_TASKS, fetch, find_data_dir
 from hml.data.images import Cifar10
 from hml.data.mixed import HMix
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Download the released data that are missing, and check those that are there.
 
     Args:
-        options: As `hml.command_line.flags.parse_download` makes them.
+        options: As `hml.command_line.download.parse` returns them.
 
     Returns:
         The exit code, 0.

@@ -1,33 +1,14 @@
-"""`hml elicit`: serve a study, and look after what people said."""
+"""The flags of `hml elicit`'s verbs, parsed before anything that takes long is imported."""
 
-import argparse
-import csv
-import io
-import shlex
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from argparse import SUPPRESS
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
-from hml.command_line import configs
-from hml.command_line.flags import Parser, add_data_dir
-from hml.elicit.answers import correct
-from hml.elicit.backup import back_up
-from hml.elicit.conflicts import UnknownPersonError
-from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
-from hml.elicit.export import export_answers, history_path
-from hml.elicit.history import read_history
-from hml.elicit.identities import Key
-from hml.elicit.payments import Payment, Payments
+from hml.command_line import configs, flags
 from hml.elicit.tasks import TASKS
-from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
-from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import defuse
-from hml.files.strict_json import parse_json
-
-STUDIES = Path("studies")
-"""Where studies' folders are, unless --folder says otherwise."""
 
 _EPILOG = """\
   hml elicit serve                                      a demo study, on this computer
@@ -43,196 +24,164 @@ the export's, and has to stay; improbClassSelect… stands for each class that i
 """
 
 
-def parse(args: Sequence[str]) -> argparse.Namespace:
-    """Parse the flags of `hml elicit`, and find the study's file."""
-    options = _parser().parse_args(args)
-    if getattr(options, "study", None) is not None:
-        options.study = configs.find_config(options.study, configs.STUDIES)
-    return options
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run one of the verbs.
+@dataclass(frozen=True, kw_only=True)
+class OfStudy:
+    """Options of every verb.
 
     Args:
-        options: As `parse` makes them.
+        folder: The study's folder; by default studies/<its name>.
+    """
 
-    Returns:
-        The exit code, 0.
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfImages(OfStudy):
+    """Options of the verbs that need a study's images.
+
+    Args:
+        study: A study's YAML, by path or by name; by default the demo.
+        data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
+    """
+
+    study: Path | None = None
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve(OfImages):
+    """Open the study's pages to people.
+
+    Args:
+        host: The address to listen at; 127.0.0.1 is for this computer only.
+        port: The port to listen at; 0 takes a free one. By default 8000, or a free one.
+        base_url: The address that people use where a proxy is in front, such as https://study.example.org.
+        no_browser: Don't open the page in a browser.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    base_url: str | None = None
+    no_browser: bool = field(default=False, metadata={"flag": "--no-browser"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulate(OfImages):
+    """Let simulated people take a demo study.
+
+    Args:
+        people: How many.
+        seed: Decides what they answer.
+    """
+
+    people: int = 30
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Export(OfStudy):
+    """Write the answers in H-Mix's columns, and how they were asked for.
+
+    Args:
+        file: The file to write, such as judgements.csv.
+    """
+
+    file: Path
+
+
+@dataclass(frozen=True)
+class Backup(OfStudy):
+    """Copy the database, also while it is in use.
+
+    Args:
+        file: The file to write; a new name.
+    """
+
+    file: Path
+
+
+@dataclass(frozen=True)
+class Withdraw(OfStudy):
+    """Delete a person everywhere.
+
+    Args:
+        who: The code at the foot of their pages, or the subject that the researcher's page shows.
+        participant: What a recruiting service calls them, in place of the code.
 
     Raises:
-        HmlError: a flag, a file or a folder is wrong.
+        InputError: neither is given, or both.
     """
-    if options.verb in ("serve", "simulate"):
-        from hml.elicit import serving  # which loads the images, and torch with them
 
-        return serving.main(options)
-    folder = options.folder or _only_folder()
-    with _database(folder) as database:
-        match options.verb:
-            case "export":
-                _check_csv(options.file)
-                count = export_answers(database, options.file)
-                print(
-                    f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
-                )
-                print("\n".join(_next_commands(database, options.file)))
-            case "backup":
-                count = back_up(folder, database, options.file)
-                print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
-            case "withdraw":
-                _withdraw(folder, database, options)
-            case "correct":
-                answer = None if options.strike else _parse_answer(options.answer)
-                (task,) = database.execute("SELECT task FROM study").fetchone()
-                correct(database, TASKS[task], options.subject, options.trial, answer, options.reason)
-                print(
-                    f"Trial {options.trial} of {options.subject} is {'struck out' if answer is None else 'corrected'}."
-                )
-            case "payments":
-                _payments(folder, database, options)
-    return 0
+    # Without argparse's default, which would replace a config's.
+    who: str | None = field(default=None, metadata={"flag": "who", "nargs": "?", "default": SUPPRESS})
+    participant: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.who is None) == (self.participant is None):
+            raise InputError("Say whom: give either their code or subject, or --participant.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("hml elicit", description="Ask people what they see in mixed images.", epilog=_EPILOG)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="serve|export|backup|withdraw|…")
-    serve = verbs.add_parser("serve", help="open the study's pages to people")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this computer only)")
-    serve.add_argument("--port", type=int, help="port to listen at; 0 takes a free one (default: 8000, or a free one)")
-    serve.add_argument(
-        "--base_url", metavar="https://study.example.org", help="the address people use, where a proxy stands before it"
+@dataclass(frozen=True)
+class Correct(OfStudy):
+    """Correct or strike out an answer, by a row beside it.
+
+    Args:
+        subject: As the export calls the person.
+        trial: The export's trial_index.
+        reason: Why; it stays in the study's folder.
+        answer: What counts instead, whole, as JSON that the task keeps: see below.
+        strike: Leave the answer out of everything.
+
+    Raises:
+        InputError: neither an answer nor strike is given, or both.
+    """
+
+    EPILOG: ClassVar[str] = (
+        "an answer, by its study's task:\n"
+        + "".join(f"  {name:<14}{task.example}\n" for name, task in TASKS.items())
+        + _ANSWERS
     )
-    serve.add_argument("--no-browser", action="store_true", help="don't open the page in a browser")
-    simulate = verbs.add_parser("simulate", help="let made-up people take a demo study")
-    simulate.add_argument("--people", type=int, default=30, help="how many (default: %(default)s)")
-    simulate.add_argument("--seed", type=int, default=0, help="decides what they say (default: 0)")
-    for verb in (serve, simulate):
-        verb.add_argument("--study", metavar="FILE", help="a study's YAML, by path or by name (default: the demo)")
-        add_data_dir(verb)
-    export = verbs.add_parser("export", help="write the answers in H-Mix's columns, and how they were asked for")
-    export.add_argument("file", type=Path, help="where to, judgements.csv say")
-    backup = verbs.add_parser("backup", help="copy the database, also while it is in use")
-    backup.add_argument("file", type=Path, help="where to; a new name")
-    withdrawal = verbs.add_parser("withdraw", help="delete a person everywhere")
-    whom = withdrawal.add_mutually_exclusive_group(required=True)
-    whom.add_argument(
-        "who", nargs="?", help="the code at the foot of their pages, or the subject that the researcher's page shows"
-    )
-    whom.add_argument("--participant", metavar="ID", help="or what a recruiting service calls them")
-    examples = "".join(f"  {name:<14}{task.example}\n" for name, task in TASKS.items())
-    correction = verbs.add_parser(
-        "correct",
-        help="correct or strike out an answer, by a row beside it",
-        epilog=f"an answer, by its study's task:\n{examples}{_ANSWERS}",
-    )
-    correction.add_argument("subject", help="as the export calls the person")
-    correction.add_argument("trial", type=int, help="the export's trial_index")
-    correction.add_argument("--reason", required=True, help="why; it stays in the study's folder")
-    which = correction.add_mutually_exclusive_group(required=True)
-    which.add_argument("--answer", metavar="JSON", help="what counts instead, whole, as the task keeps it: see below")
-    which.add_argument("--strike", action="store_true", help="leave the answer out of everything")
-    payments = verbs.add_parser("payments", help="list whom to pay, or delete the list")
-    payments.add_argument("--out", type=Path, metavar="FILE", help="write it as CSV instead of printing it")
-    payments.add_argument("--delete", action="store_true", help="delete the list, the only place with outside ids")
-    payments.add_argument("--force", action="store_true", help="delete it though somebody on it may still finish")
-    for verb in (serve, simulate, export, backup, withdrawal, correction, payments):
-        verb.add_argument("--folder", type=Path, metavar="DIR", help=f"the study's (default: {STUDIES}/<its name>)")
-    return parser
+
+    subject: str
+    trial: int
+    reason: str = field(kw_only=True)
+    answer: str | None = None
+    strike: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.answer is None) != self.strike:
+            raise InputError("Give either --answer, with what counts instead, or --strike.")
 
 
-def _only_folder() -> Path:
-    found = sorted(path.parent for path in STUDIES.glob(f"*/{DATABASE}"))
-    if len(found) != 1:
-        names = ", ".join(map(str, found)) or "none"
-        raise InputError(f"Say which study with --folder: in {STUDIES.resolve()} there is {names}.")
-    return found[0]
+@dataclass(frozen=True)
+class PaymentList(OfStudy):
+    """List whom to pay, or delete the list.
+
+    Args:
+        out: A CSV file to write; by default the list is printed.
+        delete: Delete the list, the only place with outside ids.
+        force: Delete it although somebody on it may still finish.
+    """
+
+    out: Path | None = None
+    delete: bool = False
+    force: bool = False
 
 
-def _check_csv(path: Path) -> None:
-    if path.suffix != ".csv":  # a slip of the fingers must not write over a study's database
-        raise InputError(f"{path} is to be a CSV file: let its name end in .csv.")
+VERBS: dict[str, type[OfStudy]] = {
+    "serve": Serve,
+    "simulate": Simulate,
+    "export": Export,
+    "backup": Backup,
+    "withdraw": Withdraw,
+    "correct": Correct,
+    "payments": PaymentList,
+}
 
 
-def _next_commands(database: sqlite3.Connection, path: Path) -> list[str]:
-    """Write down the commands that read an export: images of a demo need the demo's images."""
-    study = read_history(database)[-1]["study"]
-    if study["task"] != "rate_mixture":
-        return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
-    file = shlex.quote(str(path))
-    fit = "hml fit --config configs/sep_conf.yaml"
-    if study["images"] == "demo":
-        fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
-    return ["Next:", f"  hml percepts --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]
-
-
-@contextmanager
-def _database(folder: Path) -> Iterator[sqlite3.Connection]:
-    database = connect(folder / DATABASE)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def _parse_answer(text: str) -> dict[str, object]:
-    try:
-        answer = parse_json(text)
-    except ValueError as error:
-        raise InputError(f"--answer {text[:100]} is not JSON: {error}.") from error
-    if not isinstance(answer, dict):
-        raise InputError(f"--answer {text[:100]} is not a JSON object.")
-    return answer
-
-
-def _withdraw(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
-    name: str = options.who
-    if options.participant is not None:
-        name = Key(folder / KEY, create=False).hash_outside_id(options.participant)
-    if (code := find_code(database, name)) is not None:
-        unreachable = withdraw(folder, database, code)
-        print(f"They are deleted from {folder}. Files exported before still hold their answers.")
-        for path in unreachable:
-            print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
-    elif Payments(folder / PAYMENTS).forget(name):  # the study was restored from a backup older than they are
-        print("The study doesn't know them. They are deleted from its payments; a backup of a later day may hold them.")
-    else:
-        raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
-
-
-def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
-    payments = Payments(folder / PAYMENTS)
-    rows = payments.read()
-    unfinished = sum(row.completed_at is None for row in rows)
-    if options.delete and unfinished and not options.force:
-        raise InputError(
-            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and couldn't be paid if they do: "
-            "end the study first, and add --force."
-        )
-    if options.out is not None:
-        _check_csv(options.out)
-    if options.out is not None or not options.delete:  # with both, it is written before it is deleted
-        _list_payments(database, rows, options.out)
-    if options.delete:
-        payments.path.unlink(missing_ok=True)
-        print(f"{payments.path} is deleted.")
-
-
-def _list_payments(database: sqlite3.Connection, rows: Sequence[Payment], out: Path | None) -> None:
-    answers = dict(
-        database.execute(
-            "SELECT outside_hash, count(trial) FROM person LEFT JOIN answer ON answer.person = number GROUP BY number"
-        ).fetchall()
-    )
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("outside_id", "completion_code", "completed_at", "answers"))
-    writer.writerows(
-        [defuse(row.outside_id), row.completion_code or "", row.completed_at or "", answers.get(row.outside_hash, 0)]
-        for row in rows
-    )
-    if out is None:
-        print(text.getvalue(), end="")
-    else:
-        write_atomically(out, text.getvalue(), mode=0o600)
-        print(f"{len(rows):,} people are in {out}.")
+def parse(args: Sequence[str]) -> OfStudy:
+    """Parse the flags of `hml elicit`, and find the study's file."""
+    options = flags.parse_verb("hml elicit", VERBS, args, _EPILOG)
+    if isinstance(options, OfImages) and options.study is not None:
+        return replace(options, study=configs.find_config(options.study, configs.STUDIES))
+    return options

@@ -1,6 +1,5 @@
 """`hml elicit serve` and `hml elicit simulate`: the verbs that need a study's images."""
 
-import argparse
 import ipaddress
 import threading
 import webbrowser
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from hml.data.download import find_data_dir
 from hml.elicit.addresses import host_of, is_loopback, read_origin
+from hml.elicit.command import Serve, Simulate
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store import Store
@@ -20,7 +20,7 @@ _LARGEST_PORT = 65_535
 LOCK = ".serving.lock"
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: Serve | Simulate) -> int:
     """Serve a study until interrupted, or let made-up people take it.
 
     Args:
@@ -35,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
     """
     study = demo_study() if options.study is None else read_study(options.study)
     folder = options.folder or Path("studies") / study.name
-    if options.verb == "serve":
+    if isinstance(options, Serve):
         _check_reach(study, options)
         _require_web()
     stimuli = load_stimuli(study, find_data_dir(options.data_dir))
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     with claim(folder / LOCK, in_use):
         store = Store(folder, study, stimuli.all, stimuli.canonical_pixels)
         try:
-            if options.verb == "simulate":
+            if isinstance(options, Simulate):
                 if options.people < 1 or options.seed < 0:
                     raise InputError(
                         f"--people {options.people} must be 1 or more, and --seed {options.seed} 0 or more."
@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Namespace) -> None:
+def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None:
     from hml.elicit.web.app import create_app
     from hml.elicit.web.server import listen, run
 
@@ -85,7 +85,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     run(app, listener)
 
 
-def _check_reach(study: Study, options: argparse.Namespace) -> None:
+def _check_reach(study: Study, options: Serve) -> None:
     """Keep a demo on this computer, and say what a study that is open to others needs.
 
     Raises:

@@ -1,103 +1,129 @@
 """The flags of `hml table1`, checked before anything that takes long is imported."""
 
-import argparse
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar, Literal
 
-from hml.command_line.configs import find_config, resolve_configs
-from hml.command_line.flags import Parser
+import yaml
+
+from hml.command_line import flags
+from hml.command_line.configs import configs_among, find_config, resolve_configs
 from hml.errors import InputError
+from hml.files.strict_yaml import parse_yaml
+from hml.judgements import Cohort
 
 ALL_CONTROLS = "controls"
-"""What stands for the four controls among schemes."""
+"""Stands for the four controls among schemes."""
 DEFAULT_BASELINE = "mixup"
 RUNS_A_JOB = 5
 THREADS = 1
 """Of a run on a CPU: two runs at once with one each are as fast as one with two, and other work slows them less."""
-_HOW_TO_RUN = ("config", "cohort", "rerun", "slots", "threads", "cluster", "chunk", "job")
-_EPILOG = """\
-Any other flag is one of hml fit's, and goes to every run:
+_HOW_TO_RUN = ("cohort", "rerun", "slots", "threads", "cluster", "chunk", "job")
 
-  hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on made-up data
+
+@dataclass(frozen=True)
+class Options:
+    """Train and test every scheme at every seed, and compare the results with the paper's Table 1.
+
+    Args:
+        schemes: Configs by name or path, or controls; by default the paper's six.
+        seeds: A range or a list; by default 0..4.
+        cohort: H-Mix's first collection (paper) or both (all).
+        root: The folder for runs and tables.
+        rerun: Replace runs that have another recipe.
+        collect: Run nothing: make the table of the runs that there are.
+        metric: Which metrics to show, of those that runs log; by default the paper's.
+        baseline: The scheme that the others are compared with; by default mixup.
+        slots: Runs at a time on this machine; by default one a GPU, or one a CPU core, as memory allows.
+        threads: Threads of a run on a CPU; by default 1, or with --slots at most its share of the cores.
+        cluster: Run as jobs of submitit.
+        chunk: Runs a job; by default 5.
+        job: A parameter of submitit's, KEY=VALUE; may be repeated.
+        flags: Flags of hml fit for every run, in a config; in a command line they need no --flags.
+    """
+
+    EPILOG: ClassVar[str] = """\
+Any other flag is one of hml fit's, and is given to every run, as is a config that isn't one of hml table1's own:
+
+  hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on simulated data
   hml table1 --schemes mixup,sep_conf,my/stubborn.yaml --trainer.precision bf16-mixed
   hml table1 --schemes controls --seeds 0..19 --cluster slurm --job gpus_per_node=1 --job timeout_min=300
 """
 
+    schemes: tuple[str, ...] = ()
+    seeds: str | None = None
+    cohort: Cohort | None = None
+    root: Path = Path("lightning_logs", "table1")
+    rerun: bool = False
+    collect: bool = False
+    metric: tuple[str, ...] = ()
+    baseline: str | None = None
+    slots: int | None = None
+    threads: int | None = None
+    cluster: Literal["slurm", "local"] | None = None
+    chunk: int | None = None
+    job: tuple[str, ...] = field(default=(), metadata={"action": "extend"})
+    flags: tuple[str, ...] = field(default=(), metadata={"action": "extend"})
 
-def parse(args: Sequence[str]) -> argparse.Namespace:
+
+def parse(args: Sequence[str]) -> Options:
     """Parse the flags of `hml table1`.
 
     Returns:
-        The options, with the paths of configs for their names, and as `flags` those that every run gets.
+        The options, with the flags of every run and the paths of their configs among them.
 
     Raises:
-        InputError: a flag is wrong, would do nothing, or names a config that there isn't.
+        InputError: a flag is wrong, would do nothing, or names a config that doesn't exist.
     """
-    parser = _parser()
-    options, flags = parser.parse_known_args(args)
-    _refuse_unused([name for name in _HOW_TO_RUN if getattr(options, name) != parser.get_default(name)], options, flags)
-    options.schemes = [name for part in options.schemes for name in part.split(",") if name]
-    for name in options.schemes:
+    own, overlays, others = _separate(args)
+    options = flags.parse("hml table1", Options, [*own, *(f"--flags={arg}" for arg in (*overlays, *others))])
+    _refuse_unused(options)
+    schemes = tuple(name for part in options.schemes for name in part.split(",") if name)
+    for name in schemes:
         if name != ALL_CONTROLS and not options.collect:  # which may name what runs are called
             find_config(name)
-    options.config = resolve_configs([part for overlay in options.config for part in ("--config", overlay)])
-    options.flags = flags
-    return options
+    return replace(options, schemes=schemes, flags=tuple(resolve_configs(options.flags)))
 
 
-def _parser() -> Parser:
-    parser = Parser(
-        "hml table1",
-        passes_on=True,
-        description="Train and test every scheme at every seed, and set the results beside the paper's Table 1.",
-        epilog=_EPILOG,
-    )
-    add = parser.add_argument
-    add(
-        "--schemes",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="configs by name or path, or controls (default: the six)",
-    )
-    add("--seeds", help="a range or a list (default: 0..4)")
-    add("--config", action="append", default=[], metavar="FILE", help="an overlay for every run; may be repeated")
-    add("--cohort", choices=["paper", "all"], help="H-Mix's first collection or both")
-    add(
-        "--root",
-        type=Path,
-        default=Path("lightning_logs/table1"),
-        help="where runs and tables go (default: %(default)s)",
-    )
-    add("--rerun", action="store_true", help="do runs again that were done by another recipe")
-    add("--collect", action="store_true", help="run nothing: make the table of what is there")
-    add("--metric", nargs="+", default=[], metavar="NAME", help="what to show, of what runs log (default: the paper's)")
-    add("--baseline", metavar="NAME", help=f"the scheme that others are compared to (default: {DEFAULT_BASELINE})")
-    add("--slots", type=int, help="runs at a time here (default: one a GPU, or one a CPU core, as memory allows)")
-    add(
-        "--threads",
-        type=int,
-        help=f"threads of a run on a CPU (default: {THREADS}; with --slots, its share of the cores at most)",
-    )
-    add("--cluster", choices=["slurm", "local"], help="run as jobs of submitit")
-    add("--chunk", type=int, help=f"runs a job (default: {RUNS_A_JOB})")
-    add("--job", action="append", default=[], metavar="KEY=VALUE", help="a parameter of submitit's; may be repeated")
-    return parser
+def _separate(args: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Separate the table's own flags, the configs of runs, and the runs' flags, each with its values."""
+    known = flags.flag_names(Options)
+    groups: list[list[str]] = []
+    for arg in args:
+        if re.match("--|-[a-z]", arg) or not groups:
+            groups.append([])
+        groups[-1].append(arg)
+    own: list[str] = []
+    overlays: list[str] = []
+    others: list[str] = []
+    for group in groups:
+        if configs := configs_among(group):
+            (own if _is_own_config(configs[0]) else overlays).extend(group)
+        else:
+            (own if group[0].partition("=")[0] in known else others).extend(group)
+    return own, overlays, others
 
 
-def _refuse_unused(given: Sequence[str], options: argparse.Namespace, flags: Sequence[str]) -> None:
-    """Refuse what would be dropped in silence: a study may run for days where nobody meant it to.
+def _is_own_config(name: str) -> bool:
+    """Whether a config has flags of `hml table1`, as `--print_config` writes them, rather than of its runs."""
+    try:
+        content = parse_yaml(find_config(name).read_text(encoding="utf-8"))
+    except (InputError, OSError, UnicodeDecodeError, yaml.YAMLError):  # reported where the config is resolved
+        return False
+    return isinstance(content, dict) and {f"--{key}" for key in content} <= set(flags.flag_names(Options))
 
-    Args:
-        given: Which of `_HOW_TO_RUN` are given.
-        options: All of the table's own flags.
-        flags: Those for the runs.
+
+def _refuse_unused(options: Options) -> None:
+    """Raise an error for a flag that would do nothing: a study may run for days where nobody meant it to.
 
     Raises:
         InputError: a flag would do nothing beside the others.
     """
-    if options.collect and (unused := [*(f"--{name}" for name in given), *flags]):
-        raise InputError(f"--collect only reads what is there: it has no use for {' '.join(unused)}.")
+    given = [name for name in _HOW_TO_RUN if getattr(options, name) != getattr(Options, name)]
+    if options.collect and (unused := [*(f"--{name}" for name in given), *options.flags]):
+        raise InputError(f"--collect only reads the runs there are: it has no use for {' '.join(unused)}.")
     if options.cluster and "slots" in given:
         raise InputError("--slots is for runs on this machine, not with --cluster: --chunk says how many a job does.")
     if not options.cluster and (unused := [f"--{name}" for name in ("chunk", "job") if name in given]):

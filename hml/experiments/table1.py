@@ -1,6 +1,5 @@
 """`hml table1`: every scheme at every seed, and the table they make beside the paper's."""
 
-import argparse
 import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from hml.errors import InputError
 from hml.experiments import plan as study
 from hml.experiments import rendering
 from hml.experiments.cluster import carry_out_on_cluster
-from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS
+from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS, Options
 from hml.experiments.latex import to_latex
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
@@ -26,11 +25,11 @@ from hml.files.atomic import write_atomically
 from hml.files.locks import claim
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Run what isn't done yet, and print the table.
 
     Args:
-        options: As `hml.experiments.command.parse` makes them.
+        options: As `hml.experiments.command.parse` returns them.
 
     Returns:
         The exit code: 0, or that of the first run that failed.
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     return table.failures[0].exit_code if table.failures else 0
 
 
-def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
+def _run(options: Options) -> tuple[list[Run], dict[Run, Failure]]:
     """Run what isn't done: returns all runs, and the failures that are not in their folders."""
     for name in ("slots", "threads", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
@@ -63,7 +62,7 @@ def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
     worker = Worker()
     with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
         threads = options.threads or (None if options.slots or options.cluster else THREADS)
-        flags = [*options.config, *cohort, *options.flags]
+        flags = [*options.flags, *cohort]
         runs, todo = study.plan(configs, seeds, flags, options.root, worker, options.rerun, threads)
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
@@ -73,7 +72,7 @@ def _run(options: argparse.Namespace) -> tuple[list[Run], dict[Run, Failure]]:
     return runs, untold
 
 
-def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespace, worker: Worker) -> Iterator[Ended]:
+def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: Worker) -> Iterator[Ended]:
     if options.cluster:
         return carry_out_on_cluster(
             runs, options.cluster, options.chunk or RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
@@ -99,7 +98,7 @@ def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     return parameters
 
 
-def _find_runs(options: argparse.Namespace) -> list[Run]:
+def _find_runs(options: Options) -> list[Run]:
     """Find what is there: of the schemes and seeds asked for, or else of all."""
     found = study.find_runs(options.root)
     known = in_order(scheme for scheme, _ in found)

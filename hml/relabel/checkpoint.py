@@ -14,7 +14,6 @@ from hml.relabel.network import AnswerNetwork, Shape
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.storage import load_tensors, save_tensors
 
-DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 FORMAT = 1
 
 _FIELDS = ("format", "shape", "members", "table", "annotators", "judged", "curves", "provenance")

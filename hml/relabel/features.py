@@ -20,15 +20,16 @@ from hml.data import FreshMixes, HMixDataModule, ImageBank, ImageSource
 from hml.data.download import RemoteFile
 from hml.labels import MixupLabels
 from hml.models import PreActResNet18
+from hml.relabel.command import Fit
 from hml.relabel.encoding import ImageTable
 from hml.relabel.storage import load_tensors, save_tensors
 from hml.training.classifier import Classifier
 
-WIDTH, EPOCHS, COMPONENTS = 8, 6, 6
+WIDTH, COMPONENTS = 8, 6
 _BATCH = 250
 
 
-def describe_images(bank: ImageBank, folder: Path, epochs: int = EPOCHS, seed: int = 0) -> ImageTable:
+def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, seed: int = 0) -> ImageTable:
     """Describe every image; what was computed of the same images before is read from `folder`.
 
     Args:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hml.relabel.answers import Answers
+from hml.relabel.command import Fit
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.network import NOBODY, AnswerNetwork, Shape
 
@@ -26,8 +27,8 @@ class FitOptions:
         seed: Decides first weights and everything that is drawn.
     """
 
-    steps: int = 150
-    members: int = 2
+    steps: int = Fit.steps
+    members: int = Fit.members
     hidden: int = 16
     rate: float = 0.02
     decay: float = 0.3

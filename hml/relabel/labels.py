@@ -12,7 +12,8 @@ from hml.files.paths import expand
 from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
 from hml.labels.soft_labels import SmoothOver, check_gamma
 from hml.randomness import Draws
-from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
+from hml.relabel.checkpoint import Checkpoint, curve_at
+from hml.relabel.command import DEFAULT_PATH
 from hml.relabel.relabeller import certainty
 from hml.relabel.storage import hash_file
 

@@ -328,6 +328,6 @@ def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
 
 
 def test_looking_after_a_study_needs_no_torch():
-    code = "import sys, hml.elicit.command; print(sorted({'torch', 'starlette', 'pandas'} & set(sys.modules)))"
+    code = "import sys, hml.elicit.upkeep; print(sorted({'torch', 'starlette', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -2,7 +2,9 @@
 
 import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -10,19 +12,21 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 import hml.data
 import hml.labels
 import hml.relabel
-from hml.cli import _OWN_VERBS, main
-from hml.command_line.flags import Parser
+from hml.cli import main
+from hml.command_line.flags import parse
 from hml.data.download import find_data_dir
+from hml.elicit.command import Export
 from hml.errors import InputError
 from hml.files.paths import expand
 from hml.judgements import read_hmix
 from hml.training import command as training
+from tests.command_line.test_flags import OPTIONS
 
 CONFIGS = ["--config", "sep_conf", "--config", "demo", "--trainer.accelerator", "cpu"]
 TEXTS = {
-    *("annotator", "answer", "base_url", "baseline", "host", "images", "job", "metric", "pairs"),
-    *("participant", "reason", "schemes", "seeds", "subject", "who"),
-    *("config", "study"),  # found by hml.command_line.configs, which expands them
+    *("annotator", "answer", "base_url", "baseline", "flags", "host", "images", "job", "metric", "pairs"),
+    *("participant", "reason", "seeds", "subject", "who"),
+    "schemes",  # found by hml.command_line.configs, which expands them
 }
 """Options and arguments that take text which is no path. One that is a path has the type `Path`."""
 NAMES_OF_PATHS = re.compile(r"(^|_)(dir|dirpath|file|filename|folder|path|root)$")
@@ -62,42 +66,19 @@ def test_the_home_of_nobody_is_refused():
         expand("~nobody-at-all/x")
 
 
-@pytest.fixture
-def parsers(monkeypatch):
-    """Make every parser of one of hml's own verbs."""
-    made = []
-    init = Parser.__init__
-
-    def record(self, *args, **options):
-        init(self, *args, **options)
-        made.append(self)
-
-    monkeypatch.setattr(Parser, "__init__", record)
-
-    def make(verb):
-        with pytest.raises(SystemExit):
-            main([verb, "--help"])
-        return made
-
-    return make
-
-
-@pytest.mark.parametrize("verb", _OWN_VERBS)
-def test_every_option_is_a_path_or_known_as_text(verb, parsers, capsys):
-    for parser in parsers(verb):
-        for action in parser._actions:
-            takes_text = action.nargs != 0 and action.choices is None and action.type in (None, str)
-            assert not takes_text or action.dest in TEXTS, f"{parser.prog}: give {action.dest} the type Path"
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_every_option_is_a_path_or_known_as_text(options):
+    kinds = get_type_hints(options)
+    for name in (field.name for field in fields(options)):
+        takes_text = kinds[name] is str or str in get_args(kinds[name])
+        assert not takes_text or name in TEXTS, f"{options}: annotate {name} as a Path"
 
 
 def test_options_of_type_path_are_expanded(home):
-    parser = Parser("hml try")
-    parser.add_argument("file", type=Path)
-    parser.add_subparsers().add_parser("deep").add_argument("--out", type=Path)
-    options = parser.parse_args(["~/a", "deep", "--out=$LARGE/b"])
-    assert (options.file, options.out) == (home / "a", home.parent / "large/b")
-    with pytest.raises(InputError, match=r"--out: \$NOWHERE/b: the environment variable NOWHERE is not set"):
-        parser.parse_args(["~/a", "deep", "--out", "$NOWHERE/b"])
+    options = parse("hml elicit export", Export, ["~/a", "--folder=$LARGE/b"])
+    assert (options.file, options.folder) == (home / "a", home.parent / "large/b")
+    with pytest.raises(InputError, match=r"--folder: \$NOWHERE/b: the environment variable NOWHERE is not set"):
+        parse("hml elicit export", Export, ["~/a", "--folder", "$NOWHERE/b"])
 
 
 def test_every_path_that_fit_takes_is_expanded(home):
@@ -120,7 +101,7 @@ def test_every_path_that_fit_takes_is_expanded(home):
 @pytest.mark.parametrize("module", [hml.data, hml.labels, hml.relabel], ids=lambda module: module.__name__)
 def test_every_argument_of_a_class_is_a_path_or_known_as_text(module):
     named = (hml.labels.LabelStrategy, hml.data.ImageSource, hml.data.MixedSource, hml.data.HMixDataModule)
-    exported = [vars(module)[name] for name in module.__all__]
+    exported = [getattr(module, name) for name in module.__all__]
     classes = [one for one in exported if inspect.isclass(one) and issubclass(one, named)]
     assert classes
     for one in classes:

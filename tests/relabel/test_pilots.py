@@ -145,7 +145,7 @@ def test_what_cannot_be_evaluated_is_rejected_first(pilot, folds, said, evaluate
     def train(*args):
         raise AssertionError("it is rejected before the images are described")
 
-    monkeypatch.setattr("hml.relabel.command.describe_images", train)
+    monkeypatch.setattr("hml.relabel.workflow.describe_images", train)
     assert evaluate(pilot, folds) == 2
     message = capsys.readouterr().err
     assert said in message
