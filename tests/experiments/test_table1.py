@@ -256,7 +256,7 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
 
 
 def test_submitits_jobs_give_what_one_process_gives(finished, capsys):
-    asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "3", "--job", "timeout_min=5"]
+    asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "2", "--job", "timeout_min=5"]
     with in_use(Path("study/mixup/seed_1")):
         assert main(["table1", *asked]) == 5
     assert "mixup: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out
