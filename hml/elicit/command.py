@@ -1,8 +1,6 @@
 """`hml elicit`: serve a study, and look after what people said."""
 
 import argparse
-import csv
-import io
 import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -23,7 +21,7 @@ from hml.elicit.tasks import TASKS
 from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import defuse
+from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
@@ -224,15 +222,12 @@ def _list_payments(database: sqlite3.Connection, rows: Sequence[Payment], out: P
             "SELECT outside_hash, count(trial) FROM person LEFT JOIN answer ON answer.person = number GROUP BY number"
         ).fetchall()
     )
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("outside_id", "completion_code", "completed_at", "answers"))
-    writer.writerows(
-        [defuse(row.outside_id), row.completion_code or "", row.completed_at or "", answers.get(row.outside_hash, 0)]
-        for row in rows
+    text = to_csv(
+        ("outside_id", "completion_code", "completed_at", "answers"),
+        ((row.outside_id, row.completion_code, row.completed_at, answers.get(row.outside_hash, 0)) for row in rows),
     )
     if out is None:
-        print(text.getvalue(), end="")
+        print(text, end="")
     else:
-        write_atomically(out, text.getvalue(), mode=0o600)
+        write_atomically(out, text, mode=0o600)
         print(f"{len(rows):,} people are in {out}.")
