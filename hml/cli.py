@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hml
-from hml.configs import resolve_configs
+from hml.command_line.configs import resolve_configs
 from hml.errors import HmlError, InputError, StorageError
-from hml.interrupts import keep_interrupts
+from hml.training.interrupts import keep_interrupts
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ _OWN_VERBS = {
         parse="hml.elicit.command:parse",
         run="hml.elicit.command:run",
     ),
-    "download": _Verb("fetch the data ahead of time", parse="hml.flags:parse_download", run="hml.data.command:run"),
+    "download": _Verb(
+        "fetch the data ahead of time", parse="hml.command_line.flags:parse_download", run="hml.data.command:run"
+    ),
 }
 _VERBS = _LIGHTNING_VERBS | {name: verb.summary for name, verb in _OWN_VERBS.items()}
 _HELP = f"""\
@@ -150,7 +152,7 @@ def _dispatch(args: Sequence[str]) -> int:
     if verb not in _LIGHTNING_VERBS:
         raise InputError(f"There is no verb {verb!r}: {', '.join(_VERBS)}.")
     checked = [verb, *resolve_configs(flags)]  # before torch is imported
-    from hml import training
+    from hml.training import command as training
 
     training.run(checked)
     return 0

@@ -1,7 +1,7 @@
 """hml's exceptions: each says what happened, where and what to do, and carries the exit code of the command line.
 
 Exit codes: 0 done, 1 a bug, 2 configuration or input, 3 data missing or corrupt, 4 loss not finite,
-5 folder in use, 6 storage, 130 interrupted, 143 terminated.
+5 folder in use, 6 storage, 7 time limit reached, 130 interrupted, 143 terminated.
 """
 
 from typing import ClassVar, get_args
@@ -41,6 +41,12 @@ class StorageError(HmlError):
     """Results can't be written: the disk is full, read-only, or not what it should be."""
 
     exit_code = 6
+
+
+class TimeLimitError(HmlError):
+    """`--trainer.max_time` has ended a run before it was done; `--resume auto` continues it."""
+
+    exit_code = 7
 
 
 def check_choice(name: str, value: object, choices: object) -> None:

@@ -99,3 +99,36 @@ def chromium():
         assert not os.environ.get("CI"), "CI has no chromium: .ci/run installs it"
         pytest.skip("there is no chromium to look at the page with (Debian: apt-get install chromium)")
     return path
+
+
+@pytest.fixture
+def classifier():
+    """A linear classifier of 32 × 32 images."""
+    import torch
+    from torch import nn
+
+    from hml.training.classifier import Classifier
+
+    torch.manual_seed(0)
+    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
+
+
+@pytest.fixture
+def make_trainer(tmp_path):
+    """Make a Trainer on the CPU that prints and saves nothing."""
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    def make(*callbacks, tensorboard=False, **kwargs):
+        return Trainer(
+            accelerator="cpu",
+            default_root_dir=tmp_path,
+            logger=TensorBoardLogger(tmp_path, name="run", default_hp_metric=False) if tensorboard else False,
+            callbacks=list(callbacks),
+            enable_progress_bar=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            **kwargs,
+        )
+
+    return make

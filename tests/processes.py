@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["hml.training", "tests.processes"])
+CONTEXT.set_forkserver_preload(["hml.training.command", "tests.processes"])
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = [
@@ -27,12 +27,12 @@ DRAWN = "drawn.jsonl"
 OUTPUT = "output.txt"
 
 
-def hml(folder, *args, kill=None, send=signal.SIGKILL, limit_bytes=None):
+def hml(folder, *args, kill=None, send=signal.SIGKILL, limit_bytes=None, env=None):
     """Run `hml` in a folder; return its exit code, which is negative where a signal ended it.
 
-    `kill` is (step, moment): when the process sends itself the signal.
+    `kill` is (step, moment): when the process sends itself the signal. `env` changes its environment, None removes.
     """
-    process = start(folder, *args, kill=kill, send=send, limit_bytes=limit_bytes)
+    process = start(folder, *args, kill=kill, send=send, limit_bytes=limit_bytes, env=env)
     process.join(120)
     if process.is_alive():
         process.kill()
@@ -40,20 +40,23 @@ def hml(folder, *args, kill=None, send=signal.SIGKILL, limit_bytes=None):
     return process.exitcode
 
 
-def start(folder, *args, kill=None, send=signal.SIGKILL, limit_bytes=None):
-    process = CONTEXT.Process(target=_run, args=(str(folder), args, kill, send, limit_bytes))
+def start(folder, *args, kill=None, send=signal.SIGKILL, limit_bytes=None, env=None):
+    process = CONTEXT.Process(target=_run, args=(str(folder), args, kill, send, limit_bytes, env or {}))
     process.start()
     return process
 
 
-def _run(folder, args, kill, send, limit_bytes):
+def _run(folder, args, kill, send, limit_bytes, env):
     import resource
 
     import torch
 
-    from hml import training
     from hml.cli import main
+    from hml.training import command as training
 
+    os.environ.update({name: value for name, value in env.items() if value is not None})
+    for name in (name for name, value in env.items() if value is None):
+        os.environ.pop(name, None)
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started to ignore
     torch.set_num_threads(1)

@@ -15,14 +15,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hml import training
-from hml.checkpoints import WholeCheckpointIO, read_checkpoint
 from hml.data.download import RemoteFile, read_verified
 from hml.data.images import _read_stand_in
 from hml.errors import DataError, HmlError, InputError
 from hml.experiments.runs import read_outcome
 from hml.judgements import parse_construct, parse_hmix, parse_select, parse_soft_categories
-from hml.resuming import can_go_on, find_unfinished
+from hml.training import command as training
+from hml.training.checkpoints import WholeCheckpointIO, read_checkpoint
+from hml.training.resuming import can_go_on, find_unfinished
 from tests.mutations import mutate_config, mutations
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -17,12 +17,12 @@ import pytest
 import torch
 import yaml
 
-from hml import training
-from hml.checkpoints import read_checkpoint
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
-from hml.hardware import why_not_compile
+from hml.training import command as training
+from hml.training.checkpoints import read_checkpoint
+from hml.training.hardware import why_not_compile
 from tests.processes import INTERRUPTED
 
 ROOT = Path(__file__).parent.parent
@@ -205,13 +205,46 @@ def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
 
 def test_logging_and_checkpoints_can_be_switched_off():
     off = ["--trainer.logger", "false", "--trainer.enable_checkpointing", "false"]
-    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 0
-    assert json.loads(Path("metrics.json").read_text())["scheme"] == "sep"
-    assert not list(Path().rglob("*.ckpt"))
-    # A second run in the same folder would mix its files with the first's.
-    before = Path("metrics.json").read_text()
-    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 5
-    assert Path("metrics.json").read_text() == before
+    for version in ("version_0", "version_1"):
+        assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 0
+        run = Path("lightning_logs/sep") / version
+        assert json.loads((run / "metrics.json").read_text())["scheme"] == "sep"
+        assert sorted(path.name for path in run.iterdir()) == [".lock", "config.yaml", "metrics.json", "run.json"]
+
+
+DULL = """\
+from lightning.pytorch.loggers.logger import Logger
+class Dull(Logger):
+    name, version, save_dir = "dull", 0, "."
+    def log_metrics(self, metrics, step=None):
+        pass
+    def log_hyperparams(self, params, *args, **kwargs):
+        pass
+"""
+
+
+@pytest.mark.parametrize("folder", [[], ["--run_folder", "mine"]], ids=["numbered", "named"])
+def test_hmls_own_files_are_in_its_own_folder_whatever_loggers_there_are(folder):
+    Path("dull.py").write_text(DULL)
+    loggers = "[{class_path: dull.Dull}, {class_path: CSVLogger, init_args: {save_dir: csv}}]"
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.logger", loggers, *folder]
+    assert main(args) == 0
+    run = Path(folder[1] if folder else "lightning_logs/sep/version_0")
+    own = {".lock", "config.yaml", "run.json", "checkpoints", "metrics.json"}
+    assert {path.name for path in run.iterdir()} == own
+    assert {path.name for path in Path().iterdir()} - {"dull.py", "__pycache__"} == {"csv", run.parts[0]}
+    (run / "metrics.json").unlink()
+    assert main([*args, "--resume", "must"]) == 0
+    assert {path.name for path in run.iterdir()} == own
+    if not folder:
+        assert main(args) == 0
+        assert Path("lightning_logs/sep/version_1/metrics.json").is_file()
+
+
+def test_a_slurm_job_of_several_tasks_without_srun_is_rejected_in_words(capsys, monkeypatch):
+    for name, value in {"JOB_ID": "7", "NTASKS": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert "--ntasks-per-node=2" in refused(capsys, 2, "fit", *config("sep"), *DEMO, *QUICK, *NARROW)
 
 
 def test_a_scheme_given_on_the_command_line_is_kept():
@@ -256,7 +289,11 @@ def test_configs_may_be_given_in_words_and_name_others():
         (["--trainer.overfit_batches", "2"], "overfit_batches would take other images"),
         (["--trainer.accelerator", "bad"], "bad"),
         (["--trainer.devices", "x"], "The Trainer can't be made"),
-        (["--run_folder", "r", "--trainer.logger", "false"], "--trainer.logger"),
+        (["--trainer.max_time", "soon"], "not a valid duration"),
+        (
+            ["--trainer.max_time", "00:01:00:00", "--trainer.enable_checkpointing", "false"],
+            "max_time needs checkpoints",
+        ),
     ],
 )
 def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsys):
@@ -268,6 +305,12 @@ def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsy
     ("args", "said"),
     [
         (["--model.optimizer.lr", "-1"], "Invalid learning rate: -1"),
+        (
+            ["--model.optimizer.fused", "true"],
+            "lightning: The current optimizer, SGD, does not allow",
+        ),
+        (["--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "nothing"], "metric `nothing` which"),
+        (["--data.val_size", "5", "--trainer.val_check_interval", "500"], "`val_check_interval` (500) must be less"),
         (["--model.network.num_classes", "5"], "logits of shape (32, 5) for labels of shape (32, 10)"),
     ],
 )
@@ -460,7 +503,8 @@ def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsy
 def test_a_stopped_run_says_so_by_its_exit_code(name, codes):
     command = [sys.executable, "-m", "hml", "fit", *config("sep"), *DEMO, *QUICK, *NARROW]
     run = subprocess.Popen(
-        [*command, "--trainer.max_epochs", "9999"],
+        # SIGTERM ends a run after a step, and compiling before the first one takes a minute on a busy machine.
+        [*command, "--trainer.max_epochs", "9999", "--model.compile", "false"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         # A job in the background, such as a CI's, ignores Ctrl-C, and its children inherit that.

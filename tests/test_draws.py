@@ -7,9 +7,9 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from hml.classifier import Classifier
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
+from hml.training.classifier import Classifier
 
 
 class Disturber(Callback):

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hml.flags import Parser, add_data_dir
+from hml.command_line.flags import Parser, add_data_dir
 
 
 def run(options: argparse.Namespace) -> int:

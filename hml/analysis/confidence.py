@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import xlogy
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
 from hml.analysis.generating import image_means
+from hml.statistics import weighted
+from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
 
 # Mean and larger entropy of the endpoints' CIFAR-10H labels; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")

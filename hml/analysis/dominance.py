@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from hml.analysis.bootstrap import Array, Bootstrap, Estimate, make_estimate
 from hml.analysis.pairs import NUM_CLASSES, CurveFits
 from hml.judgements.curves import Cells
+from hml.statistics.bootstrap import Array, Bootstrap, Estimate, make_estimate
 
 _STEPS, _TOLERANCE = 50, 1e-9
 _SLOPE_MEAN, _SLOPE_SD, _POSITION_SD, _STRENGTH_SD = 5.0, 5.0, 1.0, 1.0

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import SHARE, Array, Bootstrap, Index
+from hml.statistics import weighted
+from hml.statistics.bootstrap import SHARE, Array, Bootstrap, Index
 
 STATISTICS = ("mean", "median", "q25", "q75", "error", "omega")
 

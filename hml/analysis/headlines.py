@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
 from hml.analysis.confidence import correlate
 from hml.analysis.generating import error_by_image, error_by_judgement
 from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
 from hml.analysis.reliability import count_pairs, disagreement, first_judgements, retest_error
+from hml.statistics import weighted
+from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
 
 
 @dataclass(frozen=True)

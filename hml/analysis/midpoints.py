@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement, first_judgements
 from hml.analysis.tables import name_pairs
+from hml.statistics import weighted
+from hml.statistics.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 
 _MIDDLE = 0.5
 

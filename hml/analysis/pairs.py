@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate, Index, make_estimate
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
+from hml.statistics import weighted
+from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate, Index, make_estimate
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
 BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}

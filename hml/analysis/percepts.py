@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 import hml
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.chapters.ceilings import ceilings_section
 from hml.analysis.chapters.confidence import confidence_section
 from hml.analysis.chapters.curves import curves_section
@@ -22,18 +21,19 @@ from hml.analysis.chapters.midpoints import midpoints_section
 from hml.analysis.chapters.pairs import default_pairs, pairs_section
 from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
-from hml.analysis.citation import cite, name_hml
 from hml.analysis.confidence import add_variables
-from hml.analysis.outputs import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
-from hml.analysis.page import render_page
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
-from hml.analysis.report import Section, count, pair_name, parse_pair
 from hml.analysis.sources import Sources, read_sources
 from hml.analysis.tables import image_table
 from hml.errors import DataError, InputError
+from hml.files.atomic import write_atomically
 from hml.judgements import Cohort
-from hml.storage import write_atomically
-from hml.versions import find_commit
+from hml.reporting.citation import cite, name_hml
+from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
+from hml.reporting.page import render_page
+from hml.reporting.sections import Section, count, pair_name, parse_pair
+from hml.reporting.versions import find_commit
+from hml.statistics.bootstrap import Bootstrap
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap, make_estimate
 from hml.analysis.headlines import headlines
 from hml.analysis.reliability import first_judgements
 from hml.judgements import FAST_MS
+from hml.statistics.bootstrap import Bootstrap, make_estimate
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or

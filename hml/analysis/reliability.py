@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
+from hml.statistics import weighted
+from hml.statistics.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
 
 RELABELLERS = {
     "self": "the same person, asked again",

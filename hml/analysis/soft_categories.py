@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
+from hml.statistics import weighted
+from hml.statistics.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 
 MEASURES = {
     "outside": "mass on classes that are neither endpoint's",

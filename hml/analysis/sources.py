@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hml.analysis.bootstrap import Array
 from hml.analysis.tables import judgement_table, midpoint_table, soft_category_table
 from hml.data.download import (
     CIFAR10H_COUNTS,
@@ -26,6 +25,7 @@ from hml.data.download import (
 from hml.data.images import Cifar10, ImageBank
 from hml.errors import DataError, InputError
 from hml.judgements import Cohort, Judgement, parse_construct, parse_hmix, parse_select, parse_soft_categories
+from hml.statistics.bootstrap import Array
 
 T = TypeVar("T")
 

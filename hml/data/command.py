@@ -11,7 +11,7 @@ def run(options: argparse.Namespace) -> int:
     """Download the released data that are missing, and check those that are there.
 
     Args:
-        options: As `hml.flags.parse_download` makes them.
+        options: As `hml.command_line.flags.parse_download` makes them.
 
     Returns:
         The exit code, 0.

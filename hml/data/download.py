@@ -18,7 +18,7 @@ import pooch
 import requests
 
 from hml.errors import DataError, StorageError
-from hml.paths import expand
+from hml.files.paths import expand
 
 _TRIES = 3
 _TIMEOUT_SECONDS = 30

@@ -13,9 +13,9 @@ from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
 from hml.data.images import ImageBank
 from hml.data.mixing import Rows
 from hml.errors import InputError, check_choice
+from hml.files.paths import expand
 from hml.judgements import Cohort, Judgement, parse_hmix
 from hml.labels import LabelStrategy
-from hml.paths import expand
 from hml.randomness import Draws
 
 Remix = Callable[[Rows, Draws], Rows]

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from hml import configs
+from hml.command_line import configs
+from hml.command_line.flags import Parser, add_data_dir
 from hml.elicit.research.export import export_answers, history_path
 from hml.elicit.store.answers import correct
 from hml.elicit.store.backup import back_up
@@ -19,10 +20,9 @@ from hml.elicit.store.people import find_code, read_people
 from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.flags import Parser, add_data_dir
-from hml.spreadsheets import defuse
-from hml.storage import write_atomically
-from hml.strict_json import parse_json
+from hml.files.atomic import write_atomically
+from hml.files.spreadsheets import defuse
+from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
 """Where studies' folders are, unless --folder says otherwise."""

@@ -14,7 +14,7 @@ from hml.elicit.store.store import Store
 from hml.elicit.study import Study, demo_study, read_study
 from hml.elicit.web.addresses import host_of, is_loopback, read_origin
 from hml.errors import InputError, StorageError
-from hml.locks import claim
+from hml.files.locks import claim
 
 _PORT = 8000
 _LARGEST_PORT = 65_535

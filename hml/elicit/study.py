@@ -11,10 +11,10 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
-from hml.configs import STUDIES, shipped_folder
+from hml.command_line.configs import STUDIES, shipped_folder
 from hml.errors import InputError, check_choice
+from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort
-from hml.strict_yaml import parse_yaml
 
 TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
 Images = Literal["cifar10", "demo"]

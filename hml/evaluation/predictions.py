@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from hml.data import HMixDataModule
 from hml.evaluation.metrics import GatheredPredictions
+from hml.files.atomic import write_atomically
 from hml.judgements import CLASS_NAMES
-from hml.storage import write_atomically
 
 
 class PredictionWriter(Callback):
@@ -38,7 +38,7 @@ class PredictionWriter(Callback):
         self._gathered.to(pl_module.device)
         gathered = self._gathered.compute()
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        folder = trainer.log_dir  # every rank must ask, for the first one tells the others
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         text = io.StringIO()

@@ -11,6 +11,26 @@ from hml.experiments.worker import carry_out_all
 _MINUTES_A_JOB = 720  # submitit's own default is 5
 
 
+class _Job:
+    """Carries out runs in a job that a cluster may interrupt and start again.
+
+    submitit asks for a `checkpoint` when a job is preempted or its time is up, and SLURM may requeue a job by itself:
+    then runs that have ended are kept, and the one that was interrupted resumes from its own last checkpoint.
+    """
+
+    def __call__(self, runs: Sequence[Run]) -> list[Ended]:
+        return [ended for run in runs for ended in ([(run, None)] if _has_ended(run) else carry_out_all([run]))]
+
+    def checkpoint(self, runs: Sequence[Run]) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, runs)
+
+
+def _has_ended(run: Run) -> bool:
+    return read_outcome(run.folder, run.scheme, run.seed) is not None
+
+
 def carry_out_on_cluster(
     runs: Sequence[Run], cluster: str, chunk: int, folder: Path, parameters: dict[str, Any]
 ) -> Iterator[Ended]:
@@ -37,14 +57,14 @@ def carry_out_on_cluster(
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
         executor.update_parameters(**({"timeout_min": _MINUTES_A_JOB} | parameters))
-        jobs = dict(zip(executor.map_array(carry_out_all, chunks), chunks, strict=True))
+        jobs = dict(zip(executor.map_array(_Job(), chunks), chunks, strict=True))
     except (NameError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"submitit refuses --cluster {cluster} with {parameters}: {error}") from error
     try:
         for job in submitit.helpers.as_completed(list(jobs)):
             broke = job.exception() is not None
             for run in jobs[job] if broke else ():
-                if read_outcome(run.folder, run.scheme, run.seed) is None:
+                if not _has_ended(run):
                     write_failure(run, f"Job {job.job_id} ended early (see {job.paths.stderr}).", 1)
             yield from [(run, None) for run in jobs[job]] if broke else job.result()
     finally:

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hml.configs import find_config, resolve_configs
+from hml.command_line.configs import find_config, resolve_configs
+from hml.command_line.flags import Parser
 from hml.errors import InputError
-from hml.flags import Parser
 
 ALL_CONTROLS = "controls"
 """What stands for the four controls among schemes."""

@@ -8,8 +8,8 @@ from typing import Self
 from tqdm import tqdm
 
 from hml.evaluation.paper import COLUMNS
-from hml.evaluation.result import RunResult
 from hml.experiments.runs import Failure, Run
+from hml.training.result import RunResult
 
 _FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, {remaining} left]"
 
@@ -46,7 +46,7 @@ class Progress:
     def end(self, run: Run, outcome: RunResult | Failure) -> None:
         """Show that a run has ended, and how."""
         if isinstance(outcome, Failure):
-            told = f"failed: {' '.join(outcome.error.split())}"
+            told = str(outcome)
         else:
             figures = {column: outcome.metrics.get(name) for column, name in COLUMNS.items()}
             told = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)

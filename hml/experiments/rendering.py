@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from hml.experiments.table import Cell, Row, Table, training_of
-from hml.spreadsheets import defuse
+from hml.files.spreadsheets import defuse
 
 _NOTHING = "–"
 _CAPTION, _OF_PAPER, _OF_DIFFERENCE = (
@@ -44,11 +44,7 @@ def caption_of(table: Table, with_difference: bool = True) -> str:
 
 
 def _reasons(table: Table, row: Row) -> str:
-    told = [
-        f"seed {failure.seed} failed: {' '.join(failure.error.split())}".rstrip(".")
-        for failure in table.failures
-        if failure.scheme == row.scheme
-    ]
+    told = [f"seed {failure.seed} {failure}".rstrip(".") for failure in table.failures if failure.scheme == row.scheme]
     missing = row.asked - row.n - len(told)
     told += [f"{missing} not run"] if missing else []
     return "; " + "; ".join(told)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from hml.errors import FolderInUseError, InputError
-from hml.evaluation.result import RESULT, RunResult, read_result
-from hml.locks import holder_file
-from hml.resuming import LOCK, claim_run
-from hml.storage import write_atomically
-from hml.strict_json import read_json_object
+from hml.errors import InputError, TimeLimitError
+from hml.files.atomic import write_atomically
+from hml.files.locks import holder_file
+from hml.files.strict_json import read_json_object
+from hml.training.result import RESULT, RunResult, read_result
+from hml.training.resuming import LOCK, claim_run
 
 _FAILURE = "failed.json"
 
@@ -53,6 +53,11 @@ class Failure:
     error: str
     exit_code: int
 
+    def __str__(self) -> str:
+        """Return it in one line, with whether the run can be resumed."""
+        kind = "unfinished" if self.exit_code == TimeLimitError.exit_code else "failed"
+        return f"{kind}: {' '.join(self.error.split())}"
+
 
 Ended = tuple[Run, Failure | None]
 """A run that has ended, and the failure that its folder doesn't tell, since another process has that."""
@@ -86,26 +91,18 @@ def write_failure(run: Run, error: str, exit_code: int) -> None:
     write_atomically(run.folder / _FAILURE, json.dumps({"error": error, "exit_code": exit_code}, indent=2) + "\n")
 
 
-def forget(run: Run) -> None:
-    """Take away what an earlier attempt came to, so that nothing takes it for this one's."""
-    for name in (RESULT, _FAILURE):
-        (run.folder / name).unlink(missing_ok=True)
-
-
 def clear(run: Run) -> None:
-    """Make the run's folder, and unless the run goes on, take out of it what an earlier attempt left.
+    """Make the run's folder, and remove what an earlier attempt left, except what a resumed run continues from.
 
     Raises:
-        FolderInUseError: that attempt is still going on, or has come to a result since the study has begun.
+        FolderInUseError: that attempt is still running.
     """
-    lock = run.folder / LOCK
+    locks = (LOCK, holder_file(Path(LOCK)).name)
     with claim_run(run.folder):
-        if (run.folder / RESULT).exists():  # not an earlier one's: that was forgotten
-            raise FolderInUseError(
-                f"Another run has ended in {run.folder} meanwhile: run hml table1 again to count it."
-            )
-        for path in () if run.goes_on else run.folder.iterdir():
+        for path in run.folder.iterdir():
+            if run.goes_on and path.name not in (RESULT, _FAILURE):
+                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path not in (lock, holder_file(lock)):
+            elif path.name not in locks:
                 path.unlink()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from hml.configs import find_config
+from hml.command_line.configs import find_config
 from hml.errors import InputError
 from hml.evaluation.paper import PAPER_TABLE
 from hml.experiments.command import ALL_CONTROLS
+from hml.files.strict_yaml import parse_yaml
 from hml.randomness import LARGEST_SEED
-from hml.strict_yaml import parse_yaml
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
 CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")

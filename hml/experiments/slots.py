@@ -14,7 +14,7 @@ import torch
 
 from hml.experiments.runs import Ended, Run, write_failure
 from hml.experiments.worker import carry_out_all, quieten_lightning
-from hml.hardware import available_memory, machine_threads
+from hml.training.hardware import available_memory, machine_threads
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _BYTES_A_RUN = 2 * 2**30  # of PreAct ResNet-18 at full width, on a CPU

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hml.choices import differences
 from hml.errors import InputError
 from hml.evaluation.paper import (
     COLUMNS,
@@ -14,10 +13,9 @@ from hml.evaluation.paper import (
     is_on_hmix,
     labels_of,
 )
-from hml.evaluation.result import RunResult, Training
 from hml.experiments.command import DEFAULT_BASELINE
 from hml.experiments.runs import Failure
-from hml.experiments.statistics import (
+from hml.statistics.paired import (
     Order,
     PairedDifference,
     Summary,
@@ -26,6 +24,8 @@ from hml.experiments.statistics import (
     paired_difference,
     summarise,
 )
+from hml.training.choices import differences
+from hml.training.result import RunResult, Training
 
 _PER_SCHEME = ("data.strategy", "code")  # where the recipes of schemes may differ
 _PER_SCHEME_DATA = ("train_rows", "strategy_files")

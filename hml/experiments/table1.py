@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from hml.errors import InputError
-from hml.experiments import rendering, study
+from hml.experiments import plan as study
+from hml.experiments import rendering
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS
 from hml.experiments.latex import to_latex
@@ -21,8 +22,8 @@ from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_
 from hml.experiments.slots import carry_out_on_slots, count_slots
 from hml.experiments.table import Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
-from hml.locks import claim
-from hml.storage import write_atomically
+from hml.files.atomic import write_atomically
+from hml.files.locks import claim
 
 
 def run(options: argparse.Namespace) -> int:

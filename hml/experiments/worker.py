@@ -12,10 +12,11 @@ from typing import TextIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from hml import training
 from hml.data import ImageBank
 from hml.errors import FolderInUseError, HmlError
-from hml.experiments.runs import Ended, Failure, Run, clear, write_failure
+from hml.experiments.runs import Ended, Failure, Run, write_failure
+from hml.training import command as training
+from hml.training.result import RESULT
 
 _OUTPUT = "output.txt"
 _LINES_OF_AN_ERROR = 20
@@ -45,7 +46,10 @@ class Worker:
             The failure, where another process has the folder: then nothing is written into it.
         """
         try:
-            clear(run)
+            if (run.folder / RESULT).exists():  # not an earlier one's, which the study has removed
+                raise FolderInUseError(
+                    f"Another run has ended in {run.folder} meanwhile: run hml table1 again to count it."
+                )
             with (
                 (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,
                 contextlib.redirect_stdout(output),

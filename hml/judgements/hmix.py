@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from hml.errors import InputError, check_choice
+from hml.files.paths import expand
 from hml.judgements.rows import Row, parse_object, read_rows, refuse
 from hml.judgements.schema import CLASS_NAMES, Endpoint, Judgement, Stimulus, drop_repeats
-from hml.paths import expand
 
 Cohort = Literal["paper", "all"]
 """The released file's first collection, or everything."""

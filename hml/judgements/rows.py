@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from hml.errors import InputError
-from hml.strict_json import parse_json
+from hml.files.strict_json import parse_json
 
 Row = Mapping[str, str]
 

@@ -9,11 +9,9 @@ from pathlib import Path
 import torch
 
 import hml
-from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.report import count, parse_pair
+from hml.command_line.flags import Parser, add_data_dir
 from hml.data.download import find_data_dir
 from hml.errors import InputError
-from hml.flags import Parser, add_data_dir
 from hml.judgements import CLASS_NAMES
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
@@ -34,6 +32,8 @@ from hml.relabel.relabeller import Relabeller
 from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
 from hml.relabel.storage import hash_file
+from hml.reporting.sections import count, parse_pair
+from hml.statistics.bootstrap import Bootstrap
 
 _EPILOG = """\
   hml relabel fit                                learns from all of H-Mix, in minutes

@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hml.analysis import weighted
-from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.reliability import score_relabellers
 from hml.relabel import scores
 from hml.relabel.answers import Answers
@@ -17,6 +15,8 @@ from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
+from hml.statistics import weighted
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 Array = npt.NDArray[np.float64]
 

@@ -16,13 +16,13 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from typing_extensions import override
 
-from hml.classifier import Classifier
 from hml.data import FreshMixes, HMixDataModule, ImageBank, ImageSource
 from hml.data.download import RemoteFile
 from hml.labels import MixupLabels
 from hml.models import PreActResNet18
 from hml.relabel.encoding import ImageTable
 from hml.relabel.storage import load_tensors, save_tensors
+from hml.training.classifier import Classifier
 
 WIDTH, EPOCHS, COMPONENTS = 8, 6, 6
 _BATCH = 250

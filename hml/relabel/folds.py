@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hml.analysis.report import count
 from hml.errors import InputError
 from hml.randomness import Draws
+from hml.reporting.sections import count
 
 Index = npt.NDArray[np.int64]
 

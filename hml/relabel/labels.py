@@ -8,9 +8,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from hml.errors import check_choice
+from hml.files.paths import expand
 from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
 from hml.labels.soft_labels import SmoothOver, check_gamma
-from hml.paths import expand
 from hml.randomness import Draws
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
 from hml.relabel.relabeller import certainty

@@ -9,16 +9,16 @@ import pandas as pd
 import torch
 
 import hml
-from hml.analysis.bootstrap import FEWEST_PEOPLE, Estimate
-from hml.analysis.citation import name_hml
-from hml.analysis.outputs import to_json, write_exhibit
-from hml.analysis.page import render_page
-from hml.analysis.report import Section, Table, compare, count, write_interval, write_number
+from hml.files.atomic import write_atomically
 from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, Predictions
 from hml.relabel.figures import boundary, held_out_images
 from hml.relabel.folds import SPLITS
 from hml.relabel.relabeller import Relabeller
-from hml.storage import write_atomically
+from hml.reporting.citation import name_hml
+from hml.reporting.exhibits import to_json, write_exhibit
+from hml.reporting.page import render_page
+from hml.reporting.sections import Section, Table, compare, count, write_interval, write_number
+from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
 _SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}

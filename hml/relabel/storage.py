@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from hml.checkpoints import find_damage, seal
 from hml.errors import InputError
-from hml.storage import write_atomically
+from hml.files.atomic import write_atomically
+from hml.training.checkpoints import find_damage, seal
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.confidence import add_variables
 from hml.analysis.tables import judgement_table, midpoint_table, soft_category_table
 from hml.judgements import (
@@ -19,6 +18,7 @@ from hml.judgements import (
     read_hmix,
 )
 from hml.judgements.curves import Curve
+from hml.statistics.bootstrap import Bootstrap
 
 PAIRS = list(itertools.combinations(range(10), 2))
 

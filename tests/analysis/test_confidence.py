@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.confidence import add_variables, binned_confidence, correlate, correlations, entropies
+from hml.statistics.bootstrap import Bootstrap
 
 
 def test_entropy_of_a_certain_label_is_0_and_of_an_even_one_log_c():

@@ -3,10 +3,10 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.dominance import dominance, fit_strengths
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
+from hml.statistics.bootstrap import Bootstrap
 
 STRENGTHS = np.array([0.1, 0.06, 0.03, 0.0, 0.0, 0.0, -0.01, -0.03, -0.05, -0.1])
 

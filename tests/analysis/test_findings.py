@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.chapters.confidence import confidence_section
 from hml.analysis.chapters.dominance import dominance_section
 from hml.analysis.chapters.generating import generating_section
 from hml.analysis.confidence import add_variables
 from hml.analysis.findings import conclude, state
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 TEXTS = ("the gain", "It grows", "It shrinks")
 

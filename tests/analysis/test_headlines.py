@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.confidence import add_variables
 from hml.analysis.headlines import headlines
+from hml.statistics.bootstrap import Bootstrap
 
 
 def test_every_headline_of_the_papers_cohort_can_be_computed(paper):

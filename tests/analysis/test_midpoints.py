@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
 from hml.analysis.tables import judgement_table, midpoint_table
 from hml.judgements import Endpoint, Judgement, Midpoint, Stimulus
+from hml.statistics.bootstrap import Bootstrap
 
 ENDS = [(Endpoint(i, 0), Endpoint(i + 100, 1)) for i in range(40)]
 

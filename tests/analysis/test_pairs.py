@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.pairs import CurveFits, estimate_curves, summarise_cells
 from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
+from hml.statistics.bootstrap import Bootstrap
 
 
 def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):

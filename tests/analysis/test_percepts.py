@@ -19,7 +19,7 @@ from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
 from hml.judgements import CLASS_NAMES
-from hml.versions import UNKNOWN, find_commit
+from hml.reporting.versions import UNKNOWN, find_commit
 
 QUICK = ["--replicates", "60"]
 RELEASED = ("hmix_infer_mixing_factor.csv",)

@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.reliability import (
     ceilings,
     count_pairs,
@@ -16,6 +15,7 @@ from hml.analysis.reliability import (
 from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
+from hml.statistics.bootstrap import Bootstrap
 
 ONE, TWO = (Stimulus(f"{i}.png", 0.5, (Endpoint(i, 0), Endpoint(9, 1))) for i in range(2))
 

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
-from hml import training
 from hml.data import HMixDataModule
 from hml.evaluation.alignment import soft_cross_entropy
-from hml.hardware import keep_memory
 from hml.kernels import use_cpu_kernels
+from hml.training import command as training
+from hml.training.hardware import keep_memory
 
 
 def synchronise(device: torch.device) -> None:

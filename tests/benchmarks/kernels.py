@@ -1,6 +1,6 @@
 """Races training steps with `hml.kernels` against the same steps with PyTorch's own layers, on a CPU.
 
-    python -m tests.benchmarks.kernels PreAct torchvision --pairs 7 --steps 4
+    python -m tests.benchmarks.kernels --networks PreAct torchvision --pairs 7 --steps 4
 
 Steps are of 128 images in bfloat16 (autocast), channels last, in windows that alternate, in one process.
 """
@@ -13,9 +13,9 @@ import torch
 import torchvision
 from torch import nn
 
-from hml.hardware import keep_memory
 from hml.kernels import use_cpu_kernels
 from hml.models import PreActResNet18
+from hml.training.hardware import keep_memory
 from tests.benchmarks.racing import compare
 
 _NETWORKS = {
@@ -65,7 +65,7 @@ def race(name: str, compiled: bool, pairs: int, steps: int) -> str:
 def main() -> None:
     """Race every network that is named, eager and compiled."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", choices=[*_NETWORKS, []], default=list(_NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=list(_NETWORKS), default=list(_NETWORKS))
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--steps", type=int, default=4, help="steps a window")
     options = parser.parse_args()

@@ -22,8 +22,8 @@ from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.database import Database
 from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
+from hml.files.locks import claim
 from hml.judgements import read_hmix
-from hml.locks import claim
 from tests.elicit.conftest import make_images
 from tests.elicit.people import answer, answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE

@@ -1,33 +1,5 @@
 import pytest
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
-from torch import nn
-
-from hml.classifier import Classifier
-
-
-@pytest.fixture
-def classifier():
-    torch.manual_seed(0)
-    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
-
-
-@pytest.fixture
-def make_trainer(tmp_path):
-    def make(*callbacks, tensorboard=False, **kwargs):
-        return Trainer(
-            accelerator="cpu",
-            default_root_dir=tmp_path,
-            logger=TensorBoardLogger(tmp_path, name="run", default_hp_metric=False) if tensorboard else False,
-            callbacks=list(callbacks),
-            enable_progress_bar=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            **kwargs,
-        )
-
-    return make
 
 
 @pytest.fixture

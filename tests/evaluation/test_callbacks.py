@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from hml.classifier import Classifier
 from hml.errors import InputError
 from hml.evaluation import alignment
 from hml.evaluation.attack import fgsm
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.models import PreActResNet18
+from hml.training.classifier import Classifier
 
 
 def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):

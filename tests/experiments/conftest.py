@@ -4,7 +4,7 @@ import pytest
 
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.paper import PAPER_LABELS
-from hml.evaluation.result import RunResult, Training
+from hml.training.result import RunResult, Training
 
 HMIX = {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}
 

@@ -2,11 +2,12 @@ import json
 
 import pytest
 
-from hml.choices import differences
 from hml.errors import FolderInUseError, InputError
-from hml.evaluation.result import RunResult, Training
-from hml.experiments.runs import Failure, Run, clear, forget, read_outcome, write_failure
-from hml.resuming import LOCK, claim_run
+from hml.experiments.runs import Failure, Run, clear, read_outcome, write_failure
+from hml.experiments.worker import Worker
+from hml.training.choices import differences
+from hml.training.result import RunResult, Training
+from hml.training.resuming import LOCK, claim_run
 
 WHOLE = {
     "metrics": {"test/accuracy": 0.5},
@@ -44,14 +45,14 @@ def test_a_whole_one_of_another_version_is_refused_rather_than_thrown_away(tmp_p
         read_outcome(tmp_path, "sep", 3)
 
 
-def test_what_an_earlier_attempt_came_to_can_be_forgotten(tmp_path):
-    run = Run("sep", 3, tmp_path)
-    forget(run)
-    (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
-    write_failure(run, "…", 1)
-    (tmp_path / "config.yaml").write_text("")
-    forget(run)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+def test_what_an_earlier_attempt_left_is_removed_unless_it_is_resumed(tmp_path):
+    for resumes, kept in ((True, [LOCK, "config.yaml"]), (False, [LOCK])):
+        run = Run("sep", 3, tmp_path, goes_on=resumes)
+        (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
+        write_failure(run, "…", 1)
+        (tmp_path / "config.yaml").write_text("")
+        clear(run)
+        assert sorted(path.name for path in tmp_path.iterdir()) == kept
 
 
 def test_a_failure_is_read_as_it_was_written(tmp_path):
@@ -79,21 +80,19 @@ def test_a_folder_in_use_is_not_cleared(tmp_path):
     assert (run.folder / "precious").exists()
 
 
-def test_what_another_run_has_come_to_since_the_study_began_is_not_cleared(tmp_path):
+def test_what_another_run_left_since_the_study_began_is_kept(tmp_path):
     run = Run("sep", 3, tmp_path / "seed_3")
     clear(run)
     (run.folder / "metrics.json").write_text(json.dumps(WHOLE))
-    with pytest.raises(FolderInUseError, match="run hml table1 again"):
-        clear(run)
+    failure = Worker().carry_out(run)
+    assert "run hml table1 again" in failure.error
+    assert failure.exit_code == FolderInUseError.exit_code
     assert read_outcome(run.folder, "sep", 3) is not None
 
 
-def test_a_run_that_goes_on_keeps_what_is_there(tmp_path):
-    run = Run("sep", 3, tmp_path / "seed_3", goes_on=True)
-    run.folder.mkdir()
-    (run.folder / "precious").write_text("")
-    clear(run)
-    assert (run.folder / "precious").exists()
+def test_a_run_whose_time_was_up_counts_as_unfinished():
+    assert str(Failure("sep", 3, "max_time\nis up.", 7)) == "unfinished: max_time is up."
+    assert str(Failure("sep", 3, "The loss is nan.", 4)) == "failed: The loss is nan."
 
 
 @pytest.mark.parametrize("other", [{"scheme": "mixup"}, {"seed": 4}])

@@ -4,9 +4,9 @@ import pytest
 
 from hml.errors import InputError
 from hml.evaluation.paper import COLUMNS
-from hml.evaluation.result import Training
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
+from hml.training.result import Training
 
 
 def test_rows_have_means_errors_and_the_papers_figures(make_four):

@@ -16,7 +16,7 @@ import pytest
 from hml.cli import main
 from hml.experiments import slots
 from hml.experiments.progress import Progress
-from hml.locks import claim
+from hml.files.locks import claim
 from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -134,7 +134,7 @@ def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(stu
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--trainer.max_time", "00:00:00:01"),
+        ("--trainer.max_steps", "5"),
         ("--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "train/loss"),
         ("--trainer.limit_train_batches", "1"),
     ],
@@ -424,6 +424,46 @@ def test_a_run_that_was_cut_short_goes_on_in_the_next_study(tmp_path):
     assert json.loads(drawn.read_text().splitlines()[0])["step"] == 10, "the last save was after step 9"
     run = Path("lightning_logs/table1/sep/seed_0")
     assert metrics(tmp_path / "study" / run) == metrics(tmp_path / "whole" / run)
+
+
+def test_a_run_that_its_time_limit_stopped_is_unfinished_and_resumed(capsys):
+    asked = ["table1", *QUICK, "--schemes", "sep", "--seeds", "0", "--root", "study"]
+    assert main([*asked, "--trainer.max_time", "00:00:00:00"]) == 7
+    assert "sep: n = 0 of 1; seed 0 unfinished: --trainer.max_time 00:00:00:00 is up after" in capsys.readouterr().out
+    begun = Path("study/sep/seed_0/run.json").stat().st_mtime_ns
+    assert main(asked) == 0
+    assert Path("study/sep/seed_0/run.json").stat().st_mtime_ns == begun, "it was resumed, not started again"
+    assert "1 epoch in 32-true" in capsys.readouterr().out
+
+
+PREEMPTED = """\
+import os
+import signal
+from pathlib import Path
+from lightning.pytorch import Callback
+class Once(Callback):
+    def on_train_batch_end(self, trainer, *args):
+        with Path("steps").open("a") as file:
+            file.write(f"{trainer.global_step} ")
+        if trainer.global_step == 5 and not Path("preempted").exists():
+            Path("preempted").touch()
+            os.kill(os.getpid(), signal.SIGUSR2)
+"""
+
+
+def test_a_job_that_its_cluster_preempts_is_requeued_and_resumes():
+    Path("preempted_once.py").write_text(PREEMPTED)
+    saved = ["--checkpoint.minutes", "0", "--checkpoint.steps", "2"]
+    others = ["--trainer.callbacks", "preempted_once.Once", "--trainer.logger", "CSVLogger"]
+    asked = ["--schemes", "mixup,sep", "--seeds", "0", "--root", "study", *saved, *others]
+    folder = ["--trainer.logger.save_dir", "csv"]
+    assert main(["table1", *QUICK, *asked, *folder, "--trainer.max_epochs", "2", "--cluster", "local"]) == 0
+    steps = list(map(int, Path("steps").read_text().split()))
+    first, again = steps[:5], steps[5:]
+    assert first == [1, 2, 3, 4, 5]
+    assert again[0] in (4, 5), "the last save was after step 3 or 4"
+    assert len(times(Path("study"))) == 2
+    assert list(Path("csv").rglob("metrics.csv"))
 
 
 def test_a_run_that_was_cut_short_under_another_recipe_starts_anew(tmp_path):

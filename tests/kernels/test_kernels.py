@@ -7,9 +7,9 @@ from lightning.pytorch import Trainer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hml.classifier import Classifier
 from hml.kernels import CpuBatchNorm2d, CpuConv2d, use_cpu_kernels
 from hml.models import PreActResNet18
+from hml.training.classifier import Classifier
 
 NETWORKS = {
     "PreAct": (lambda: PreActResNet18(width=4), 32),

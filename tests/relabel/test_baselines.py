@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.relabel import baselines, scores
 from hml.relabel.baselines import BASELINES, histogram, lambda_f_with_noise, level_histogram, pair_curves
 from hml.relabel.evaluation import RELABELLER, summarise
 from hml.relabel.report import verdict
+from hml.statistics.bootstrap import Bootstrap
 
 
 def noisy(lambda_f, class_1, class_2, person, rng):

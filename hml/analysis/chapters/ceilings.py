@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import finish, new_figure, reaches, typeset
 from hml.analysis.findings import state
-from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
-from hml.analysis.report import Claim, Exhibit, Section, write_number
+from hml.reporting.figures import finish, new_figure, reaches, typeset
+from hml.reporting.palette import MIXUP, PEOPLE, Color
+from hml.reporting.sections import Claim, Exhibit, Section, write_number
+from hml.statistics.bootstrap import Bootstrap
 
 _TEXTS = {
     "retest": "Test–retest: mean |difference| of a person's first and second answers to an image",

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
-from hml.analysis.figures import draw_points, finish, new_figure, reaches, typeset
 from hml.analysis.findings import conclude
-from hml.analysis.palette import PEOPLE, Color
-from hml.analysis.report import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
+from hml.reporting.figures import draw_points, finish, new_figure, reaches, typeset
+from hml.reporting.palette import PEOPLE, Color
+from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 _LABELS = {
     "ambiguity": "endpoints' ambiguity (mean entropy of their CIFAR-10H labels, nats)",

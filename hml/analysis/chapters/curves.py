@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from hml.analysis.bootstrap import Estimate
-from hml.analysis.figures import draw_forest, draw_mixup_line, finish, new_figure
 from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
-from hml.analysis.palette import MIXUP, PEOPLE, Color
-from hml.analysis.report import Claim, Exhibit, Section, compare, name_pairs, pair_name, write_number
+from hml.reporting.figures import draw_forest, draw_mixup_line, finish, new_figure
+from hml.reporting.palette import MIXUP, PEOPLE, Color
+from hml.reporting.sections import Claim, Exhibit, Section, compare, name_pairs, pair_name, write_number
+from hml.statistics.bootstrap import Estimate
 
 _GRID = np.linspace(0, 1, 51)
 

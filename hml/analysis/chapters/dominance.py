@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap, Estimate
 from hml.analysis.dominance import dominance
-from hml.analysis.figures import draw_forest, finish, new_figure
 from hml.analysis.findings import list_values
-from hml.analysis.report import Claim, Exhibit, Section, compare, write_number
 from hml.judgements import CLASS_NAMES
+from hml.reporting.figures import draw_forest, finish, new_figure
+from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 
 def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:

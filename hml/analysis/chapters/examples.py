@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hml.analysis.figures import finish, new_figure, typeset
-from hml.analysis.palette import MIXUP, PEOPLE
 from hml.analysis.pictures import Pixels, Triptych, most_surprising, picture
-from hml.analysis.report import Exhibit, Section
 from hml.data.images import ImageBank
 from hml.judgements import CLASS_NAMES
+from hml.reporting.figures import finish, new_figure, typeset
+from hml.reporting.palette import MIXUP, PEOPLE
+from hml.reporting.sections import Exhibit, Section
 
 PAPERS = (
     "mixed_0.5_Bird_7348_Cat_6202.png",

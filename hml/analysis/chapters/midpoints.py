@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap
-from hml.analysis.figures import finish, new_figure
 from hml.analysis.findings import conclude
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
-from hml.analysis.palette import MIXUP, PEOPLE, Color
 from hml.analysis.quality import ALIKE
-from hml.analysis.report import Claim, Exhibit, Section
+from hml.reporting.figures import finish, new_figure
+from hml.reporting.palette import MIXUP, PEOPLE, Color
+from hml.reporting.sections import Claim, Exhibit, Section
+from hml.statistics.bootstrap import Bootstrap
 
 _TEXTS = {
     "mean": "mean midpoint",

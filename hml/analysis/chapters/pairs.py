@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.analysis.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
-from hml.analysis.palette import MIXUP, PEOPLE, Color
-from hml.analysis.report import Exhibit, Section, name_pairs, pair_name
 from hml.judgements.curves import PairCurves
+from hml.reporting.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.reporting.palette import MIXUP, PEOPLE, Color
+from hml.reporting.sections import Exhibit, Section, name_pairs, pair_name
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 """The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""

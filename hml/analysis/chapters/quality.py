@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import finish, new_figure, reaches, typeset
 from hml.analysis.findings import list_values
-from hml.analysis.palette import PEOPLE, Color
 from hml.analysis.quality import count_rules, effects, people_table
-from hml.analysis.report import DECIMALS, Exhibit, Section, Table, compare, write_interval, write_number, write_share
 from hml.judgements import FAST_MS
+from hml.reporting.figures import finish, new_figure, reaches, typeset
+from hml.reporting.palette import PEOPLE, Color
+from hml.reporting.sections import DECIMALS, Exhibit, Section, Table, compare, write_interval, write_number, write_share
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 
 def quality_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from hml.analysis.bootstrap import Bootstrap, Estimate
-from hml.analysis.figures import finish, new_figure, reaches
 from hml.analysis.findings import state
-from hml.analysis.palette import PEOPLE, Color
-from hml.analysis.report import Claim, Exhibit, Section
 from hml.analysis.soft_categories import MEASURES, agreement_with_inference, summarise_soft_categories
+from hml.reporting.figures import finish, new_figure, reaches
+from hml.reporting.palette import PEOPLE, Color
+from hml.reporting.sections import Claim, Exhibit, Section
+from hml.statistics.bootstrap import Bootstrap, Estimate
 
 
 def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]) -> Section:

@@ -13,9 +13,9 @@ from hml.elicit.store.history import read_history
 from hml.elicit.study import TaskName
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
+from hml.files.atomic import write_atomically
 from hml.judgements import CLASS_NAMES
 from hml.judgements.hmix import parse_stimulus
-from hml.storage import write_atomically
 
 _SHARED = (
     *("", "index", "trial_type", "trial_index", "time_elapsed", "subject", "study_id", "condition", "rt", "url"),

@@ -7,8 +7,8 @@ from hml.elicit.store.answers import count_answers
 from hml.elicit.store.database import Database
 from hml.elicit.store.folder import BACKUPS, StudyFolder
 from hml.errors import InputError, StorageError
-from hml.locks import claim
-from hml.storage import move_durably, write_atomically
+from hml.files.atomic import move_durably, write_atomically
+from hml.files.locks import claim
 
 _LOCK = ".backup.lock"
 

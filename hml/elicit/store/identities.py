@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 from hml.errors import DataError, InputError
-from hml.storage import write_atomically
+from hml.files.atomic import write_atomically
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 _KEY_BYTES = 32

@@ -13,8 +13,8 @@ from hml.elicit.tasks import TASKS
 from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import Site, at_stage
 from hml.errors import InputError
+from hml.files.strict_json import parse_json
 from hml.judgements import CLASS_NAMES
-from hml.strict_json import parse_json
 
 
 @at_stage("trials")

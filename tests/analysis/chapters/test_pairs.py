@@ -1,11 +1,11 @@
 import pytest
 
-from hml.analysis.bootstrap import Bootstrap
 from hml.analysis.chapters.pairs import PAPERS, default_pairs, pairs_section
 from hml.analysis.pairs import summarise_cells
 from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import Curve, PairCurves
+from hml.statistics.bootstrap import Bootstrap
 
 
 def make_cells(*pairs):

@@ -280,7 +280,7 @@ def test_withdrawing_deletes_and_ends_the_session(served):
     assert client.get("/trial").headers["location"] == "/"
 
 
-def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(served, tmp_path, caplog):
+def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(capsys, served, tmp_path):
     path = tmp_path / "backup.sqlite3"
     back_up(served.store.folder, path)
     path.unlink()
@@ -288,8 +288,9 @@ def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(serv
     client.start()
     code = client.code()
     assert client.submit("/withdraw", sure="yes").status_code == 200
-    assert str(path) in caplog.text
-    assert code not in caplog.text
+    told = capsys.readouterr().err  # to which uvicorn logs
+    assert str(path) in told
+    assert code not in told
 
 
 def test_a_full_study_says_so_and_takes_nobody_in(serve_study):

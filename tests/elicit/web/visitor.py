@@ -63,7 +63,7 @@ class Visitor:
 
     def is_at(self, number):
         """Wait for a trial; after a lost connection the next attempt may be 15 seconds away."""
-        self.page.get_by_role("heading", name=f"Image {number} of").wait_for(timeout=20_000)
+        self.page.get_by_role("heading", name=f"Image {number} of").wait_for(timeout=60_000)
         self.page.locator("button.primary:enabled").wait_for()
 
     def set_slider(self, name, share):

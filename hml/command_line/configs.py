@@ -1,0 +1,122 @@
+"""Configs: found by path or by name, from any folder, and checked before anything that takes long is imported."""
+
+import difflib
+import reprlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+import hml
+from hml.errors import InputError
+from hml.files.paths import expand
+from hml.files.strict_yaml import parse_yaml
+
+STUDIES = "elicit"
+"""The folder within `configs/` for the studies of `hml elicit`."""
+_FOLDER = Path("configs")
+_ENDINGS = (".yaml", ".yml")
+
+
+def find_config(name: str, kind: str = "") -> Path:
+    """Find a config: a file, else one in `configs/` of the working directory, else one that hml comes with.
+
+    Args:
+        name: A path, or a name without its ending: "sep_conf" is `configs/sep_conf.yaml`.
+        kind: The folder within `configs/` that names are looked up in: `STUDIES` for studies.
+
+    Raises:
+        InputError: there is none; names the nearest.
+    """
+    path = expand(name)
+    if path.exists() and not path.is_dir():
+        return path
+    folders = (_FOLDER, shipped_folder())
+    inside = path.relative_to(_FOLDER) if path.parts[:1] == _FOLDER.parts else None
+    if path.suffix not in _ENDINGS:
+        inside = (Path(kind) / path if inside is None else inside).with_name(f"{path.name}.yaml")
+    if inside is not None:
+        for folder in folders:
+            if (found := folder / inside).is_file():
+                return found
+    known = sorted({found.stem for folder in folders for found in (folder / kind).glob("*.yaml")})
+    nearest = difflib.get_close_matches(path.stem, known, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"hml has {', '.join(known)}. Give your own by its path."
+    raise InputError(f"There is no {'study' if kind == STUDIES else 'config'} {name}: {hint}")
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the configs that hml comes with: an installation's, or a checkout's."""
+    package = Path(hml.__file__).parent
+    installed = package / _FOLDER
+    return installed if installed.is_dir() else package.parent / _FOLDER
+
+
+def resolve_configs(args: Sequence[str]) -> list[str]:
+    """Replace the names of configs in a command line by the paths of their files, and check each file.
+
+    Args:
+        args: Flags, of which `--config` and `-c` are looked at. A config in words, '{seed_everything: 3}', is kept.
+
+    Raises:
+        InputError: there is no such config, or it is not a mapping in YAML; names the file, and the line.
+    """
+    resolved: list[str] = []
+    flag = ""
+    for arg in args:
+        if flag in ("--config", "-c"):
+            resolved.append(_resolve(arg))
+        elif arg.startswith("--config="):
+            resolved.append(f"--config={_resolve(arg.partition('=')[2])}")
+        elif arg.startswith("-c") and arg != "-c":
+            resolved += ["-c", _resolve(arg[2:].removeprefix("="))]
+        else:
+            resolved.append(arg)
+        flag = "" if flag in ("--config", "-c") else arg
+    return resolved
+
+
+def configs_among(args: Sequence[str]) -> list[str]:
+    """List the configs that a command line names, as `resolve_configs` leaves it, in their order."""
+    found = []
+    for flag, value in zip(["", *args], [*args, ""], strict=True):
+        if flag in ("--config", "-c"):
+            found.append(value)
+        elif flag.startswith("--config="):
+            found.append(flag.partition("=")[2])
+    return found
+
+
+def _resolve(value: str) -> str:
+    if _is_in_words(value):
+        return value
+    path = find_config(value)
+    _check(path)
+    return str(path)
+
+
+def _is_in_words(value: str) -> bool:
+    """Whether a value is no path: YAML itself, an address, or the standard input."""
+    if value == "-" or "://" in value or "\n" in value:
+        return True
+    if Path(value).exists():
+        return False
+    try:
+        return not isinstance(yaml.safe_load(value), str)
+    except (yaml.YAMLError, ValueError):
+        return True
+
+
+def _check(path: Path) -> None:
+    """Raise an error for a config that is not a mapping or has a key twice; jsonargparse wouldn't name the file."""
+    if not path.is_file():
+        raise InputError(f"{path} can be read only once, and would pass unchecked: save the config as a file.")
+    try:
+        config = parse_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not a config: {error}") from error
+    if not isinstance(config, dict):
+        held = "nothing" if config is None else reprlib.repr(config)
+        raise InputError(f"{path} is not a config: it holds {held}, not flags and their values.")

@@ -1,0 +1,134 @@
+"""A study: which runs it is made of, which of them are done, and doing the rest."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hml.errors import FolderInUseError, InputError
+from hml.experiments.progress import Progress
+from hml.experiments.runs import Ended, Failure, Run, clear, read_outcome, write_failure
+from hml.experiments.worker import Worker
+from hml.training.choices import differences, tell
+from hml.training.result import RunResult
+from hml.training.resuming import can_go_on
+
+_OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")
+_DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has a bar of its own
+_RUN_FOLDER = "seed_"
+
+Executor = Callable[[Sequence[Run], Progress], Iterator[Ended]]
+
+
+def plan(
+    configs: Iterable[Path],
+    seeds: Sequence[int],
+    flags: Sequence[str],
+    root: Path,
+    worker: Worker,
+    rerun: bool,
+    threads: int | None = None,
+) -> tuple[list[Run], list[Run]]:
+    """Put every scheme together once, before any of them runs, and see what is done already.
+
+    Args:
+        configs: A config a scheme.
+        seeds: The seeds of each.
+        flags: More of `hml fit`'s flags, for all.
+        root: Where the runs' folders are.
+        worker: Reads the data, which runs in this process then share.
+        rerun: Whether a run that was done by another recipe is done again.
+        threads: How many threads each run on a CPU computes with; None leaves it to the run.
+
+    Returns:
+        All runs, and those that are to be done.
+
+    Raises:
+        HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
+    """
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name in _OWN_FLAGS:
+            raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
+    configs_of: dict[str, Path] = {}
+    runs: list[Run] = []
+    todo: list[Run] = []
+    for config in configs:
+        args = ["fit", *_DEFAULTS, "--config", str(config), *flags]
+        cli = worker.prepare(args)
+        scheme = cli.settings.scheme
+        if (other := configs_of.setdefault(scheme, config)) is not config:
+            raise InputError(f"{other} and {config} both come to the scheme {scheme}: rename one, or mend an overlay.")
+        if not cli.settings.eval_after_fit or cli.settings.ckpt_path is not None:
+            raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
+        asked = {"recipe": cli.recipe, "data": cli.datamodule.provenance}
+        devices = cli.trainer.num_devices * cli.trainer.num_nodes
+        on_gpu = cli.trainer.strategy.root_device.type == "cuda"
+        chosen = ["--threads", str(threads)] if threads and not on_gpu and cli.settings.threads is None else []
+        for seed in seeds:
+            folder = folder_of(root, scheme, seed)
+            own = ("--seed", str(seed), "--run_folder", str(folder), "--resume", "auto")
+            goes_on = can_go_on(folder, {**cli.identity, "seed": seed, "data": asked["data"]})
+            run = Run(scheme, seed, folder, (*args, *chosen, *own), devices, on_gpu, goes_on)
+            runs.append(run)
+            if not _is_done(run, asked, rerun):
+                todo.append(run)
+    # All schemes at the first seed, then at the next: a study that is cut short has whole pairs to compare.
+    todo.sort(key=lambda run: seeds.index(run.seed))
+    return runs, todo
+
+
+def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
+    outcome = read_outcome(run.folder, run.scheme, run.seed)
+    if not isinstance(outcome, RunResult):
+        return False
+    there = {"recipe": outcome.recipe, "data": outcome.data}
+    found = differences(there, json.loads(json.dumps(asked)))
+    if found and not rerun:
+        raise InputError(
+            f"{run.folder} has a run with another recipe:"
+            f"{tell({key.partition('.')[2]: pair for key, pair in found.items()})}\n"
+            "Give another --root to keep it, or --rerun to replace it."
+        )
+    return not found
+
+
+def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
+    """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed.
+
+    Returns:
+        The failures that no run's folder tells, since another process has it.
+    """
+    untold: dict[Run, Failure] = {}
+    ready = []
+    for run in runs:
+        try:
+            clear(run)
+            ready.append(run)
+        except FolderInUseError as error:
+            untold[run] = Failure(run.scheme, run.seed, str(error), error.exit_code)
+    with Progress(len(runs)) as progress:
+        for run, in_use in untold.items():
+            progress.end(run, in_use)
+        for run, failure in execute(ready, progress) if ready else ():
+            if failure is not None:
+                untold[run] = failure
+            elif read_outcome(run.folder, run.scheme, run.seed) is None:
+                write_failure(run, f"It left no metrics.json: see {run.folder}.", 1)
+            outcome = failure or read_outcome(run.folder, run.scheme, run.seed)
+            assert outcome is not None, "a failure was just written"
+            progress.end(run, outcome)
+    return untold
+
+
+def folder_of(root: Path, scheme: str, seed: int) -> Path:
+    """Say where a run's files go."""
+    return root / scheme / f"{_RUN_FOLDER}{seed}"
+
+
+def find_runs(root: Path) -> list[tuple[str, int]]:
+    """Find scheme and seed of each run below a folder."""
+    found = [
+        (folder.parent.name, folder.name.removeprefix(_RUN_FOLDER)) for folder in sorted(root.glob(f"*/{_RUN_FOLDER}*"))
+    ]
+    return [(scheme, int(seed)) for scheme, seed in found if seed.isdecimal()]

@@ -1,0 +1,1 @@
+"""What pages and tables share: sections, figures' style, and the HTML page."""

@@ -1,0 +1,89 @@
+"""Writes figures as PNG and PDF with a CSV of their data beside, and as TensorBoard events."""
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from hml.files.atomic import write_atomically
+from hml.files.spreadsheets import defuse
+from hml.files.strict_json import read_json_object
+from hml.reporting.sections import Exhibit
+
+_DPI = 120
+_ENDINGS = ("png", "pdf", "csv")
+_EVENTS = "events.out.tfevents.percepts"
+
+
+def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
+    """Write a figure's PNG, PDF and CSV.
+
+    Returns:
+        The PNG's bytes.
+    """
+    png = io.BytesIO()
+    exhibit.figure.savefig(png, format="png", dpi=_DPI)
+    write_atomically(folder / f"{exhibit.name}.png", png.getvalue())
+    exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
+    # No date: the same data give the same file.
+    pdf = io.BytesIO()
+    exhibit.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
+    write_atomically(folder / f"{exhibit.name}.pdf", pdf.getvalue())
+    write_atomically(
+        folder / f"{exhibit.name}.csv",
+        exhibit.data.map(defuse).rename(columns=defuse).to_csv(index=False, lineterminator="\n"),
+    )
+    return png.getvalue()
+
+
+def name_exhibits(result: Path) -> set[str]:
+    """Return the names of the figures that an earlier run's percepts.json tells of; none where there is none."""
+    named = (read_json_object(result) or {}).get("figures")
+    if not isinstance(named, list):
+        return set()
+    return {name for name in named if isinstance(name, str) and name.isidentifier()}  # names, not paths
+
+
+def remove_exhibits(names: Iterable[str], folder: Path) -> None:
+    """Remove what `write_exhibit` wrote of figures, by their names."""
+    for name in names:
+        for ending in _ENDINGS:
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+def write_events(images: Mapping[str, bytes], folder: Path) -> None:
+    """Write PNG images as TensorBoard events, called percepts/<name>, in place of those that were there."""
+    content = io.BytesIO()
+    records = RecordWriter(content)  # TensorBoard's own writers name their file anew each time
+    records.write(Event(file_version="brain.Event:2").SerializeToString())
+    for name, png in images.items():
+        width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # PNG's header
+        image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4)
+        event = Event(summary=Summary(value=[Summary.Value(tag=f"percepts/{name}", image=image)]), step=0)
+        records.write(event.SerializeToString())
+    write_atomically(folder / _EVENTS, content.getvalue())
+
+
+def to_json(value: object) -> str:
+    r"""Write JSON in which a number that isn't finite is null.
+
+    Example:
+        >>> to_json({"a": float("nan")})
+        '{\n  "a": null\n}\n'
+    """
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,80 @@
+"""What the figures share: ways to draw numbers with intervals.
+
+Drawn without pyplot, so no global state and no window.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hml.reporting.palette import MIXUP, PEOPLE, Color
+from hml.statistics.bootstrap import Array
+
+
+def typeset(text: str) -> str:
+    """Set λ_f and λ_h with subscripts."""
+    return text.replace("λ_f", r"$\lambda_f$").replace("λ_h", r"$\lambda_h$")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def finish(axes: Axes, **settings: object) -> None:
+    """Set labels and limits, and take away the frame's upper and right sides."""
+    axes.set(**{key: typeset(value) if isinstance(value, str) else value for key, value in settings.items()})
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_mixup_line(axes: Axes, label: str = "mixup: λ_h = λ_f") -> None:
+    """Draw what mixup assumes."""
+    axes.plot([0, 1], [0, 1], color=MIXUP, linewidth=1.3, label=typeset(label), zorder=1)
+
+
+def draw_points(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    color: str = PEOPLE,
+    label: str | None = None,
+    marker: str = "o",
+    size: float = 4,
+) -> None:
+    """Draw `value` over x with its interval, where there is one; rows without a value stay empty."""
+    shown = frame[frame["value"].notna()]
+    axes.errorbar(
+        shown[x],
+        shown["value"],
+        yerr=reaches(shown),
+        color=color,
+        label=label,
+        fmt=marker,
+        markersize=size,
+        linewidth=0.3 * size,
+        zorder=3,
+    )
+
+
+def draw_forest(
+    axes: Axes, labels: Sequence[str], frame: pd.DataFrame, color: str = PEOPLE, zero: float | None = 0
+) -> None:
+    """Draw one row for each label, from the top: `value` with its interval."""
+    rows = np.arange(len(frame))[::-1]
+    if zero is not None:
+        axes.axvline(zero, color=Color.GREY, linewidth=0.8)
+    there = frame["value"].notna().to_numpy()
+    shown = frame[there]
+    axes.errorbar(shown["value"], rows[there], xerr=reaches(shown), color=color, fmt="o", markersize=4, linewidth=1.3)
+    axes.set_yticks(rows, list(labels))
+    axes.set_ylim(-0.7, len(frame) - 0.3)
+
+
+def reaches(frame: pd.DataFrame) -> Array:
+    """Return how far intervals reach below and above their values, shape (2, n), 0 where there is none."""
+    value, low, high = (frame[name].astype(float) for name in ("value", "low", "high"))
+    both = [(value - low).fillna(0).to_numpy(float), (high - value).fillna(0).to_numpy(float)]
+    return np.maximum(np.stack(both), 0).astype(np.float64)

@@ -1,0 +1,149 @@
+"""What the page and the files are made of: claims, figures with their data, and sections that hold both."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES
+from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
+
+DECIMALS = 3
+"""Of every number on the page; percentages have as many as that makes. JSON and CSV files keep full precision."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number that the page states.
+
+    Args:
+        name: What it is called in `percepts.json`.
+        text: What it is.
+        estimate: The number, its interval and what it rests on.
+    """
+
+    name: str
+    text: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure and the data drawn in it.
+
+    Args:
+        name: The files' name, without an ending.
+        title: A few words.
+        caption: What it shows.
+        alt: The same for those who don't see it.
+        figure: The figure.
+        data: What is drawn.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts, and what it shows."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Args:
+        name: What it is called in `percepts.json` and in links.
+        title: Its heading.
+        paragraphs: What it says.
+        findings: What its numbers mean, in sentences for the page's summary.
+        claims: The numbers it states.
+        exhibits: Its figures.
+        tables: Its tables.
+    """
+
+    name: str
+    title: str
+    paragraphs: list[str]
+    findings: list[str] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    exhibits: list[Exhibit] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """Write a number with what it counts.
+
+    Example:
+        >>> count(1, "person", "people"), count(1234, "image")
+        ('1 person', '1,234 images')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def write_share(value: float) -> str:
+    """Write a share as a percentage.
+
+    Example:
+        >>> write_share(0.0334)
+        '3.3 %'
+    """
+    return f"{100 * value:.{DECIMALS - 2}f} %"
+
+
+def write_number(value: float | None, digits: int = DECIMALS) -> str:
+    """Write a number with a true minus sign, or a dash where there is none."""
+    # Rounded first, and 0 added, lest a small number below 0 become −0.000.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
+    """Write an interval, or why there is none."""
+    if estimate.value is None:
+        return "too few judgements"
+    if estimate.low is None or estimate.high is None:
+        return "too few people" if estimate.people < FEWEST_PEOPLE else "too few resamples have it"
+    return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
+
+
+def compare(estimate: Estimate, with_value: float = 0.0) -> str:
+    """Say on which side of a value the whole interval lies: "above", "below", "not clear of", or "unknown"."""
+    if estimate.low is None or estimate.high is None:
+        return "unknown"
+    return "above" if estimate.low > with_value else "below" if estimate.high < with_value else "not clear of"
+
+
+def pair_name(class_1: int, class_2: int) -> str:
+    """Name a pair of classes: "Cat/Dog"."""
+    return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
+
+
+def parse_pair(text: str) -> tuple[int, int]:
+    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
+
+    Raises:
+        InputError: it isn't one.
+    """
+    names = text.split("/")
+    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
+    if len(names) != 2 or len(labels) != 2:
+        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
+    return labels[0], labels[1]
+
+
+def name_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the pair's name first, in place of class_1 and class_2."""
+    names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named = frame.drop(columns=["class_1", "class_2"])
+    named.insert(0, "pair", names)
+    return named

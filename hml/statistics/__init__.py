@@ -1,0 +1,1 @@
+"""Bootstrap intervals, weighted statistics and paired tests."""

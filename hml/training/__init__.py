@@ -1,0 +1,1 @@
+"""A run: its command line, recipe, record, checkpoints, and the LightningModule that trains."""

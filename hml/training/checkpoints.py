@@ -1,0 +1,203 @@
+"""Checkpoints that are whole or not there: written beside their place, synced, hashed, renamed; the last two kept."""
+
+import hashlib
+import io
+import pickle
+import re
+import struct
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from typing_extensions import override
+
+from hml.errors import InputError, TimeLimitError
+from hml.files.atomic import clear_leftovers, write_atomically
+
+LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"
+_FOLDER = "checkpoints"
+_MARK = b"sha256:"
+_SEAL = len(_MARK) + 2 * hashlib.sha256().digest_size
+_LENGTH = struct.Struct("<H")  # of a zip file's comment, which it ends with
+
+
+class WholeCheckpointIO(CheckpointIO):
+    """Lightning's way to files: whole ones alone, of plain data alone."""
+
+    @override
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: it holds more than plain data, so that nobody could read it safely.
+            StorageError: it can't be written; what was there before is untouched.
+        """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        buffer.seek(0)
+        try:
+            torch.load(buffer, map_location="meta", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise InputError(f"A callback's or network's state is more than plain data: {_explain(error)}.") from error
+        path = Path(path)
+        write_atomically(path, seal(buffer.getvalue()), path.with_name(PREVIOUS) if path.name == LAST else None)
+
+    @override
+    def load_checkpoint(
+        self, path: str | Path, map_location: object = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint as `read_checkpoint` does, whatever the arguments."""
+        return read_checkpoint(Path(path))
+
+    @override
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+class LatestCheckpoint(Checkpoint):
+    """Keeps `checkpoints/last.ckpt` and `previous.ckpt`.
+
+    They are saved every few minutes, at the end of training, at SIGTERM and when the time limit is reached.
+
+    Args:
+        minutes: Time between two saves.
+        steps: Steps between two looks at the clock: ranks agree on the time by a broadcast, which would hold up each.
+
+    Raises:
+        InputError: an argument is out of its range.
+    """
+
+    def __init__(self, minutes: float = 2.0, steps: int = 20) -> None:
+        if not minutes >= 0 or steps < 1:
+            raise InputError(f"checkpoint.minutes={minutes} must be 0 or more, and checkpoint.steps={steps} 1 or more.")
+        self.minutes = minutes
+        self.steps = steps
+        self._saved_at = 0.0
+        self._steps_since = 0
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._saved_at = time.monotonic()
+        path = self._path(trainer)
+        if trainer.is_global_zero:
+            clear_leftovers(path)
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        self._steps_since += 1
+        # Resumed from an epoch's last batch, Lightning 2.6.6 would leave out what is due at the epoch's end.
+        if self._steps_since < self.steps or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            return
+        self._steps_since = 0
+        is_due = time.monotonic() - self._saved_at >= 60 * self.minutes
+        if trainer.strategy.broadcast(is_due):
+            self._save(trainer)
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._save(trainer)
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        # Ctrl-C, unlike SIGTERM, may come in the middle of a step, where no state is worth keeping.
+        if isinstance(exception, SIGTERMException | TimeLimitError) and trainer.training:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        # Gradients that are still being accumulated stand in no checkpoint.
+        if trainer.fast_dev_run or trainer.fit_loop._should_accumulate():  # type: ignore[attr-defined]
+            return
+        path = self._path(trainer)
+        for logger in trainer.loggers:
+            logger.save()  # a resumed run doesn't log again what was logged until here
+        trainer.save_checkpoint(path, weights_only=False)
+        self._saved_at = time.monotonic()
+
+    def _path(self, trainer: Trainer) -> Path:
+        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
+        return Path(folder or trainer.default_root_dir) / _FOLDER / LAST
+
+
+def find_whole(run_folder: Path) -> tuple[Path, int] | None:
+    """Find a run's newest checkpoint that is whole, and say loudly if that isn't the last one written.
+
+    Returns:
+        The file and the step it was written at; None where the run has left none.
+
+    Raises:
+        InputError: there are checkpoints, and all are broken.
+    """
+    complaints: list[str] = []
+    for path in (run_folder / _FOLDER / LAST, run_folder / _FOLDER / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            step = int(read_checkpoint(path)["global_step"])
+        except InputError as error:
+            complaints.append(str(error))
+            continue
+        if complaints:
+            rank_zero_warn(f"{' '.join(complaints)} Going on from the one before, {path}, of step {step}.")
+        return path, step
+    if complaints:
+        raise InputError(f"No checkpoint to go on from. {' '.join(complaints)} Start anew with --resume never.")
+    return None
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of Lightning's: plain data alone, and only after what was written is known to be what is there.
+
+    Raises:
+        InputError: it can't be read, is damaged, or holds something else.
+    """
+    try:
+        # Else a large file of another kind would be read whole.
+        content = path.read_bytes() if zipfile.is_zipfile(path) else b""
+        reason = find_damage(content)
+        checkpoint = None if reason else torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
+    except Exception as error:  # torch and its unpickler raise all kinds on files that aren't checkpoints
+        reason = f"it isn't a checkpoint of plain data ({_explain(error)})"
+    if not reason and not (isinstance(checkpoint, dict) and {"state_dict", "global_step"} <= checkpoint.keys()):
+        reason = "it isn't one of Lightning's"
+    if reason:
+        previous = path.with_name(PREVIOUS)
+        hint = f" The one before it is {previous}." if path.name == LAST and previous.exists() else ""
+        raise InputError(f"Can't use the checkpoint {path}: {reason}.{hint}")
+    assert isinstance(checkpoint, dict), "anything else was refused"
+    return checkpoint
+
+
+def _explain(error: Exception) -> str:
+    """Say what an unpickler complains of, without torch's advice to load the file unsafely."""
+    named = re.search(r"GLOBAL \S+", str(error))
+    return f"{type(error).__name__}{f', {named[0][:200]}' if named else ''}"
+
+
+def seal(body: bytes) -> bytes:
+    """Put the SHA-256 of a zip file into its comment, where whoever unpacks it passes over it."""
+    body = body[: -_LENGTH.size]
+    return body + _LENGTH.pack(_SEAL) + _MARK + hashlib.sha256(body).hexdigest().encode()
+
+
+def find_damage(content: bytes) -> str | None:
+    """Say what is wrong with a file's bytes, if something is, without unpickling any."""
+    if not content:
+        return "it isn't a checkpoint, or is one that was cut off"
+    if content[-_SEAL:].startswith(_MARK):
+        digest = hashlib.sha256(content[: -_SEAL - _LENGTH.size]).hexdigest()
+        return None if digest.encode() == content[-_SEAL + len(_MARK) :] else "it was damaged: its sha256 is wrong"
+    # Another program's: torch 2.12 doesn't look at a zip file's own checksums.
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            return "torch doesn't compress its files"
+        return f"its part {broken} is damaged" if (broken := archive.testzip()) else None

@@ -1,0 +1,258 @@
+"""`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from typing_extensions import override
+
+from hml.data import Batch
+from hml.errors import InputError, NonFiniteLossError
+from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
+from hml.evaluation.attack import full_precision
+from hml.kernels import use_cpu_kernels
+from hml.training.compilation import Compilation
+from hml.training.hardware import fuse, keep_memory
+from hml.training.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
+
+_STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
+
+
+class _Step(NamedTuple):
+    """What a training step came to, left on the device until someone looks."""
+
+    number: int
+    loss: Tensor  # ()
+    accuracy: Tensor  # ()
+    rows: Tensor  # (B,), of the data set
+
+
+class Classifier(LightningModule):
+    """Trains a network on soft labels.
+
+    Args:
+        network: Maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C), and normalises them itself.
+        optimizer: Makes the optimiser out of parameters; the paper's recipe by default.
+        lr_scheduler: Makes the schedule; by default the rate is divided by ten after 51 and 56 epochs. To watch a
+            metric, use `lightning.pytorch.cli.ReduceLROnPlateau`, whose `monitor` names it.
+        lr_interval: Whether the schedule is stepped after each step of the optimiser or after each epoch. By default as
+            PyTorch documents its class: `OneCycleLR` and `CyclicLR` by step, all others by epoch.
+        compile: Whether to compile the network for training, in place: checkpoints are those of an uncompiled one.
+            By default where it pays, which is known once training starts. If the compiler then fails, the network
+            trains uncompiled, unless compiling was asked for.
+        channels_last: Whether features are laid out with channels last, which convolutions are faster on.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.SGD(
+            parameters, lr=0.1, momentum=0.9, weight_decay=1e-4
+        ),
+        lr_scheduler: LRSchedulerCallable = lambda optimizer: torch.optim.lr_scheduler.MultiStepLR(
+            optimizer, milestones=[51, 56], gamma=0.1
+        ),
+        lr_interval: Interval | None = None,
+        compile: bool | None = None,  # noqa: A002 - the name its users know
+        channels_last: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.channels_last = channels_last
+        self._make_optimizer = optimizer
+        self._make_lr_scheduler = lr_scheduler
+        self._lr_interval = lr_interval
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self._unseen: list[_Step] = []
+        self._sums = [0.0, 0.0, 0.0]  # of losses, of accuracies and of images, over the epoch until now
+        self._rng_state: dict[str, Tensor] = {}
+        self._compilation = Compilation(network, compile)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether training runs the compiled network."""
+        return self._compilation.is_on
+
+    def compile_if_it_pays(self, steps: float) -> str:
+        """Compile the network for so many steps on its device, unless that was chosen already; return what was done."""
+        return self._compilation.decide(self.device, steps)
+
+    @override
+    def setup(self, stage: str) -> None:
+        if self.trainer.strategy.root_device.type == "cpu":
+            keep_memory()
+            use_cpu_kernels(self.network)
+
+    @override
+    def on_train_start(self) -> None:
+        check_totals(self.trainer)
+        done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
+        on_cpu = self.device.type == "cpu"
+        threads = torch.get_num_threads()
+        rank_zero_info(
+            f"Trains in {self.trainer.precision}, "
+            + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
+            + f"{done} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
+            "true or false choose otherwise)."
+        )
+        if self._rng_state:  # a user's network may have dropout, which draws from torch's own generators
+            torch.set_rng_state(self._rng_state["cpu"])
+            if self.device.type == "cuda" and "cuda" in self._rng_state:
+                torch.cuda.set_rng_state(self._rng_state["cuda"], self.device)
+            self._rng_state = {}
+
+    @override
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
+        if self.channels_last:
+            image = image.contiguous(memory_format=torch.channels_last)
+        logits: Tensor
+        if self.training:
+            with self._compilation.stance():
+                logits = self.network(image)
+            return logits
+        # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
+        # Compiling again for evaluation would take longer than evaluating.
+        with full_precision(image.device), torch.compiler.set_stance("force_eager"):
+            logits = self.network(image)
+        return logits
+
+    @override
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self._compilation.try_once(lambda: self.forward(batch["image"]), self.device)
+        logits = self(batch["image"])
+        if logits.shape != batch["target"].shape:
+            raise InputError(
+                f"The network gives logits of shape {tuple(logits.shape)} for labels of shape "
+                f"{tuple(batch['target'].shape)}: mend --model.network."
+            )
+        loss = soft_cross_entropy(logits, batch["target"])
+        with torch.no_grad():
+            accuracy = top_k_accuracy(logits, batch["target"].argmax(1))
+        self._unseen.append(_Step(self.global_step, loss.detach(), accuracy, batch["index"]))
+        if len(self._unseen) == _STEPS_BETWEEN_LOOKS:
+            self._look()
+        return loss
+
+    @override
+    def on_train_epoch_start(self) -> None:
+        self._sums = [0.0, 0.0, 0.0]
+
+    @override
+    def on_train_epoch_end(self) -> None:
+        self._look()
+        # Lightning's own means would be of the steps since a resumption alone.
+        loss, accuracy, images = self._sums
+        if images:
+            means = {"train/loss": loss / images, "train/accuracy": accuracy / images}
+            self.log_dict(means, prog_bar=True, sync_dist=True)
+        step_plateaus_of_resumed_epoch(self)
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to save weights that aren't finite; add what a resumed run needs to be the same run.
+
+        It ends as the uninterrupted one bit for bit, given the same type of CPU, packages and number of threads.
+        """
+        self._look()
+        for name, weight in checkpoint["state_dict"].items():
+            if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
+                raise NonFiniteLossError(self._say_diverged(f"{name} is not finite after step {self.global_step}"))
+        sums = torch.tensor(self._sums, dtype=torch.float64)
+        if self.trainer.world_size > 1:  # ranks have equal shares, so the mean of their sums has the same means
+            sums = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="mean")
+        checkpoint["hml"] = {"sums": sums.tolist(), "rng": {"cpu": torch.get_rng_state()}}
+        if self.device.type == "cuda":
+            checkpoint["hml"]["rng"]["cuda"] = torch.cuda.get_rng_state(self.device)
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        own = checkpoint.get("hml", {})
+        self._sums = own.get("sums", self._sums)
+        self._rng_state = own.get("rng", {})
+
+    def _look(self) -> None:
+        """Look at what steps came to since the last look, and stop at a loss that isn't finite.
+
+        Raises:
+            NonFiniteLossError: there is one; names its step and images.
+        """
+        steps, self._unseen = self._unseen, []
+        values = torch.stack([torch.stack([s.loss, s.accuracy.to(s.loss)]) for s in steps]).tolist() if steps else []
+        bad = next((k for k, (loss, _) in enumerate(values) if not math.isfinite(loss)), None)
+        # Ranks stop together, or those left would wait for the others for ever.
+        if self.trainer.strategy.reduce_boolean_decision(bad is not None, all=False):
+            if bad is None:
+                raise NonFiniteLossError(self._say_diverged("The training loss is not finite on another rank"))
+            step = steps[bad]
+            raise NonFiniteLossError(
+                self._say_diverged(
+                    f"The training loss is {values[bad][0]} at step {step.number}, on images "
+                    f"{self._name_images(step.rows)}"
+                )
+            )
+        for step, (loss, accuracy) in zip(steps, values, strict=True):
+            images = len(step.rows)
+            self._sums = [
+                total + images * value for total, value in zip(self._sums, (loss, accuracy, 1.0), strict=True)
+            ]
+
+    def _say_diverged(self, what: str) -> str:
+        return (
+            f"{what} (epoch {self.current_epoch}): training has diverged. Try a lower --model.optimizer.lr, "
+            "--trainer.gradient_clip_val, or more --trainer.precision. Checkpoints written before it are kept."
+        )
+
+    def _name_images(self, index: Tensor) -> str:
+        """Name images by their ids, mixed ones by both: 17, 4+256."""
+        rows = getattr(self.trainer.train_dataloader, "rows", None)
+        if rows is None:  # another loader's
+            return ", ".join(map(str, index.tolist()))
+        pairs = zip(rows.id_1[index].tolist(), rows.id_2[index].tolist(), rows.lambda_f[index].tolist(), strict=True)
+        return ", ".join(str(first) if weight == 1 else f"{first}+{second}" for first, second, weight in pairs)
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        logits = self(batch["image"])
+        accuracy = top_k_accuracy(logits, batch["label"])
+        self._log_epoch("val", soft_cross_entropy(logits, batch["target"]), accuracy, len(logits))
+        return {"logits": logits}
+
+    @override
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Return `logits`, shape (B, C), which the evaluation's callbacks take up."""
+        return {"logits": self(batch["image"])}
+
+    @override
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return logits, shape (B, C)."""
+        logits: Tensor = self(batch["image"])
+        return logits
+
+    @override
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        try:
+            optimizer = self._make_optimizer(self.parameters())
+        except ValueError as error:  # a learning rate below 0, say
+            raise InputError(f"model.optimizer: {error}.") from error
+        try:
+            scheduler = self._make_lr_scheduler(optimizer)
+        except (TypeError, ValueError) as error:  # momentum that an optimiser doesn't have, say
+            raise InputError(f"model.lr_scheduler: {error}.") from error
+        fuse(optimizer)  # which looks at the momentum that the schedule starts with
+        planned: OptimizerLRSchedulerConfig = {
+            "optimizer": optimizer,
+            "lr_scheduler": plan_steps(scheduler, self._lr_interval, self),
+        }
+        return planned
+
+    def _log_epoch(self, stage: str, loss: Tensor, accuracy: Tensor, batch_size: int) -> None:
+        """Log means over an epoch. They are for watching: what is reported comes from the evaluation's callbacks."""
+        values = {f"{stage}/loss": loss, f"{stage}/accuracy": accuracy}
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=batch_size)

@@ -1,0 +1,150 @@
+"""`RunResult`: what a finished run leaves in its `metrics.json`, with the only reader and writer of that file."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+
+from hml.errors import InputError
+from hml.files.atomic import write_atomically
+from hml.files.strict_json import read_json_object
+
+RESULT = "metrics.json"
+TRAINING = "hml_training"
+"""The key of a `Training` as a mapping, in a checkpoint."""
+_DECIMALS = 3  # of epochs: a share of one comes from max_steps
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long a network was trained, as counted while it was.
+
+    Args:
+        epochs: Passes over the training images; the last one may be a fraction.
+        steps: Steps of the optimiser.
+        stopped_by: What ended training before its `max_epochs`, or else `max_steps`; None if nothing did.
+    """
+
+    epochs: float
+    steps: int
+    stopped_by: str | None = None
+
+    def __str__(self) -> str:
+        """Return the epochs for people, such as `65 epochs` or `1.5 epochs`."""
+        return f"{self.epochs:g} {'epoch' if self.epochs == 1 else 'epochs'}"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Args:
+        scheme: The name of its scheme.
+        seed: Its seed.
+        metrics: What it logged last, by name; None stands for a figure that isn't finite.
+        training: How long its network was trained; None for weights of another program.
+        recipe: Every choice that made it.
+        data: What it was trained and tested on.
+        versions: The packages and the device that it ran on.
+        compiled: Whether its network was compiled.
+        processes: How many processes trained it.
+        threads: How many threads each used for operators on the CPU.
+        seconds: How long its stages took, by name.
+        truth: What each metric compares predictions with.
+        undefined: Why a metric isn't finite, by its name.
+    """
+
+    scheme: str
+    seed: int
+    metrics: Mapping[str, float | None]
+    training: Training | None
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    versions: Mapping[str, str]
+    compiled: bool
+    processes: int
+    threads: int
+    seconds: Mapping[str, float | None]
+    truth: Mapping[str, str] = field(default_factory=dict)
+    undefined: Mapping[str, str] = field(default_factory=dict)
+
+
+def measure_training(trainer: Trainer) -> Training:
+    """Count what a Trainer has trained until now, in this process and before it resumed."""
+    loop = trainer.fit_loop
+    begun, batches = loop.epoch_progress.current.ready, loop.epoch_loop.batch_progress.current.ready
+    share = batches / trainer.num_training_batches if begun and trainer.num_training_batches else 0.0
+    epochs = round(max(0, begun - 1) + share, _DECIMALS)
+    return Training(epochs, trainer.global_step, _name_stop(trainer, epochs))
+
+
+def _name_stop(trainer: Trainer, epochs: float) -> str | None:
+    limit = trainer.max_epochs if trainer.max_epochs is not None else -1  # as Lightning writes "no limit"
+    if 0 <= limit <= epochs:
+        return None
+    if 0 <= trainer.max_steps <= trainer.global_step:
+        return f"max_steps {trainer.max_steps}" if limit >= 0 else None
+    if not trainer.should_stop:
+        return None
+    stopping = [
+        f"{type(callback).__name__} ({callback.monitor})"
+        for callback in trainer.callbacks  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping) and callback.stopping_reason_message
+    ]
+    return " and ".join(stopping) or "a callback"
+
+
+def write_result(folder: Path, result: RunResult) -> Path:
+    """Write a run's `metrics.json`, whole or not at all, and return its path."""
+    content = dataclasses.asdict(result)
+    content["metrics"] = {
+        name: value if value is not None and math.isfinite(value) else None for name, value in result.metrics.items()
+    }
+    write_atomically(folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return folder / RESULT
+
+
+def read_result(folder: Path) -> RunResult | None:
+    """Read a run's `metrics.json`; None where there is none, or none that is whole.
+
+    Raises:
+        InputError: there is a whole one that lacks something or misstates it.
+    """
+    path = folder / RESULT
+    if (content := read_json_object(path)) is None:
+        return None
+    kinds: dict[str, type | tuple[type, ...]] = {
+        **dict.fromkeys(("metrics", "training", "recipe", "data", "versions", "seconds"), dict),
+        **{"scheme": str, "seed": int, "compiled": bool, "processes": int, "threads": int},
+    }
+    kinds |= dict.fromkeys({"truth", "undefined"} & content.keys(), dict)  # older files have neither
+    if content.get("training", False) is None:
+        del kinds["training"]
+    if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key), kind)]:
+        raise InputError(f"{path} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
+    if (training := content["training"]) is not None:
+        training = _read_training(path, training)
+    for key in ("metrics", "seconds"):
+        for name, value in content[key].items():
+            if value is not None:
+                _check_number(path, f"{key}.{name[:100]}", value)
+    own = {part.name: content[part.name] for part in dataclasses.fields(RunResult) if part.name in content}
+    return RunResult(**own | {"training": training})
+
+
+def _read_training(path: Path, content: Mapping[str, Any]) -> Training:
+    for key in ("epochs", "steps"):
+        _check_number(path, f"training.{key}", content.get(key))
+    stopped_by = content.get("stopped_by")
+    return Training(content["epochs"], int(content["steps"]), None if stopped_by is None else str(stopped_by))
+
+
+def _check_number(path: Path, name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{name}={repr(value)[:100]} in {path} is not a number. Move it away.")

@@ -1,0 +1,74 @@
+"""The row of figures that a run prints: what they compare, and what to judge them by."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from hml.evaluation.paper import COLUMNS, HIGHER_IS_BETTER, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.training.result import RunResult
+
+_NOTHING = "–"
+_WIDTH = 12
+
+
+def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, encoding: str = "utf-8") -> str:
+    """Lay out a run's figures under their columns, and explain them.
+
+    Below the run's row is what a uniform guess has, and the lowest cross entropy that is possible: the mean entropy of
+    people's labels, which is the cross entropy less the KL divergence. The paper's row is there only on its own data.
+
+    Args:
+        result: The run.
+        legend: What each metric is, by its name.
+        num_classes: How many classes there are, C.
+        encoding: What the text will be written in: arrows for directions become words where it has none.
+
+    Returns:
+        The lines.
+    """
+    down, up = _arrows(encoding)
+    header = ["", *(f"{column} {up if column in HIGHER_IS_BETTER else down}" for column in COLUMNS)]
+    trained = f", {result.training}" if result.training else ""
+    run = [f"{result.scheme}, seed {result.seed}{trained}"]
+    run += [_number(result.metrics.get(metric), 3) for metric in COLUMNS.values()]
+    rows = [header, run, *_yardsticks(result, num_classes)]
+    if is_on_hmix(result.data) and result.data["mixed_images"] == PAPER_MIXED_IMAGES and result.scheme in PAPER_TABLE:
+        paper = PAPER_TABLE[result.scheme]
+        rows.append(_line("paper, 65 epochs, mean of 5 seeds", paper, 2))
+    first = max(len(row[0]) for row in rows)
+    lines = [row[0].ljust(first) + "".join(cell.rjust(_WIDTH) for cell in row[1:]) for row in rows]
+    meanings = [f"{column}: {legend[metric]}" for column, metric in COLUMNS.items() if metric in legend]
+    directions = f"{down} lower is better, {up} higher is better."
+    undefined = [
+        f"No {column}: {result.undefined[metric]}." for column, metric in COLUMNS.items() if metric in result.undefined
+    ]
+    return "\n".join([*lines, "", *_wrap([f"{meaning}." for meaning in meanings] + [directions]), *undefined])
+
+
+def _yardsticks(result: RunResult, num_classes: int) -> list[list[str]]:
+    guess = math.log(num_classes)
+    rows = [_line("a uniform guess", {"CE": guess, "FGSM": guess, "accuracy": 1 / num_classes}, 3)]
+    cross_entropy, divergence = (result.metrics.get(f"test/{name}") for name in ("cross_entropy", "kl_divergence"))
+    if cross_entropy is not None and divergence is not None:
+        rows.append(_line("people's labels (lowest CE)", {"CE": cross_entropy - divergence}, 3))
+    return rows
+
+
+def _line(name: str, figures: Mapping[str, float], digits: int) -> list[str]:
+    return [name, *(_number(figures.get(column), digits) for column in COLUMNS)]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return f"{value:.{digits}f}" if value is not None and math.isfinite(value) else _NOTHING
+
+
+def _arrows(encoding: str) -> tuple[str, str]:
+    try:
+        "↓↑".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "(low)", "(high)"
+    return "↓", "↑"
+
+
+def _wrap(sentences: Sequence[str]) -> list[str]:
+    """Set two sentences a line."""
+    return [" ".join(sentences[i : i + 2]) for i in range(0, len(sentences), 2)]
