@@ -13,16 +13,16 @@ from hml.experiments import plan as study
 from hml.experiments import rendering
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS, Options
-from hml.experiments.latex import to_latex
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, count_slots
-from hml.experiments.table import Table, make_table
+from hml.experiments.table import SchemeTable, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.files.atomic import write_atomically
 from hml.files.locks import claim
+from hml.training.hardware import machine_threads
 
 
 def run(options: Options) -> int:
@@ -80,9 +80,20 @@ def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: 
     if options.slots and any(run.devices > 1 for run in runs):
         raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
     slots = options.slots or count_slots(runs, options.threads or THREADS)
+    print(_describe_slots(runs, options.slots, slots, options.threads))
     if slots > 1:
         return carry_out_on_slots(runs, slots, progress.advance)
     return carry_out_here(runs, worker, progress.advance)
+
+
+def _describe_slots(runs: Sequence[Run], asked: int | None, slots: int, threads: int | None) -> str:
+    """Describe how many runs are carried out at a time, and their threads, which flags may have left open."""
+    shown = f"{slots} {'run' if slots == 1 else 'runs'} at a time"
+    if any(run.on_gpu for run in runs):
+        return f"{shown} on GPUs (--slots sets another number)."
+    each = threads or (max(1, machine_threads() // slots) if asked else THREADS)
+    at_most = "at most " if asked and not threads else ""
+    return f"{shown}, {at_most}{each} {'thread' if each == 1 else 'threads'} each (--slots and --threads set others)."
 
 
 def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
@@ -117,13 +128,13 @@ def _check_baseline(baseline: str | None, runs: Sequence[Run]) -> None:
         raise InputError(f"--baseline {baseline} is none of the table's schemes: {', '.join(schemes)}.")
 
 
-def _tell(table: Table, root: Path) -> None:
+def _tell(table: SchemeTable, root: Path) -> None:
     """Print the table, and write it in every form."""
     text = rendering.to_markdown(table)
     files: dict[str, str | bytes] = {
         "table1.md": text,
-        "table1.csv": rendering.to_csv(table),
-        "table1.tex": to_latex(table),
+        "table1.csv": rendering.schemes_to_csv(table),
+        "table1.tex": rendering.to_latex(table),
         "table1.png": to_png(table),
         "runs.csv": rendering.runs_to_csv(table),
     }

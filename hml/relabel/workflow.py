@@ -9,6 +9,7 @@ import torch
 import hml
 from hml.data.download import find_data_dir
 from hml.errors import InputError
+from hml.files.sealed import hash_file
 from hml.judgements import CLASS_NAMES
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
@@ -26,10 +27,9 @@ from hml.relabel.evaluation import (
 from hml.relabel.features import describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import SPLITS, Splits, choose_splits
+from hml.relabel.presentation import Evaluation, write_report
 from hml.relabel.relabeller import Relabeller
-from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
-from hml.relabel.storage import hash_file
 from hml.reporting.sections import count, parse_pair
 from hml.statistics.bootstrap import Bootstrap
 
