@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -282,7 +283,7 @@ def test_a_study_that_began_before_sides_were_drawn_goes_on(open_store, tmp_path
     with store.folder.database.writing() as rows:
         rows.execute("ALTER TABLE trial DROP COLUMN swapped")
     store.close()
-    with StudyFolder(store.folder.path) as folder:  # as `hml elicit export` does
+    with closing(StudyFolder(store.folder.path)) as folder:  # as `hml elicit export` does
         assert [(kept.filename, kept.swapped) for kept in read_answers(folder)] == [(first.stimulus.filename, False)]
     again = open_store()
     assert again.trials.next(code) == replace(pending, swapped=False)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import yaml
@@ -56,7 +57,7 @@ def served_study(serve_study):
 
 
 def export(folder, path):
-    with StudyFolder(folder) as opened:
+    with closing(StudyFolder(folder)) as opened:
         export_answers(opened, path)
     return read_hmix(path, cohort="all")
 
