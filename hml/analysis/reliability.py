@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.pairs import CurveFits
+from hml.judgements import drop_repeats
 from hml.judgements.curve_fitting import respond
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
@@ -26,7 +27,8 @@ def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
     """
-    return table.sort_values("is_repeat", kind="stable").drop_duplicates(["person", "image"]).sort_index()
+    rows = list(table.sort_index()[["person", "image", "is_repeat"]].itertuples())
+    return table.loc[[row.Index for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
 
 
 def retests(table: pd.DataFrame) -> pd.DataFrame:

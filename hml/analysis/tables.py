@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus
+from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus, pair_name
 
 _MOST_LEVELS = 21
 _LEVEL_WIDTH = 0.05
@@ -80,14 +80,22 @@ def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
             for m in midpoints
         ]
     )
-    table["pair"] = name_pairs(table)
+    table["pair"] = pairs_of_images(table)
     table["person"] = pd.factorize(table["annotator"], sort=True)[0]
     return table
 
 
-def name_pairs(table: pd.DataFrame) -> "pd.Series[str]":
+def pairs_of_images(table: pd.DataFrame) -> "pd.Series[str]":
     """Name each row's pair of images, "id_1_id_2"."""
     return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
+
+
+def name_classes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Replace class_1 and class_2 by a first column `pair`, "Cat/Dog"."""
+    named = frame.drop(columns=["class_1", "class_2"])
+    pairs = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named.insert(0, "pair", pairs)
+    return named
 
 
 def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from hml.elicit.database import now, transaction
 from hml.elicit.identities import read_code
-from hml.elicit.tasks import Answer, Task, compact
+from hml.elicit.tasks import Task
 from hml.errors import InputError
-from hml.judgements.hmix import parse_stimulus
+from hml.judgements.hmix_format import Answer, compact, parse_stimulus
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from hml.elicit.answers import KeptAnswer
 from hml.elicit.database import now, stamp
-from hml.elicit.tasks import Task, compact
-from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus, drop_repeats
+from hml.elicit.tasks import Task
+from hml.judgements import FAST_MS, Stimulus, drop_repeats, pair_name
+from hml.judgements.hmix_format import compact
 
 _SAME_SHARE = 0.5
 _UNSTEADY = 0.3
@@ -125,7 +126,7 @@ def coverage(
     by_pair: Counter[str] = Counter()
     for stimulus, count in counts.items():
         by_lambda[stimulus.lambda_f] += count
-        by_pair["/".join(CLASS_NAMES[end.label] for end in stimulus.endpoints)] += count
+        by_pair[pair_name(*(end.label for end in stimulus.endpoints))] += count
     (pending,) = database.execute("SELECT count(*) FROM trial WHERE held_until > ?", (now(),)).fetchone()
     return Coverage(
         images=len(counts),

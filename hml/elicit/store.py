@@ -13,9 +13,10 @@ from hml.elicit.database import now, stamp
 from hml.elicit.folder import StudyFolder
 from hml.elicit.identities import new_code, read_outside_id
 from hml.elicit.records import Person, Receipt, Stage, Trial
-from hml.elicit.tasks import GRID, compact
+from hml.elicit.tasks import GRID
 from hml.elicit.withdrawal import withdraw
 from hml.errors import InputError
+from hml.judgements.hmix_format import compact
 
 _STAGES = get_args(Stage)
 _STEPS = {("instructions", "quiz"), ("quiz", "instructions"), ("quiz", "trials")}

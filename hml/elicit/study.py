@@ -14,9 +14,8 @@ import yaml
 from hml.command_line.configs import STUDIES, shipped_folder
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
-from hml.judgements import Cohort
+from hml.judgements import Cohort, TaskName
 
-TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
 Images = Literal["cifar10", "demo"]
 T = TypeVar("T")
 
