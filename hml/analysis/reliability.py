@@ -1,6 +1,7 @@
 """How far people agree with themselves and with each other, and so how well any relabeller could do."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,14 +22,21 @@ RELABELLERS = {
 }
 
 
+class _Row(NamedTuple):
+    index_label: int
+    person: int
+    image: int
+    is_repeat: bool
+
+
 def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
     """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
 
     Args:
         table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
     """
-    rows = list(table.sort_index()[["person", "image", "is_repeat"]].itertuples())
-    return table.loc[[row.Index for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
+    rows = [_Row(*row) for row in table.sort_index()[["person", "image", "is_repeat"]].itertuples()]
+    return table.loc[[row.index_label for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
 
 
 def retests(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from hml.experiments.table import Table, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.files.atomic import write_atomically
 from hml.files.locks import claim
+from hml.training.hardware import machine_threads
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,9 +82,20 @@ def _execute(runs: Sequence[Run], progress: Progress, options: argparse.Namespac
     if options.slots and any(run.devices > 1 for run in runs):
         raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
     slots = options.slots or count_slots(runs, options.threads or THREADS)
+    print(_describe_slots(runs, options.slots, slots, options.threads))
     if slots > 1:
         return carry_out_on_slots(runs, slots, progress.advance)
     return carry_out_here(runs, worker, progress.advance)
+
+
+def _describe_slots(runs: Sequence[Run], asked: int | None, slots: int, threads: int | None) -> str:
+    """Describe how many runs are carried out at a time, and their threads, which flags may have left open."""
+    shown = f"{slots} {'run' if slots == 1 else 'runs'} at a time"
+    if any(run.on_gpu for run in runs):
+        return f"{shown} on GPUs (--slots sets another number)."
+    each = threads or (max(1, machine_threads() // slots) if asked else THREADS)
+    at_most = "at most " if asked and not threads else ""
+    return f"{shown}, {at_most}{each} {'thread' if each == 1 else 'threads'} each (--slots and --threads set others)."
 
 
 def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from hml.errors import InputError
+from hml.files.sealed import write_sealed
 from hml.relabel.encoding import NUM_CLASSES, ImageTable
 from hml.relabel.network import AnswerNetwork, Shape
 from hml.relabel.relabeller import Relabeller
-from hml.relabel.storage import load_tensors, save_tensors
+from hml.relabel.storage import load_tensors
 
 DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 FORMAT = 1
@@ -51,7 +52,7 @@ class Checkpoint:
             "curves": self.curves,
             "provenance": dict(self.provenance),
         }
-        save_tensors(path, content)
+        write_sealed(path, content)
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":

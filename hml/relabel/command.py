@@ -12,6 +12,7 @@ import hml
 from hml.command_line.flags import Parser, add_data_dir
 from hml.data.download import find_data_dir
 from hml.errors import InputError
+from hml.files.sealed import hash_file
 from hml.judgements import CLASS_NAMES, parse_pair
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
@@ -31,7 +32,6 @@ from hml.relabel.folds import SPLITS, Splits, choose_splits
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
-from hml.relabel.storage import hash_file
 from hml.reporting.sections import count
 from hml.statistics.bootstrap import Bootstrap
 

@@ -18,10 +18,11 @@ from typing_extensions import override
 
 from hml.data import FreshMixes, HMixDataModule, ImageBank, ImageSource
 from hml.data.download import RemoteFile
+from hml.files.sealed import write_sealed
 from hml.labels import MixupLabels
 from hml.models import PreActResNet18
 from hml.relabel.encoding import ImageTable
-from hml.relabel.storage import load_tensors, save_tensors
+from hml.relabel.storage import load_tensors
 from hml.training.classifier import Classifier
 
 WIDTH, EPOCHS, COMPONENTS = 8, 6, 6
@@ -49,7 +50,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = EPOCHS, seed: i
     components = principal_components(seen, bank.train_ids, COMPONENTS)
     features = standardise(torch.cat([appearance(bank.images), components], dim=1), bank.train_ids)
     table = ImageTable(bank.labels, bank.human, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
-    save_tensors(path, {column.name: getattr(table, column.name) for column in fields(ImageTable)})
+    write_sealed(path, {column.name: getattr(table, column.name) for column in fields(ImageTable)})
     return table
 
 

@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from hml.errors import check_choice
 from hml.files.paths import expand
+from hml.files.sealed import hash_file
 from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
 from hml.labels.soft_labels import SmoothOver, check_gamma
 from hml.randomness import Draws
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint, curve_at
 from hml.relabel.relabeller import certainty
-from hml.relabel.storage import hash_file
 
 Draw = Literal["mean", "sample"]
 

@@ -9,33 +9,33 @@ from lightning.pytorch.callbacks import (
     LearningRateFinder,
     StochasticWeightAveraging,
     Timer,
+    WeightAveraging,
 )
 
 from hml.errors import InputError
 
+_DURING = "during the run, so metrics.json would name another than was used"
 _COMPARE = "instead: hml table1 --data.val_size 500 --metric val/cross_entropy, with a --root for each"
-_REJECTED: dict[type[Callback], tuple[str, str]] = {
-    LearningRateFinder: ("the learning rate", f"Compare a few values of --model.optimizer.lr {_COMPARE}"),
-    BatchSizeFinder: ("the batch size", f"Compare a few values of --data.batch_size {_COMPARE}"),
-    # A run that is resumed within an epoch would also accumulate no batches until the next.
-    GradientAccumulationScheduler: ("the batches of a step", "Use --trainer.accumulate_grad_batches instead"),
-    # It also trains an epoch more than it was told to.
-    StochasticWeightAveraging: ("the schedule and the number of epochs", "Use --model.lr_scheduler instead"),
-    # It counts the epoch that it interrupts as a whole one.
-    Timer: ("the images of the last epoch", "Use --trainer.max_time instead"),
+_REJECTED: dict[type[Callback], str] = {
+    LearningRateFinder: f"changes the learning rate {_DURING}. Compare a few values of --model.optimizer.lr {_COMPARE}",
+    BatchSizeFinder: f"changes the batch size {_DURING}. Compare a few values of --data.batch_size {_COMPARE}",
+    GradientAccumulationScheduler: f"changes how many batches a step has {_DURING}, and a run that is resumed within "
+    "an epoch would not accumulate batches until the next. Use --trainer.accumulate_grad_batches instead",
+    StochasticWeightAveraging: f"changes the schedule and the number of epochs {_DURING}, and trains an epoch more "
+    "than it was told to. Use --model.lr_scheduler instead",
+    WeightAveraging: "gives a resumed run other weights than an uninterrupted one. Use --model.lr_scheduler instead",
+    Timer: "counts the epoch that it interrupts as a whole one. Use --trainer.max_time instead",
 }
+"""What each does, and what to use instead."""
 
 
 def reject_callbacks(callbacks: Sequence[object]) -> None:
-    """Reject callbacks that change a run's choices after they were recorded.
+    """Reject callbacks that change a run's choices after they were recorded, or that can't be resumed.
 
     Raises:
         InputError: there is one; names what to use instead.
     """
     for callback in callbacks:
-        for kind, (choice, remedy) in _REJECTED.items():
+        for kind, reason in _REJECTED.items():
             if isinstance(callback, kind):
-                raise InputError(
-                    f"{kind.__name__} in --trainer.callbacks is rejected: it changes {choice} during the run, so "
-                    f"metrics.json would name others than were used. {remedy}."
-                )
+                raise InputError(f"{type(callback).__name__} in --trainer.callbacks is rejected: it {reason}.")

@@ -1,16 +1,9 @@
 """Checkpoints that are whole or not there: written beside their place, synced, hashed, renamed; the last two kept."""
 
-import hashlib
-import io
-import pickle
-import re
-import struct
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
@@ -19,14 +12,12 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 from hml.errors import InputError, TimeLimitError
-from hml.files.atomic import clear_leftovers, write_atomically
+from hml.files.atomic import clear_leftovers
+from hml.files.sealed import read_sealed, write_sealed
 
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 _FOLDER = "checkpoints"
-_MARK = b"sha256:"
-_SEAL = len(_MARK) + 2 * hashlib.sha256().digest_size
-_LENGTH = struct.Struct("<H")  # of a zip file's comment, which it ends with
 
 
 class WholeCheckpointIO(CheckpointIO):
@@ -40,15 +31,11 @@ class WholeCheckpointIO(CheckpointIO):
             InputError: it holds more than plain data, so that nobody could read it safely.
             StorageError: it can't be written; what was there before is untouched.
         """
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        buffer.seek(0)
-        try:
-            torch.load(buffer, map_location="meta", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise InputError(f"A callback's or network's state is more than plain data: {_explain(error)}.") from error
         path = Path(path)
-        write_atomically(path, seal(buffer.getvalue()), path.with_name(PREVIOUS) if path.name == LAST else None)
+        try:
+            write_sealed(path, checkpoint, path.with_name(PREVIOUS) if path.name == LAST else None)
+        except ValueError as error:
+            raise InputError(f"A callback's or network's state is more than plain data: {error}.") from error
 
     @override
     def load_checkpoint(
@@ -159,45 +146,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InputError: it can't be read, is damaged, or holds something else.
     """
     try:
-        # Else a large file of another kind would be read whole.
-        content = path.read_bytes() if zipfile.is_zipfile(path) else b""
-        reason = find_damage(content)
-        checkpoint = None if reason else torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        checkpoint = read_sealed(path)
     except OSError as error:
         raise InputError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
-    except Exception as error:  # torch and its unpickler raise all kinds on files that aren't checkpoints
-        reason = f"it isn't a checkpoint of plain data ({_explain(error)})"
-    if not reason and not (isinstance(checkpoint, dict) and {"state_dict", "global_step"} <= checkpoint.keys()):
-        reason = "it isn't one of Lightning's"
+    except ValueError as error:
+        checkpoint, reason = None, str(error)
+    else:
+        is_lightnings = isinstance(checkpoint, dict) and {"state_dict", "global_step"} <= checkpoint.keys()
+        reason = "" if is_lightnings else "it isn't one of Lightning's"
     if reason:
         previous = path.with_name(PREVIOUS)
         hint = f" The one before it is {previous}." if path.name == LAST and previous.exists() else ""
         raise InputError(f"Can't use the checkpoint {path}: {reason}.{hint}")
     assert isinstance(checkpoint, dict), "anything else was refused"
     return checkpoint
-
-
-def _explain(error: Exception) -> str:
-    """Say what an unpickler complains of, without torch's advice to load the file unsafely."""
-    named = re.search(r"GLOBAL \S+", str(error))
-    return f"{type(error).__name__}{f', {named[0][:200]}' if named else ''}"
-
-
-def seal(body: bytes) -> bytes:
-    """Put the SHA-256 of a zip file into its comment, where whoever unpacks it passes over it."""
-    body = body[: -_LENGTH.size]
-    return body + _LENGTH.pack(_SEAL) + _MARK + hashlib.sha256(body).hexdigest().encode()
-
-
-def find_damage(content: bytes) -> str | None:
-    """Say what is wrong with a file's bytes, if something is, without unpickling any."""
-    if not content:
-        return "it isn't a checkpoint, or is one that was cut off"
-    if content[-_SEAL:].startswith(_MARK):
-        digest = hashlib.sha256(content[: -_SEAL - _LENGTH.size]).hexdigest()
-        return None if digest.encode() == content[-_SEAL + len(_MARK) :] else "it was damaged: its sha256 is wrong"
-    # Another program's: torch 2.12 doesn't look at a zip file's own checksums.
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            return "torch doesn't compress its files"
-        return f"its part {broken} is damaged" if (broken := archive.testzip()) else None

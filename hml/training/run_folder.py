@@ -2,7 +2,9 @@
 
 import itertools
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Trainer
 from typing_extensions import override
@@ -18,6 +20,33 @@ class RunTrainer(Trainer):
 
     folder: Path | None = None
     parent: Path | None = None
+
+    def __init__(
+        self,
+        *,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Declare again what is a number of batches as an integer and a share of them as a fraction.
+
+        jsonargparse tries the types of a union in order, and `typing` has one object for `Union[int, float]` and
+        `Union[float, int]`, whichever was written first in the process. With Lightning's own annotations 1 batch
+        would be read as 1.0, all of them. `int | float` keeps its order.
+        """
+        super().__init__(
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            limit_test_batches=limit_test_batches,
+            limit_predict_batches=limit_predict_batches,
+            overfit_batches=overfit_batches,
+            val_check_interval=val_check_interval,
+            **kwargs,
+        )
 
     @property
     @override

@@ -17,6 +17,7 @@ from hml.cli import main
 from hml.experiments import slots
 from hml.experiments.progress import Progress
 from hml.files.locks import claim
+from hml.training.hardware import machine_threads
 from tests import processes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -244,6 +245,7 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
     with in_use(Path("study/dies/seed_1")):
         assert main(["table1", *asked]) == 1
     printed = capsys.readouterr().out
+    assert f"2 runs at a time, at most {max(1, machine_threads() // 2)} thread" in printed
     assert "dies: n = 0 of 2; seed 0 failed: Its process was killed" in printed
     assert "; seed 1 failed: Another run writes into" in printed
     assert 1 <= max(told) <= 2, "each run has one epoch"
@@ -254,7 +256,7 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
 
 
 def test_submitits_jobs_give_what_one_process_gives(finished, capsys):
-    asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "3", "--job", "timeout_min=5"]
+    asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "2", "--job", "timeout_min=5"]
     with in_use(Path("study/mixup/seed_1")):
         assert main(["table1", *asked]) == 5
     assert "mixup: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out

@@ -11,12 +11,12 @@ from hml.cli import main
 from hml.data import DemoImages, FreshMixes
 from hml.errors import InputError
 from hml.experiments.schemes import ON_THE_FLY
+from hml.files.sealed import hash_file
 from hml.judgements.curves import Curve
 from hml.labels import MixedBatch, smooth_by_confidence, two_hot
 from hml.randomness import Draws
 from hml.relabel import CurveLabels, LearnedLabels
 from hml.relabel.checkpoint import Checkpoint, curve_at
-from hml.relabel.storage import hash_file, save_tensors
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 FLY = [
@@ -140,7 +140,7 @@ def test_what_is_no_checkpoint_is_refused(content, said, tmp_path):
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
-        save_tensors(path, content)
+        torch.save(content, path)
     with pytest.raises(InputError, match=said):
         LearnedLabels(str(path))
 
