@@ -1,14 +1,13 @@
 """How far people agree with themselves and with each other, and so how well any relabeller could do."""
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from hml.analysis.pairs import CurveFits
-from hml.judgements import drop_repeats
 from hml.judgements.curve_fitting import respond
+from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
 
@@ -20,23 +19,6 @@ RELABELLERS = {
     "mixup": "mixup: λ_f itself",
     "another": "another person on the image",
 }
-
-
-class _Row(NamedTuple):
-    index_label: int
-    person: int
-    image: int
-    is_repeat: bool
-
-
-def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
-
-    Args:
-        table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
-    """
-    rows = [_Row(*row) for row in table.sort_index()[["person", "image", "is_repeat"]].itertuples()]
-    return table.loc[[row.index_label for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
 
 
 def retests(table: pd.DataFrame) -> pd.DataFrame:

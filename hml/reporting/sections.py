@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hml.reporting.tables import Table
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
 DECIMALS = 3
@@ -45,15 +46,6 @@ class Exhibit:
     alt: str
     figure: Figure
     data: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts, and what it shows."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
