@@ -1,8 +1,6 @@
 """`hml elicit`: serve a study, and look after what people said."""
 
 import argparse
-import csv
-import io
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
@@ -22,7 +20,7 @@ from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import defuse
+from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
@@ -209,15 +207,12 @@ def _payments(folder: StudyFolder, options: argparse.Namespace) -> None:
 
 def _list_payments(folder: StudyFolder, rows: Sequence[Payment], out: Path | None) -> None:
     answers = {person.outside_hash: person.answered for person in read_people(folder)}
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("outside_id", "completion_code", "completed_at", "answers"))
-    writer.writerows(
-        [defuse(row.outside_id), row.completion_code or "", row.completed_at or "", answers.get(row.outside_hash, 0)]
-        for row in rows
+    text = to_csv(
+        ("outside_id", "completion_code", "completed_at", "answers"),
+        ((row.outside_id, row.completion_code, row.completed_at, answers.get(row.outside_hash, 0)) for row in rows),
     )
     if out is None:
-        print(text.getvalue(), end="")
+        print(text, end="")
     else:
-        write_atomically(out, text.getvalue(), mode=0o600)
+        write_atomically(out, text, mode=0o600)
         print(f"{len(rows):,} people are in {out}.")

@@ -14,9 +14,10 @@ from hml.elicit.store.people import ask_for_fewer, check_client_id, known_person
 from hml.elicit.store.places import choose_image, choose_repeat
 from hml.elicit.store.records import Person, Receipt, Trial
 from hml.elicit.study import Study
-from hml.elicit.tasks import GRID, TASKS, compact
+from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
 from hml.judgements import Stimulus
+from hml.judgements.hmix_format import compact
 from hml.randomness import Draws
 
 _LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would reject it
