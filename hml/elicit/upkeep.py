@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from hml.elicit.command import Backup, Correct, Export, OfStudy, PaymentList, Serve, Simulate, Withdraw
@@ -39,7 +40,7 @@ def run(options: OfStudy) -> int:
         from hml.elicit import serving  # which loads the images, and torch with them
 
         return serving.main(options)
-    with StudyFolder(options.folder or _only_folder()) as folder:
+    with closing(StudyFolder(options.folder or _only_folder())) as folder:
         match options:
             case Export():
                 _check_csv(options.file)
