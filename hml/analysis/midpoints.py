@@ -32,7 +32,9 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
     def average(values: Array) -> Estimate:
         return bootstrap.estimate(weighted.mean_of(person, values), len(table), table["person"].nunique(), SHARE)
 
-    again, repeats, repeaters = retest_error(table, "lambda_m")
+    # Pairs that were shown twice by chance are no retests.
+    retested = table[table["is_repeat"] | table.index.isin(once.index)]
+    again, repeats, repeaters = retest_error(retested, "lambda_m")
     return {
         "mean": average(lambda_m),
         "distance": average(np.abs(lambda_m - _MIDDLE)),

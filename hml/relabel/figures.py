@@ -88,7 +88,7 @@ def boundary(
     grid = np.linspace(0, 1, 41)
     mass = _average_mass(relabeller, pair, train_ids, labels, grid)  # (41, 101)
     low, high = ((mass.cumsum(1) < level - 1e-6).sum(1) / 100 for level in (0.1, 0.9))
-    curve = curve_at(curves, *(torch.full((41,), label) for label in pair), torch.from_numpy(grid).float())
+    curve = curve_at(curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float())
     data = pd.DataFrame(
         {
             "lambda_f": grid,

@@ -84,9 +84,8 @@ def test_tasks_that_show_the_same_middles_agree():
 def test_tasks_without_shared_pairs_cannot_be_compared():
     built = midpoint_table([Midpoint(ENDS[0], "a", 0.5)])
     other = midpoint_table([Midpoint(ENDS[1], "a", 0.5)])
-    assert (
-        agreement((built, other), "pair", ("lambda_m", "lambda_m"), (Bootstrap.over(1, 5), Bootstrap.over(1, 5))).n == 0
-    )
+    bootstraps = (Bootstrap.over(1, 5), Bootstrap.over(1, 5))
+    assert agreement((built, other), "pair", ("lambda_m", "lambda_m"), bootstraps).n == 0
 
 
 def test_the_released_tasks_share_249_pairs_and_lean_the_same_way(tasks, everything):
