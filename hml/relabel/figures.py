@@ -6,14 +6,14 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CLASS_NAMES, pair_name
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
 from hml.relabel.relabeller import Relabeller
 from hml.reporting.drawing import draw_mixup_line, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
-from hml.reporting.sections import Exhibit, pair_name
+from hml.reporting.sections import Exhibit
 
 Array = npt.NDArray[np.float64]
 
