@@ -20,7 +20,7 @@ import yaml
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.checkpoints import read_checkpoint
 from hml.training.hardware import why_not_compile
 from tests.processes import INTERRUPTED
