@@ -102,6 +102,17 @@ def chromium():
 
 
 @pytest.fixture
+def without_drawing(monkeypatch):
+    """Make every figure a single pixel, in files and in TensorBoard: drawing takes most of a page's or a run's time."""
+    from PIL import Image
+    from torch.utils.tensorboard import SummaryWriter
+
+    pixel = Image.new("L", (1, 1))
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, file, **options: pixel.save(file, "png"))
+    monkeypatch.setattr(SummaryWriter, "add_figure", lambda self, *args, **options: None)
+
+
+@pytest.fixture
 def classifier():
     """A linear classifier of 32 × 32 images."""
     import torch

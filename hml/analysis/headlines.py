@@ -9,7 +9,8 @@ import pandas as pd
 from hml.analysis.confidence import correlate
 from hml.analysis.generating import error_by_image, error_by_judgement
 from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
-from hml.analysis.reliability import count_pairs, disagreement, first_judgements, retest_error
+from hml.analysis.reliability import count_pairs, disagreement, retest_error
+from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
 from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.quality import ALIKE
-from hml.analysis.reliability import count_pairs, disagreement, first_judgements
-from hml.analysis.tables import name_pairs
+from hml.analysis.reliability import count_pairs, disagreement
+from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
 
@@ -69,7 +69,7 @@ def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
     Who sees more than half of the first image in an even blend would put the middle below .5.
     """
     even = judgements[(judgements["lambda_f"] - _MIDDLE).abs() < 1e-9]
-    return even.assign(pair=name_pairs(even), implied=1 - even["lambda_h"])
+    return even.assign(pair=name_image_pairs(even), implied=1 - even["lambda_h"])
 
 
 def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:

@@ -24,10 +24,10 @@ from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.confidence import add_variables
 from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
 from hml.analysis.sources import Sources, read_sources
-from hml.analysis.tables import image_table
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
 from hml.judgements import Cohort
+from hml.judgements.tables import image_table
 from hml.reporting.citation import cite, name_hml
 from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.reporting.page import render_page

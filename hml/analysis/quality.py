@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.headlines import headlines
-from hml.analysis.reliability import first_judgements
 from hml.judgements import FAST_MS
+from hml.judgements.tables import first_judgements
 from hml.statistics.bootstrap import Bootstrap, make_estimate
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5

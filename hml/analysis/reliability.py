@@ -7,6 +7,7 @@ import pandas as pd
 
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
+from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
 
@@ -18,15 +19,6 @@ RELABELLERS = {
     "mixup": "mixup: λ_f itself",
     "another": "another person on the image",
 }
-
-
-def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
-
-    Args:
-        table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
-    """
-    return table.sort_values("is_repeat", kind="stable").drop_duplicates(["person", "image"]).sort_index()
 
 
 def retests(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hml.analysis.tables import judgement_table, midpoint_table, soft_category_table
 from hml.data.download import (
     CIFAR10H_COUNTS,
     HMIX_CONSTRUCT,
@@ -25,6 +24,7 @@ from hml.data.download import (
 from hml.data.images import Cifar10, ImageBank
 from hml.errors import DataError, InputError
 from hml.judgements import Cohort, Judgement, parse_construct, parse_hmix, parse_select, parse_soft_categories
+from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
 from hml.statistics.bootstrap import Array
 
 T = TypeVar("T")

@@ -1,29 +1,25 @@
 """`hml elicit`: serve a study, and look after what people said."""
 
 import argparse
-import csv
-import io
 import shlex
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from hml.command_line import configs
 from hml.command_line.flags import Parser, add_data_dir
-from hml.elicit.answers import correct
-from hml.elicit.backup import back_up
-from hml.elicit.conflicts import UnknownPersonError
-from hml.elicit.database import DATABASE, KEY, PAYMENTS, connect
-from hml.elicit.export import export_answers, history_path
-from hml.elicit.history import read_history
-from hml.elicit.identities import Key
-from hml.elicit.payments import Payment, Payments
+from hml.elicit.research.export import export_answers, history_path
+from hml.elicit.store.answers import correct
+from hml.elicit.store.backup import back_up
+from hml.elicit.store.conflicts import UnknownPersonError
+from hml.elicit.store.folder import DATABASE, KEY, StudyFolder
+from hml.elicit.store.history import read_history
+from hml.elicit.store.payments import Payment
+from hml.elicit.store.people import find_code, read_people
+from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
-from hml.elicit.withdrawal import find_code, withdraw
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import defuse
+from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
@@ -67,30 +63,30 @@ def run(options: argparse.Namespace) -> int:
         from hml.elicit import serving  # which loads the images, and torch with them
 
         return serving.main(options)
-    folder = options.folder or _only_folder()
-    with _database(folder) as database:
+    with StudyFolder(options.folder or _only_folder()) as folder:
         match options.verb:
             case "export":
                 _check_csv(options.file)
-                count = export_answers(database, options.file)
+                count = export_answers(folder, options.file)
                 print(
                     f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
                 )
-                print("\n".join(_next_commands(database, options.file)))
+                print("\n".join(_next_commands(folder, options.file)))
             case "backup":
-                count = back_up(folder, database, options.file)
-                print(f"{count:,} answers are copied to {options.file}. {folder / KEY} isn't: keep a copy elsewhere.")
+                count = back_up(folder, options.file)
+                print(
+                    f"{count:,} answers are copied to {options.file}. {folder.path / KEY} isn't: keep a copy elsewhere."
+                )
             case "withdraw":
-                _withdraw(folder, database, options)
+                _withdraw(folder, options)
             case "correct":
                 answer = None if options.strike else _parse_answer(options.answer)
-                (task,) = database.execute("SELECT task FROM study").fetchone()
-                correct(database, TASKS[task], options.subject, options.trial, answer, options.reason)
+                correct(folder, options.subject, options.trial, answer, options.reason)
                 print(
                     f"Trial {options.trial} of {options.subject} is {'struck out' if answer is None else 'corrected'}."
                 )
             case "payments":
-                _payments(folder, database, options)
+                _payments(folder, options)
     return 0
 
 
@@ -154,9 +150,9 @@ def _check_csv(path: Path) -> None:
         raise InputError(f"{path} is to be a CSV file: let its name end in .csv.")
 
 
-def _next_commands(database: sqlite3.Connection, path: Path) -> list[str]:
+def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
     """Write down the commands that read an export: images of a demo need the demo's images."""
-    study = read_history(database)[-1]["study"]
+    study = read_history(folder)[-1]["study"]
     if study["task"] != "rate_mixture":
         return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
     file = shlex.quote(str(path))
@@ -164,15 +160,6 @@ def _next_commands(database: sqlite3.Connection, path: Path) -> list[str]:
     if study["images"] == "demo":
         fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
     return ["Next:", f"  hml percepts --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]
-
-
-@contextmanager
-def _database(folder: Path) -> Iterator[sqlite3.Connection]:
-    database = connect(folder / DATABASE)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _parse_answer(text: str) -> dict[str, object]:
@@ -185,24 +172,23 @@ def _parse_answer(text: str) -> dict[str, object]:
     return answer
 
 
-def _withdraw(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
+def _withdraw(folder: StudyFolder, options: argparse.Namespace) -> None:
     name: str = options.who
     if options.participant is not None:
-        name = Key(folder / KEY, create=False).hash_outside_id(options.participant)
-    if (code := find_code(database, name)) is not None:
-        unreachable = withdraw(folder, database, code)
-        print(f"They are deleted from {folder}. Files exported before still hold their answers.")
+        name = folder.key.hash_outside_id(options.participant)
+    if (code := find_code(folder, name)) is not None:
+        unreachable = withdraw(folder, code)
+        print(f"They are deleted from {folder.path}. Files exported before still hold their answers.")
         for path in unreachable:
             print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
-    elif Payments(folder / PAYMENTS).forget(name):  # the study was restored from a backup older than they are
+    elif folder.payments.forget(name):  # the study was restored from a backup older than they are
         print("The study doesn't know them. They are deleted from its payments; a backup of a later day may hold them.")
     else:
         raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
 
 
-def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Namespace) -> None:
-    payments = Payments(folder / PAYMENTS)
-    rows = payments.read()
+def _payments(folder: StudyFolder, options: argparse.Namespace) -> None:
+    rows = folder.payments.read()
     unfinished = sum(row.completed_at is None for row in rows)
     if options.delete and unfinished and not options.force:
         raise InputError(
@@ -212,27 +198,20 @@ def _payments(folder: Path, database: sqlite3.Connection, options: argparse.Name
     if options.out is not None:
         _check_csv(options.out)
     if options.out is not None or not options.delete:  # with both, it is written before it is deleted
-        _list_payments(database, rows, options.out)
+        _list_payments(folder, rows, options.out)
     if options.delete:
-        payments.path.unlink(missing_ok=True)
-        print(f"{payments.path} is deleted.")
+        folder.payments.path.unlink(missing_ok=True)
+        print(f"{folder.payments.path} is deleted.")
 
 
-def _list_payments(database: sqlite3.Connection, rows: Sequence[Payment], out: Path | None) -> None:
-    answers = dict(
-        database.execute(
-            "SELECT outside_hash, count(trial) FROM person LEFT JOIN answer ON answer.person = number GROUP BY number"
-        ).fetchall()
-    )
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("outside_id", "completion_code", "completed_at", "answers"))
-    writer.writerows(
-        [defuse(row.outside_id), row.completion_code or "", row.completed_at or "", answers.get(row.outside_hash, 0)]
-        for row in rows
+def _list_payments(folder: StudyFolder, rows: Sequence[Payment], out: Path | None) -> None:
+    answers = {person.outside_hash: person.answered for person in read_people(folder)}
+    text = to_csv(
+        ("outside_id", "completion_code", "completed_at", "answers"),
+        ((row.outside_id, row.completion_code, row.completed_at, answers.get(row.outside_hash, 0)) for row in rows),
     )
     if out is None:
-        print(text.getvalue(), end="")
+        print(text, end="")
     else:
-        write_atomically(out, text.getvalue(), mode=0o600)
+        write_atomically(out, text, mode=0o600)
         print(f"{len(rows):,} people are in {out}.")

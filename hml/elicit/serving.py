@@ -7,11 +7,12 @@ import webbrowser
 from pathlib import Path
 
 from hml.data.download import find_data_dir
-from hml.elicit.addresses import host_of, is_loopback, read_origin
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
-from hml.elicit.store import Store
+from hml.elicit.store.database import make_folder
+from hml.elicit.store.store import Store
 from hml.elicit.study import Study, demo_study, read_study
+from hml.elicit.web.addresses import host_of, is_loopback, read_origin
 from hml.errors import InputError, StorageError
 from hml.files.locks import claim
 
@@ -39,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
         _check_reach(study, options)
         _require_web()
     stimuli = load_stimuli(study, find_data_dir(options.data_dir))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
         store = Store(folder, study, stimuli.all, stimuli.canonical_pixels)
@@ -62,7 +63,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     from hml.elicit.web.app import create_app
     from hml.elicit.web.server import listen, run
 
-    token = store.derive_key("researcher").hex()[:32]
+    token = store.folder.key.derive("researcher").hex()[:32]
     app = create_app(study, store, stimuli, token=token, base_url=options.base_url)
     try:
         listener = listen(options.host, _PORT if options.port is None else options.port)
@@ -78,7 +79,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: argparse.Names
     print(f"  {address}/")
     print("and for you alone, how it goes, at")
     print(f"  {address}/researcher?token={token}")
-    print(f"Answers are kept in {store.folder}. Ctrl-C closes it.", flush=True)
+    print(f"Answers are kept in {store.folder.path}. Ctrl-C closes it.", flush=True)
     if not options.no_browser:
         # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
         threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()

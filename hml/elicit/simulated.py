@@ -3,10 +3,10 @@
 import numpy as np
 
 from hml.data.demo import simulate_lambda_h
-from hml.elicit.conflicts import StudyFullError
-from hml.elicit.store import Store
+from hml.elicit.store.conflicts import StudyFullError
+from hml.elicit.store.store import Store
 from hml.elicit.study import TaskName
-from hml.elicit.tasks import GRID, Answer
+from hml.elicit.tasks import GRID, TASKS, Answer
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES, Stimulus
 
@@ -28,27 +28,27 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
     """
     if not store.study.is_demo:
         raise InputError(f"{store.study.name} is a real study: made-up people answer in demos only.")
-    answers = 0
+    task, answers = TASKS[store.study.task], 0
     for person in range(people):
         rng = np.random.default_rng((seed, person))
         try:
-            code = store.enrol(store.study.consent.version)
+            code = store.people.enrol(store.study.consent.version)
         except StudyFullError:
             if person:
                 break
             raise
-        store.advance(code, "quiz")
-        store.advance(code, "trials")
+        store.people.advance(code, "quiz")
+        store.people.advance(code, "trials")
         noise = rng.uniform(0.02, 0.2)  # some are steadier than others
         count = 0
-        while trial := store.next_trial(code):
+        while trial := store.trials.next(code):
             answer = simulate_answer(store.study.task, trial.stimulus, noise, rng)
-            answer = dict(store.task.mirror(answer) if trial.swapped else answer)  # as the page sends it
-            answer |= {"moved": list(store.task.controls)} if store.task.controls else {}
+            answer = dict(task.mirror(answer) if trial.swapped else answer)  # as the page sends it
+            answer |= {"moved": list(task.controls)} if task.controls else {}
             client_id = f"{code}-{trial.number}"
-            count = store.answer(code, trial.id, client_id, answer, float(rng.uniform(3_000, 9_000))).count
-        store.comment(code, "", f"{code}-comment")
-        store.complete(code, count)
+            count = store.trials.answer(code, trial.id, client_id, answer, float(rng.uniform(3_000, 9_000))).count
+        store.people.comment(code, "", f"{code}-comment")
+        store.people.complete(code, count)
         answers += count
     return answers
 

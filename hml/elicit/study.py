@@ -2,23 +2,26 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, get_type_hints
 from urllib.parse import quote, urlsplit
 
 import yaml
+from jsonargparse import ArgumentError, ArgumentParser
 
 from hml.command_line.configs import STUDIES, shipped_folder
+from hml.command_line.flags import suggest
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort
 
 TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
 Images = Literal["cifar10", "demo"]
-T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
@@ -63,7 +66,7 @@ class StimulusChoice:
         _check_range("per_class_pair", self.per_class_pair, 1)
         _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
-            raise InputError(f"lambdas={list(self.lambdas)} must be one weight or more, none of them twice.")
+            raise InputError(f"lambdas={list(self.lambdas or ())} must be one weight or more, none of them twice.")
         if wrong := [value for value in self.lambdas if not 0 < value < 1 or round(value, 3) != value]:
             raise InputError(f"lambdas={wrong} must be between 0 and 1, of three decimals at most.")
 
@@ -127,7 +130,7 @@ class Study:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
         if self.images == "demo" and self.stimuli.cohort is not None:
             raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
-        if not _LANGUAGE.fullmatch(self.language):
+        if not _LANGUAGE.fullmatch(str(self.language)):
             raise InputError(f"language={self.language!r} must be a tag of BCP 47, like en, de or pt-BR.")
         if self.return_url is not None:
             _check_return_url(self.return_url)
@@ -152,11 +155,22 @@ class Study:
         return self.return_url.replace(_CODE, completion_code).replace(_PARTICIPANT, quote(participant or "", safe=""))
 
 
+_TYPES = get_type_hints(Consent) | get_type_hints(StimulusChoice) | get_type_hints(Study)
+_WANTED = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    str | None: "text, or null",
+    tuple[float, ...]: "a list of numbers",
+}
+"""What values are called in errors, by the type of their key."""
+
+
 def read_study(path: Path) -> Study:
     """Read a study's YAML file.
 
     Raises:
-        InputError: it isn't one; names file, key, value and remedy.
+        InputError: it isn't one; names the file, the key, its value and what to do.
     """
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
@@ -165,7 +179,7 @@ def read_study(path: Path) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     try:
-        study = _build(Study, content, "")
+        study = _parse(content)
         _refuse_unused(study, content["stimuli"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -205,48 +219,54 @@ def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
         raise InputError(f"stimuli.cohort={study.stimuli.cohort!r} says which images: leave out {', '.join(unused)}.")
 
 
-def _build(kind: type[T], content: object, place: str) -> T:
-    """Make a dataclass of a mapping, every key and type checked; `place` is what its keys begin with in errors."""
-    what = place.rstrip(".") or "a study"
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(content, Mapping):
-        raise InputError(f"{what} must be a mapping with {', '.join(known)}; it is {_shown(content)}.")
-    if unknown := [key for key in content if key not in known]:
-        raise InputError(f"{what} has no key {_shown(unknown[0])}: its keys are {', '.join(known)}.")
-    if missing := [n for n, field in known.items() if field.default is MISSING and n not in content]:
-        raise InputError(f"{what} lacks {', '.join(missing)}: write it, as configs/elicit/cifar10.yaml does.")
-    return kind(**{key: _convert(value, known[key].type, f"{place}{key}") for key, value in content.items()})
+def _parse(content: Any) -> Study:
+    """Build a study from a YAML file's content, which jsonargparse checks against the signature of `Study`."""
+    content = _strip(content)
+    _check_mapping("a study", content, Study)
+    for key in {"consent", "stimuli"} & set(content):  # jsonargparse takes a number for one without keys
+        _check_mapping(key, content[key], _TYPES[key])
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Study)
+    try:
+        found = parser.parse_object(content)
+    except ArgumentError as error:
+        raise InputError(_explain(str(error), content)) from error
+    parts = {"consent": Consent(**vars(found.consent)), "stimuli": StimulusChoice(**vars(found.stimuli))}
+    return Study(**vars(found) | parts)
 
 
-def _convert(value: object, expected: Any, place: str) -> Any:
-    """Check a value against its field's type; a number may be an int where a float is meant."""
-    options: Iterable[Any] = get_args(expected) if type(None) in get_args(expected) else (expected,)
-    for option in options:
-        if option in (Consent, StimulusChoice):
-            return _build(option, value, f"{place}.")
-        if option is type(None):
-            if value is None:
-                return None
-        elif get_origin(option) is tuple:
-            if isinstance(value, list) and value:
-                return tuple(_convert(item, float, place) for item in value)
-        elif option is float:
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return float(value)
-        elif option is int:
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-        elif isinstance(value, str) and value.strip():  # text, or one of a Literal's
-            return value.strip()
-    wanted = {int: "a whole number", float: "a number"}.get(expected, "text")
-    wanted = "a list of numbers" if get_origin(expected) is tuple else wanted
-    wanted += ", or null" if type(None) in options else ""
+def _check_mapping(name: str, content: object, kind: type) -> None:
+    if not isinstance(content, dict):
+        keys = ", ".join(get_type_hints(kind))
+        raise InputError(f"{name} must be a mapping with {keys}; it is {_shown(content)}.")
+
+
+def _strip(content: Any) -> Any:
+    """Take away the whitespace around texts; a text of nothing else counts as missing."""
+    if isinstance(content, dict):
+        return {key: _strip(value) for key, value in content.items()}
+    return content.strip() or None if isinstance(content, str) else content
+
+
+def _explain(complaint: str, content: dict[str, Any]) -> str:
+    """Say in a study's words what jsonargparse objects to: the key, its value, and what to write instead."""
+    if found := re.search("arguments are required: (.*)", complaint):
+        return f"a study lacks {found[1]}: write it, as configs/elicit/cifar10.yaml does."
+    if found := re.search("(?:Group '(.*)' does not accept option|Option) '(.*)'", complaint):
+        names = ", ".join(get_type_hints(_TYPES[found[1]] if found[1] else Study))
+        hint = suggest(found[2], _TYPES)
+        return f"{found[1] or 'a study'} has no key {_shown(found[2])}: its keys are {names}.{hint}"
+    if not (found := re.search(r'^Parser key "([\w.]+)"', complaint)):
+        return complaint
+    value = reduce(getitem, found[1].split("."), content)
+    kind = _TYPES[found[1].rpartition(".")[2]]
+    wanted = _WANTED.get(kind) or "one of " + ", ".join(re.findall("'.*?'", str(kind)))
     unquoted = wanted.startswith("text") and isinstance(value, int | float | date)
-    raise InputError(f"{place}={_shown(value)} must be {wanted}{': put it in quotes' if unquoted else ''}.")
+    return f"{found[1]}={_shown(value)} must be {wanted}{': put it in quotes' if unquoted else ''}."
 
 
 def _check_range(name: str, value: float, least: int, most: float = math.inf) -> None:
-    if not least <= value <= most:
+    if value is None or not least <= value <= most:  # null in YAML
         wanted = f"{least} or more" if most == math.inf else f"{least} to {most:,}"
         raise InputError(f"{name}={value} must be {wanted}.")
 

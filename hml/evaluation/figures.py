@@ -9,8 +9,8 @@ from torch import Tensor
 from hml.evaluation.calibration import equal_width_bin
 from hml.judgements import CLASS_NAMES
 from hml.labels import MixedExample
+from hml.reporting.palette import Color
 
-_BLUE, _GREY = "#0072b2", "#999999"
 _INCHES, _MARGIN = 1.9, 0.4  # of an image in a grid, and around the grid
 _GAP, _TITLE = 0.1, 0.2  # between an image and the next, and above it, in widths of an image
 
@@ -32,8 +32,8 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     used = sorted(set(which_bin.tolist()))
     means = [float(confidence[which_bin == b].mean()) for b in used]
     accuracy = [float(correct[which_bin == b].double().mean()) for b in used]
-    top.plot([0, 1], [0, 1], color=_GREY, linestyle="--", label="perfectly calibrated")
-    top.plot(means, accuracy, color=_BLUE, marker="o", label="model")
+    top.plot([0, 1], [0, 1], color=Color.GREY, linestyle="--", label="perfectly calibrated")
+    top.plot(means, accuracy, color=Color.BLUE, marker="o", label="model")
     top.set(
         ylabel="accuracy against people's majority",
         xlim=(0, 1),
@@ -42,7 +42,7 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     )
     top.legend(loc="upper left", frameon=False)
     centres = [(int(b) + 0.5) / num_bins for b in used]
-    bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=_BLUE)
+    bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=Color.BLUE)
     bottom.set(xlabel="confidence (largest class probability)", ylabel="images")
     return figure
 

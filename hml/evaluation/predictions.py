@@ -1,7 +1,5 @@
 """`PredictionWriter`: `hml predict`'s CSV of image ids and probabilities."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from typing_extensions import override
 from hml.data import HMixDataModule
 from hml.evaluation.metrics import GatheredPredictions
 from hml.files.atomic import write_atomically
+from hml.files.spreadsheets import to_csv
 from hml.judgements import CLASS_NAMES
 
 
@@ -41,13 +40,12 @@ class PredictionWriter(Callback):
         folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["image_id", "label", *CLASS_NAMES])
         ids = data.bank.test_ids[gathered["index"]].tolist()
         probabilities = gathered["logits"].double().softmax(1).tolist()
-        for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True):
-            writer.writerow([image_id, CLASS_NAMES[label], *(f"{value:.8g}" for value in row)])
+        rows = (
+            [image_id, CLASS_NAMES[label], *(f"{value:.8g}" for value in row)]
+            for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True)
+        )
         path = Path(folder) / "predictions.csv"
-        write_atomically(path, text.getvalue())
+        write_atomically(path, to_csv(["image_id", "label", *CLASS_NAMES], rows))
         print(f"{len(ids):,} predictions: {path}")

@@ -6,13 +6,13 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.experiments.table import Row, Table
+from hml.experiments.table import Row, SchemeTable
+from hml.reporting.palette import Color
 
-# Okabe and Ito's palette, which colour-blind readers tell apart.
-_OURS, _PAPER = "#0072B2", "#D55E00"
+_OURS, _PAPER = Color.BLUE, Color.DARK_ORANGE
 
 
-def draw(table: Table) -> Figure:
+def draw(table: SchemeTable) -> Figure:
     """Draw each scheme's seeds, mean and standard error, and the paper's figure."""
     columns = list(table.columns)
     height = 1.2 + 0.35 * len(table.rows)
@@ -53,7 +53,7 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
         axes.plot(cell.paper, place, "D", color=_PAPER, fillstyle="none", label="paper")
 
 
-def to_png(table: Table) -> bytes:
+def to_png(table: SchemeTable) -> bytes:
     """Draw the table as a PNG file's content."""
     content = io.BytesIO()
     draw(table).savefig(content, format="png")

@@ -1,11 +1,13 @@
-"""A table as text: Markdown, which the terminal shows too, and CSV."""
+"""A study's table as Markdown, which the terminal shows too, LaTeX and CSV."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from hml.experiments.table import Cell, Row, Table, training_of
-from hml.files.spreadsheets import defuse
+from hml.experiments.table import Cell, Row, SchemeTable, training_of
+from hml.files.spreadsheets import to_csv
+from hml.reporting import tables
+from hml.reporting.tables import Table
+from hml.statistics.paired import PairedDifference
 
 _NOTHING = "–"
 _CAPTION, _OF_PAPER, _OF_DIFFERENCE = (
@@ -13,21 +15,19 @@ _CAPTION, _OF_PAPER, _OF_DIFFERENCE = (
     "; paper: Collins et al., Table 1",
     "; Δ: ours minus the paper's",
 )
-_PAIRED_CAPTION = (
-    "Less {} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the schemes of a column."
-)
+_LATEX_HEADER = ["scheme", "metric", "n", "difference", "95 % interval", "p"]
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: SchemeTable) -> str:
     """Render everything the table says."""
     return "\n".join([to_markdown_without_notes(table), *(f"- {note}" for note in table.notes), ""])
 
 
-def to_markdown_without_notes(table: Table) -> str:
+def to_markdown_without_notes(table: SchemeTable) -> str:
     """Render the figures, the paired differences, the order and the failures."""
-    parts = [*_grid(*main_grid(table)), "", caption_of(table), ""]
-    if any(cell.to_baseline for row in table.rows for cell in row.cells.values()):
-        parts += [*_grid(*_paired_grid(table)), "", _PAIRED_CAPTION.format(table.baseline), ""]
+    parts = [tables.to_markdown(_main_table(table)), ""]
+    if (paired := _paired_table(table)).rows:
+        parts += [tables.to_markdown(paired), ""]
     for column, order in table.orders.items():
         told = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
         parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {told}.")
@@ -37,43 +37,52 @@ def to_markdown_without_notes(table: Table) -> str:
     return "\n".join(parts)
 
 
-def caption_of(table: Table, with_difference: bool = True) -> str:
-    """Return the main table's caption, which explains only the columns that it has."""
-    parts = [_CAPTION, *([_OF_PAPER, _OF_DIFFERENCE][: 1 + with_difference] if has_paper(table) else [])]
-    return "".join(parts) + "."
+def to_latex(table: SchemeTable) -> str:
+    """Render the main table and, where there are any, the paired differences.
+
+    Returns:
+        One or two floats with captions and labels, which need booktabs.
+    """
+    main = _main_table(table, with_difference=False)  # narrow enough for a page
+    seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
+    main = replace(main, caption=f"{main.caption} Seeds: {seeds or 'none'}.")
+    parts = [r"% needs \usepackage{booktabs}", tables.to_latex(main, "tab:schemes")]
+    if rows := [line for row in table.rows for line in _differences(row)]:
+        caption = (
+            f"Each scheme minus {table.baseline} at the same seed: mean over n seeds, 95 % t interval, and p value "
+            "adjusted by Holm over the schemes of a metric."
+        )
+        parts += ["", tables.to_latex(Table(caption, _LATEX_HEADER, rows), "tab:differences", text_columns=2)]
+    return "\n".join([*parts, ""])
 
 
-def _reasons(table: Table, row: Row) -> str:
+def _reasons(table: SchemeTable, row: Row) -> str:
     told = [f"seed {failure.seed} {failure}".rstrip(".") for failure in table.failures if failure.scheme == row.scheme]
     missing = row.asked - row.n - len(told)
     told += [f"{missing} not run"] if missing else []
     return "; " + "; ".join(told)
 
 
-def main_grid(table: Table, with_difference: bool = True) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of the main table, as text.
-
-    Args:
-        table: The table.
-        with_difference: Whether to add our figure minus the paper's.
-    """
-    header, with_paper = ["scheme", "n"], has_paper(table)
+def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
+    """Lay out the means, beside the paper's where there are any and, if wanted, with the difference to those."""
+    beside = {name for name in table.columns if any(row.cells[name].paper is not None for row in table.rows)}
+    shown = 1 + with_difference
+    header = ["scheme", "n"]
     for column in table.columns:
-        header.append(column)
-        if with_paper and _is_papers(table, column):
-            header += ["paper", "Δ"][: 1 + with_difference]
+        header += [column, *(["paper", "Δ"][:shown] if column in beside else [])]
     rows = []
     for row in table.rows:
         line = [row.scheme, str(row.n)]
         for column, cell in row.cells.items():
-            line.append(_mean(cell))
-            if with_paper and _is_papers(table, column):
-                line += [_number(cell.paper, 2), write_signed(cell.to_paper)][: 1 + with_difference]
+            papers = [_NOTHING if cell.paper is None else f"{cell.paper:.2f}", _write_signed(cell.to_paper)]
+            line += [_mean(cell), *(papers[:shown] if column in beside else [])]
         rows.append(line)
-    return header, rows
+    explained = [_OF_PAPER, _OF_DIFFERENCE][:shown] if beside else []
+    return Table("".join([_CAPTION, *explained]) + ".", header, rows)
 
 
-def _paired_grid(table: Table) -> tuple[list[str], list[list[str]]]:
+def _paired_table(table: SchemeTable) -> Table:
+    """Lay out the differences to the baseline, a row a scheme."""
     header = ["scheme", "n", *(name for column in table.columns for name in (f"{column} − {table.baseline}", "p"))]
     rows = []
     for row in table.rows:
@@ -82,35 +91,23 @@ def _paired_grid(table: Table) -> tuple[list[str], list[list[str]]]:
             continue
         line = [row.scheme, str(max(pair.n for pair, _ in pairs if pair))]
         for pair, p in pairs:
-            interval = (
-                "" if pair is None or pair.low is None else f" [{write_signed(pair.low)}, {write_signed(pair.high)}]"
-            )
-            line += [_NOTHING if pair is None else f"{write_signed(pair.mean)}{interval}", write_p(p)]
+            interval = "" if pair is None or pair.low is None else f" {_write_interval(pair)}"
+            line += [_NOTHING if pair is None else f"{_write_signed(pair.mean)}{interval}", _write_p(p)]
         rows.append(line)
-    return header, rows
+    caption = f"Less {table.baseline} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the "
+    return Table(f"{caption}schemes of a column.", header, rows)
 
 
-def has_paper(table: Table) -> bool:
-    """Tell whether the table has the paper's figures."""
-    return any(_is_papers(table, column) for column in table.columns)
-
-
-def _is_papers(table: Table, column: str) -> bool:
-    return any(row.cells[column].paper is not None for row in table.rows)
-
-
-def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
-
-    def lay_out(line: Sequence[str]) -> str:
-        cells = [
-            line[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
-        ]
-        return f"| {' | '.join(cells)} |"
-
-    rule = "|".join(["", "-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:]), ""])
-    return [lay_out(header), rule, *map(lay_out, rows)]
+def _differences(row: Row) -> list[list[str]]:
+    """Lay out a scheme's differences, a line per metric; only the first line names the scheme."""
+    lines: list[list[str]] = []
+    for column, cell in row.cells.items():
+        if (pair := cell.to_baseline) is None:
+            continue
+        interval = _NOTHING if pair.low is None else _write_interval(pair)
+        scheme = "" if lines else row.scheme
+        lines.append([scheme, column, str(pair.n), _write_signed(pair.mean), interval, _write_p(cell.adjusted_p)])
+    return lines
 
 
 def _mean(cell: Cell) -> str:
@@ -120,25 +117,23 @@ def _mean(cell: Cell) -> str:
     return f"{cell.summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
-def _number(value: float | None, digits: int) -> str:
-    return _NOTHING if value is None else f"{value:.{digits}f}"
-
-
-def write_signed(value: float | None) -> str:
-    """Write a difference with its sign."""
+def _write_signed(value: float | None) -> str:
     return _NOTHING if value is None else f"{value:+.3f}".replace("-", "−")
 
 
-def write_p(p: float | None) -> str:
-    """Write a p value with three decimals."""
+def _write_p(p: float | None) -> str:
     if p is None:
         return _NOTHING
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
 
 
-def to_csv(table: Table) -> str:
+def _write_interval(pair: PairedDifference) -> str:
+    return f"[{_write_signed(pair.low)}, {_write_signed(pair.high)}]"
+
+
+def schemes_to_csv(table: SchemeTable) -> str:
     """Render a line a scheme and metric, with every figure in full."""
-    lines: list[Mapping[str, object]] = []
+    lines: list[dict[str, object]] = []
     for row in table.rows:
         for column, cell in row.cells.items():
             summary, pair = cell.summary, cell.to_baseline
@@ -163,25 +158,18 @@ def to_csv(table: Table) -> str:
     return _to_csv(lines)
 
 
-def runs_to_csv(table: Table) -> str:
+def runs_to_csv(table: SchemeTable) -> str:
     """Render a line a run: how long it was trained, every metric it logged, and its seconds."""
     metrics = sorted({name for result in table.results for name in result.metrics})
-    return _to_csv(
-        [
-            {"scheme": result.scheme, "seed": result.seed, "threads": result.threads}
-            | {name: getattr(training_of(result), name) for name in ("epochs", "steps", "stopped_by")}
-            | {name: result.metrics.get(name) for name in metrics}
-            | {f"seconds/{stage}": value for stage, value in result.seconds.items()}
-            for result in table.results
-        ]
-    )
+    lines = [
+        {"scheme": result.scheme, "seed": result.seed, "threads": result.threads}
+        | {name: getattr(training_of(result), name) for name in ("epochs", "steps", "stopped_by")}
+        | {name: result.metrics.get(name) for name in metrics}
+        | {f"seconds/{stage}": value for stage, value in result.seconds.items()}
+        for result in table.results
+    ]
+    return _to_csv(lines)
 
 
 def _to_csv(lines: Sequence[Mapping[str, object]]) -> str:
-    if not lines:
-        return ""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(defuse, lines[0]))
-    writer.writerows(map(defuse, line.values()) for line in lines)
-    return text.getvalue()
+    return to_csv(lines[0], (line.values() for line in lines)) if lines else ""

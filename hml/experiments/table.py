@@ -67,7 +67,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class SchemeTable:
     """The table.
 
     Args:
@@ -116,7 +116,7 @@ def make_table(
     outcomes: Sequence[RunResult | Failure],
     metrics: Sequence[str] = (),
     baseline: str = DEFAULT_BASELINE,
-) -> Table:
+) -> SchemeTable:
     """Make the table.
 
     Args:
@@ -151,7 +151,7 @@ def make_table(
         notes.insert(
             0, f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
         )
-    return Table(columns, rows, orders, results, failures, baseline, notes)
+    return SchemeTable(columns, rows, orders, results, failures, baseline, notes)
 
 
 def _check_alike(results: Sequence[RunResult]) -> None:

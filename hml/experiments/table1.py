@@ -14,13 +14,12 @@ from hml.experiments import plan as study
 from hml.experiments import rendering
 from hml.experiments.cluster import carry_out_on_cluster
 from hml.experiments.command import DEFAULT_BASELINE, RUNS_A_JOB, THREADS
-from hml.experiments.latex import to_latex
 from hml.experiments.picture import to_png
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, count_slots
-from hml.experiments.table import Table, make_table
+from hml.experiments.table import SchemeTable, make_table
 from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
 from hml.files.atomic import write_atomically
 from hml.files.locks import claim
@@ -130,13 +129,13 @@ def _check_baseline(baseline: str | None, runs: Sequence[Run]) -> None:
         raise InputError(f"--baseline {baseline} is none of the table's schemes: {', '.join(schemes)}.")
 
 
-def _tell(table: Table, root: Path) -> None:
+def _tell(table: SchemeTable, root: Path) -> None:
     """Print the table, and write it in every form."""
     text = rendering.to_markdown(table)
     files: dict[str, str | bytes] = {
         "table1.md": text,
-        "table1.csv": rendering.to_csv(table),
-        "table1.tex": to_latex(table),
+        "table1.csv": rendering.schemes_to_csv(table),
+        "table1.tex": rendering.to_latex(table),
         "table1.png": to_png(table),
         "runs.csv": rendering.runs_to_csv(table),
     }

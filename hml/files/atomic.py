@@ -43,6 +43,18 @@ def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = No
         raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error
 
 
+def move_durably(source: Path, target: Path) -> None:
+    """Rename a finished file in its folder so that it is whole in its new place, also after a power cut.
+
+    Raises:
+        OSError: there is no such file, or the folder can't be written to.
+    """
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    source.replace(target)
+    _sync_folder(target.parent)
+
+
 def clear_leftovers(path: Path) -> None:
     """Remove what writers of a file that were killed have left beside it; nobody may be writing it."""
     for leftover in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):

@@ -1,15 +1,28 @@
-"""CSV files that a spreadsheet reads as text: names come from data, and one that begins like a formula would be run."""
+"""CSV that a spreadsheet reads as text: names come from data, and one that begins like a formula would be run."""
 
-from typing import Any
+import csv
+import io
+from collections.abc import Iterable
 
 _STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def defuse(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would take for a formula; leave anything else as it is.
+def to_csv(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    r"""Write a table as CSV; text that a spreadsheet would run as a formula gets an apostrophe.
+
+    Args:
+        header: The columns' names.
+        rows: Their values; None becomes an empty cell.
 
     Example:
-        >>> [defuse(value) for value in ("=1+1", "sep_conf", -1.5)]
-        ["'=1+1", 'sep_conf', -1.5]
+        >>> to_csv(["scheme", "mean"], [["=1+1", -1.5], ["sep_conf", None]])
+        "scheme,mean\n'=1+1,-1.5\nsep_conf,\n"
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS_OF_FORMULAS) else value
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_defuse(header), *map(_defuse, rows)])
+    return text.getvalue()
+
+
+def _defuse(line: Iterable[object]) -> list[object]:
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS_OF_FORMULAS) else cell for cell in line]

@@ -29,8 +29,8 @@ from hml.relabel.evaluation import (
 from hml.relabel.features import EPOCHS, describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import SPLITS, Splits, choose_splits
+from hml.relabel.presentation import Evaluation, write_report
 from hml.relabel.relabeller import Relabeller
-from hml.relabel.report import Evaluation, write_report
 from hml.relabel.sources import Material, read_material
 from hml.reporting.sections import count, parse_pair
 from hml.statistics.bootstrap import Bootstrap

@@ -10,7 +10,7 @@ from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
 from hml.relabel.relabeller import Relabeller
-from hml.reporting.figures import draw_mixup_line, finish, new_figure
+from hml.reporting.drawing import draw_mixup_line, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Exhibit, pair_name
 

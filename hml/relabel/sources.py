@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hml.analysis.reliability import first_judgements
-from hml.analysis.tables import judgement_table
 from hml.data import Cifar10, DemoImages, DemoMixes, HMix, HMixDataModule, ImageBank
 from hml.judgements import Cohort
+from hml.judgements.tables import first_judgements, judgement_table
 from hml.labels import MixupLabels
 
 

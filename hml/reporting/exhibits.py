@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import defuse
+from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import read_json_object
 from hml.reporting.sections import Exhibit
 
@@ -34,10 +34,8 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     pdf = io.BytesIO()
     exhibit.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
     write_atomically(folder / f"{exhibit.name}.pdf", pdf.getvalue())
-    write_atomically(
-        folder / f"{exhibit.name}.csv",
-        exhibit.data.map(defuse).rename(columns=defuse).to_csv(index=False, lineterminator="\n"),
-    )
+    data = exhibit.data.astype(object).where(exhibit.data.notna(), None)
+    write_atomically(folder / f"{exhibit.name}.csv", to_csv(data.columns, data.itertuples(index=False)))
     return png.getvalue()
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES
+from hml.reporting.tables import Table
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
 DECIMALS = 3
@@ -47,15 +48,6 @@ class Exhibit:
     alt: str
     figure: Figure
     data: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts, and what it shows."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +133,7 @@ def parse_pair(text: str) -> tuple[int, int]:
     return labels[0], labels[1]
 
 
-def name_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+def with_pair_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Put the pair's name first, in place of class_1 and class_2."""
     names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
     named = frame.drop(columns=["class_1", "class_2"])

@@ -134,7 +134,7 @@ class Classifier(LightningModule):
     def on_train_epoch_end(self) -> None:
         self._losses.look()
         # Lightning's own means would only be of the steps since the run was resumed.
-        if (means := self._losses.means()) is not None:
+        if means := self._losses.means():
             self.log_dict(
                 dict(zip(("train/loss", "train/accuracy"), means, strict=True)), prog_bar=True, sync_dist=True
             )

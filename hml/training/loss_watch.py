@@ -52,10 +52,10 @@ class LossWatch:
         """Forget the sums of the last epoch."""
         self._sums = [0.0, 0.0, 0.0]
 
-    def means(self) -> tuple[float, float] | None:
-        """Return the epoch's mean loss and accuracy until the last look; None before any step."""
+    def means(self) -> dict[str, float]:
+        """Return the epoch's mean loss and accuracy until the last look, by the names they are logged as."""
         loss, accuracy, images = self._sums
-        return (loss / images, accuracy / images) if images else None
+        return {"train/loss": loss / images, "train/accuracy": accuracy / images} if images else {}
 
     def state(self) -> list[float]:
         """Return the epoch's sums, for a checkpoint."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from hml.analysis.confidence import add_variables
-from hml.analysis.tables import judgement_table, midpoint_table, soft_category_table
 from hml.judgements import (
     CLASS_NAMES,
     Endpoint,
@@ -18,6 +17,7 @@ from hml.judgements import (
     read_hmix,
 )
 from hml.judgements.curves import Curve
+from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
 from hml.statistics.bootstrap import Bootstrap
 
 PAIRS = list(itertools.combinations(range(10), 2))

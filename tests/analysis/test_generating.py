@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
-from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 # lambda_f, images, then mean, median, q25, q75, error, omega: worked out from the file beforehand, by other code.

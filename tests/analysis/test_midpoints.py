@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
-from hml.analysis.tables import judgement_table, midpoint_table
 from hml.judgements import Endpoint, Judgement, Midpoint, Stimulus
+from hml.judgements.tables import judgement_table, midpoint_table
 from hml.statistics.bootstrap import Bootstrap
 
 ENDS = [(Endpoint(i, 0), Endpoint(i + 100, 1)) for i in range(40)]

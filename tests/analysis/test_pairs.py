@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from hml.analysis.pairs import CurveFits, estimate_curves, summarise_cells
-from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
+from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 

@@ -22,6 +22,7 @@ from hml.judgements import CLASS_NAMES
 from hml.reporting.versions import UNKNOWN, find_commit
 
 QUICK = ["--replicates", "60"]
+FEW = ["--replicates", "20"]
 RELEASED = ("hmix_infer_mixing_factor.csv",)
 
 
@@ -55,9 +56,8 @@ def refused(capsys, code, *args):
     return message
 
 
-@pytest.fixture
-def offline(monkeypatch):
-    """No file can be downloaded."""
+def cut_off(monkeypatch):
+    """Let no file be downloaded."""
 
     def unreachable(*args, **kwargs):
         raise requests.ConnectionError("no internet here")
@@ -66,12 +66,29 @@ def offline(monkeypatch):
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", unreachable)
 
 
+@pytest.fixture
+def offline(monkeypatch):
+    """No file can be downloaded."""
+    cut_off(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def real(other_tasks, tmp_path_factory):
     """The folder of `hml percepts` on the paper's cohort."""
     out = tmp_path_factory.mktemp("real")
     assert main(["percepts", "--data_dir", str(other_tasks), "--out", str(out), *QUICK]) == 0
     return out
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The folder of `hml percepts` on a few judgements, with the judgements, without a download."""
+    folder = tmp_path_factory.mktemp("small")
+    with pytest.MonkeyPatch.context() as patch:
+        cut_off(patch)
+        own = ["--judgements", str(make_own(folder / "mine.csv")), "--data_dir", str(folder)]
+        assert main(["percepts", *own, "--out", str(folder), *FEW]) == 0
+    return folder
 
 
 def make_own(path, people=3, ends=((0, 50), (1, 51), (2, 52), (3, 53), (4, 54), (5, 55))):
@@ -198,21 +215,22 @@ def test_the_foot_says_when_with_what_and_how_to_cite(real):
     assert "H-Mix, the judgements" in foot
 
 
-def test_a_run_is_a_pure_function_of_its_arguments(tmp_path, offline):
-    own = make_own(tmp_path / "mine.csv")
-    results = []
-    for place in ("a", "b"):
-        args = ["--judgements", str(own), "--out", str(tmp_path / place), "--data_dir", str(tmp_path)]
-        assert main(["percepts", *args, "--replicates", "20", "--seed", "1"]) == 0
-        results.append(strict(tmp_path / place / "percepts.json") | {"seconds": 0})
-    assert results[0] == results[1]
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_a_run_is_a_pure_function_of_its_arguments(small, tmp_path):
+    args = ["percepts", "--judgements", str(small / "mine.csv"), "--data_dir", str(small), "--out", str(tmp_path)]
+    assert main([*args, *FEW]) == 0
+    assert strict(tmp_path / "percepts.json") | {"seconds": 0} == strict(small / "percepts.json") | {"seconds": 0}
+    assert main([*args, *FEW, "--seed", "1"]) == 0
+    assert strict(tmp_path / "percepts.json")["claims"] != strict(small / "percepts.json")["claims"]
 
 
 @pytest.mark.parametrize("people", [1, 3])
-def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, people):
-    own = make_own(tmp_path / "mine.csv", people)
-    out = tmp_path / "out"
-    assert main(["percepts", "--judgements", str(own), "--out", str(out), "--data_dir", str(tmp_path), *QUICK]) == 0
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_few_people_and_one_lambda_f_say_what_is_too_few(small, tmp_path, people):
+    out = small
+    if people == 1:
+        out, own = tmp_path / "out", str(make_own(tmp_path / "mine.csv", people))
+        assert main(["percepts", "--judgements", own, "--out", str(out), "--data_dir", str(tmp_path), *FEW]) == 0
     result = strict(out / "percepts.json")
     assert result["claims"]["ceilings"]["retest"]["value"] is None
     assert (result["claims"]["ceilings"]["disagreement"]["value"] is None) == (people == 1)
@@ -229,17 +247,14 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(tmp_path, offline, peop
     assert "examples" not in result["figures"]
 
 
-def test_blends_of_one_class_are_set_aside_and_said(tmp_path, offline, capsys):
-    own = make_own(tmp_path / "mine.csv")
-    header, *rows = own.read_text().splitlines(keepends=True)
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_blends_of_one_class_are_set_aside_and_said(small, tmp_path, capsys):
+    header, *rows = (small / "mine.csv").read_text().splitlines(keepends=True)
     same = [row.replace("Dog", "Cat").replace("p0", "cats alone") for row in rows[:4]]
-    args = ["--data_dir", str(tmp_path), "--replicates", "20"]
-    results = []
-    for name, lines in (("mine.csv", rows), ("some.csv", same + rows)):
-        (tmp_path / name).write_text(header + "".join(lines))
-        assert main(["percepts", "--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), *args]) == 0
-        results.append(strict(tmp_path / "out" / "percepts.json"))
-    without, some = results
+    args = ["--data_dir", str(tmp_path), *FEW]
+    (tmp_path / "some.csv").write_text("".join([header, *same, *rows]))
+    assert main(["percepts", "--judgements", str(tmp_path / "some.csv"), "--out", str(tmp_path / "out"), *args]) == 0
+    without, some = (strict(folder / "percepts.json") for folder in (small, tmp_path / "out"))
     assert some["claims"] == without["claims"]
     assert some["left_out"] == [some["left_out"][0], *without["left_out"]]
     assert some["left_out"][0].startswith("4 judgements of 4 blends of two images of one class: ")
@@ -250,19 +265,17 @@ def test_blends_of_one_class_are_set_aside_and_said(tmp_path, offline, capsys):
     assert not (tmp_path / "new").exists()
 
 
-def test_repeats_alone_are_judgements_like_any_others(tmp_path, offline):
-    own = make_own(tmp_path / "mine.csv")
-    repeats = pd.read_csv(own).assign(task="rerun_rate_mixture")
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_repeats_alone_are_judgements_like_any_others(small, tmp_path):
+    repeats = pd.read_csv(small / "mine.csv").assign(task="rerun_rate_mixture")
     repeats.to_csv(tmp_path / "repeats.csv", index=False)
-    results = []
-    for name in ("mine.csv", "repeats.csv"):
-        args = ["--judgements", str(tmp_path / name), "--out", str(tmp_path / "out"), "--data_dir", str(tmp_path)]
-        assert main(["percepts", *args, "--replicates", "20"]) == 0
-        results.append(strict(tmp_path / "out" / "percepts.json"))
-    assert results[0]["claims"] == results[1]["claims"]
+    args = ["--judgements", str(tmp_path / "repeats.csv"), "--out", str(tmp_path), "--data_dir", str(tmp_path)]
+    assert main(["percepts", *args, *FEW]) == 0
+    assert strict(tmp_path / "percepts.json")["claims"] == strict(small / "percepts.json")["claims"]
 
 
-def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path, offline):
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     from hml.data import DemoImages, DemoMixes
 
     judgements = DemoMixes(images_per_pair=5).load(tmp_path, DemoImages(60, 10).load(tmp_path)).judgements
@@ -286,11 +299,12 @@ def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path, offline):
     assert shown["pair"].unique().tolist() == ["Airplane/Truck", "Cat/Dog"]
 
 
-def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, offline, capsys):
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, capsys):
     for name in RELEASED:
         shutil.copy(data_dir / name, tmp_path / name)
     out = tmp_path / "out"
-    assert main(["percepts", "--data_dir", str(tmp_path), "--out", str(out), *QUICK]) == 0
+    assert main(["percepts", "--data_dir", str(tmp_path), "--out", str(out), *FEW]) == 0
     left_out = strict(out / "percepts.json")["left_out"]
     assert len(left_out) == 5
     page = (out / "percepts.html").read_text()
@@ -301,6 +315,7 @@ def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, offline, capsy
     assert "hml download" in message
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_chosen_images_are_shown(data_dir, tmp_path):
     labels = Cifar10().load(data_dir).labels
     ends = [(int(cat), int(dog)) for cat, dog in zip((labels == 3).nonzero(), (labels == 5).nonzero(), strict=False)][
@@ -314,7 +329,8 @@ def test_chosen_images_are_shown(data_dir, tmp_path):
     assert not (tmp_path / "figures" / "surprising.csv").exists()
 
 
-def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(data_dir, tmp_path, capsys):
+@pytest.mark.usefixtures("without_drawing")
+def test_a_second_run_replaces_its_files_and_keeps_the_users(data_dir, tmp_path, capsys):
     labels = Cifar10().load(data_dir).labels
     (cat, *_), (dog, *_) = ((labels == label).nonzero().flatten().tolist() for label in (3, 5))
     out, figures = tmp_path / "out", tmp_path / "out" / "figures"
@@ -375,10 +391,11 @@ def test_a_wrong_file_of_another_task_is_refused_rather_than_left_out(data_dir, 
     assert "it is empty" in refused(capsys, 3, "--out", tmp_path / "out", "--data_dir", tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, offline, capsys):
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, capsys):
     own = make_own(tmp_path / "mine.csv")
     (tmp_path / "taken").write_text("")
-    refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out", *QUICK)
+    refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out", *FEW)
 
 
 MEASURE = """<script>addEventListener("load", () => {

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from hml.analysis.pictures import most_surprising, picture
-from hml.analysis.tables import image_table, judgement_table
 from hml.data import ImageBank
 from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements.tables import image_table, judgement_table
 
 
 def test_a_mixed_image_stands_between_its_endpoints():

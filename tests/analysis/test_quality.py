@@ -4,8 +4,8 @@ import pytest
 from hml.analysis.confidence import add_variables
 from hml.analysis.headlines import headlines
 from hml.analysis.quality import count_rules, effects, people_table, rules
-from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 STIMULI = [Stimulus(f"{i}.png", (i % 5 + 0.5) / 5, (Endpoint(i, i % 9), Endpoint(99, 9))) for i in range(10)]

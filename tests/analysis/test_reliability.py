@@ -8,13 +8,12 @@ from hml.analysis.reliability import (
     count_pairs,
     disagreement,
     errors_of,
-    first_judgements,
     retests,
     score_relabellers,
 )
-from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
+from hml.judgements.tables import first_judgements, judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 ONE, TWO = (Stimulus(f"{i}.png", 0.5, (Endpoint(i, 0), Endpoint(9, 1))) for i in range(2))

@@ -1,8 +1,8 @@
 import pytest
 
 from hml.analysis.soft_categories import agreement_with_inference, endpoint_share, summarise_soft_categories
-from hml.analysis.tables import soft_category_table
 from hml.judgements import Endpoint, SoftCategories, Stimulus
+from hml.judgements.tables import soft_category_table
 from hml.statistics.bootstrap import Bootstrap
 
 EVEN = Stimulus("a.png", 0.5, (Endpoint(1, 0), Endpoint(2, 1)))

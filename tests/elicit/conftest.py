@@ -2,10 +2,11 @@
 
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hml.elicit.store import Store
+from hml.elicit.store.store import Store
 from hml.elicit.study import Consent, StimulusChoice, Study
 from hml.judgements import Endpoint, Stimulus
 
@@ -50,13 +51,31 @@ def every_connection_is_closed(monkeypatch):
             connection.execute("SELECT 1")
 
 
+class Clock:
+    """A clock that tests put forward."""
+
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def __call__(self):
+        return datetime.now(UTC) + self.ahead
+
+    def forward(self, **time):
+        self.ahead += timedelta(**time)
+
+
 @pytest.fixture
-def open_store(tmp_path):
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def open_store(tmp_path, clock):
     """Open a store of the small study, with changes to it, in a folder of its own; closed at the end."""
     stores = []
 
     def open_(folder="study", number=6, **changes):
-        stores.append(Store(tmp_path / folder, replace(STUDY, **changes), make_images(number)))
+        stores.append(Store(tmp_path / folder, replace(STUDY, **changes), make_images(number), clock=clock))
         return stores[-1]
 
     yield open_

@@ -18,9 +18,9 @@ ANSWERS = {
 
 def start(store, outside_id=None):
     """Agree, read, and pass the quiz; returns the code."""
-    code = store.enrol(store.study.consent.version, outside_id)
-    store.advance(code, "quiz")
-    store.advance(code, "trials")
+    code = store.people.enrol(store.study.consent.version, outside_id)
+    store.people.advance(code, "quiz")
+    store.people.advance(code, "trials")
     return code
 
 
@@ -31,13 +31,13 @@ def answer(store, code, trial, said=None, reaction_ms=2000.0):
         said = ANSWERS[store.study.task] | start
     if trial.swapped and "mixingcoeff" in said:
         said = said | {"mixingcoeff": 100 - said["mixingcoeff"]}
-    return store.answer(code, trial.id, f"client-{trial.id}", said, reaction_ms)
+    return store.trials.answer(code, trial.id, f"client-{trial.id}", said, reaction_ms)
 
 
 def answer_all(store, code, say=None):
     """Answer every trial, each by `say(trial)`; returns the trials."""
     trials = []
-    while trial := store.next_trial(code):
+    while trial := store.trials.next(code):
         answer(store, code, trial, None if say is None else say(trial))
         trials.append(trial)
     return trials
@@ -46,8 +46,8 @@ def answer_all(store, code, say=None):
 def finish(store, code, comment=""):
     """Answer everything, comment, and return the completion code."""
     answer_all(store, code)
-    store.comment(code, comment, "client-comment")
-    return store.complete(code, store.find(code).answered)
+    store.people.comment(code, comment, "client-comment")
+    return store.people.complete(code, store.people.find(code).answered)
 
 
 def out_of_turn(database):

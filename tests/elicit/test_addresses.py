@@ -1,6 +1,6 @@
 import pytest
 
-from hml.elicit.addresses import host_of, is_loopback, read_origin
+from hml.elicit.web.addresses import host_of, is_loopback, read_origin
 from hml.errors import InputError
 
 

@@ -3,17 +3,28 @@ from dataclasses import replace
 
 import pytest
 
-from hml.elicit.answers import correct, read_answers
-from hml.elicit.assignment import choose_image, draw_swap
-from hml.elicit.conflicts import ConflictError, StudyFullError
+from hml.elicit.research.overview import overview
+from hml.elicit.store.answers import correct, read_answers
+from hml.elicit.store.conflicts import ConflictError, StudyFullError
+from hml.elicit.store.trials import draw_swap
+from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import GRID
 from tests.elicit.people import answer, answer_all, start
 
 
-def lapse(store):
-    """Let so much time go by that everybody seems to have left."""
-    store._database.execute("UPDATE trial SET held_until = '2000' WHERE held_until IS NOT NULL")
-    store._database.execute("UPDATE person SET enrolled_at = '2000'")
+@pytest.fixture
+def lapse(clock):
+    """Let so much time go by that everybody who doesn't answer has left."""
+    return lambda: clock.forward(hours=2)
+
+
+def needs_somebody(store):
+    """Return whether somebody new would be taken in; they leave at once."""
+    try:
+        withdraw(store.folder, store.people.enrol("1"))
+    except StudyFullError:
+        return False
+    return True
 
 
 def test_images_fill_evenly_whoever_comes_when(open_store):
@@ -21,9 +32,9 @@ def test_images_fill_evenly_whoever_comes_when(open_store):
     people = [start(store) for _ in range(13)]
     for turn in range(4):
         for code in people[turn % 2 :] + people[: turn % 2]:
-            if trial := store.next_trial(code):
+            if trial := store.trials.next(code):
                 answer(store, code, trial)
-        counts = store.coverage().images_by_judgements
+        counts = overview(store).coverage.images_by_judgements
         assert max(counts) - min(counts) <= 1
 
 
@@ -36,7 +47,7 @@ def test_nobody_is_shown_an_image_twice_but_as_a_repeat(open_store):
 
 def test_people_who_are_there_at_once_get_different_images(open_store):
     store = open_store(people_per_image=4)
-    shown = [store.next_trial(start(store)).stimulus for _ in range(6)]
+    shown = [store.trials.next(start(store)).stimulus for _ in range(6)]
     assert len(set(shown)) == 6
 
 
@@ -44,52 +55,50 @@ def test_an_image_gets_as_many_people_as_the_study_says(open_store):
     store = open_store(people_per_image=2, trials=6, repeats=0)
     for _ in range(2):
         answer_all(store, start(store))
-    assert store.coverage().images_by_judgements == {2: 6}
+    assert overview(store).coverage.images_by_judgements == {2: 6}
     with pytest.raises(StudyFullError):
-        store.enrol("1")
+        store.people.enrol("1")
 
 
 def test_no_more_people_are_let_in_than_there_is_work_for(open_store):
     store = open_store(number=8, trials=4, people_per_image=6)  # 8·6/4 = 12 people
-    people = [store.enrol("1", f"id {n}") for n in range(12)]
+    people = [store.people.enrol("1", f"id {n}") for n in range(12)]
     with pytest.raises(StudyFullError):
-        store.enrol("1", "id 12")
-    assert [store.enrol("1", f"id {n}") for n in range(12)] == people
+        store.people.enrol("1", "id 12")
+    assert [store.people.enrol("1", f"id {n}") for n in range(12)] == people
     for code in people:  # who was let in finds all the work they came for
-        store.advance(code, "quiz")
-        store.advance(code, "trials")
+        store.people.advance(code, "quiz")
+        store.people.advance(code, "trials")
         assert [trial.is_repeat for trial in answer_all(store, code)] == [False] * 4 + [True] * 2
-    assert store.coverage().images_by_judgements == {6: 8}
+    assert overview(store).coverage.images_by_judgements == {6: 8}
 
 
-def test_those_who_left_keep_nobody_out_and_those_who_answer_slowly_are_counted_on(open_store):
+def test_those_who_left_keep_nobody_out_and_those_who_answer_slowly_are_counted_on(open_store, lapse):
     store = open_store(number=4, trials=4, people_per_image=2)
     slow, gone = start(store), start(store)
-    answer(store, slow, store.next_trial(slow))
-    answer(store, gone, store.next_trial(gone))
+    answer(store, slow, store.trials.next(slow))
+    answer(store, gone, store.trials.next(gone))
     with pytest.raises(StudyFullError):
-        store.enrol("1")
-    lapse(store)
-    store._database.execute("DROP TRIGGER answers_are_kept")
-    store._database.execute("UPDATE answer SET received_at = '2000'")
-    store.next_trial(slow)  # 8 wanted, 2 given, and 3 are hers to give
+        store.people.enrol("1")
+    lapse()
+    store.trials.next(slow)  # 8 wanted, 2 given, and 3 are hers to give
     start(store)
     with pytest.raises(StudyFullError):
-        store.enrol("1")
+        store.people.enrol("1")
 
 
-def test_more_than_an_image_needs_fills_no_other_images_places(open_store):
+def test_more_than_an_image_needs_fills_no_other_images_places(open_store, lapse):
     store = open_store(number=2, trials=1, repeats=0, people_per_image=1)
     shown = defaultdict(list)
     while max(map(len, shown.values()), default=0) < 2:  # people who hold a place, and leave
         code = start(store)
-        trial = store.next_trial(code)
+        trial = store.trials.next(code)
         shown[trial.stimulus].append((code, trial))
-        lapse(store)
+        lapse()
     for code, trial in max(shown.values(), key=len):  # and answer in the end
         answer(store, code, trial)
-    assert store.coverage().images_by_judgements == {0: 1, 2: 1}
-    assert store.next_trial(start(store)).stimulus not in {stimulus for stimulus in shown if len(shown[stimulus]) == 2}
+    assert overview(store).coverage.images_by_judgements == {0: 1, 2: 1}
+    assert store.trials.next(start(store)).stimulus not in {stimulus for stimulus in shown if len(shown[stimulus]) == 2}
 
 
 def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
@@ -98,63 +107,63 @@ def test_who_finds_fewer_images_left_is_asked_for_fewer(open_store):
     late = start(store)
     trials = answer_all(store, late)
     assert [trial.is_repeat for trial in trials] == [False, False, True, True]
-    person = store.find(late)
+    person = store.people.find(late)
     assert (person.stage, person.answered, person.total) == ("comment", 4, 4)
 
 
-def test_who_comes_when_no_image_is_left_gets_no_code_for_nothing(open_store):
+def test_who_comes_when_no_image_is_left_gets_no_code_for_nothing(open_store, lapse):
     store = open_store(number=2, trials=2, people_per_image=1)
     early = start(store)
-    lapse(store)
+    lapse()
     late = start(store)
     answer_all(store, early)
     with pytest.raises(StudyFullError):
-        store.next_trial(late)
-    assert store.find(late).stage == "trials"
+        store.trials.next(late)
+    assert store.people.find(late).stage == "trials"
     with pytest.raises(ConflictError, match="trials is left to do"):
-        store.complete(late, 0)
-    store.withdraw(early)
+        store.people.complete(late, 0)
+    withdraw(store.folder, early)
     assert len(answer_all(store, late)) == 4  # a place that comes back is theirs
 
 
-def test_who_leaves_gives_the_place_back_after_the_time_limit(open_store):
+def test_who_leaves_gives_the_place_back_after_the_time_limit(open_store, lapse):
     store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
-    store.next_trial(start(store))
+    store.trials.next(start(store))
     with pytest.raises(StudyFullError):
-        store.enrol("1")
-    lapse(store)
-    assert store.next_trial(start(store)) is not None
+        store.people.enrol("1")
+    lapse()
+    assert store.trials.next(start(store)) is not None
 
 
-def test_an_answer_that_comes_after_its_place_was_given_back_is_kept(open_store):
+def test_an_answer_that_comes_after_its_place_was_given_back_is_kept(open_store, lapse):
     store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
     slow = start(store)
-    trial = store.next_trial(slow)
-    lapse(store)
+    trial = store.trials.next(slow)
+    lapse()
     quick = start(store)
-    answer(store, quick, store.next_trial(quick))
+    answer(store, quick, store.trials.next(quick))
     assert answer(store, slow, trial).count == 1
-    assert store.coverage().images_by_judgements == {2: 1}
+    assert overview(store).coverage.images_by_judgements == {2: 1}
 
 
 def test_an_answer_that_is_struck_out_gives_its_place_back_until_it_is_restored(open_store):
     store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
     answer_all(store, start(store))
-    (kept,) = read_answers(store._database)
+    (kept,) = read_answers(store.folder)
     for said, is_free in ((None, True), ({"mixingcoeff": 1, "confidence": 2}, False), (None, True)):
-        correct(store._database, store.task, kept.subject, 1, said, "asked to")
-        assert (choose_image(store._database, 0, 1, 0) is not None) == is_free
-    assert store.next_trial(start(store)).stimulus.filename == kept.filename
+        correct(store.folder, kept.subject, 1, said, "asked to")
+        assert is_free == needs_somebody(store)
+    assert store.trials.next(start(store)).stimulus.filename == kept.filename
 
 
-def test_who_comes_back_finds_the_same_trial_and_holds_its_place_again(open_store):
+def test_who_comes_back_finds_the_same_trial_and_holds_its_place_again(open_store, lapse):
     store = open_store(number=1, trials=1, repeats=0, people_per_image=1)
     code = start(store)
-    trial = store.next_trial(code)
-    lapse(store)
-    assert store.next_trial(code) == trial
+    trial = store.trials.next(code)
+    lapse()
+    assert store.trials.next(code) == trial
     with pytest.raises(StudyFullError):
-        store.enrol("1")
+        store.people.enrol("1")
 
 
 def test_the_order_is_a_function_of_the_seed_and_the_persons_number(open_store):
@@ -199,23 +208,24 @@ def test_a_list_of_classes_keeps_one_order_for_a_person(open_store):
 def test_the_side_that_was_recorded_is_shown_again(open_store):
     store = open_store()
     code = start(store)
-    trial = store.next_trial(code)
-    store._database.execute("UPDATE trial SET swapped = NOT swapped")  # as if drawn by another version of hml
-    assert open_store().next_trial(code) == replace(trial, swapped=not trial.swapped)
+    trial = store.trials.next(code)
+    with store.folder.database.writing() as rows:
+        rows.execute("UPDATE trial SET swapped = NOT swapped")  # as if drawn by another version of hml
+    assert open_store().trials.next(code) == replace(trial, swapped=not trial.swapped)
 
 
 def test_shuffled_blends_are_all_there_and_stay_where_they_are(open_store):
     store = open_store(task="select")
     code = start(store)
-    trial = store.next_trial(code)
+    trial = store.trials.next(code)
     assert sorted(trial.lambdas) == list(GRID)
-    assert store.next_trial(code).lambdas == trial.lambdas
+    assert store.trials.next(code).lambdas == trial.lambdas
     orders = {trial.lambdas, *(trial.lambdas for trial in answer_all(store, code))}
     assert len(orders) == 6
 
 
 def test_the_construct_task_starts_where_its_image_says(open_store):
     store = open_store(task="construct")
-    trial = store.next_trial(start(store))
+    trial = store.trials.next(start(store))
     assert trial.start == trial.stimulus.lambda_f
     assert trial.lambdas == GRID

@@ -14,11 +14,12 @@ import pytest
 import hml
 from hml.cli import main
 from hml.data import DemoImages
-from hml.elicit.answers import read_answers
-from hml.elicit.conflicts import StudyFullError
-from hml.elicit.database import connect
+from hml.elicit.research.overview import overview
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
+from hml.elicit.store.answers import count_answers, read_answers
+from hml.elicit.store.conflicts import StudyFullError
+from hml.elicit.store.database import Database
 from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.files.locks import claim
@@ -213,40 +214,41 @@ def test_of_two_studies_one_has_to_be_named(served, open_store, folder, capsys):
 def test_a_person_is_withdrawn_by_their_code(served, capsys):
     code = start(served)
     assert main(["elicit", "withdraw", code]) == 0
-    assert served.find(code) is None
+    assert served.people.find(code) is None
     assert main(["elicit", "withdraw", code]) == 2
     assert "mistyped" in capsys.readouterr().err
 
 
 def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
     codes = [start(served, outside_id) for outside_id in (None, None, "Ann")]
-    subject = served.quality()[1].subject
+    subject = overview(served).quality[1].subject
     spoken = f" {codes[0][:6].upper()} - {codes[0][6:]}\u200b"
     for number, args in enumerate(([spoken], [subject.upper()], ["--participant", " Ann\n"])):
         assert main(["elicit", "withdraw", *args]) == 0
-        assert [served.find(code) is None for code in codes] == [place <= number for place in range(3)]
+        assert [served.people.find(code) is None for code in codes] == [place <= number for place in range(3)]
     for args in ([""], [subject], ["--participant", "Ann"], ["--participant", "%"]):
         assert main(["elicit", "withdraw", *args]) == 2
 
 
 def test_whom_the_list_of_payments_alone_knows_is_deleted_from_it(served, capsys):
-    served.payments.enrol(served.key.hash_outside_id("ben"), "ben")  # who joined after the backup that was restored
+    ben = served.folder.key.hash_outside_id("ben")  # who joined after the backup that was restored
+    served.folder.payments.enrol(ben, "ben")
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
     assert "a backup of a later day may hold them" in capsys.readouterr().out
-    assert served.payments.read() == []
+    assert served.folder.payments.read() == []
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 2
 
 
 def test_the_list_of_payments_is_kept_while_somebody_on_it_may_finish(served, capsys):
     code = start(served, "ann")
-    answer(served, code, served.next_trial(code))
+    answer(served, code, served.trials.next(code))
     assert main(["elicit", "payments"]) == 0
     assert capsys.readouterr().out.splitlines() == ["outside_id,completion_code,completed_at,answers", "ann,,,1"]
     assert main(["elicit", "payments", "--delete"]) == 2
     assert "1 of 1 people on the list haven't finished" in capsys.readouterr().err
-    assert served.payments.path.exists()
+    assert served.folder.payments.path.exists()
     assert main(["elicit", "payments", "--delete", "--force"]) == 0
-    assert not served.payments.path.exists()
+    assert not served.folder.payments.path.exists()
 
 
 def test_answers_are_corrected_and_struck_out(served, capsys):
@@ -269,16 +271,16 @@ def test_the_help_says_how_each_tasks_answer_is_corrected(task, open_store, fold
     (said,) = re.findall(rf"^  {task} +(\{{.*)$", capsys.readouterr().out, re.MULTILINE)
     folder.parent.mkdir()
     store = open_store(folder, task=task, trials=1, repeats=0)
-    while not (kept := read_answers(store._database)) or kept[-1].filename != make_images()[0].filename:
+    while not (kept := read_answers(store.folder)) or kept[-1].filename != make_images()[0].filename:
         answer_all(store, start(store))  # until somebody has judged one that starts from .1, as the example does
     kept = kept[-1]
     assert main(["elicit", "correct", kept.subject, "1", "--answer", said, "--reason", "asked for"]) == 0
-    assert [one.answer for one in read_answers(store._database) if one.subject == kept.subject] == [json.loads(said)]
+    assert [one.answer for one in read_answers(store.folder) if one.subject == kept.subject] == [json.loads(said)]
 
 
 @pytest.mark.parametrize("args", [["export"], ["payments", "--out"]])
 def test_a_slip_of_the_fingers_does_not_write_over_the_study(args, served, capsys):
-    database = served.folder / "study.sqlite3"
+    database = served.folder.path / "study.sqlite3"
     before = database.read_bytes()
     assert main(["elicit", *args, str(database)]) == 2
     assert "end in .csv" in capsys.readouterr().err
@@ -295,7 +297,7 @@ def test_payments_are_listed_and_deleted(served, capsys):
     Path("payments.csv").unlink()
     assert main(["elicit", "payments", "--out", "payments.csv", "--delete"]) == 0
     assert completion_code in Path("payments.csv").read_text()  # written before it was deleted
-    assert not (served.folder / "payments.sqlite3").exists()
+    assert not (served.folder.path / "payments.sqlite3").exists()
 
 
 def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
@@ -305,7 +307,7 @@ def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
     stop = threading.Event()
 
     def take_part():
-        while not stop.is_set() and (trial := store.next_trial(code)):
+        while not stop.is_set() and (trial := store.trials.next(code)):
             answer(store, code, trial)
             time.sleep(0.01)  # people think
 
@@ -319,12 +321,12 @@ def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
     assert codes == [0] * 3
     counts = []
     for i in range(3):
-        copy = connect(Path(f"backup{i}.sqlite3"))
-        assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        counts.append(copy.execute("SELECT count(*) FROM answer").fetchone()[0])
-        copy.close()
+        with Database(Path(f"backup{i}.sqlite3")) as copy:
+            with copy.reading() as rows:
+                assert rows.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            counts.append(count_answers(copy))
     assert counts == sorted(counts)
-    assert counts[-1] <= store.pace().answers
+    assert counts[-1] <= overview(store).pace.answers
 
 
 def test_looking_after_a_study_needs_no_torch():

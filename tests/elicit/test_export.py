@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from hml.data import HMix, HMixDataModule
-from hml.elicit.answers import correct
-from hml.elicit.export import COLUMNS, export_answers
-from hml.elicit.privacy import check_cell
+from hml.elicit.research.export import COLUMNS, export_answers
+from hml.elicit.research.overview import overview
+from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
-from hml.elicit.store import Store
+from hml.elicit.store.answers import correct, count_answers
+from hml.elicit.store.store import Store
 from hml.elicit.study import StimulusChoice, read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
@@ -39,7 +40,7 @@ def export(tmp_path):
     """Export a store's answers; returns the path."""
 
     def export_(store):
-        export_answers(store._database, tmp_path / "judgements.csv")
+        export_answers(store.folder, tmp_path / "judgements.csv")
         return tmp_path / "judgements.csv"
 
     return export_
@@ -76,13 +77,13 @@ def test_whoever_means_a_share_exports_it_whichever_side_is_left(open_store, exp
     store = open_store(number=40, trials=40, repeats=9, stimuli=StimulusChoice(seed=seed))
     rng, code = random.Random(seed), start(store)
     cats, positions, sides = [], [], set()
-    while trial := store.next_trial(code):
+    while trial := store.trials.next(code):
         cats.append(rng.randrange(101))  # how much of the cat, in percent
         names = [CLASS_NAMES[end.label] for end in trial.sides]
         # At the left end all is of the class named there, and the cat is the first in each filename.
         positions.append({"Cat": 100 - cats[-1], "Dog": cats[-1]}[names[0]])
         said = {"mixingcoeff": positions[-1], "confidence": 50, "moved": ["mixingcoeff", "confidence"]}
-        store.answer(code, trial.id, f"client-{trial.id}", said, 1.0)
+        store.trials.answer(code, trial.id, f"client-{trial.id}", said, 1.0)
         sides.add(tuple(names))
     assert sides == {("Cat", "Dog"), ("Dog", "Cat")}
     judgements = read_hmix(export(store), "all")
@@ -130,7 +131,7 @@ def test_soft_labels_are_read_back(open_store, export):
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):
     with pytest.raises(InputError, match="Nobody has answered"):
-        export_answers(store._database, tmp_path / "judgements.csv")
+        export_answers(store.folder, tmp_path / "judgements.csv")
 
 
 @pytest.mark.parametrize(
@@ -171,9 +172,10 @@ def test_the_released_files_cells_pass_but_for_its_ids(other_tasks):
 
 def test_a_row_that_should_not_be_there_keeps_the_file_from_being_written(store, tmp_path):
     finish(store, start(store))
-    store._database.execute("UPDATE person SET subject = 'ann@example.org'")
+    with store.folder.database.writing() as rows:
+        rows.execute("UPDATE person SET subject = 'ann@example.org'")
     with pytest.raises(InputError, match=r"judgements\.csv, row 2: subject holds an email address"):
-        export_answers(store._database, tmp_path / "judgements.csv")
+        export_answers(store.folder, tmp_path / "judgements.csv")
     assert not (tmp_path / "judgements.csv").exists()
 
 
@@ -189,28 +191,28 @@ def test_a_correction_is_a_new_row_and_the_latest_counts(store, export):
     subject = read_hmix(export(store), "all")[0].annotator
     for slider in (99, 25):
         said = {"mixingcoeff": slider, "confidence": 70}
-        correct(store._database, store.task, subject, 2, said, "the trackpad slipped")
-    correct(store._database, store.task, subject, 3, None, "looked away")
+        correct(store.folder, subject, 2, said, "the trackpad slipped")
+    correct(store.folder, subject, 3, None, "looked away")
     judgements = read_hmix(export(store), "all")
     assert [j.lambda_h for j in judgements] == pytest.approx([0.9, 0.75, 0.6, 0.5, 0.4])
     assert judgements[1].omega == 0.7
-    assert store._database.execute("SELECT count(*) FROM answer").fetchone()[0] == 6
-    assert store.pace().answers == 5
+    assert count_answers(store.folder.database) == 6
+    assert overview(store).pace.answers == 5
 
 
 def test_an_answer_can_not_be_changed_in_its_place(store):
     finish(store, start(store))
-    with pytest.raises(sqlite3.IntegrityError, match="add a correction"):
-        store._database.execute("UPDATE answer SET answer = '{}'")
+    with pytest.raises(sqlite3.IntegrityError, match="add a correction"), store.folder.database.writing() as rows:
+        rows.execute("UPDATE answer SET answer = '{}'")
 
 
 def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
     answer_all(store, start(store))
     subject = read_hmix(export(store), "all")[0].annotator
     with pytest.raises(InputError, match="mixingcoeff=101"):
-        correct(store._database, store.task, subject, 2, {"mixingcoeff": 101, "confidence": 7}, "why")
+        correct(store.folder, subject, 2, {"mixingcoeff": 101, "confidence": 7}, "why")
     with pytest.raises(InputError, match="no answer to trial 9"):
-        correct(store._database, store.task, subject, 9, None, "why")
+        correct(store.folder, subject, 9, None, "why")
 
 
 def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):

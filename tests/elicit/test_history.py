@@ -1,7 +1,7 @@
 import json
 
-from hml.elicit.export import export_answers
-from hml.elicit.history import read_history
+from hml.elicit.research.export import export_answers
+from hml.elicit.store.history import read_history
 from tests.elicit.conftest import STUDY
 from tests.elicit.people import answer_all, finish, start
 
@@ -14,14 +14,14 @@ REAL = {
 
 def test_a_row_is_added_only_when_something_is_asked_otherwise(open_store, monkeypatch):
     store = open_store()
-    store.enrol("1")
-    assert len(read_history(open_store()._database)) == 1
+    store.people.enrol("1")
+    assert len(read_history(open_store().folder)) == 1
     open_store(instructions="Look twice.")
     open_store(instructions="Look twice.", people_per_image=5, trials=3)
     open_store()
     monkeypatch.setattr("hml.__version__", "9")
     open_store()
-    history = read_history(store._database)
+    history = read_history(store.folder)
     asked = [[row["study"][key] for key in ("instructions", "people_per_image", "trials")] for row in history]
     assert asked == [["Look.", 3, 4], ["Look twice.", 3, 4], ["Look twice.", 5, 3], ["Look.", 3, 4], ["Look.", 3, 4]]
     assert [row["hml_version"] == "9" for row in history] == [False] * 4 + [True]
@@ -31,7 +31,7 @@ def test_a_row_is_added_only_when_something_is_asked_otherwise(open_store, monke
 
 def test_a_study_that_nobody_has_taken_part_in_has_no_past(open_store):
     open_store(instructions="Draft.")
-    (row,) = read_history(open_store()._database)
+    (row,) = read_history(open_store().folder)
     assert row["study"]["instructions"] == "Look."
 
 
@@ -40,7 +40,7 @@ def test_it_comes_out_beside_the_answers_and_says_from_which_row_on(open_store, 
     answer_all(store, start(store))
     changed = open_store(instructions="Look twice.")
     answer_all(changed, start(changed))
-    assert export_answers(store._database, tmp_path / "judgements.csv") == 12
+    assert export_answers(store.folder, tmp_path / "judgements.csv") == 12
     history = json.loads((tmp_path / "judgements.study.json").read_text(encoding="utf-8"))
     assert [row["first_index"] for row in history] == [0, 6]
     assert history[0]["study"]["title"] == "Katzen – 猫"
@@ -51,9 +51,9 @@ def test_it_holds_nothing_of_people(open_store, tmp_path):
     store = open_store(**REAL)
     code = start(store, "ben@example.org")
     finish(store, code, "Call me.")
-    export_answers(store._database, tmp_path / "judgements.csv")
+    export_answers(store.folder, tmp_path / "judgements.csv")
     text = (tmp_path / "judgements.study.json").read_text(encoding="utf-8")
-    row = store._database.execute("SELECT * FROM person").fetchone()
+    person = store.people.find(code)
     assert "E-17" in text
-    for secret in (code, row["subject"], row["outside_hash"], "@example", "62868d1c77a67aae6b2e5012", "Call me"):
+    for secret in (code, person.subject, person.outside_hash, "@example", "62868d1c77a67aae6b2e5012", "Call me"):
         assert secret not in text

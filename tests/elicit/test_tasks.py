@@ -1,7 +1,7 @@
 import pytest
 
-from hml.elicit.quiz import QUIZ
 from hml.elicit.tasks import TASKS
+from hml.elicit.web.quiz import QUIZ
 from hml.errors import InputError
 from tests.elicit.conftest import make_images
 from tests.elicit.people import ANSWERS

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hml.elicit import backup, withdrawal
-from hml.elicit.backup import back_up, remembered_backups
-from hml.elicit.conflicts import UnknownPersonError
+from hml.elicit.research.overview import overview
+from hml.elicit.store import backup, withdrawal
+from hml.elicit.store.backup import back_up, remembered_backups
+from hml.elicit.store.conflicts import UnknownPersonError
+from hml.elicit.store.withdrawal import withdraw
 from hml.errors import InputError, StorageError
 from tests.elicit.people import answer, answer_all, finish, start
 
@@ -20,22 +22,27 @@ def contents(folder):
 
 def secrets_of(store, code):
     """Whatever stands for a person anywhere."""
-    row = store._database.execute("SELECT subject, outside_hash FROM person WHERE code = ?", (code,)).fetchone()
-    return [code.encode(), *(value.encode() for value in row if value), OUTSIDE_ID.encode(), b"Ann was here"]
+    person = store.people.find(code)
+    return [
+        code.encode(),
+        *(value.encode() for value in (person.subject, person.outside_hash) if value),
+        OUTSIDE_ID.encode(),
+        b"Ann was here",
+    ]
 
 
 def test_an_outside_id_stands_on_the_list_of_payments_alone(store):
     code = start(store, OUTSIDE_ID)
-    assert store.enrol("1", OUTSIDE_ID) == code
-    assert OUTSIDE_ID.encode() not in (store.folder / "study.sqlite3").read_bytes()
-    assert OUTSIDE_ID.encode() in (store.folder / "payments.sqlite3").read_bytes()
-    ((outside_hash,),) = store._database.execute("SELECT outside_hash FROM person").fetchall()
-    assert len(outside_hash) == 64
+    assert store.people.enrol("1", OUTSIDE_ID) == code
+    assert OUTSIDE_ID.encode() not in (store.folder.path / "study.sqlite3").read_bytes()
+    assert OUTSIDE_ID.encode() in (store.folder.path / "payments.sqlite3").read_bytes()
+    assert len(store.people.find(code).outside_hash) == 64
 
 
 def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
     one, other = open_store("one"), open_store("other")
-    assert one.key.hash_outside_id("x") == one.key.hash_outside_id("x") != other.key.hash_outside_id("x")
+    first, again, elsewhere = (store.folder.key.hash_outside_id("x") for store in (one, one, other))
+    assert first == again != elsewhere
 
 
 @pytest.mark.parametrize(
@@ -43,17 +50,17 @@ def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
     [" 5f0aé", "5f0aé \n", "\u20035f0aé\t", "\ufeff5f0aé", "5f0\u200baé\u200e", "5f0ae\u0301"],
 )
 def test_an_id_is_one_persons_however_it_is_written(store, written):
-    code = store.enrol("1", "5f0aé")
-    assert store.enrol("1", written) == code
-    assert store.is_known(written)
-    assert store.is_called(code, written)
-    assert [row.outside_id for row in store.payments.read()] == ["5f0aé"]
+    code = store.people.enrol("1", "5f0aé")
+    assert store.people.enrol("1", written) == code
+    assert store.people.is_known(written)
+    assert store.people.is_called(code, written)
+    assert [row.outside_id for row in store.folder.payments.read()] == ["5f0aé"]
 
 
 def test_an_id_is_kept_on_the_list_as_it_is_compared(store):
-    code = store.enrol("1", " cafe\u0301\u200b ")
-    assert store.outside_id(code) == "caf\u00e9"
-    assert not store.is_known("CAF\u00c9")  # some services' ids differ in case only
+    code = store.people.enrol("1", " cafe\u0301\u200b ")
+    assert store.people.outside_id(code) == "caf\u00e9"
+    assert not store.people.is_known("CAF\u00c9")  # some services' ids differ in case only
 
 
 @pytest.mark.parametrize(
@@ -61,41 +68,41 @@ def test_an_id_is_kept_on_the_list_as_it_is_compared(store):
 )
 def test_what_is_no_outside_id_is_refused(store, outside_id):
     with pytest.raises(InputError, match="participant id"):
-        store.enrol("1", outside_id)
+        store.people.enrol("1", outside_id)
 
 
 def test_the_list_says_who_finished_with_which_code(store):
     completion_code = finish(store, start(store, "bea"))
     start(store, "ann")
     start(store)
-    rows = [(row.outside_id, row.completion_code, row.completed_at is not None) for row in store.payments.read()]
+    rows = [(row.outside_id, row.completion_code, row.completed_at is not None) for row in store.folder.payments.read()]
     assert rows == [("ann", None, False), ("bea", completion_code, True)]
 
 
 def test_who_opens_the_last_page_again_finished_when_they_did(store):
     code = start(store, "ann")
     finish(store, code)
-    first = [store.payments.read(), store.pace().median_minutes]
+    first = [store.folder.payments.read(), overview(store).pace.median_minutes]
     time.sleep(0.01)
-    store.complete(code, 6)
-    assert [store.payments.read(), store.pace().median_minutes] == first
+    store.people.complete(code, 6)
+    assert [store.folder.payments.read(), overview(store).pace.median_minutes] == first
 
 
 def test_the_list_may_be_deleted_while_people_answer(store):
     code = start(store, OUTSIDE_ID)
-    (store.folder / "payments.sqlite3").unlink()
-    assert OUTSIDE_ID.encode() not in contents(store.folder)
+    (store.folder.path / "payments.sqlite3").unlink()
+    assert OUTSIDE_ID.encode() not in contents(store.folder.path)
     assert finish(store, code)
-    assert store.payments.read() == []
-    assert store.enrol("1", OUTSIDE_ID) == code
+    assert store.folder.payments.read() == []
+    assert store.people.enrol("1", OUTSIDE_ID) == code
 
 
 def test_people_who_come_at_once_are_all_on_a_list_that_is_new(store):
     for _ in range(5):
-        (store.folder / "payments.sqlite3").unlink(missing_ok=True)
+        (store.folder.path / "payments.sqlite3").unlink(missing_ok=True)
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda i: store.payments.enrol(f"hash {i}", f"id {i}"), range(16)))
-        assert len(store.payments.read()) == 16
+            list(pool.map(lambda i: store.folder.payments.enrol(f"hash {i}", f"id {i}"), range(16)))
+        assert len(store.folder.payments.read()) == 16
 
 
 def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
@@ -104,72 +111,72 @@ def test_withdrawal_deletes_a_person_everywhere(store, tmp_path):
     code = start(store, OUTSIDE_ID)
     finish(store, code, "Ann was here")
     theirs = secrets_of(store, code)
-    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    back_up(store.folder, tmp_path / "backup.sqlite3")
     assert all(secret in contents(tmp_path) for secret in theirs)
-    assert store.withdraw(code) == []
+    assert withdraw(store.folder, code) == []
     left = contents(tmp_path)
     assert [secret for secret in theirs if secret in left] == []
-    assert store.find(code) is None
-    assert store.find(other).answered == 6
-    assert store.pace().answers == 6
+    assert store.people.find(code) is None
+    assert store.people.find(other).answered == 6
+    assert overview(store).pace.answers == 6
 
 
 def test_who_opens_their_link_while_they_withdraw_is_not_left_on_the_list(store, monkeypatch):
     code = start(store, OUTSIDE_ID)
-    delete = withdrawal._delete
+    delete = withdrawal.delete_person
 
     def come_again_first(database, code, *payments):
-        store.payments.enrol(store.key.hash_outside_id(OUTSIDE_ID), OUTSIDE_ID)
+        store.folder.payments.enrol(store.folder.key.hash_outside_id(OUTSIDE_ID), OUTSIDE_ID)
         delete(database, code, *payments)
 
-    monkeypatch.setattr(withdrawal, "_delete", come_again_first)
-    store.withdraw(code)
-    assert OUTSIDE_ID.encode() not in contents(store.folder)
+    monkeypatch.setattr(withdrawal, "delete_person", come_again_first)
+    withdraw(store.folder, code)
+    assert OUTSIDE_ID.encode() not in contents(store.folder.path)
 
 
 def test_a_withdrawal_that_is_cut_short_leaves_nobody_on_the_list_alone(store, monkeypatch):
     code = start(store, OUTSIDE_ID)
-    forget = store.payments.__class__.forget
+    forget = store.folder.payments.__class__.forget
 
     def be_killed(payments, outside_hash):
         forget(payments, outside_hash)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hml.elicit.payments.Payments.forget", be_killed)
+    monkeypatch.setattr("hml.elicit.store.payments.Payments.forget", be_killed)
     with pytest.raises(KeyboardInterrupt):
-        store.withdraw(code)
-    assert store.payments.read() == []
-    assert store.find(code) is not None  # so it can be asked for again
+        withdraw(store.folder, code)
+    assert store.folder.payments.read() == []
+    assert store.people.find(code) is not None  # so it can be asked for again
     monkeypatch.undo()
-    store.withdraw(code)
-    assert OUTSIDE_ID.encode() not in contents(store.folder)
+    withdraw(store.folder, code)
+    assert OUTSIDE_ID.encode() not in contents(store.folder.path)
 
 
 def test_who_joined_after_the_backup_that_is_restored_is_still_to_be_paid(open_store, tmp_path):
     store = open_store()
     start(store, "ann")
-    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    back_up(store.folder, tmp_path / "backup.sqlite3")
     finish(store, start(store, "ben"))
-    owed = store.payments.read()
+    owed = store.folder.payments.read()
     store.close()
-    (tmp_path / "backup.sqlite3").replace(store.folder / "study.sqlite3")
+    (tmp_path / "backup.sqlite3").replace(store.folder.path / "study.sqlite3")
     restored = open_store()
-    assert not restored.is_known("ben")
-    assert restored.payments.read() == owed
+    assert not restored.people.is_known("ben")
+    assert restored.folder.payments.read() == owed
     assert [row.outside_id for row in owed] == ["ann", "ben"]
 
 
 def test_withdrawal_gives_the_places_back(store):
     code = start(store)
     answer_all(store, code)
-    store.withdraw(code)
-    assert store.coverage().images_by_judgements == {0: 6}
+    withdraw(store.folder, code)
+    assert overview(store).coverage.images_by_judgements == {0: 6}
 
 
 def test_who_withdrew_may_begin_anew_and_gets_other_draws(store):
     code = start(store, OUTSIDE_ID)
     first = [trial.stimulus for trial in answer_all(store, code)]
-    store.withdraw(code)
+    withdraw(store.folder, code)
     again = start(store, OUTSIDE_ID)
     assert again != code
     assert [trial.stimulus for trial in answer_all(store, again)] != first
@@ -177,80 +184,79 @@ def test_who_withdrew_may_begin_anew_and_gets_other_draws(store):
 
 def test_nobody_withdraws_twice(store):
     code = start(store)
-    store.withdraw(code)
+    withdraw(store.folder, code)
     with pytest.raises(UnknownPersonError, match="withdrawn already"):
-        store.withdraw(code)
+        withdraw(store.folder, code)
 
 
 def test_a_backup_that_was_moved_is_named(store, tmp_path):
-    back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+    back_up(store.folder, tmp_path / "backup.sqlite3")
     (tmp_path / "backup.sqlite3").rename(tmp_path / "elsewhere.sqlite3")
-    assert store.withdraw(start(store)) == [tmp_path / "backup.sqlite3"]
+    assert withdraw(store.folder, start(store)) == [tmp_path / "backup.sqlite3"]
 
 
 def test_a_damaged_backup_is_named_and_keeps_nobody_in_the_study(store, tmp_path):
     for name in ("bad", "good"):
-        back_up(store.folder, store._database, tmp_path / name)
+        back_up(store.folder, tmp_path / name)
     code = start(store)
     (tmp_path / "bad").write_bytes(b"no database" * 100)
-    assert store.withdraw(code) == [tmp_path / "bad"]
-    assert store.find(code) is None
+    assert withdraw(store.folder, code) == [tmp_path / "bad"]
+    assert store.people.find(code) is None
 
 
 def test_a_backup_that_is_made_while_somebody_withdraws_holds_them_no_longer(store, tmp_path, monkeypatch):
     code = start(store)
     theirs = secrets_of(store, code)[0]
-    delete = withdrawal._delete
+    delete = withdrawal.delete_person
 
     def back_up_first(database, code, *payments):
         if not (tmp_path / "backup").exists():
-            back_up(store.folder, store._database, tmp_path / "backup")
+            back_up(store.folder, tmp_path / "backup")
             assert theirs in (tmp_path / "backup").read_bytes()
         delete(database, code, *payments)
 
-    monkeypatch.setattr(withdrawal, "_delete", back_up_first)
-    assert store.withdraw(code) == []
+    monkeypatch.setattr(withdrawal, "delete_person", back_up_first)
+    assert withdraw(store.folder, code) == []
     assert theirs not in (tmp_path / "backup").read_bytes()
 
 
 def test_a_backup_opens_as_the_study_it_is_of(open_store, tmp_path):
     store = open_store()
     code = start(store)
-    answer(store, code, store.next_trial(code))
-    assert back_up(store.folder, store._database, tmp_path / "restored" / "study.sqlite3") == 1
-    (tmp_path / "restored" / "secret.key").write_bytes((store.folder / "secret.key").read_bytes())
-    assert open_store("restored").find(code) == store.find(code)
+    answer(store, code, store.trials.next(code))
+    assert back_up(store.folder, tmp_path / "restored" / "study.sqlite3") == 1
+    (tmp_path / "restored" / "secret.key").write_bytes((store.folder.path / "secret.key").read_bytes())
+    assert open_store("restored").people.find(code) == store.people.find(code)
 
 
 def test_a_backup_writes_over_nothing(store, tmp_path):
     (tmp_path / "there").write_text("mine")
     with pytest.raises(InputError, match="there already"):
-        back_up(store.folder, store._database, tmp_path / "there")
+        back_up(store.folder, tmp_path / "there")
     assert (tmp_path / "there").read_text() == "mine"
 
 
 def test_a_backup_during_which_somebody_withdraws_is_to_be_made_again(store, tmp_path, monkeypatch):
-    back_up(store.folder, store._database, tmp_path / "first")
+    back_up(store.folder, tmp_path / "first")
     code = start(store)
-    sync = backup._sync
+    move = backup.move_durably
 
-    def withdraw_first(path):
-        if path.name == ".backup.partial":
-            store.withdraw(code)
-        sync(path)
+    def withdraw_first(source, target):
+        withdraw(store.folder, code)
+        move(source, target)
 
-    monkeypatch.setattr(backup, "_sync", withdraw_first)
+    monkeypatch.setattr(backup, "move_durably", withdraw_first)
     with pytest.raises(StorageError, match="Somebody withdrew while"):
-        back_up(store.folder, store._database, tmp_path / "backup")
+        back_up(store.folder, tmp_path / "backup")
     monkeypatch.undo()
     assert remembered_backups(store.folder) == [tmp_path / "first"]
-    assert back_up(store.folder, store._database, tmp_path / "backup") == 0
+    assert back_up(store.folder, tmp_path / "backup") == 0
 
 
 def test_a_backup_that_fails_leaves_nothing_behind(store, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        back_up(store.folder, store._database, tmp_path / "file" / "backup.sqlite3")
+        back_up(store.folder, tmp_path / "file" / "backup.sqlite3")
     replace = Path.replace
 
     def fail_for_backups(path, target):
@@ -260,6 +266,6 @@ def test_a_backup_that_fails_leaves_nothing_behind(store, tmp_path, monkeypatch)
 
     monkeypatch.setattr(Path, "replace", fail_for_backups)
     with pytest.raises(OSError, match="no"):
-        back_up(store.folder, store._database, tmp_path / "backup.sqlite3")
+        back_up(store.folder, tmp_path / "backup.sqlite3")
     assert {path.name for path in tmp_path.iterdir()} == {"file", "study"}
     assert remembered_backups(store.folder) == []

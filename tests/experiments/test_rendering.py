@@ -1,8 +1,9 @@
 import csv
+import re
 
 import pytest
 
-from hml.experiments.rendering import runs_to_csv, to_csv, to_markdown
+from hml.experiments.rendering import runs_to_csv, schemes_to_csv, to_latex, to_markdown
 from hml.experiments.runs import Failure
 from hml.experiments.table import make_table
 
@@ -42,7 +43,7 @@ def test_markdown_and_csv_name_the_baseline(make_four):
     text = to_markdown(table)
     assert "| CE − mixup_fly | p |" in text
     assert "Less mixup_fly at the same seed" in text
-    assert float(list(csv.DictReader(to_csv(table).splitlines()))[4]["minus_mixup_fly"]) == -0.5
+    assert float(list(csv.DictReader(schemes_to_csv(table).splitlines()))[4]["minus_mixup_fly"]) == -0.5
 
 
 def test_a_reversed_order_is_spelt_out(make_four):
@@ -58,7 +59,7 @@ def test_without_the_papers_data_there_is_no_paper_column(make_four):
 
 
 def test_csv_has_every_figure_in_full(table):
-    rows = list(csv.DictReader(to_csv(table).splitlines()))
+    rows = list(csv.DictReader(schemes_to_csv(table).splitlines()))
     assert [(row["scheme"], row["metric"]) for row in rows][:2] == [
         ("mixup", "test/cross_entropy"),
         ("mixup", "test/rms_calibration"),
@@ -86,3 +87,59 @@ def test_an_empty_table_renders():
     table = make_table({"mixup": 2}, [])
     assert "- mixup: n = 0 of 2; 2 not run." in to_markdown(table)
     assert runs_to_csv(table) == ""
+
+
+@pytest.fixture
+def latex(make_four):
+    values = {"mixup": [2.1, 2.3], "sep_conf": [1.8, 1.9]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    return to_latex(make_table(dict.fromkeys(values, 2), outcomes)).splitlines()
+
+
+def floats_of(lines):
+    """Split into floats: the rows of each, by the label."""
+    text = "\n".join(lines)
+    floats = re.findall(r"\\begin\{table\}(.*?)\\end\{table\}", text, re.DOTALL)
+    rows = {}
+    for content in floats:
+        (label,) = re.findall(r"\\label\{(.*?)\}", content)
+        rows[label] = [line.removesuffix(r" \\").split(" & ") for line in content.splitlines() if line.endswith(r"\\")]
+    return rows
+
+
+def test_each_table_has_a_caption_a_label_and_booktabs_rules(latex):
+    text = "\n".join(latex)
+    assert list(floats_of(latex)) == ["tab:schemes", "tab:differences"]
+    for command in (r"\begin{table}", r"\caption{", r"\label{", r"\toprule", r"\midrule", r"\bottomrule"):
+        assert text.count(command) == 2
+    assert text.index(r"\caption") < text.index(r"\label")  # LaTeX numbers a label by the caption before it
+    for content in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
+        columns, body = content
+        assert {line.count(" & ") for line in body.splitlines() if line.endswith(r"\\")} == {len(columns) - 1}
+    assert text.isascii()
+    assert "Seeds: 0, 1." in text
+
+
+def test_schemes_are_set_beside_the_paper(latex):
+    header, mixup, sep_conf = floats_of(latex)["tab:schemes"]
+    assert header[:5] == ["scheme", "n", "CE", "paper", "Calib"]
+    assert mixup[:3] == ["mixup", "2", r"2.200 $\pm$ 0.100"]
+    assert sep_conf[:5] == [r"sep\_conf", "2", r"1.850 $\pm$ 0.050", "1.83", r"0.250 $\pm$ 0.000"]
+
+
+def test_paired_differences_have_a_table(latex):
+    header, first, *others = floats_of(latex)["tab:differences"]
+    assert header == ["scheme", "metric", "n", "difference", r"95 \% interval", "p"]
+    # Differences -.3 and -.4: mean -.35, standard error .05, t(.975, 1) = 12.706, p = 2 (1/2 - atan(7)/pi) = .090.
+    assert first == [r"sep\_conf", "CE", "2", "$-$0.350", "[$-$0.985, +0.285]", ".090"]
+    assert [row[0] for row in others] == [""] * len(others)
+    assert any(r"minus mixup at the same seed" in line for line in latex)
+
+
+def test_without_pairs_there_is_one_table(make_four):
+    assert list(floats_of(to_latex(make_table({"mixup": 1}, [make_four("mixup", 0, 2.0)])).splitlines())) == [
+        "tab:schemes"
+    ]
+    empty = to_latex(make_table({"mixup": 2}, []))
+    assert r"mixup & 0 & -- & -- & -- & -- \\" in empty
+    assert "Seeds: none." in empty

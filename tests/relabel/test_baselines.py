@@ -5,7 +5,7 @@ import pytest
 from hml.relabel import baselines, scores
 from hml.relabel.baselines import BASELINES, histogram, lambda_f_with_noise, level_histogram, pair_curves
 from hml.relabel.evaluation import RELABELLER, summarise
-from hml.relabel.report import verdict
+from hml.relabel.presentation import verdict
 from hml.statistics.bootstrap import Bootstrap
 
 

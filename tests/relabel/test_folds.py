@@ -29,8 +29,8 @@ def test_a_pair_is_the_same_in_either_order_whatever_lambda_f():
 
 
 def test_of_the_released_judgements_no_pair_and_no_person_is_on_both_sides(data_dir):
-    from hml.analysis.tables import judgement_table
     from hml.judgements import read_hmix
+    from hml.judgements.tables import judgement_table
 
     table = judgement_table(read_hmix(data_dir / "hmix_infer_mixing_factor.csv", cohort="all"))
     pairs = [frozenset(ids) for ids in zip(table["id_1"], table["id_2"], strict=True)]

@@ -163,6 +163,7 @@ def test_wrong_arguments_are_refused(options, said, checkpoint):
         LearnedLabels(checkpoint, **options)
 
 
+@pytest.mark.usefixtures("without_drawing")
 @pytest.mark.parametrize("scheme", ON_THE_FLY)
 def test_every_scheme_on_the_fly_trains_and_tests(scheme, checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -175,6 +176,7 @@ def test_every_scheme_on_the_fly_trains_and_tests(scheme, checkpoint, tmp_path, 
     assert ("relabeller.pt" in result["data"]["strategy_files"]) == bool(chosen)
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_they_join_table1_by_name(checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = yaml.safe_load((CONFIGS / "learned_conf.yaml").read_text())

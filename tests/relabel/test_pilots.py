@@ -8,8 +8,8 @@ import pytest
 import hml.analysis.percepts
 from hml.cli import main
 from hml.judgements import CLASS_NAMES
+from tests.processes import CONFIGS
 from tests.relabel.conftest import QUICK
-from tests.test_cli import DEMO, NARROW, ROOT
 
 CAT, DOG, SHIP, TRUCK = 3, 5, 8, 9
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -72,9 +72,11 @@ def test_a_relabeller_is_fitted_to_a_pilot(pilot, write, out, capsys):
 
 
 @pytest.mark.parametrize("pilot", ["one judgement", "one person", "one and the same answer"])
+@pytest.mark.usefixtures("without_drawing")
 def test_a_network_is_trained_on_a_pilot(pilot, write, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    args = ["fit", "--config", str(ROOT / "configs" / "sep_conf.yaml"), *DEMO, *NARROW, "--trainer.max_epochs=1"]
+    args = ["fit", "--config", str(CONFIGS / "sep_conf.yaml"), "--config", str(CONFIGS / "demo.yaml")]
+    args += ["--model.network.width=2", "--trainer.max_epochs=1"]
     args += ["--data.images.num_train=60", "--data.images.num_test=20", "--calibration.bin_size=10"]
     args += ["--trainer.accelerator=cpu", "--data.mixed=hml.data.HMix", "--data.mixed.cohort=all"]
     assert main([*args, "--data.mixed.judgements", write(pilot), "--run_folder", "run"]) == 0
@@ -126,6 +128,7 @@ def test_one_persons_judgements_are_evaluated_by_pairs_only(evaluate, out, capsy
     assert "6 mixed images by 1 person, each predicted from judgements of other image pairs." in page
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_equal_answers_are_evaluated_both_ways(evaluate, out):
     assert evaluate("one and the same answer", 2) == 0
     assert list(json.loads((out / "relabel.json").read_text())["scores"]) == ["pair", "annotator"]

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from hml.reporting.drawing import new_figure
 from hml.reporting.exhibits import name_exhibits, to_json, write_events, write_exhibit
-from hml.reporting.figures import new_figure
 from hml.reporting.sections import Exhibit
 
 

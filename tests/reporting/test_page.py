@@ -1,6 +1,6 @@
 import pandas as pd
 
-from hml.reporting.figures import new_figure
+from hml.reporting.drawing import new_figure
 from hml.reporting.page import render_page
 from hml.reporting.sections import Claim, Exhibit, Section, Table, compare, write_interval, write_number
 from hml.statistics.bootstrap import Estimate

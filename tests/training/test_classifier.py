@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import nn
 
 from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.errors import NonFiniteLossError
@@ -12,24 +11,7 @@ from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
 from hml.training.loss_watch import LossWatch
-
-
-def linear():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
-
-
-def make_trainer(folder, *callbacks, **kwargs):
-    return Trainer(
-        accelerator="cpu",
-        default_root_dir=folder,
-        logger=False,
-        callbacks=list(callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-        **kwargs,
-    )
+from tests.training.fitting import linear, make_trainer
 
 
 class LossWatcher(Callback):

@@ -6,7 +6,7 @@ from torch import nn
 
 from hml.errors import InputError
 from hml.training.classifier import Classifier
-from tests.test_classifier import linear, make_trainer
+from tests.training.fitting import linear, make_trainer
 
 
 def failing(graph, inputs):

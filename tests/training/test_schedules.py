@@ -12,7 +12,7 @@ from hml.errors import InputError
 from hml.labels import SeparateLabels
 from hml.training.classifier import Classifier
 from hml.training.schedules import plan_steps
-from tests.test_classifier import linear, make_trainer
+from tests.training.fitting import linear, make_trainer
 
 STEPS, STEPS_AN_EPOCH = 9, 3
 

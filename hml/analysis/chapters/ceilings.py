@@ -4,7 +4,7 @@ import pandas as pd
 
 from hml.analysis.findings import state
 from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
-from hml.reporting.figures import finish, new_figure, reaches, typeset
+from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, write_number
 from hml.statistics.bootstrap import Bootstrap

@@ -4,7 +4,7 @@ import pandas as pd
 
 from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
 from hml.analysis.findings import conclude
-from hml.reporting.figures import draw_points, finish, new_figure, reaches, typeset
+from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
 from hml.statistics.bootstrap import Bootstrap, Estimate

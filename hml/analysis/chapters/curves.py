@@ -7,9 +7,9 @@ import pandas as pd
 
 from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
-from hml.reporting.figures import draw_forest, draw_mixup_line, finish, new_figure
+from hml.reporting.drawing import draw_forest, draw_mixup_line, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, compare, name_pairs, pair_name, write_number
+from hml.reporting.sections import Claim, Exhibit, Section, compare, pair_name, with_pair_names, write_number
 from hml.statistics.bootstrap import Estimate
 
 _GRID = np.linspace(0, 1, 51)
@@ -134,5 +134,5 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
         "judgements is in brackets. Estimates are shrunk towards the overall bias, which the intervals account for.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
-        name_pairs(frame),
+        with_pair_names(frame),
     )

@@ -5,7 +5,7 @@ import pandas as pd
 from hml.analysis.dominance import dominance
 from hml.analysis.findings import list_values
 from hml.judgements import CLASS_NAMES
-from hml.reporting.figures import draw_forest, finish, new_figure
+from hml.reporting.drawing import draw_forest, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Bootstrap, Estimate
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from hml.analysis.pictures import Pixels, Triptych, most_surprising, picture
 from hml.data.images import ImageBank
 from hml.judgements import CLASS_NAMES
-from hml.reporting.figures import finish, new_figure, typeset
+from hml.reporting.drawing import finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE
 from hml.reporting.sections import Exhibit, Section
 

@@ -4,9 +4,10 @@ import pandas as pd
 
 from hml.analysis.findings import list_values, state
 from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
-from hml.reporting.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, Table, compare, write_interval, write_number
+from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number
+from hml.reporting.tables import Table
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}

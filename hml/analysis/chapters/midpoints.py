@@ -6,7 +6,7 @@ import pandas as pd
 from hml.analysis.findings import conclude
 from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
 from hml.analysis.quality import ALIKE
-from hml.reporting.figures import finish, new_figure
+from hml.reporting.drawing import finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
 from hml.statistics.bootstrap import Bootstrap
@@ -39,29 +39,8 @@ def midpoints_section(
         for name, estimate in summarise_midpoints(table, bootstraps[task]).items()
         if not (name in ("pull", "varied") and estimate.value is None)
     ]
-    findings = []
-    for claim in claims:
-        if claim.name in ("construct_mean", "select_mean"):
-            how = "built" if claim.name == "construct_mean" else "picked"
-            findings += conclude(
-                claim.estimate,
-                f"the mean midpoint that people {how}",
-                f"Blends that people {how} as even have more of the first image",
-                f"Blends that people {how} as even have less of the first image",
-                against=0.5,
-            )
-    even = implied_midpoints(judgements)
-    tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
-    for a, b, text in (
-        ("construct", "select", "Correlation of built with picked midpoints, over pairs of images"),
-        ("construct", "inference", "Correlation of built midpoints with what judgements of even blends imply"),
-        ("select", "inference", "Correlation of picked midpoints with what judgements of even blends imply"),
-    ):
-        (left, x), (right, y) = tables[a], tables[b]
-        estimate = agreement((left, right), (x, y), (bootstraps[a], bootstraps[b]))
-        claims.append(Claim(f"{a}_{b}", text, estimate))
+    claims += _correlate(construct, select, judgements, bootstraps)
     shared = pair_midpoints(construct, select, judgements)
-    exhibits = [_draw(construct, select, shared)]
     return Section(
         "midpoints",
         "Where people put the middle",
@@ -73,10 +52,42 @@ def midpoints_section(
             f"midpoint should move in the same direction. {len(shared)} pairs are in all tasks, with λ_f = ½. Each "
             "pair's mean is over few people, which makes all correlations smaller.",
         ],
-        findings,
+        [sentence for claim in claims for sentence in _find(claim)],
         claims,
-        exhibits,
+        [_draw(construct, select, shared)],
     )
+
+
+def _find(claim: Claim) -> list[str]:
+    """State on which side of one half a task's mean midpoint is."""
+    if claim.name not in ("construct_mean", "select_mean"):
+        return []
+    how = "built" if claim.name == "construct_mean" else "picked"
+    return conclude(
+        claim.estimate,
+        f"the mean midpoint that people {how}",
+        f"Blends that people {how} as even have more of the first image",
+        f"Blends that people {how} as even have less of the first image",
+        against=0.5,
+    )
+
+
+def _correlate(
+    construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
+) -> list[Claim]:
+    """Correlate each two of the three tasks over the pairs of images that both show."""
+    even = implied_midpoints(judgements)
+    tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
+    claims = []
+    for a, b, text in (
+        ("construct", "select", "Correlation of built with picked midpoints, over pairs of images"),
+        ("construct", "inference", "Correlation of built midpoints with what judgements of even blends imply"),
+        ("select", "inference", "Correlation of picked midpoints with what judgements of even blends imply"),
+    ):
+        (left, x), (right, y) = tables[a], tables[b]
+        estimate = agreement((left, right), (x, y), (bootstraps[a], bootstraps[b]))
+        claims.append(Claim(f"{a}_{b}", text, estimate))
+    return claims
 
 
 def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -> Exhibit:

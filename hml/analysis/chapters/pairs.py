@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hml.judgements.curves import PairCurves
-from hml.reporting.figures import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Exhibit, Section, name_pairs, pair_name
+from hml.reporting.sections import Exhibit, Section, pair_name, with_pair_names
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 """The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
@@ -72,7 +72,7 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         f"({MIXUP.label}) and the fitted curve ({Color.GREY.label}) for {names}. Shares are the first-named class's.",
         f"Panels of inferred against generating share for {names}: points with intervals around mixup's diagonal.",
         figure,
-        name_pairs(data),
+        with_pair_names(data),
     )
 
 
@@ -102,7 +102,7 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
         "Forty-five small panels, one for each class pair, of inferred against generating share.",
         figure,
-        name_pairs(cells),
+        with_pair_names(cells),
     )
 
 

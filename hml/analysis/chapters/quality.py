@@ -9,9 +9,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from hml.analysis.findings import list_values
 from hml.analysis.quality import count_rules, effects, people_table
 from hml.judgements import FAST_MS
-from hml.reporting.figures import finish, new_figure, reaches, typeset
+from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
-from hml.reporting.sections import DECIMALS, Exhibit, Section, Table, compare, write_interval, write_number, write_share
+from hml.reporting.sections import DECIMALS, Exhibit, Section, compare, write_interval, write_number, write_share
+from hml.reporting.tables import Table
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from hml.analysis.findings import state
 from hml.analysis.soft_categories import MEASURES, agreement_with_inference, summarise_soft_categories
-from hml.reporting.figures import finish, new_figure, reaches
+from hml.reporting.drawing import finish, new_figure, reaches
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
 from hml.statistics.bootstrap import Bootstrap, Estimate

@@ -11,13 +11,13 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from hml.elicit.addresses import read_origin
-from hml.elicit.conflicts import ConflictError
 from hml.elicit.stimuli import Stimuli
-from hml.elicit.store import Store
+from hml.elicit.store.conflicts import ConflictError
+from hml.elicit.store.store import Store
 from hml.elicit.study import Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.elicit.web import pages, researcher, trials
+from hml.elicit.web.addresses import read_origin
 from hml.elicit.web.guards import BodyLimit, LoadLimit, OriginCheck, SecurityHeaders
 from hml.elicit.web.images import ImageNames
 from hml.elicit.web.sessions import Sessions
@@ -60,8 +60,8 @@ def create_app(
         study=study,
         store=store,
         stimuli=stimuli,
-        sessions=Sessions(store.derive_key("session"), (origin or "").startswith("https://"), token),
-        images=ImageNames(store.derive_key("images"), [*stimuli.all, *stimuli.examples], weights),
+        sessions=Sessions(store.folder.key.derive("session"), (origin or "").startswith("https://"), token),
+        images=ImageNames(store.folder.key.derive("images"), [*stimuli.all, *stimuli.examples], weights),
         templates=templates,
     )
     assets = Mount(f"/static/{templates.globals['version']}", _Assets(directory=HERE / "static"))

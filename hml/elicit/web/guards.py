@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hml.elicit.addresses import host_of, is_loopback
+from hml.elicit.web.addresses import host_of, is_loopback
 
 _LIGHT = ("/static/", "/image/")  # they touch no disk, and a page that lacks one is broken
 _READS = ("GET", "HEAD")

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from hml.elicit.conflicts import StudyFullError
-from hml.elicit.identities import read_code, read_outside_id
-from hml.elicit.quiz import QUIZ
-from hml.elicit.records import Person, Stage
+from hml.elicit.store.conflicts import StudyFullError
+from hml.elicit.store.identities import read_code, read_outside_id
+from hml.elicit.store.records import Person, Stage
+from hml.elicit.store.withdrawal import withdraw as withdraw_person
+from hml.elicit.web.quiz import QUIZ
 from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.errors import InputError
@@ -34,7 +35,7 @@ async def consent(request: Request) -> Response:
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
     if person is not None and (
-        not outside_id or await run_in_threadpool(site.store.is_called, person.code, outside_id)
+        not outside_id or await run_in_threadpool(site.store.people.is_called, person.code, outside_id)
     ):
         return RedirectResponse(PAGE_OF[person.stage], 303)
     if session.code is not None:  # of somebody else, or of somebody who was deleted meanwhile
@@ -60,8 +61,8 @@ async def agree(request: Request) -> Response:
     async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
         if session.nonce not in site.enrolled:
             try:
-                is_known = bool(outside_id) and await run_in_threadpool(site.store.is_known, outside_id)
-                code = await run_in_threadpool(site.store.enrol, form["version"], outside_id or None)
+                is_known = bool(outside_id) and await run_in_threadpool(site.store.people.is_known, outside_id)
+                code = await run_in_threadpool(site.store.people.enrol, form["version"], outside_id or None)
             except StudyFullError:
                 return site.render("full", session)
             site.enrolled[session.nonce] = Session(session.nonce, code, is_by_id=is_known)
@@ -90,7 +91,7 @@ async def instructions(site: Site, request: Request, session: Session, person: P
 async def instructions_read(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Go on to the quiz."""
     await site.read_form(request, session)
-    await run_in_threadpool(site.store.advance, person.code, "quiz")
+    await run_in_threadpool(site.store.people.advance, person.code, "quiz")
     return RedirectResponse("/quiz", 303)
 
 
@@ -106,7 +107,7 @@ async def quiz_answered(site: Site, request: Request, session: Session, person: 
     form = await site.read_form(request, session)
     wrong = [question.id for question in QUIZ[site.study.task] if form.get(question.id) != str(question.right)]
     stage: Stage = "instructions" if wrong else "trials"
-    person = await run_in_threadpool(site.store.advance, person.code, stage)
+    person = await run_in_threadpool(site.store.people.advance, person.code, stage)
     query = f"?{urlencode([('wrong', name) for name in wrong])}" if person.stage == "instructions" else ""
     return RedirectResponse(PAGE_OF[person.stage] + query, 303)
 
@@ -130,16 +131,16 @@ async def comment_written(site: Site, request: Request, session: Session, person
     text = form.get("comment", "").replace("\r\n", "\n").strip()
     # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
     client_id = hashlib.sha256(text.encode()).hexdigest()
-    await run_in_threadpool(site.store.comment, person.code, text, client_id)
-    await run_in_threadpool(site.store.complete, person.code, person.answered)
+    await run_in_threadpool(site.store.people.comment, person.code, text, client_id)
+    await run_in_threadpool(site.store.people.complete, person.code, person.answered)
     return RedirectResponse("/done", 303)
 
 
 @at_stage("done")
 async def done(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Show the completion code."""
-    code = await run_in_threadpool(site.store.complete, person.code, person.answered)
-    participant = await run_in_threadpool(site.store.outside_id, person.code)
+    code = await run_in_threadpool(site.store.people.complete, person.code, person.answered)
+    participant = await run_in_threadpool(site.store.people.outside_id, person.code)
     return_url = site.study.return_address(code, participant)
     return site.render("done", session, person=person, completion_code=code, return_url=return_url)
 
@@ -162,7 +163,7 @@ async def withdrawn(site: Site, request: Request, session: Session, person: Pers
     if problem:
         back = PAGE_OF[person.stage]
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
-    for path in await run_in_threadpool(site.store.withdraw, person.code):
+    for path in await run_in_threadpool(withdraw_person, site.store.folder, person.code):
         _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", path)
     return site.render("withdrawn", new_session())
 

@@ -5,10 +5,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from hml.elicit.research.overview import overview
 from hml.elicit.web.site import Site
 
 
-async def overview(request: Request) -> Response:
+async def show(request: Request) -> Response:
     """Show the page to whoever has, or had, the token; it doesn't stay in the address."""
     site: Site = request.app.state.site
     if (token := request.query_params.get("token")) is not None:
@@ -39,19 +40,19 @@ def _ask_for_token(site: Site, problem: str) -> Response:
 
 
 def _render(site: Site) -> str:
-    coverage = site.store.coverage()
+    seen = overview(site.store)
     return site.templates.get_template("researcher.html.jinja").render(
         study=site.study,
         has_person=False,
-        coverage=coverage,
-        fewest_in_pair=min(coverage.by_class_pair.values()),
-        most_in_pair=max(coverage.by_class_pair.values()),
-        pace=site.store.pace(),
-        people=site.store.quality(),
-        agreement=site.store.agreement(),
-        comments=site.store.comments(),
+        coverage=seen.coverage,
+        fewest_in_pair=min(seen.coverage.by_class_pair.values()),
+        most_in_pair=max(seen.coverage.by_class_pair.values()),
+        pace=seen.pace,
+        people=seen.quality,
+        agreement=seen.agreement,
+        comments=seen.comments,
     )
 
 
-ROUTES = [Route("/researcher", overview), Route("/researcher", log_in, methods=["POST"])]
+ROUTES = [Route("/researcher", show), Route("/researcher", log_in, methods=["POST"])]
 """A wrong token can't be guessed, and one from another site does no harm: the form needs no CSRF token."""

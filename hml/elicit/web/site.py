@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hml.elicit.records import Person
 from hml.elicit.stimuli import Stimuli
-from hml.elicit.store import Store
+from hml.elicit.store.records import Person
+from hml.elicit.store.store import Store
 from hml.elicit.study import Study
 from hml.elicit.web.images import ImageNames
 from hml.elicit.web.sessions import Session, Sessions
@@ -90,7 +90,7 @@ class Site:
         """Look up whom a session belongs to; None for somebody who hasn't agreed, or has withdrawn."""
         if session.code is None:
             return None
-        return await run_in_threadpool(self.store.find, session.code)
+        return await run_in_threadpool(self.store.people.find, session.code)
 
     async def read_form(self, request: Request, session: Session) -> dict[str, str]:
         """Read a form that one of the session's own pages sent.

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hml.elicit.conflicts import StudyFullError
-from hml.elicit.records import Person
+from hml.elicit.store.conflicts import StudyFullError
+from hml.elicit.store.records import Person
 from hml.elicit.tasks import TASKS
 from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import Site, at_stage
@@ -21,7 +21,7 @@ from hml.judgements import CLASS_NAMES
 async def trial(site: Site, request: Request, session: Session, person: Person) -> Response:
     """Show the image that this person is to judge now: the same one until it is answered."""
     try:
-        shown = await run_in_threadpool(site.store.next_trial, person.code)
+        shown = await run_in_threadpool(site.store.trials.next, person.code)
     except StudyFullError:
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
@@ -46,7 +46,7 @@ async def answer(request: Request) -> Response:
     if (person := await site.person(session)) is None:
         return JSONResponse({"message": "You are no longer taking part."}, 401)
     sent = _read(await request.body())
-    receipt = await run_in_threadpool(site.store.answer, person.code, *sent)
+    receipt = await run_in_threadpool(site.store.trials.answer, person.code, *sent)
     return JSONResponse({"client_id": receipt.client_id, "trial_id": receipt.trial_id, "count": receipt.count})
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from hml.analysis.chapters.pairs import PAPERS, default_pairs, pairs_section
 from hml.analysis.pairs import summarise_cells
-from hml.analysis.tables import judgement_table
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import Curve, PairCurves
+from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 

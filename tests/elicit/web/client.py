@@ -5,7 +5,7 @@ import re
 import httpx
 from starlette.requests import Request
 
-from hml.elicit.quiz import QUIZ
+from hml.elicit.web.quiz import QUIZ
 from tests.elicit.people import ANSWERS
 
 

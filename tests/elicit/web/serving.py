@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 from hml.elicit.stimuli import load_stimuli
-from hml.elicit.store import Store
+from hml.elicit.store.store import Store
 from hml.elicit.study import StimulusChoice, demo_study
-from hml.elicit.web import create_app
+from hml.elicit.web.app import create_app
 from hml.elicit.web.server import listen, make_server
+from tests.elicit.conftest import Clock
 
 TOKEN = "the-researchers-token"
 LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
@@ -41,7 +42,7 @@ class Served:
 def serve(folder, study, **options):
     """Serve a study in a thread of this process, at any free port."""
     stimuli = load(study)
-    store = Store(folder, study, stimuli.all)
+    store = Store(folder, study, stimuli.all, clock=Clock())
     app = create_app(study, store, stimuli, token=TOKEN, **options)
     listener = listen("127.0.0.1", 0)
     server = make_server(app)

@@ -108,9 +108,9 @@ def test_a_comment_of_the_greatest_length_fits_in_any_script():
 
 def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
     served = serve_study(max_waiting=1)
-    store = served.store
+    people = served.store.people
     holds, goes_on = threading.Event(), threading.Event()
-    find = store.find
+    find = people.find
 
     def wait(code):
         holds.set()
@@ -121,7 +121,7 @@ def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
     client.start()
     trial = client.trial()
     token = client.token()
-    store.find = wait
+    people.find = wait
     thread = threading.Thread(target=Client(served, cookies=client.cookies).get, args=("/trial",))
     thread.start()
     assert holds.wait(10)
@@ -132,7 +132,7 @@ def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
     asset = client.get(f"/static/{served.app.state.site.templates.globals['version']}/style.css")
     goes_on.set()
     thread.join(10)
-    store.find = find
+    people.find = find
     assert (busy.status_code, busy.headers["retry-after"]) == (429, "1")
     assert "Many people" in busy.json()["message"]
     assert (page.status_code, page.headers["refresh"]) == (429, "2")

@@ -19,7 +19,7 @@ import httpx
 import pytest
 import yaml
 
-from hml.elicit.quiz import QUIZ
+from hml.elicit.web.quiz import QUIZ
 from tests.elicit.people import out_of_turn
 from tests.elicit.web.client import find_token, find_trial
 

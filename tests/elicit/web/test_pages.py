@@ -1,8 +1,11 @@
 import re
 
 import pytest
+from starlette.responses import Response
 
-from hml.elicit.backup import back_up
+from hml.elicit.research.overview import overview
+from hml.elicit.store.backup import back_up
+from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.web.sessions import Session, Sessions
 from tests.elicit.people import answer_all, finish, start
 from tests.elicit.web.client import Client
@@ -24,7 +27,9 @@ def test_a_forged_or_foreign_cookie_is_no_session(served):
     client.start()
     name = served.app.state.site.sessions.person_cookie
     cookie = client.cookies[name]
-    forged = Sessions(b"another key", False, TOKEN)._serializer.dumps({"nonce": "n", "code": "c"})
+    response = Response()
+    Sessions(b"another key", False, TOKEN).write(response, Session("n", "c"))
+    forged = response.headers["set-cookie"].partition("=")[2].partition(";")[0]
     for content in (("A" if cookie[0] != "A" else "B") + cookie[1:], forged, "x"):
         assert Client(served, cookies={name: content}).get("/trial").headers["location"] == "/"
     assert Client(served, cookies={name: cookie}).get("/trial").status_code == 200
@@ -78,7 +83,7 @@ def test_agreeing_twice_makes_one_person(served):
     client.cookies.update(before)  # as if the answer to the first had been lost on its way
     assert client.post("/", data=fields).headers["location"] == "/instructions"
     assert client.get("/instructions").status_code == 200
-    assert served.store.pace().enrolled == 1
+    assert overview(served.store).pace.enrolled == 1
 
 
 def test_another_persons_link_on_the_same_device_begins_their_own_session(served):
@@ -110,10 +115,10 @@ def test_an_outside_id_is_no_password(served):
         assert code not in other.get(path).text
     for typed in ({}, {"code": ""}, {"code": "abcdefghjkmn"}):
         assert other.submit("/withdraw", sure="yes", **typed).status_code == 422
-    assert served.store.find(code) is not None
+    assert served.store.people.find(code) is not None
     assert 'name="code"' not in victim.get("/withdraw").text
     assert other.submit("/withdraw", sure="yes", code=f" {code[:4].upper()}-{code[4:]} ").status_code == 200
-    assert served.store.find(code) is None
+    assert served.store.people.find(code) is None
 
 
 def test_who_comes_back_by_their_link_is_shown_the_completion_code_and_not_the_other_one(served):
@@ -124,7 +129,7 @@ def test_who_comes_back_by_their_link_is_shown_the_completion_code_and_not_the_o
     page = client.get("/done").text
     assert completion_code in page
     assert code not in page
-    (owed,) = served.store.payments.read()
+    (owed,) = served.store.folder.payments.read()
     assert (owed.outside_id, owed.completion_code) == ("ann", completion_code)
 
 
@@ -140,7 +145,7 @@ def test_an_id_in_a_link_is_read_without_what_stands_around_it(served, query):
     assert 'name="outside_id" value="5f0aa"' in client.get(f"/?{query}").text
     client.agree(outside_id="5f0aa")
     assert client.get(f"/?{query}").headers["location"] == "/instructions"  # it is they who come again
-    assert [row.outside_id for row in served.store.payments.read()] == ["5f0aa"]
+    assert [row.outside_id for row in served.store.folder.payments.read()] == ["5f0aa"]
 
 
 @pytest.mark.parametrize("query", ["", "?PROLIFIC_PID=%20", "?participant=%E2%80%8B&workerId="])
@@ -148,7 +153,7 @@ def test_an_empty_id_is_none(served, query):
     client = Client(served)
     assert 'name="outside_id" value=""' in client.get(f"/{query}").text
     client.agree(outside_id=" ")
-    assert served.store.payments.read() == []
+    assert served.store.folder.payments.read() == []
     assert client.get(f"/{query}").headers["location"] == "/instructions"
 
 
@@ -171,7 +176,7 @@ def test_the_way_back_carries_the_id_as_long_as_it_is_known(serve_study):
     client.agree(outside_id="Sona & Söhne")
     address = f"https://x.org/grant?id=Sona%20%26%20S%C3%B6hne&amp;cc={completion_code}"
     assert f'href="{address}"' in client.get("/done").text
-    store.payments.path.unlink()  # as `hml elicit payments --delete` does
+    store.folder.payments.path.unlink()  # as `hml elicit payments --delete` does
     page = client.get("/done").text
     assert "x.org" not in page
     assert "isn't known any more" in page
@@ -186,8 +191,8 @@ def test_a_browser_translates_no_code(serve_study):
     answer_all(served.store, client.code())
     client.submit("/comment", claimed="5")
     pages += [client.get("/done").text, client.get(f"/researcher?token={TOKEN}", follow_redirects=True).text]
-    subject = served.store.quality()[0].subject
-    letters = {client.code(), subject, served.store.complete(client.code(), 5), "Ann Other", "Ethik 17"}
+    subject = overview(served.store).quality[0].subject
+    letters = {client.code(), subject, served.store.people.complete(client.code(), 5), "Ann Other", "Ethik 17"}
     found = set()
     for page in pages:
         for text in letters:
@@ -215,12 +220,12 @@ def test_whom_the_researcher_has_deleted_can_begin_anew(served):
     client = Client(served)
     client.start()
     trial = client.trial()
-    (subject,) = [person.subject for person in served.store.quality()]
-    served.store.withdraw(client.code())
+    (subject,) = [person.subject for person in overview(served.store).quality]
+    withdraw(served.store.folder, client.code())
     assert client.answer(trial).status_code == 401
     client.forget_token()
     client.start()
-    assert [person.subject for person in served.store.quality()] != [subject]
+    assert [person.subject for person in overview(served.store).quality] != [subject]
 
 
 def test_people_are_sent_to_where_they_belong(served):
@@ -258,7 +263,7 @@ def test_the_code_comes_only_when_the_counts_agree(served):
     assert client.get("/done").headers["location"] == "/comment"
     for text in ("Hello.", "Hello.", "From another tab."):
         assert client.submit("/comment", claimed="5", comment=text).headers["location"] == "/done"
-    assert served.store.comments() == ["From another tab.", "Hello."]
+    assert overview(served.store).comments == ["From another tab.", "Hello."]
     assert client.get("/done").text == client.get("/done").text
 
 
@@ -267,17 +272,17 @@ def test_withdrawing_deletes_and_ends_the_session(served):
     client.start()
     client.answer(client.trial())
     store = served.store
-    before = store.pace()
+    before = overview(store).pace
     assert client.submit("/withdraw").status_code == 422  # not sure
     assert client.submit("/withdraw", sure="yes").status_code == 200
-    after = store.pace()
+    after = overview(store).pace
     assert (after.enrolled, after.answers) == (before.enrolled - 1, before.answers - 1)
     assert client.get("/trial").headers["location"] == "/"
 
 
 def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(capsys, served, tmp_path):
     path = tmp_path / "backup.sqlite3"
-    back_up(served.store.folder, served.store._database, path)
+    back_up(served.store.folder, path)
     path.unlink()
     client = Client(served)
     client.start()
@@ -294,13 +299,13 @@ def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
     page = Client(served).agree()
     assert page.status_code == 200
     assert "study is full" in page.text
-    assert served.store.pace().enrolled == 1
+    assert overview(served.store).pace.enrolled == 1
 
 
 def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(serve_study):
     served = serve_study(trials=45, repeats=0, people_per_image=1)
     other = start(served.store)
-    served.store._database.execute("UPDATE person SET enrolled_at = '2000'")  # who seemed to have left, and comes back
+    served.store.folder.clock.forward(hours=2)  # who seemed to have left, and comes back
     client = Client(served)
     client.start()
     answer_all(served.store, other)

@@ -1,15 +1,17 @@
 """A person's whole way through `hml elicit serve`, in a real browser."""
 
 import re
-import sqlite3
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from hml.elicit.answers import read_answers
-from hml.elicit.export import export_answers
+from hml.elicit.research.export import export_answers
+from hml.elicit.research.overview import overview
+from hml.elicit.store.answers import read_answers
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.people import read_people
 from hml.judgements import CLASS_NAMES, read_hmix
 from tests.elicit.people import answer_all, start
 from tests.elicit.web.serving import make_study, serve
@@ -54,10 +56,8 @@ def served_study(serve_study):
 
 
 def export(folder, path):
-    connection = sqlite3.connect(folder / "study.sqlite3")
-    connection.row_factory = sqlite3.Row
-    export_answers(connection, path)
-    connection.close()
+    with StudyFolder(folder) as opened:
+        export_answers(opened, path)
     return read_hmix(path, cohort="all")
 
 
@@ -211,7 +211,7 @@ def test_a_browser_of_2020_takes_part(visit, served_study):
             visitor.go_on()
         visitor.page.wait_for_url("**/comment")
         visitor.press("Finish", "/done")
-        assert served_study.store.pace().finished == 1
+        assert overview(served_study.store).pace.finished == 1
 
 
 def test_an_answer_that_the_server_never_gives_is_waited_for_20_seconds(visit, served_study):
@@ -244,7 +244,7 @@ def test_two_tabs_with_one_image_give_one_answer(visit, tmp_path):
         visitor.go_on()
         visitor.is_at(2)  # the first answer stands, and this tab goes on
         assert second.get_by_text("has an answer already").is_visible()
-        assert served.store.pace().answers == 1
+        assert overview(served.store).pace.answers == 1
 
 
 def test_an_answer_outlives_a_busy_server_and_a_lost_receipt(visit, tmp_path):
@@ -273,7 +273,7 @@ def test_an_answer_outlives_a_busy_server_and_a_lost_receipt(visit, tmp_path):
         visitor.is_at(2)
         assert len(asked) == 4
         assert len(set(asked)) == 1
-        assert served.store.pace().answers == 1
+        assert overview(served.store).pace.answers == 1
 
 
 def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, tmp_path):
@@ -286,11 +286,11 @@ def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, t
         visitor.rate(0.2, 0.8)
         visitor.go_on()
         page.get_by_text("Something else answered in the study's place.").wait_for()
-        assert served.store.pace().answers == 0
+        assert overview(served.store).pace.answers == 0
         page.reload()
         visitor.is_at(2)
         assert bodies == []
-        assert served.store.pace().answers == 1
+        assert overview(served.store).pace.answers == 1
 
 
 def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
@@ -337,7 +337,7 @@ def test_time_is_measured_from_the_first_showing_whatever_is_reloaded(visit, ser
         visitor.rate(0.2, 0.8)
         visitor.go_on()
         visitor.is_at(3)
-        first, second = (answer.reaction_ms for answer in read_answers(served_study.store._database))
+        first, second = (answer.reaction_ms for answer in read_answers(served_study.store.folder))
         assert 600_000 <= first < 1_200_000
         assert second < 600_000
 
@@ -346,7 +346,7 @@ def test_the_withdrawal_code_stands_at_the_foot_of_every_page_until_one_has_with
     with visit(served_study.base) as visitor:
         page = visitor.page
         visitor.agree()
-        (code,) = served_study.store._database.execute("SELECT code FROM person").fetchone()
+        (code,) = (person.code for person in read_people(served_study.store.folder))
         for go_on in (
             lambda: visitor.press("I have read this", "/quiz"),
             lambda: visitor.answer_quiz("rate_mixture"),
@@ -388,12 +388,12 @@ def test_an_answer_waits_for_its_own_person_where_another_uses_the_browser(visit
             visitor.go_on()
         visitor.is_at(1)
         assert first.evaluate("Object.keys(localStorage).some((key) => key.includes(':answer:'))")
-        assert served_study.store.pace().answers == 0
+        assert overview(served_study.store).pace.answers == 0
         first.goto(f"{served_study.base}/?participant=ann")
         first.get_by_label("I have read this and agree").check()
         visitor.press("Begin", "/trial")
         visitor.is_at(2)
-        assert served_study.store.pace().answers == 1
+        assert overview(served_study.store).pace.answers == 1
 
 
 def test_a_full_study_offers_no_way_on(visit, serve_study):

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from hml.elicit.answers import read_answers
-from hml.elicit.database import connect
+from hml.elicit.store.answers import read_answers
+from hml.elicit.store.folder import StudyFolder
 from tests.elicit.web.serving import make_study, serve
 
 
@@ -15,10 +15,8 @@ def answers(tmp_path):
     """Read the answers that are kept so far."""
 
     def read():
-        connection = connect(tmp_path / "study.sqlite3")
-        kept = [answer.answer for answer in read_answers(connection)]
-        connection.close()
-        return kept
+        with StudyFolder(tmp_path) as folder:
+            return [answer.answer for answer in read_answers(folder)]
 
     return read
 

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from hml.elicit.answers import read_answers
+from hml.elicit.research.overview import overview
+from hml.elicit.store.answers import read_answers
 from hml.elicit.web.images import ImageNames
 from hml.errors import StorageError
 from hml.judgements import CLASS_NAMES
@@ -41,7 +42,7 @@ def test_an_answer_by_the_pages_own_words_is_kept_by_meaning(serve_study):
         number = len(meant)
         receipt = client.answer(find_trial(page.text), f"client-{number}", said)
         assert client.answer(find_trial(page.text), f"client-{number}", said).json() == receipt.json()  # sent again
-    kept = read_answers(served.store._database)
+    kept = read_answers(served.store.folder)
     assert [answer.answer for answer in kept] == meant
     assert {answer.swapped for answer in kept} == {True, False}
 
@@ -66,14 +67,14 @@ def test_the_classes_of_the_list_are_shown_both_ways(serve_study):
 
 
 def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):
-    trial, before = client.trial(), served.store.pace().answers
+    trial, before = client.trial(), overview(served.store).pace.answers
     first = client.answer(trial)
     assert first.json() == {"client_id": "client-1", "trial_id": trial, "count": 1}
     assert client.answer(trial).json() == first.json()
     other = ANSWERS["rate_mixture"] | {"mixingcoeff": 38}
     assert client.answer(trial, answer=other).status_code == 409
     assert client.answer(trial, "client-2").status_code == 409
-    assert served.store.pace().answers == before + 1
+    assert overview(served.store).pace.answers == before + 1
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_when_the_disk_fails_the_browser_is_asked_to_keep_the_answer(client, ser
     def fail(*args):
         raise StorageError("disk full")
 
-    monkeypatch.setattr(served.store, "answer", fail)
+    monkeypatch.setattr(served.store.trials, "answer", fail)
     refused = client.answer(trial)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "5"
@@ -138,7 +139,7 @@ def test_when_the_disk_fails_the_browser_is_asked_to_keep_the_answer(client, ser
 def test_nothing_on_a_trials_page_tells_the_weight_that_is_asked_for(client, served):
     site = served.app.state.site
     page = client.get("/trial").text
-    stimulus = site.store.next_trial(client.code()).stimulus
+    stimulus = site.store.trials.next(client.code()).stimulus
     assert stimulus.filename not in page
     assert f"{stimulus.lambda_f}" not in page
     (address,) = re.findall(r'src="(/image/[0-9a-f]{32}\.png)"', page)

@@ -2,7 +2,7 @@
 
 from axe_playwright_python.sync_playwright import Axe
 
-from hml.elicit.quiz import QUIZ
+from hml.elicit.web.quiz import QUIZ
 
 SIZES = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},

@@ -17,7 +17,8 @@ from hml.relabel.relabeller import Relabeller
 from hml.reporting.citation import name_hml
 from hml.reporting.exhibits import to_json, write_exhibit
 from hml.reporting.page import render_page
-from hml.reporting.sections import Section, Table, compare, count, write_interval, write_number
+from hml.reporting.sections import Section, compare, count, write_interval, write_number
+from hml.reporting.tables import Table, to_text
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
@@ -120,7 +121,7 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     }
     write_atomically(out / "relabel.json", to_json(result))
     parts = [
-        *(_to_text(table) for table in tables),
+        *(to_text(table) for table in tables),
         *verdicts,
         *(f"Left out: {reason}" for reason in evaluation.left_out),
         _LEGEND,
@@ -194,14 +195,3 @@ def _number(row: Mapping[Hashable, Any]) -> str:
 def _interval(row: Mapping[Hashable, Any]) -> str:
     """Write an interval with as many digits as its value has."""
     return write_interval(Estimate.from_row(row), _SHOWN[row["measure"]])
-
-
-def _to_text(table: Table) -> str:
-    """Set a table in columns of spaces."""
-    lines = [table.header, *table.rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
-    text = []
-    for first, *others in lines:
-        numbers = (field.rjust(width) for field, width in zip(others, widths[1:], strict=True))
-        text.append("  ".join([first.ljust(widths[0]), *numbers]).rstrip())
-    return "\n".join([table.caption, *text])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hml.analysis.tables import image_table, judgement_table, midpoint_table, soft_category_table
 from hml.judgements import Endpoint, Judgement, Midpoint, SoftCategories, Stimulus
+from hml.judgements.tables import image_table, judgement_table, midpoint_table, soft_category_table
 
 CAT_DOG = Stimulus("a.png", 0.25, (Endpoint(1, 3), Endpoint(2, 5)))
 CAT_CAR = Stimulus("b.png", 0.5, (Endpoint(3, 1), Endpoint(1, 3)))

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 import unicodedata
 from pathlib import Path
 
-from hml.errors import DataError, InputError, StorageError
+from hml.errors import DataError, InputError
+from hml.files.atomic import write_atomically
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 _KEY_BYTES = 32
@@ -78,7 +78,7 @@ class Key:
 
     def __init__(self, path: Path, create: bool) -> None:
         if create and not path.exists():
-            _write_new(path, secrets.token_bytes(_KEY_BYTES))
+            write_atomically(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
         try:
             self._secret = path.read_bytes()
         except OSError as error:
@@ -108,16 +108,3 @@ class Key:
     def completion_code(self, code: str) -> str:
         """Make the code that shows that a person has finished."""
         return base64.b32encode(self.derive("completion", code))[:10].decode()
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(f"Can't write {path}: {error.strerror}. Choose another --folder.") from error

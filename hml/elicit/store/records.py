@@ -1,4 +1,4 @@
-"""What the store says of people, trials and receipts."""
+"""People, trials and receipts, as the store returns them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,21 +11,38 @@ Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
 
 @dataclass(frozen=True)
 class Person:
-    """Where somebody is on their way.
+    """A person who takes part, and how far they are.
 
     Args:
-        code: Theirs.
+        number: From which their draws come; never used twice.
+        code: What their session holds.
+        subject: What exports call them.
+        outside_hash: Of what a recruiting service calls them; None if they came without an id.
         stage: What they do next.
-        answered: Trials they have answered.
-        total: Trials they get, repeats included.
+        trials: How many images they get.
+        repeats: How many of these they judge again.
         quiz_wrong: How often the quiz went wrong.
+        enrolled_at: When they agreed, in UTC.
+        completed_at: When they first got their completion code.
+        answered: Trials that they have answered.
     """
 
+    number: int
     code: str
+    subject: str
+    outside_hash: str | None
     stage: Stage
+    trials: int
+    repeats: int
+    quiz_wrong: int
+    enrolled_at: str
+    completed_at: str | None
     answered: int
-    total: int
-    quiz_wrong: int = 0
+
+    @property
+    def total(self) -> int:
+        """Trials that they get, repeats included."""
+        return self.trials + self.repeats
 
 
 @dataclass(frozen=True)

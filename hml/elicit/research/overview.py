@@ -1,16 +1,20 @@
 """How a study stands, for its researchers: coverage, pace, quality flags and agreement so far."""
 
 import itertools
-import sqlite3
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from hml.elicit.answers import KeptAnswer
-from hml.elicit.database import now, stamp
-from hml.elicit.tasks import Task, compact
+from hml.elicit.store.answers import KeptAnswer, read_answers
+from hml.elicit.store.database import stamp
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.people import read_comments, read_people
+from hml.elicit.store.places import count_pending
+from hml.elicit.store.records import Person
+from hml.elicit.store.store import Store
+from hml.elicit.tasks import TASKS, Task, compact
 from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus, drop_repeats
 
 _SAME_SHARE = 0.5
@@ -112,10 +116,46 @@ class Agreement:
     within_person: float | None
 
 
+@dataclass(frozen=True)
+class Overview:
+    """How a study stands.
+
+    Args:
+        coverage: Who has judged what.
+        pace: How fast it goes.
+        quality: How each person answers.
+        agreement: How far apart answers to one image are.
+        comments: What people wrote at the end, sorted.
+    """
+
+    coverage: Coverage
+    pace: Pace
+    quality: list[Quality]
+    agreement: Agreement
+    comments: list[str]
+
+
+def overview(store: Store) -> Overview:
+    """Look at how a study stands, while people answer."""
+    # By a connection of its own: nobody who answers is to wait for it.
+    with StudyFolder(store.folder.path, clock=store.folder.clock) as folder:
+        answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
+        pending = count_pending(folder)
+    task, now = TASKS[store.study.task], store.folder.clock()
+    covered = coverage(answers, store.stimuli, store.study.people_per_image, pending)
+    return Overview(
+        coverage=covered,
+        pace=pace(answers, people, covered.left, now),
+        quality=quality(answers, people, task),
+        agreement=agreement(answers, task),
+        comments=comments,
+    )
+
+
 def coverage(
-    database: sqlite3.Connection, answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], people_per_image: int
+    answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], people_per_image: int, pending: int
 ) -> Coverage:
-    """Count judgements of images."""
+    """Count judgements of images, of which `pending` are before somebody now."""
     counts = dict.fromkeys(stimuli, 0)
     names = {stimulus.filename: stimulus for stimulus in counts}
     for kept in answers:
@@ -126,7 +166,6 @@ def coverage(
     for stimulus, count in counts.items():
         by_lambda[stimulus.lambda_f] += count
         by_pair["/".join(CLASS_NAMES[end.label] for end in stimulus.endpoints)] += count
-    (pending,) = database.execute("SELECT count(*) FROM trial WHERE held_until > ?", (now(),)).fetchone()
     return Coverage(
         images=len(counts),
         complete=sum(count >= people_per_image for count in counts.values()),
@@ -140,20 +179,19 @@ def coverage(
     )
 
 
-def pace(database: sqlite3.Connection, answers: Sequence[KeptAnswer], left: int) -> Pace:
+def pace(answers: Sequence[KeptAnswer], people: Sequence[Person], left: int, now: datetime) -> Pace:
     """Count people and time; `left` judgements are still wanted."""
-    hour_ago = stamp(datetime.now(UTC) - timedelta(hours=1))
+    hour_ago = stamp(now - timedelta(hours=1))
     recent = [kept for kept in answers if kept.received_at >= hour_ago]
     firsts = sum(not kept.is_repeat for kept in recent)
-    people = database.execute("SELECT stage, enrolled_at, completed_at FROM person").fetchall()
     minutes = [
-        (datetime.fromisoformat(row["completed_at"]) - datetime.fromisoformat(row["enrolled_at"])).total_seconds() / 60
-        for row in people
-        if row["completed_at"]
+        (datetime.fromisoformat(one.completed_at) - datetime.fromisoformat(one.enrolled_at)).total_seconds() / 60
+        for one in people
+        if one.completed_at
     ]
     return Pace(
         enrolled=len(people),
-        at_trials=sum(row["stage"] in ("trials", "comment") for row in people),
+        at_trials=sum(one.stage in ("trials", "comment") for one in people),
         finished=len(minutes),
         answers=len(answers),
         last_hour=len(recent),
@@ -163,13 +201,12 @@ def pace(database: sqlite3.Connection, answers: Sequence[KeptAnswer], left: int)
     )
 
 
-def quality(database: sqlite3.Connection, answers: Sequence[KeptAnswer], task: Task) -> list[Quality]:
-    """Look at each person's answers, in the order in which they agreed."""
+def quality(answers: Sequence[KeptAnswer], people: Sequence[Person], task: Task) -> list[Quality]:
+    """Look at each person's answers."""
     theirs = defaultdict(list)
     for kept in answers:
         theirs[kept.subject].append(kept)
-    people = database.execute("SELECT subject, quiz_wrong FROM person ORDER BY number").fetchall()
-    return [_judge(row["subject"], row["quiz_wrong"], theirs[row["subject"]], task) for row in people]
+    return [_judge(one.subject, one.quiz_wrong, theirs[one.subject], task) for one in people]
 
 
 def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hml.elicit.database import connect, now, transaction
+from hml.elicit.store.database import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS payment (
@@ -23,7 +23,7 @@ class Payment:
 
 
 class Payments:
-    """The list, opened anew each time so that deleting the file is always safe.
+    """The list; its file is opened for each call, so that deleting it is always safe.
 
     Args:
         path: Its file.
@@ -33,47 +33,38 @@ class Payments:
         self.path = path
 
     def enrol(self, outside_hash: str, outside_id: str) -> None:
-        """Note that somebody came; no change where it is known."""
+        """Note that somebody came; no change if it is known."""
         self._write("INSERT OR IGNORE INTO payment VALUES (?, ?, NULL, NULL)", outside_hash, outside_id)
 
-    def complete(self, outside_hash: str, completion_code: str) -> None:
-        """Note that they finished; the first time stands."""
+    def complete(self, outside_hash: str, completion_code: str, time: str) -> None:
+        """Note that they finished; the first time is kept."""
         self._write(
             "UPDATE payment SET completion_code = ?, completed_at = ? WHERE outside_hash = ? AND completed_at IS NULL",
             completion_code,
-            now(),
+            time,
             outside_hash,
         )
 
     def forget(self, outside_hash: str) -> bool:
-        """Delete somebody; tells whether they were there."""
+        """Delete somebody; return whether they were there."""
         return self.path.exists() and self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash) > 0
 
     def find(self, outside_hash: str) -> str | None:
-        """Look up an outside id; None where the list doesn't have it, or is deleted."""
+        """Look up an outside id; None if the list lacks it, or is deleted."""
         return next((row.outside_id for row in self._select("WHERE outside_hash = ?", outside_hash)), None)
 
     def read(self) -> list[Payment]:
-        """List all, in order of their ids, so that nothing is told of who came when."""
+        """List all, in the order of their ids, so that the order does not show who came when."""
         return self._select("ORDER BY outside_id")
 
     def _select(self, clause: str, *values: str) -> list[Payment]:
         if not self.path.exists():
             return []
-        connection = connect(self.path)
-        try:
-            rows = connection.execute(
-                f"SELECT outside_hash, outside_id, completion_code, completed_at FROM payment {clause}", values
-            ).fetchall()
-        finally:
-            connection.close()
-        return [Payment(*row) for row in rows]
+        with Database(self.path) as database, database.reading() as rows:
+            columns = "outside_hash, outside_id, completion_code, completed_at"
+            return [Payment(*row) for row in rows.execute(f"SELECT {columns} FROM payment {clause}", values)]
 
     def _write(self, statement: str, *values: str) -> int:
-        """Change rows; returns how many."""
-        connection = connect(self.path, _SCHEMA)
-        try:
-            with transaction(connection):
-                return connection.execute(statement, values).rowcount
-        finally:
-            connection.close()
+        """Change rows; return how many."""
+        with Database(self.path, _SCHEMA) as database, database.writing() as rows:
+            return rows.execute(statement, values).rowcount

@@ -43,6 +43,15 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     return table
 
 
+def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
+
+    Args:
+        table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
+    """
+    return table.sort_values("is_repeat", kind="stable").drop_duplicates(["person", "image"]).sort_index()
+
+
 def image_table(table: pd.DataFrame) -> pd.DataFrame:
     """Average judgements over each image.
 
@@ -80,12 +89,12 @@ def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
             for m in midpoints
         ]
     )
-    table["pair"] = name_pairs(table)
+    table["pair"] = name_image_pairs(table)
     table["person"] = pd.factorize(table["annotator"], sort=True)[0]
     return table
 
 
-def name_pairs(table: pd.DataFrame) -> "pd.Series[str]":
+def name_image_pairs(table: pd.DataFrame) -> "pd.Series[str]":
     """Name each row's pair of images, "id_1_id_2"."""
     return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
 

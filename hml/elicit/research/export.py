@@ -3,13 +3,13 @@
 import csv
 import io
 import json
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 
-from hml.elicit.answers import KeptAnswer, read_answers
-from hml.elicit.history import read_history
-from hml.elicit.privacy import check_cell
+from hml.elicit.research.privacy import check_cell
+from hml.elicit.store.answers import KeptAnswer, read_answers
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.history import read_history
 from hml.elicit.study import TaskName
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
@@ -38,11 +38,11 @@ Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
 """
 
 
-def export_answers(database: sqlite3.Connection, path: Path) -> int:
+def export_answers(folder: StudyFolder, path: Path) -> int:
     """Write the answers that count, and how they were asked for.
 
     Args:
-        database: The study's.
+        folder: The study's.
         path: Where the answers go, as CSV; beside it, what `history_path` says.
 
     Returns:
@@ -52,10 +52,11 @@ def export_answers(database: sqlite3.Connection, path: Path) -> int:
         InputError: there are none, or something stands in one that must not be exported.
         StorageError: the file can't be written.
     """
-    name, task = database.execute("SELECT name, task FROM study").fetchone()
-    answers = read_answers(database)
+    answers, history = read_answers(folder), read_history(folder)
     if not answers:
         raise InputError("Nobody has answered anything yet: there is nothing to export.")
+    study = history[-1]["study"]
+    name, task = study["name"], study["task"]
     text = io.StringIO(newline="")
     columns = (*COLUMNS[task], SIDES)
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
@@ -65,11 +66,10 @@ def export_answers(database: sqlite3.Connection, path: Path) -> int:
         for column in columns:
             check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}")
         writer.writerow(row)
-    history = [  # the answers stand in the order in which they came
-        {"first_index": sum(kept.received_at < asked["since"] for kept in answers), **asked}
-        for asked in read_history(database)
+    asked = [  # the answers are in the order in which they came
+        {"first_index": sum(kept.received_at < row["since"] for kept in answers), **row} for row in history
     ]
-    write_atomically(history_path(path), json.dumps(history, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(history_path(path), json.dumps(asked, indent=2, ensure_ascii=False) + "\n")
     write_atomically(path, text.getvalue())
     return len(answers)
 

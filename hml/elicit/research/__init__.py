@@ -1,0 +1,1 @@
+"""What researchers take out of a study: how it stands, and its answers as a file."""

@@ -1,0 +1,119 @@
+"""Answers and their receipts: the tables `answer` and `correction`.
+
+The answers that count are each trial's, in its latest correction, without those that were struck out.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from hml.elicit.store.database import Database
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.history import read_task
+from hml.elicit.store.identities import read_code
+from hml.elicit.store.records import Person, Receipt
+from hml.elicit.tasks import TASKS, Answer, compact
+from hml.errors import InputError
+from hml.judgements.hmix import parse_stimulus
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """An answer, and what is known of how it came about.
+
+    Args:
+        subject: What exports call the person.
+        filename: The image's.
+        is_repeat: Whether they had judged it before.
+        number: The trial's place among theirs, from 1.
+        answer: What they said, in H-Mix's terms.
+        swapped: Whether the second class was named first, and was at the left.
+        reaction_ms: Time to answer, in milliseconds.
+        enrolled_at: When they agreed, in UTC.
+        received_at: When the answer came, in UTC.
+    """
+
+    subject: str
+    filename: str
+    is_repeat: bool
+    number: int
+    answer: Answer
+    swapped: bool
+    reaction_ms: float | None
+    enrolled_at: str
+    received_at: str
+
+
+def find_receipt(rows: sqlite3.Connection, person: Person, client_id: str) -> tuple[Receipt, str] | None:
+    """Find what was kept of a person under a browser's id: its receipt and the answer; None if nothing was."""
+    row = rows.execute(
+        "SELECT trial, received_at, count, answer FROM answer WHERE person = ? AND client_id = ?",
+        (person.number, client_id),
+    ).fetchone()
+    if row is None:
+        return None
+    return Receipt(client_id, str(row["trial"]), row["received_at"], row["count"]), row["answer"]
+
+
+def add_answer(
+    rows: sqlite3.Connection, person: Person, receipt: Receipt, answer: str, reaction_ms: float | None
+) -> None:
+    """Add an answer, within a transaction, which its receipt acknowledges."""
+    row = (receipt.trial_id, person.number, receipt.client_id, answer, reaction_ms, receipt.received_at, receipt.count)
+    rows.execute("INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def read_answers(folder: StudyFolder) -> list[KeptAnswer]:
+    """Read the answers that count, in the order in which they came."""
+    with folder.database.reading() as rows:
+        found = rows.execute(
+            """
+            SELECT subject, filename, is_repeat, trial.number, coalesce(correction.answer, answer.answer),
+                swapped, reaction_ms, enrolled_at, received_at
+            FROM answer JOIN trial ON trial.id = answer.trial JOIN person ON person.number = answer.person
+            LEFT JOIN correction ON correction.id = (SELECT max(id) FROM correction WHERE trial = answer.trial)
+            WHERE correction.id IS NULL OR correction.answer IS NOT NULL
+            ORDER BY received_at, answer.trial
+            """
+        ).fetchall()
+    return [
+        KeptAnswer(subject, filename, bool(is_repeat), number, json.loads(answer), bool(swapped), *times)
+        for subject, filename, is_repeat, number, answer, swapped, *times in found
+    ]
+
+
+def count_answers(database: Database) -> int:
+    """Count the answers that a database keeps, those that were struck out too."""
+    with database.reading() as rows:
+        return int(rows.execute("SELECT count(*) FROM answer").fetchone()[0])
+
+
+def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | None, reason: str) -> None:
+    """Correct an answer by a row beside it; what the person sent is kept as it came.
+
+    Args:
+        folder: The study's.
+        subject: Whose answer it is, as exports call them.
+        number: To which of their trials, as exports' `trial_index` says.
+        answer: What counts instead, in H-Mix's terms; None strikes it out.
+        reason: Why; for the study's keepers.
+
+    Raises:
+        InputError: there is no such answer, or the new one isn't one.
+    """
+    with folder.database.writing() as rows:
+        row = rows.execute(
+            "SELECT trial.id, filename FROM trial JOIN answer ON answer.trial = trial.id "
+            "JOIN person ON person.number = trial.person WHERE subject = ? AND trial.number = ?",
+            (read_code(subject), number),
+        ).fetchone()
+        if row is None:
+            raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")
+        text = None
+        if answer is not None:
+            stimulus = parse_stimulus(row["filename"], "the study")
+            text = compact(TASKS[read_task(rows)].check_values(answer, stimulus))
+        rows.execute(
+            "INSERT INTO correction (trial, answer, reason, made_at) VALUES (?, ?, ?, ?)",
+            (row["id"], text, reason, folder.now()),
+        )

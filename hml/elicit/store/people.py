@@ -1,0 +1,222 @@
+"""People and their steps before and after the trials: the tables `person`, `consent` and `comment`."""
+
+import re
+import sqlite3
+from typing import get_args
+
+from hml.elicit.store.conflicts import ConflictError, StudyFullError, UnknownPersonError
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.identities import new_code, read_code, read_outside_id
+from hml.elicit.store.places import count_places
+from hml.elicit.store.records import Person, Receipt, Stage
+from hml.elicit.study import Study
+from hml.errors import InputError
+
+_STAGES = get_args(Stage)
+_STEPS = {("instructions", "quiz"), ("quiz", "instructions"), ("quiz", "trials")}
+_CLIENT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_LONGEST_COMMENT = 5_000
+_SELECT = """
+    SELECT number, code, subject, outside_hash, stage, trials, repeats, quiz_wrong, enrolled_at, completed_at,
+        (SELECT count(*) FROM trial WHERE trial.person = person.number AND held_until IS NULL) AS answered
+    FROM person
+"""
+
+
+class People:
+    """The people of a study; every method that changes something returns only when that is on disk.
+
+    Args:
+        folder: The study's.
+        study: What is asked.
+    """
+
+    def __init__(self, folder: StudyFolder, study: Study) -> None:
+        self._folder = folder
+        self._study = study
+
+    def enrol(self, consent_version: str, outside_id: str | None = None) -> str:
+        """Take in somebody who has agreed.
+
+        Args:
+            consent_version: Of the text they were shown.
+            outside_id: What a recruiting service calls them; the same id is the same person.
+
+        Returns:
+            Their code.
+
+        Raises:
+            ConflictError: the text has changed since it was shown to them.
+            StudyFullError: enough people take part; somebody whose outside id is known still gets in.
+            InputError: the outside id isn't one.
+        """
+        if consent_version != self._study.consent.version:
+            raise ConflictError(f"The consent's version is no longer {consent_version[:40]!r}: read it again.")
+        outside_hash = None if outside_id is None else self._folder.key.hash_outside_id(outside_id)
+        now = self._folder.now()
+        with self._folder.database.writing() as rows:
+            person = None if outside_hash is None else _find(rows, "outside_hash", outside_hash)
+            if person is None:
+                # Not left to when the first image is shown: by then they have read and been quizzed for nothing.
+                if count_places(rows, self._study, self._folder.clock()) <= 0:
+                    raise StudyFullError("Every image has its people now: nobody else is needed.")
+                code, asked = new_code(), (self._study.trials, self._study.repeats)
+                rows.execute(
+                    "INSERT INTO person (code, subject, outside_hash, stage, trials, repeats, enrolled_at) "
+                    "VALUES (?, ?, ?, 'instructions', ?, ?, ?)",
+                    (code, new_code(15), outside_hash, *asked, now),
+                )
+                person = known_person(rows, code)
+            rows.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (person.number, consent_version, now))
+            # Within the transaction, so that nobody withdraws between the two and stays on the list.
+            if outside_id is not None and outside_hash is not None:
+                self._folder.payments.enrol(outside_hash, read_outside_id(outside_id))
+        return person.code
+
+    def find(self, code: str) -> Person | None:
+        """Find somebody; None if nobody has this code, as after they have withdrawn."""
+        with self._folder.database.reading() as rows:
+            return _find(rows, "code", code)
+
+    def is_known(self, outside_id: str) -> bool:
+        """Return whether somebody with this outside id takes part.
+
+        Raises:
+            InputError: the outside id isn't one.
+        """
+        outside_hash = self._folder.key.hash_outside_id(outside_id)
+        with self._folder.database.reading() as rows:
+            return _find(rows, "outside_hash", outside_hash) is not None
+
+    def is_called(self, code: str, outside_id: str) -> bool:
+        """Return whether somebody's outside id is this one.
+
+        Raises:
+            InputError: the outside id isn't one.
+        """
+        outside_hash = self._folder.key.hash_outside_id(outside_id)
+        return (person := self.find(code)) is not None and person.outside_hash == outside_hash
+
+    def outside_id(self, code: str) -> str | None:
+        """Look up somebody's outside id; None if they came without one, or the list of payments is deleted."""
+        person = self.find(code)
+        return self._folder.payments.find(person.outside_hash) if person and person.outside_hash else None
+
+    def advance(self, code: str, stage: Stage) -> Person:
+        """Move on from the instructions to the quiz, and from there to the trials or, after a wrong answer, back.
+
+        A step that was taken already, by a double click or an older tab, changes nothing.
+
+        Raises:
+            ConflictError: something in between was left out.
+        """
+        with self._folder.database.writing() as rows:
+            person = known_person(rows, code)
+            if (person.stage, stage) in _STEPS:
+                set_stage(rows, person, stage)
+                if stage == "instructions":
+                    rows.execute("UPDATE person SET quiz_wrong = quiz_wrong + 1 WHERE number = ?", (person.number,))
+            elif _STAGES.index(stage) > _STAGES.index(person.stage):
+                raise ConflictError(f"{person.stage} comes before {stage}: go back to it.")
+            return known_person(rows, code)
+
+    def comment(self, code: str, text: str, client_id: str) -> Receipt:
+        """Keep a comment, which may be empty; after it a person is done.
+
+        Raises:
+            InputError: it is too long.
+            ConflictError: trials are left, or the id is another comment's.
+        """
+        check_client_id(client_id)
+        if len(text) > _LONGEST_COMMENT:
+            raise InputError(f"A comment has {_LONGEST_COMMENT:,} characters at most; this one has {len(text):,}.")
+        with self._folder.database.writing() as rows:
+            person = known_person(rows, code)
+            if person.stage not in ("comment", "done"):
+                raise ConflictError(f"{person.stage} comes before the comment: go back to it.")
+            row = (person.number, client_id, text, self._folder.now(), person.answered)
+            rows.execute("INSERT OR IGNORE INTO comment VALUES (?, ?, ?, ?, ?)", row)
+            kept, time, count = rows.execute(
+                "SELECT text, received_at, count FROM comment WHERE person = ? AND client_id = ?", row[:2]
+            ).fetchone()
+            if kept != text:
+                raise ConflictError(f"{client_id} stands for another comment, which was kept: reload the page.")
+            set_stage(rows, person, "done")
+            return Receipt(client_id, None, time, count)
+
+    def complete(self, code: str, claimed: int) -> str:
+        """Return the completion code, if the server has every answer that the browser has a receipt for.
+
+        Raises:
+            ConflictError: the counts differ (`count` is the server's), or something is left to do.
+        """
+        with self._folder.database.writing() as rows:
+            person = known_person(rows, code)
+            if person.stage != "done":
+                raise ConflictError(f"{person.stage} is left to do: go back to it.", person.answered)
+            if claimed != person.answered:
+                words = f"The server has {person.answered} answers, the browser {claimed}: send the rest."
+                raise ConflictError(words, person.answered)
+            time = person.completed_at or self._folder.now()
+            rows.execute("UPDATE person SET completed_at = ? WHERE number = ?", (time, person.number))
+        completion_code = self._folder.key.completion_code(code)
+        if person.outside_hash is not None:
+            self._folder.payments.complete(person.outside_hash, completion_code, time)
+        return completion_code
+
+
+def check_client_id(client_id: str) -> None:
+    """Check what a browser calls something that it sends.
+
+    Raises:
+        InputError: it isn't an id.
+    """
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise InputError("client_id must be 8 to 64 letters, digits and hyphens, as of crypto.randomUUID().")
+
+
+def known_person(rows: sqlite3.Connection, code: str) -> Person:
+    """Find somebody within a transaction.
+
+    Raises:
+        UnknownPersonError: nobody has this code.
+    """
+    if (person := _find(rows, "code", code)) is None:
+        raise UnknownPersonError("Nobody has this code: they have withdrawn.")
+    return person
+
+
+def set_stage(rows: sqlite3.Connection, person: Person, stage: Stage) -> None:
+    """Keep what somebody does next, within a transaction."""
+    rows.execute("UPDATE person SET stage = ? WHERE number = ?", (stage, person.number))
+
+
+def ask_for_fewer(rows: sqlite3.Connection, person: Person) -> None:
+    """Ask for no more images than somebody has answered, within a transaction."""
+    fewer = (person.answered, min(person.repeats, person.answered), person.number)
+    rows.execute("UPDATE person SET trials = ?, repeats = ? WHERE number = ?", fewer)
+
+
+def find_code(folder: StudyFolder, name: str) -> str | None:
+    """Find somebody's code by what is known of them: the code itself, their subject, or their outside id's hash."""
+    with folder.database.reading() as rows:
+        columns = "code, subject, outside_hash"
+        row = rows.execute(f"SELECT code FROM person WHERE ? IN ({columns})", (read_code(name),)).fetchone()
+    return None if row is None else str(row["code"])
+
+
+def read_people(folder: StudyFolder) -> list[Person]:
+    """List everybody, in the order in which they agreed."""
+    with folder.database.reading() as rows:
+        return [Person(*row) for row in rows.execute(f"{_SELECT} ORDER BY number")]
+
+
+def read_comments(folder: StudyFolder) -> list[str]:
+    """List what people wrote at the end, sorted, so that the order does not show who wrote it."""
+    with folder.database.reading() as rows:
+        return [text for (text,) in rows.execute("SELECT text FROM comment WHERE text <> '' ORDER BY text")]
+
+
+def _find(rows: sqlite3.Connection, column: str, value: str) -> Person | None:
+    row = rows.execute(f"{_SELECT} WHERE {column} = ?", (value,)).fetchone()
+    return None if row is None else Person(*row)

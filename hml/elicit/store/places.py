@@ -1,0 +1,172 @@
+"""Who has a place at which image: the tables `image` and `trial`, and which image comes next."""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from hml.elicit.store.database import stamp
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.records import Person
+from hml.elicit.study import Study
+from hml.randomness import Draws
+
+_COLUMNS = "id, number, filename, is_repeat, held_until, swapped"
+_COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the latest correction
+    SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
+)"""
+"""Selects the trials that fill, or may fill, a place of their image."""
+
+
+class Place(NamedTuple):
+    """A row of `trial`: one image, given to one person.
+
+    Args:
+        id: The trial's own, never used again.
+        number: Its place among the person's trials, from 1.
+        filename: The image's.
+        is_repeat: Whether they have judged it before.
+        held_until: When the place goes to somebody else; None once it is answered.
+        swapped: Whether the second class is named first, and is on the left.
+    """
+
+    id: int
+    number: int
+    filename: str
+    is_repeat: int
+    held_until: str | None
+    swapped: int
+
+
+def set_images(rows: sqlite3.Connection, filenames: Iterable[str]) -> None:
+    """Replace the study's images, in their order."""
+    rows.execute("DELETE FROM image")
+    rows.executemany("INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(filenames)))
+
+
+def read_images(rows: sqlite3.Connection) -> list[str]:
+    """List the filenames of the study's images, in their order."""
+    return [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")]
+
+
+def hold(rows: sqlite3.Connection, person: Person, until: str) -> Place | None:
+    """Hold the place that waits for a person's answer for longer; None if none waits."""
+    row = rows.execute(
+        f"UPDATE trial SET held_until = ? WHERE person = ? AND held_until IS NOT NULL RETURNING {_COLUMNS}",
+        (until, person.number),
+    ).fetchone()
+    return None if row is None else Place(*row)
+
+
+def give(
+    rows: sqlite3.Connection, person: Person, filename: str, is_repeat: bool, held_until: str, swapped: bool
+) -> Place:
+    """Give a person a place at an image, as their next trial."""
+    values = (person.number, person.answered + 1, filename, is_repeat, held_until, swapped)
+    columns = "person, number, filename, is_repeat, held_until, swapped"
+    added = f"INSERT INTO trial ({columns}) VALUES (?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
+    return Place(*rows.execute(added, values).fetchone())
+
+
+def find_place(rows: sqlite3.Connection, person: Person, trial_id: str) -> Place | None:
+    """Find a person's trial by its id; None if it isn't theirs."""
+    row = rows.execute(
+        f"SELECT {_COLUMNS} FROM trial WHERE CAST(id AS TEXT) = ? AND person = ?", (trial_id, person.number)
+    ).fetchone()
+    return None if row is None else Place(*row)
+
+
+def keep_for_good(rows: sqlite3.Connection, place: Place) -> None:
+    """Keep a place that is answered now."""
+    rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (place.id,))
+
+
+def count_pending(folder: StudyFolder) -> int:
+    """Count the images that somebody has before them now."""
+    with folder.database.reading() as rows:
+        return int(rows.execute("SELECT count(*) FROM trial WHERE held_until > ?", (folder.now(),)).fetchone()[0])
+
+
+def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
+    """Count the judgements that are still wanted, beyond what people who take part now are about to give.
+
+    Whoever has done nothing for the study's `hold_minutes` has left, and their places are free again.
+
+    Args:
+        rows: The study's database.
+        study: What is asked.
+        now: The time.
+
+    Returns:
+        How many, repeats left out; 0 or less if nobody new is needed.
+    """
+    (wanted,) = rows.execute(
+        f"""
+        SELECT sum(max(? - given, 0)) FROM (
+            SELECT count(trial.id) AS given FROM image
+            LEFT JOIN trial ON trial.filename = image.filename AND trial.held_until IS NULL AND {_COUNTS}
+            GROUP BY image.place
+        )
+        """,
+        (study.people_per_image,),
+    ).fetchone()
+    (due,) = rows.execute(
+        """
+        SELECT coalesce(sum(trials - (
+            SELECT count(*) FROM trial WHERE person = person.number AND is_repeat = 0 AND held_until IS NULL
+        )), 0) FROM person
+        WHERE stage IN ('instructions', 'quiz', 'trials') AND (enrolled_at > :since OR EXISTS (
+            SELECT 1 FROM trial LEFT JOIN answer ON answer.trial = trial.id
+            WHERE trial.person = person.number AND (held_until > :now OR received_at > :since)
+        ))
+        """,
+        {"since": stamp(now - timedelta(minutes=study.hold_minutes)), "now": stamp(now)},
+    ).fetchone()
+    return int(wanted - due)
+
+
+def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: str) -> str | None:
+    """Choose an image that a person hasn't seen: one that the fewest have judged or are judging.
+
+    Which of equally good images comes first is drawn from the study's seed and the person's number.
+
+    Args:
+        rows: The study's database; the caller's transaction gives the person the image.
+        person: Who is to judge it.
+        study: What is asked.
+        now: The time.
+
+    Returns:
+        Its filename, or None if every other image has its people.
+    """
+    found = rows.execute(
+        f"""
+        SELECT image.filename, image.place, count(trial.id) AS taken
+        FROM image LEFT JOIN trial ON trial.filename = image.filename
+            AND (trial.held_until IS NULL OR trial.held_until > :now) AND {_COUNTS}
+        GROUP BY image.place
+        HAVING taken < :people_per_image
+            AND image.filename NOT IN (SELECT filename FROM trial WHERE person = :person)
+        """,
+        {"now": now, "people_per_image": study.people_per_image, "person": person.number},
+    ).fetchall()
+    fewest = min((row["taken"] for row in found), default=0)
+    equal = {row["place"]: str(row["filename"]) for row in found if row["taken"] == fewest}
+    if not equal:
+        return None
+    places = np.array(sorted(equal), dtype=np.int64)
+    return equal[int(Draws(study.stimuli.seed, person.number, places).order("images")[0])]
+
+
+def choose_repeat(rows: sqlite3.Connection, person: Person, seed: int) -> str | None:
+    """Choose an image that a person judges again, out of those they saw in the first half; None: enough repeated."""
+    by_repeat: dict[int, list[str]] = {0: [], 1: []}
+    for row in rows.execute("SELECT filename, is_repeat FROM trial WHERE person = ? ORDER BY number", (person.number,)):
+        by_repeat[row["is_repeat"]].append(row["filename"])
+    seen, repeated = by_repeat[0], len(by_repeat[1])
+    if repeated >= min(person.repeats, len(seen)):
+        return None
+    half = np.arange(max(person.repeats, len(seen) // 2))[: len(seen)]
+    return str(seen[Draws(seed, person.number, half).order("repeats")[repeated]])

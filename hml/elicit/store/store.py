@@ -1,0 +1,55 @@
+"""A study that is opened for people to take part in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hml.elicit.store.database import Clock, utc_now
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.history import claim_folder
+from hml.elicit.store.people import People
+from hml.elicit.store.trials import Trials
+from hml.elicit.study import Study
+from hml.judgements import Stimulus
+
+
+class Store:
+    """A study in its folder, open for people. Safe to call from several threads.
+
+    `people` has their steps before and after the trials, `trials` the images and their answers.
+
+    Args:
+        path: The folder; created if it is missing.
+        study: What is asked.
+        stimuli: The images, in their order.
+        canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
+        clock: Tells the time.
+
+    Raises:
+        FolderInUseError: people of another study, of a demo or of other images take part in the folder.
+        InputError: a consent text changed without a new version.
+        StorageError: the folder can't be written.
+        DataError: what is there is damaged, or its key is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        study: Study,
+        stimuli: Sequence[Stimulus],
+        canonical_pixels: bool = False,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.study = study
+        self.stimuli = tuple(stimuli)
+        self.folder = StudyFolder(path, create=True, clock=clock)
+        self.people = People(self.folder, study)
+        self.trials = Trials(self.folder, study, stimuli)
+        try:
+            claim_folder(self.folder, study, [stimulus.filename for stimulus in stimuli], canonical_pixels)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the folder."""
+        self.folder.close()

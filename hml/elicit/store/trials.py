@@ -1,0 +1,144 @@
+"""Trials: which image a person judges next, and the receipt for an answer."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+import numpy as np
+
+from hml.elicit.store.answers import add_answer, find_receipt
+from hml.elicit.store.conflicts import ConflictError, StudyFullError
+from hml.elicit.store.database import stamp
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.people import ask_for_fewer, check_client_id, known_person, set_stage
+from hml.elicit.store.places import Place, choose_image, choose_repeat, find_place, give, hold, keep_for_good
+from hml.elicit.store.records import Person, Receipt, Trial
+from hml.elicit.study import Study
+from hml.elicit.tasks import GRID, TASKS, compact
+from hml.errors import InputError
+from hml.judgements import Stimulus
+from hml.randomness import Draws
+
+_LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would reject it
+
+
+class Trials:
+    """The trials of a study; an answer is on disk when its receipt is returned.
+
+    Args:
+        folder: The study's.
+        study: What is asked.
+        stimuli: The images.
+    """
+
+    def __init__(self, folder: StudyFolder, study: Study, stimuli: Iterable[Stimulus]) -> None:
+        self._folder = folder
+        self._study = study
+        self._task = TASKS[study.task]
+        self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
+
+    def next(self, code: str) -> Trial | None:
+        """Return the trial that waits for an answer, else assign the next; None if there is none left to answer.
+
+        Raises:
+            ConflictError: the person isn't at the trials.
+            StudyFullError: there is none for them, and they haven't answered any.
+        """
+        with self._folder.database.writing() as rows:
+            person = known_person(rows, code)
+            if person.stage in ("comment", "done"):
+                return None
+            if person.stage != "trials":
+                raise ConflictError(f"{person.stage} comes before trials: go back to it.")
+            now = self._folder.clock()
+            held_until = stamp(now + timedelta(minutes=self._study.hold_minutes))
+            # Whoever asks is still there, so the place is theirs for that long again.
+            if (waiting := hold(rows, person, held_until)) is not None:
+                return self._make_trial(waiting, person)
+            filename = choose_image(rows, person, self._study, stamp(now)) if person.answered < person.trials else None
+            if filename is None and person.answered < person.trials:  # images have run out: this person gets fewer
+                if not person.answered:  # a code for nothing would be paid for; images may still come back
+                    raise StudyFullError("Every image has its people now: nobody else is needed.")
+                ask_for_fewer(rows, person)
+                person = known_person(rows, code)
+            is_repeat = filename is None
+            seed = self._study.stimuli.seed
+            filename = choose_repeat(rows, person, seed) if filename is None else filename
+            if filename is None:
+                set_stage(rows, person, "comment")
+                return None
+            # A repeat draws its side again: memory of a position is then no memory of the answer, and where the sides
+            # differ, so do the two answers of somebody who prefers one.
+            swapped = draw_swap(person.number, 0 if self._task.keeps_order else person.answered, seed)
+            return self._make_trial(give(rows, person, filename, is_repeat, held_until, swapped), person)
+
+    def answer(
+        self, code: str, trial_id: str, client_id: str, answer: Mapping[str, object], reaction_ms: float | None
+    ) -> Receipt:
+        """Keep an answer.
+
+        Args:
+            code: Whose.
+            trial_id: To what.
+            client_id: What the browser calls it; if it is sent again, the first receipt is returned again.
+            answer: As `Task.check` takes it.
+            reaction_ms: Time to answer, in milliseconds.
+
+        Raises:
+            InputError: the answer isn't one.
+            ConflictError: the id is another answer's, or the trial has an answer already or isn't theirs.
+        """
+        check_client_id(client_id)
+        if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms <= _LONGEST_REACTION_MS):
+            raise InputError(f"reaction_ms={reaction_ms} is not a time in milliseconds.")
+        with self._folder.database.writing() as rows:
+            person = known_person(rows, code)
+            if (place := find_place(rows, person, trial_id)) is None:
+                raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
+            text = compact(self._task.check(answer, self._stimuli[place.filename], bool(place.swapped)))
+            kept = find_receipt(rows, person, client_id)
+            if kept is None:
+                if place.held_until is None:
+                    raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
+                # Also one whose place was given back meanwhile counts: better one too many than one lost.
+                keep_for_good(rows, place)
+                receipt = Receipt(client_id, trial_id, self._folder.now(), person.answered + 1)
+                add_answer(rows, person, receipt, text, reaction_ms)
+                if receipt.count == person.total:
+                    set_stage(rows, person, "comment")
+                return receipt
+            receipt, kept_text = kept
+            if (receipt.trial_id, kept_text) != (trial_id, text):
+                raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
+            return receipt
+
+    def _make_trial(self, place: Place, person: Person) -> Trial:
+        stimulus = self._stimuli[place.filename]
+        lambdas = GRID if self._task.shows_grid else ()
+        if self._task.shuffles:
+            lambdas = shuffle(lambdas, person.number, place.number, self._study.stimuli.seed)
+        return Trial(
+            id=str(place.id),
+            stimulus=stimulus,
+            is_repeat=bool(place.is_repeat),
+            number=place.number,
+            total=person.total,
+            start=stimulus.lambda_f if self._study.task == "construct" else None,
+            lambdas=lambdas,
+            swapped=bool(place.swapped),
+        )
+
+
+def draw_swap(person: int, number: int, seed: int) -> bool:
+    """Draw whether a person's trial, counted from 0, names the second class first.
+
+    It is drawn for trials 0 and 1 together, and for 2 and 3, so that everybody has each order equally often.
+    """
+    pair, place = divmod(number, 2)
+    first_is_swapped = Draws(seed, person, np.array([pair])).uniform("sides")[0] < 0.5
+    return bool(first_is_swapped != place)
+
+
+def shuffle(lambdas: tuple[float, ...], person: int, number: int, seed: int) -> tuple[float, ...]:
+    """Put the blends of a person's trial in an order of its own."""
+    order = Draws(seed, person, np.arange(len(lambdas))).order(f"blends of trial {number}")
+    return tuple(lambdas[place] for place in order.tolist())

@@ -1,0 +1,92 @@
+"""Tables of text as Markdown, LaTeX and columns of spaces. The page's template renders them as HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+    "±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Args:
+        caption: What it shows.
+        header: The columns' names.
+        rows: As many cells each.
+    """
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def to_text(table: Table) -> str:
+    """Render columns of spaces below the caption, for a terminal."""
+    return "\n".join([table.caption, *("  ".join(line).rstrip() for line in _align(table))])
+
+
+def to_markdown(table: Table) -> str:
+    r"""Render Markdown, with the caption below.
+
+    Example:
+        >>> print(to_markdown(Table("Errors.", ["model", "error"], [["mixup", "0.1"], ["sep_conf", "0.05"]])))
+        | model    | error |
+        |----------|------:|
+        | mixup    |   0.1 |
+        | sep_conf |  0.05 |
+        <BLANKLINE>
+        Errors.
+    """
+    header, *rows = (f"| {' | '.join(line)} |" for line in _align(table))
+    first, *others = (len(cell) for cell in _align(table)[0])
+    rule = "|".join(["", "-" * (first + 2), *("-" * (width + 1) + ":" for width in others), ""])
+    return "\n".join([header, rule, *rows, "", table.caption])
+
+
+def to_latex(table: Table, label: str, text_columns: int = 1) -> str:
+    r"""Render a float that needs booktabs.
+
+    Args:
+        table: The table.
+        label: Its label for `\ref`.
+        text_columns: How many columns, from the left, are text; the others are set to the right.
+    """
+    columns = "l" * text_columns + "r" * (len(table.header) - text_columns)
+    header, *rows = (" & ".join(map(_escape, line)) + r" \\" for line in (table.header, *table.rows))
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            r"\footnotesize",
+            rf"\caption{{{_escape(table.caption)}}}",
+            rf"\label{{{label}}}",
+            r"\setlength{\tabcolsep}{2pt}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            header,
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _align(table: Table) -> list[list[str]]:
+    """Pad the header's and the rows' cells to their columns' widths: the first to the left, the others to the right."""
+    lines: Sequence[list[str]] = [table.header, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        for first, *others in lines
+    ]
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
