@@ -135,9 +135,7 @@ class Classifier(LightningModule):
         self._losses.look()
         # Lightning's own means would only be of the steps since the run was resumed.
         if means := self._losses.means():
-            self.log_dict(
-                dict(zip(("train/loss", "train/accuracy"), means, strict=True)), prog_bar=True, sync_dist=True
-            )
+            self.log_dict(means, prog_bar=True, sync_dist=True)
         step_plateaus_of_resumed_epoch(self)
 
     @override
