@@ -26,12 +26,12 @@ from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
 from hml.analysis.sources import Sources, read_sources
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import Cohort
+from hml.judgements import Cohort, pair_name, parse_pair
 from hml.judgements.tables import image_table
 from hml.reporting.citation import cite, name_hml
 from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
 from hml.reporting.page import render_page
-from hml.reporting.sections import Section, count, pair_name, parse_pair
+from hml.reporting.sections import Section, count
 from hml.reporting.versions import find_commit
 from hml.statistics.bootstrap import Bootstrap
 

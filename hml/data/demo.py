@@ -17,7 +17,7 @@ from hml.data.download import RemoteFile
 from hml.data.images import ImageBank, ImageSource
 from hml.data.mixed import MixedSet, MixedSource
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Judgement, Stimulus
+from hml.judgements import CLASS_NAMES, Endpoint, Judgement, name_stimulus
 
 _SIZE = 32
 _NUM_CLASSES = len(CLASS_NAMES)
@@ -110,11 +110,7 @@ class DemoMixes(MixedSource):
                     Endpoint(int(bank.train_ids[rng.choice(np.flatnonzero(train_labels == label))]), label)
                     for label in (class_1, class_2)
                 )
-                name = (
-                    f"mixed_{lambda_f}_{CLASS_NAMES[class_1]}_{first.image_id}_"
-                    f"{CLASS_NAMES[class_2]}_{second.image_id}.png"
-                )
-                stimulus = Stimulus(name, lambda_f, (first, second))
+                stimulus = name_stimulus(lambda_f, first, second)
                 for person in rng.choice(self.annotators, self.judgements_per_image, replace=False):
                     lambda_h = simulate_lambda_h(lambda_f, class_1, class_2) + rng.normal(0, noise[person])
                     lambda_h = round(float(np.clip(lambda_h, 0, 1)), 2)

@@ -5,10 +5,10 @@ import numpy as np
 from hml.data.demo import simulate_lambda_h
 from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.store import Store
-from hml.elicit.study import TaskName
-from hml.elicit.tasks import GRID, TASKS, Answer
+from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Stimulus
+from hml.judgements import CLASS_NAMES, Stimulus, TaskName
+from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rating, selection
 
 
 def simulate_people(store: Store, people: int, seed: int = 0) -> int:
@@ -62,19 +62,13 @@ def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.ra
     match task:
         case "rate_mixture":
             omega = np.clip(0.35 + 1.2 * abs(lambda_h - 0.5) - noise + rng.normal(0, 0.1), 0, 1)
-            return {"mixingcoeff": round(100 * (1 - lambda_h)), "confidence": round(100 * float(omega))}
+            return rating(lambda_h, float(omega))
         case "construct":
-            return {"final_value": middle, "starting_value": stimulus.lambda_f}
+            return {FINAL: middle, STARTING: stimulus.lambda_f}
         case "select":
-            return {"select": f"select{middle}"}
+            return selection(middle)
         case "categorical":
             first, second = names if lambda_h >= 0.5 else names[::-1]
             prob = round(100 * max(lambda_h, 1 - lambda_h))
-            others = {f"improbClassSelect{name}": "1" for name in CLASS_NAMES if name not in names}
-            return {
-                "classSelect": f"mostProb{first}",
-                "prob": str(prob),
-                "classSelect2": f"secondProb{second}",
-                "prob2": str(100 - prob),
-                **others,
-            }
+            others = [name for name in CLASS_NAMES if name not in names]
+            return categories(first, prob, second, 100 - prob, others)

@@ -15,7 +15,7 @@ from hml.data.download import fetch
 from hml.elicit.study import StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, group_by_stimulus
+from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, group_by_stimulus, name_stimulus
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
@@ -146,12 +146,6 @@ def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
             first, second = (Endpoint(by_class[label].pop(), label) for label in _PAIRS[pair])
             stimuli.append(name_stimulus(next(weights), first, second))
     return stimuli
-
-
-def name_stimulus(lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
-    """Make a stimulus that is called as H-Mix calls its images."""
-    ends = "_".join(f"{CLASS_NAMES[end.label]}_{end.image_id}" for end in (first, second))
-    return Stimulus(f"mixed_{lambda_f}_{ends}.png", lambda_f, (first, second))
 
 
 def _shuffled_by_class(bank: ImageBank, seed: int) -> dict[int, list[int]]:

@@ -18,9 +18,8 @@ from hml.command_line.configs import STUDIES, shipped_folder
 from hml.command_line.flags import suggest
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
-from hml.judgements import Cohort
+from hml.judgements import Cohort, TaskName
 
-TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
 Images = Literal["cifar10", "demo"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")

@@ -1,6 +1,5 @@
-"""What a trial asks, what an answer must be, and the columns that H-Mix's files keep it in."""
+"""What a trial asks, and what an answer must be."""
 
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -8,12 +7,26 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from hml.elicit.study import TaskName
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Stimulus
-
-Answer = Mapping[str, object]
-"""A checked answer, of JSON's types; which keys it has, each task says."""
+from hml.judgements import CLASS_NAMES, Stimulus, TaskName
+from hml.judgements.hmix_format import (
+    CONFIDENCE,
+    FINAL,
+    IMPROBABLE,
+    MOST,
+    MOST_PREFIX,
+    NO,
+    PROB,
+    PROB2,
+    SECOND,
+    SECOND_PREFIX,
+    SELECT,
+    SLIDER,
+    STARTING,
+    Answer,
+    categories,
+    selection,
+)
 
 GRID = tuple(step / 10 for step in range(11))
 """The first image's weights that the midpoint tasks offer, as H-Mix's do."""
@@ -34,12 +47,8 @@ class Task(ABC):
     prompt: ClassVar[str]
     """The question, asked of every image."""
 
-    trial_type: ClassVar[str]
     example: ClassVar[str]
     """An answer as it is kept, in JSON."""
-
-    exported_tasks: ClassVar[tuple[str, str]]
-    """What H-Mix calls the task, and its repeats."""
 
     shows_grid: ClassVar[bool] = False
     """Whether a trial shows a pair's blends by all weights of `GRID`, instead of one blend."""
@@ -90,10 +99,6 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def columns(self, answer: Answer) -> dict[str, str]:
-        """Write an answer into the columns of H-Mix's file of this task."""
-
-    @abstractmethod
     def difference(self, one: Answer, other: Answer) -> float:
         """Say how far apart two answers to one image are, 0 to 1."""
 
@@ -107,9 +112,7 @@ class RateMixture(Task):
     name = "rate_mixture"
     prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
     example = '{"mixingcoeff":37,"confidence":56}'
-    trial_type = "multiple-slider"
-    exported_tasks = ("rate_mixture", "rerun_rate_mixture")
-    controls = ("mixingcoeff", "confidence")
+    controls = (SLIDER, CONFIDENCE)
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
@@ -118,15 +121,11 @@ class RateMixture(Task):
 
     @override
     def mirror(self, answer: Answer) -> Answer:
-        return {**answer, "mixingcoeff": 100 - _percent(answer, "mixingcoeff")}
-
-    @override
-    def columns(self, answer: Answer) -> dict[str, str]:
-        return {"responses": compact(answer), "question_order": "[0,1]"}
+        return {**answer, SLIDER: 100 - _percent(answer, SLIDER)}
 
     @override
     def difference(self, one: Answer, other: Answer) -> float:
-        return abs(_percent(one, "mixingcoeff") - _percent(other, "mixingcoeff")) / 100
+        return abs(_percent(one, SLIDER) - _percent(other, SLIDER)) / 100
 
 
 class Construct(Task):
@@ -138,26 +137,19 @@ class Construct(Task):
     name = "construct"
     prompt = "Move until 100 other people would say, on average, that this image is half of each."
     example = '{"final_value":0.4,"starting_value":0.1}'
-    trial_type = "reconstruction"
-    exported_tasks = ("select_create", "rerun_select_create")
-    controls = ("final_value",)
+    controls = (FINAL,)
     shows_grid = True
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        _check_keys(answer, ("final_value", "starting_value"))
-        if answer["starting_value"] != stimulus.lambda_f:
-            raise InputError(f"starting_value must be {stimulus.lambda_f}, where {stimulus.filename} starts.")
-        return {"final_value": _weight(answer["final_value"]), "starting_value": stimulus.lambda_f}
-
-    @override
-    def columns(self, answer: Answer) -> dict[str, str]:
-        start = str(answer["starting_value"])
-        return {"final_value": str(answer["final_value"]), "start_value": start, "starting_value": start}
+        _check_keys(answer, (FINAL, STARTING))
+        if answer[STARTING] != stimulus.lambda_f:
+            raise InputError(f"{STARTING} must be {stimulus.lambda_f}, where {stimulus.filename} starts.")
+        return {FINAL: _weight(answer[FINAL]), STARTING: stimulus.lambda_f}
 
     @override
     def difference(self, one: Answer, other: Answer) -> float:
-        return abs(_weight(one["final_value"]) - _weight(other["final_value"]))
+        return abs(_weight(one[FINAL]) - _weight(other[FINAL]))
 
 
 class Select(Task):
@@ -166,19 +158,13 @@ class Select(Task):
     name = "select"
     prompt = "Which of these would 100 other people say, on average, is half of each?"
     example = '{"select":"select0.6"}'
-    trial_type = "survey-html-form"
-    exported_tasks = ("select_shuffled", "rerun_select_shuffled")
     shows_grid = True
     shuffles = True
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        _check_keys(answer, ("select",))
-        return {"select": f"select{_selected(answer)}"}
-
-    @override
-    def columns(self, answer: Answer) -> dict[str, str]:
-        return {"response": compact(answer)}
+        _check_keys(answer, (SELECT,))
+        return selection(_selected(answer))
 
     @override
     def difference(self, one: Answer, other: Answer) -> float:
@@ -201,23 +187,21 @@ class Categorical(Task):
         '{"classSelect":"mostProbCat","prob":"60","classSelect2":"secondProbDog","prob2":"30",'
         '"improbClassSelectShip":"1"}'
     )
-    trial_type = "survey-html-form"
-    exported_tasks = ("spec_conf", "rerun_spec_conf")
     keeps_order = True  # people learn where a class is in the list
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        ruled_out = [name for name in CLASS_NAMES if f"improbClassSelect{name}" in answer]
-        flags = {f"improbClassSelect{name}": "1" for name in ruled_out}
-        _check_keys(answer, ("classSelect", "prob", "classSelect2", "prob2", *flags))
-        first = _named_class(answer, "classSelect", "mostProb", CLASS_NAMES)
-        second = _named_class(answer, "classSelect2", "secondProb", (*CLASS_NAMES, "No"))
-        prob, prob2 = _percent_text(answer, "prob"), 0
-        if second == "No":
-            if answer["prob2"] != "":
+        ruled_out = [name for name in CLASS_NAMES if f"{IMPROBABLE}{name}" in answer]
+        flags = [f"{IMPROBABLE}{name}" for name in ruled_out]
+        _check_keys(answer, (MOST, PROB, SECOND, PROB2, *flags))
+        first = _named_class(answer, MOST, MOST_PREFIX, CLASS_NAMES)
+        second = _named_class(answer, SECOND, SECOND_PREFIX, (*CLASS_NAMES, NO))
+        prob, prob2 = _percent_text(answer, PROB), 0
+        if second == NO:
+            if answer[PROB2] != "":
                 raise InputError("prob2 is given without a second class: name one, or leave it out.")
         else:
-            prob2 = _percent_text(answer, "prob2")
+            prob2 = _percent_text(answer, PROB2)
         if any(answer[flag] != "1" for flag in flags):
             raise InputError("An impossible class is marked by 1, or left out.")
         if first == second:
@@ -226,29 +210,14 @@ class Categorical(Task):
             raise InputError(f"{prob} and {prob2} %: the second can't be likelier, nor can both make more than 100 %.")
         if both := {first, second} & set(ruled_out):
             raise InputError(f"{', '.join(sorted(both))} can't be both likely and impossible.")
-        return {
-            "classSelect": f"mostProb{first}",
-            "prob": str(prob),
-            "classSelect2": f"secondProb{second}",
-            "prob2": "" if second == "No" else str(prob2),
-            **flags,
-        }
-
-    @override
-    def columns(self, answer: Answer) -> dict[str, str]:
-        return {"response": compact(answer)}
+        return categories(first, prob, None if second == NO else second, prob2, ruled_out)
 
     @override
     def difference(self, one: Answer, other: Answer) -> float:
-        return float(one["classSelect"] != other["classSelect"])
+        return float(one[MOST] != other[MOST])
 
 
 TASKS: dict[TaskName, Task] = {task.name: task for task in (RateMixture(), Construct(), Select(), Categorical())}
-
-
-def compact(answer: Answer) -> str:
-    """Write an answer as JSON, its keys in the order of the task's."""
-    return json.dumps(dict(answer), separators=(",", ":"))
 
 
 def _check_keys(answer: Mapping[str, object], keys: Sequence[str]) -> None:
@@ -277,10 +246,11 @@ def _weight(value: object) -> float:
 
 
 def _selected(answer: Mapping[str, object]) -> float:
-    by_name = {f"select{weight}": weight for weight in GRID}
-    if (name := answer["select"]) not in by_name:
-        raise InputError(f"select={str(name)[:40]!r} must be one of {', '.join(by_name)}.")
-    return by_name[str(name)]
+    by_name = {str(selection(weight)[SELECT]): weight for weight in GRID}
+    name = answer[SELECT]
+    if not isinstance(name, str) or name not in by_name:
+        raise InputError(f"{SELECT}={str(name)[:40]!r} must be one of {', '.join(by_name)}.")
+    return by_name[name]
 
 
 def _named_class(answer: Mapping[str, object], key: str, prefix: str, names: Sequence[str]) -> str:

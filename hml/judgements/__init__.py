@@ -1,9 +1,10 @@
 """Human judgements of mixed images: records and readers, which need neither numpy nor torch; `curves` needs numpy."""
 
+from hml.judgements.classes import CLASS_NAMES, pair_name, parse_pair
 from hml.judgements.hmix import Cohort, parse_hmix, read_hmix
+from hml.judgements.hmix_format import TaskName, name_stimulus
 from hml.judgements.midpoints import Midpoint, parse_construct, parse_select
 from hml.judgements.schema import (
-    CLASS_NAMES,
     FAST_MS,
     NUM_IMAGES,
     Endpoint,
@@ -24,10 +25,14 @@ __all__ = [
     "Midpoint",
     "SoftCategories",
     "Stimulus",
+    "TaskName",
     "drop_repeats",
     "group_by_stimulus",
+    "name_stimulus",
+    "pair_name",
     "parse_construct",
     "parse_hmix",
+    "parse_pair",
     "parse_select",
     "parse_soft_categories",
     "read_hmix",

@@ -1,17 +1,20 @@
 """Reads the two midpoint tasks: people build, or pick out of eleven, the blend that shows both images equally."""
 
 import math
-import re
 from dataclasses import dataclass
 
 from hml.errors import InputError
-from hml.judgements.hmix import class_index
-from hml.judgements.rows import Row, parse_object, read_rows, refuse
+from hml.judgements.hmix_format import (
+    FINAL,
+    FORMATS,
+    STARTING,
+    TaskFormat,
+    parse_endpoints,
+    parse_selection,
+    parse_subject,
+)
+from hml.judgements.rows import Row, read_rows, refuse
 from hml.judgements.schema import Endpoint
-
-_PAIR = re.compile(r"(?P<class1>[^_]+)_(?P<id1>[0-9]{1,9})_(?P<class2>[^_]+)_(?P<id2>[0-9]{1,9})")
-_CONSTRUCT_TASKS = ("select_create", "rerun_select_create")
-_SELECT_TASKS = ("select_shuffled", "rerun_select_shuffled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,15 @@ def parse_construct(content: bytes, name: str) -> list[Midpoint]:
     Raises:
         InputError: the file isn't such a CSV; names file, row, field, value and remedy.
     """
-    required = ("subject", "class_pair", "task", "final_value", "starting_value")
+    required = ("subject", "class_pair", "task", FINAL, STARTING)
     return [
         _make(
             row,
             where,
-            _CONSTRUCT_TASKS,
+            FORMATS["construct"],
             # Adding up steps of .1 left float noise: 0.5000000000000001.
-            round(_number(row, "final_value", where), 9),
-            _number(row, "starting_value", where),
+            round(_number(row, FINAL, where), 9),
+            _number(row, STARTING, where),
         )
         for where, row in read_rows(content, name, required)
     ]
@@ -76,28 +79,18 @@ def parse_select(content: bytes, name: str) -> list[Midpoint]:
     """Read `hmix_select_shuffled_midpoint.csv`: blends picked out of eleven; otherwise as `parse_construct`."""
     required = ("subject", "class_pair", "task", "response")
     return [
-        _make(row, where, _SELECT_TASKS, _selected(row["response"], where))
+        _make(row, where, FORMATS["select"], parse_selection(row["response"], where))
         for where, row in read_rows(content, name, required)
     ]
 
 
-def _make(row: Row, where: str, tasks: tuple[str, str], lambda_m: float, start: float | None = None) -> Midpoint:
-    if (task := row["task"]) not in tasks:
-        refuse(where, "task", task, f"use {' or '.join(tasks)}.")
-    if not (annotator := row["subject"].strip()):
-        refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
-    if (match := _PAIR.fullmatch(row["class_pair"])) is None:
-        refuse(where, "class_pair", row["class_pair"], "expected {class1}_{id1}_{class2}_{id2}.")
-    try:
-        endpoints = (
-            Endpoint(int(match["id1"]), class_index(match["class1"])),
-            Endpoint(int(match["id2"]), class_index(match["class2"])),
-        )
-    except InputError as error:
-        refuse(where, "class_pair", row["class_pair"], str(error), error)
+def _make(row: Row, where: str, spelled: TaskFormat, lambda_m: float, start: float | None = None) -> Midpoint:
+    is_repeat = spelled.is_repeat(row["task"], where)
+    annotator = parse_subject(row, where)
+    endpoints = parse_endpoints(row["class_pair"], where)
     reaction = _number(row, "rt", where) if row.get("rt", "").strip() else None
     try:
-        return Midpoint(endpoints, annotator, lambda_m, start, reaction, task == tasks[1])
+        return Midpoint(endpoints, annotator, lambda_m, start, reaction, is_repeat)
     except InputError as error:
         refuse(where, "answer", lambda_m if reaction is None or reaction >= 0 else reaction, str(error), error)
 
@@ -107,14 +100,3 @@ def _number(row: Row, field: str, where: str) -> float:
         return float(row[field])
     except ValueError as error:
         refuse(where, field, row[field], "give a number.", error)
-
-
-def _selected(text: str, where: str) -> float:
-    remedy = 'expected {"select": "select0.5"}, with the weight chosen.'
-    chosen = parse_object(text, where, "response", remedy).get("select")
-    if not isinstance(chosen, str) or not re.fullmatch(r"select[0-9.]+", chosen):
-        refuse(where, "response", text, remedy)
-    try:
-        return float(chosen.removeprefix("select"))
-    except ValueError as error:
-        refuse(where, "response", text, remedy, error)

@@ -2,13 +2,28 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hml.errors import InputError
+from hml.files.paths import expand
 from hml.files.strict_json import parse_json
 
 Row = Mapping[str, str]
+
+
+def read_file(path: str | Path) -> tuple[str, bytes]:
+    """Read a user's file of judgements: its name, and its content.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    path = expand(path)
+    try:
+        return path.name, path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Can't read judgements from {path}: {error.strerror}.") from error
 
 
 def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = "") -> Iterator[tuple[str, Row]]:
@@ -48,6 +63,15 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
         if len(fields) != len(columns):
             raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
         yield where, dict(zip(columns, fields, strict=True))
+
+
+def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Write a CSV file's text: a header, and the rows' cells in its columns, empty where a row has none."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def refuse(where: str, field: str, value: object, remedy: str, cause: Exception | None = None) -> NoReturn:

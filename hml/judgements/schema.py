@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from hml.errors import InputError
-
-CLASS_NAMES = ("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck")
-"""CIFAR-10's classes in the order of its labels, spelled as H-Mix spells them."""
+from hml.judgements.classes import CLASS_NAMES
 
 NUM_IMAGES = 10_000
 """Images in CIFAR-10's test set, which every image id points into."""
@@ -111,17 +109,21 @@ T = TypeVar("T", bound=_MaybeRepeated)
 
 
 def drop_repeats(judgements: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
-    """Keep one judgement of each image by each person: the first, or, where that was struck out, its repeat.
+    """Keep one judgement of each image by each person: the first, or a repeat where the first was struck out.
 
     Args:
-        judgements: Firsts and repeats, in any order.
+        judgements: Firsts and repeats. Of several first ones, which a file may fail to mark as repeats, one is kept.
         key: What a repeat shares with its first: the person and the image.
 
     Returns:
         Those kept, in their order.
     """
-    firsts = {key(judgement) for judgement in judgements if not judgement.is_repeat}
-    return [judgement for judgement in judgements if not judgement.is_repeat or key(judgement) not in firsts]
+    kept: dict[Hashable, int] = {}
+    for place, judgement in enumerate(judgements):
+        earlier = kept.setdefault(key(judgement), place)
+        if judgements[earlier].is_repeat and not judgement.is_repeat:
+            kept[key(judgement)] = place
+    return [judgements[place] for place in sorted(kept.values())]
 
 
 def group_by_stimulus(judgements: Iterable[Judgement]) -> dict[Stimulus, list[Judgement]]:

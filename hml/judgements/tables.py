@@ -1,11 +1,12 @@
 """Judgements as tables: one row a judgement, and one row an image."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus
+from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus, drop_repeats, pair_name
 
 _MOST_LEVELS = 21
 _LEVEL_WIDTH = 0.05
@@ -43,13 +44,21 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     return table
 
 
+class _Row(NamedTuple):
+    label: int
+    person: int
+    image: int
+    is_repeat: bool
+
+
 def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep each person's first judgement of each image: a repeat where that is the only one left, as after a strike.
+    """Keep one judgement of each image by each person, as `drop_repeats` does.
 
     Args:
-        table: One row a judgement, in order of the index, with `image`, `person` and `is_repeat`.
+        table: One row a judgement, with `image`, `person` and `is_repeat`.
     """
-    return table.sort_values("is_repeat", kind="stable").drop_duplicates(["person", "image"]).sort_index()
+    rows = [_Row(*row) for row in table.sort_index()[["person", "image", "is_repeat"]].itertuples()]
+    return table.loc[[row.label for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
 
 
 def image_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,6 +106,14 @@ def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
 def name_image_pairs(table: pd.DataFrame) -> "pd.Series[str]":
     """Name each row's pair of images, "id_1_id_2"."""
     return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
+
+
+def with_pair_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Replace class_1 and class_2 by a first column `pair`, "Cat/Dog"."""
+    named = frame.drop(columns=["class_1", "class_2"])
+    pairs = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    named.insert(0, "pair", pairs)
+    return named
 
 
 def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from hml.command_line.flags import Parser, add_data_dir
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.files.sealed import hash_file
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CLASS_NAMES, parse_pair
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
 from hml.relabel.checkpoint import DEFAULT_PATH, Checkpoint
@@ -32,7 +32,7 @@ from hml.relabel.folds import SPLITS, Splits, choose_splits
 from hml.relabel.presentation import Evaluation, write_report
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material, read_material
-from hml.reporting.sections import count, parse_pair
+from hml.reporting.sections import count
 from hml.statistics.bootstrap import Bootstrap
 
 _EPILOG = """\

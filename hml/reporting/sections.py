@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hml.errors import InputError
-from hml.judgements import CLASS_NAMES
 from hml.reporting.tables import Table
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
@@ -113,29 +111,3 @@ def compare(estimate: Estimate, with_value: float = 0.0) -> str:
     if estimate.low is None or estimate.high is None:
         return "unknown"
     return "above" if estimate.low > with_value else "below" if estimate.high < with_value else "not clear of"
-
-
-def pair_name(class_1: int, class_2: int) -> str:
-    """Name a pair of classes: "Cat/Dog"."""
-    return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
-
-
-def parse_pair(text: str) -> tuple[int, int]:
-    """Read a class pair, "Cat/Dog" in either order, as class indices in order.
-
-    Raises:
-        InputError: it isn't one.
-    """
-    names = text.split("/")
-    labels = sorted({CLASS_NAMES.index(name.capitalize()) for name in names if name.capitalize() in CLASS_NAMES})
-    if len(names) != 2 or len(labels) != 2:
-        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
-    return labels[0], labels[1]
-
-
-def with_pair_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the pair's name first, in place of class_1 and class_2."""
-    names = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
-    named = frame.drop(columns=["class_1", "class_2"])
-    named.insert(0, "pair", names)
-    return named

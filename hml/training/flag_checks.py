@@ -130,6 +130,7 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
         args: The command line that it is of.
         known_words: What flags and classes are called.
     """
+    complaint = re.sub(r"Group '([\w.]+)' does not accept option '", r"hml does not accept option '\1.", complaint)
     missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):
         return f"--{missing[1]} is missing: give a config that has it, such as --config configs/sep_conf.yaml."

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hml.data import HMix, HMixDataModule
-from hml.elicit.research.export import COLUMNS, export_answers
+from hml.elicit.research.export import export_answers
 from hml.elicit.research.overview import overview
 from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
@@ -22,6 +22,7 @@ from hml.elicit.study import StimulusChoice, read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES, parse_construct, parse_select, parse_soft_categories, read_hmix
+from hml.judgements.hmix_format import FORMATS, Categories
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
 from tests.elicit.people import answer_all, finish, start
@@ -54,7 +55,7 @@ def say(trial):
 @pytest.mark.parametrize("task", TASKS)
 def test_columns_are_those_of_the_released_file(other_tasks, task):
     with (other_tasks / RELEASED[task]).open(newline="", encoding="utf-8") as file:
-        assert list(COLUMNS[task]) == next(csv.reader(file))
+        assert list(FORMATS[task].columns) == next(csv.reader(file))
 
 
 def test_judgements_are_read_as_they_were_said(store, export):
@@ -126,7 +127,7 @@ def test_soft_labels_are_read_back(open_store, export):
     answer_all(store, start(store))
     answers = parse_soft_categories(export(store).read_bytes(), "x")
     assert len(answers) == 6
-    assert {a.probabilities for a in answers} == {spread(3, 0.6, 5, 0.3, frozenset({8}))}
+    assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})))}
 
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):

@@ -48,6 +48,7 @@ def test_an_untouched_control_is_no_answer(name, moved):
         ("construct", {"starting_value": 0.9}),
         ("select", {"select": "select0.55"}),
         ("select", {"select": 0.5}),
+        ("select", {"select": ["select0.5"]}),
         ("categorical", {"classSelect": "mostProbZebra"}),
         ("categorical", {"classSelect": "Cat"}),
         ("categorical", {"classSelect2": "secondProbCat"}),

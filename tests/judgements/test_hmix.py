@@ -149,6 +149,12 @@ def test_a_repeat_is_left_out_only_where_the_first_answer_is_there():
     assert [(judgement.annotator, judgement.is_repeat) for judgement in kept] == [("ann", False), ("bob", True)]
 
 
+def test_a_second_answer_is_left_out_even_if_the_file_does_not_mark_it():
+    rows = [GOOD, GOOD | {"responses": ANSWER.replace("30", "40")}, GOOD | {"subject": "bob"}]
+    kept = parse_hmix(make_csv(*rows).encode(), "mine.csv", "all", include_repeats=False)
+    assert [(judgement.annotator, judgement.lambda_h) for judgement in kept] == [("ann", 0.7), ("bob", 0.7)]
+
+
 def test_a_byte_order_mark_is_accepted():
     assert parse(make_csv(GOOD).encode("utf-8-sig")) == parse(make_csv(GOOD))
 

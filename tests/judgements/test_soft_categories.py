@@ -5,6 +5,7 @@ import pytest
 
 from hml.errors import InputError
 from hml.judgements import CLASS_NAMES, SoftCategories, Stimulus, parse_soft_categories
+from hml.judgements.hmix_format import Categories
 from hml.judgements.schema import Endpoint
 from hml.judgements.soft_categories import spread
 
@@ -42,9 +43,9 @@ def test_other_trials_are_left_out():
 
 def test_a_certain_answer_leaves_a_tenth_for_what_was_not_ruled_out():
     others = frozenset(range(2, 10))
-    assert spread(0, 1.0, None, 0.0, others)[:2] == pytest.approx((1 / 1.1, 0.1 / 1.1))
-    assert spread(0, 1.0, None, 0.0, frozenset(range(1, 10)))[0] == 1
-    assert spread(0, 0.0, None, 0.0, frozenset(range(1, 10))) == (0.1,) * 10
+    assert spread(Categories(0, 1.0, None, 0.0, others))[:2] == pytest.approx((1 / 1.1, 0.1 / 1.1))
+    assert spread(Categories(0, 1.0, None, 0.0, frozenset(range(1, 10))))[0] == 1
+    assert spread(Categories(0, 0.0, None, 0.0, frozenset(range(1, 10)))) == (0.1,) * 10
 
 
 @pytest.mark.parametrize(

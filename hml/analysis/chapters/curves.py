@@ -7,9 +7,11 @@ import pandas as pd
 
 from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
+from hml.judgements import pair_name
+from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_forest, draw_mixup_line, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, compare, pair_name, with_pair_names, write_number
+from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Estimate
 
 _GRID = np.linspace(0, 1, 51)

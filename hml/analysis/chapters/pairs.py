@@ -7,10 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hml.judgements import pair_name
 from hml.judgements.curves import PairCurves
+from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Exhibit, Section, pair_name, with_pair_names
+from hml.reporting.sections import Exhibit, Section
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 """The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""

@@ -4,6 +4,7 @@ import itertools
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,8 +15,9 @@ from hml.elicit.store.people import read_comments, read_people
 from hml.elicit.store.places import count_pending
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
-from hml.elicit.tasks import TASKS, Task, compact
-from hml.judgements import CLASS_NAMES, FAST_MS, Stimulus, drop_repeats
+from hml.elicit.tasks import TASKS, Task
+from hml.judgements import FAST_MS, Stimulus, drop_repeats, pair_name
+from hml.judgements.hmix_format import compact
 
 _SAME_SHARE = 0.5
 _UNSTEADY = 0.3
@@ -138,7 +140,7 @@ class Overview:
 def overview(store: Store) -> Overview:
     """Look at how a study stands, while people answer."""
     # By a connection of its own: nobody who answers is to wait for it.
-    with StudyFolder(store.folder.path, clock=store.folder.clock) as folder:
+    with closing(StudyFolder(store.folder.path, clock=store.folder.clock)) as folder:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending = count_pending(folder)
     task, now = TASKS[store.study.task], store.folder.clock()
@@ -165,7 +167,7 @@ def coverage(
     by_pair: Counter[str] = Counter()
     for stimulus, count in counts.items():
         by_lambda[stimulus.lambda_f] += count
-        by_pair["/".join(CLASS_NAMES[end.label] for end in stimulus.endpoints)] += count
+        by_pair[pair_name(*(end.label for end in stimulus.endpoints))] += count
     return Coverage(
         images=len(counts),
         complete=sum(count >= people_per_image for count in counts.values()),

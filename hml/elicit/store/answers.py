@@ -12,9 +12,9 @@ from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.history import read_task
 from hml.elicit.store.identities import read_code
 from hml.elicit.store.records import Person, Receipt
-from hml.elicit.tasks import TASKS, Answer, compact
+from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements.hmix import parse_stimulus
+from hml.judgements.hmix_format import Answer, compact, parse_stimulus
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, cast
 import hml
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.places import read_images, set_images
-from hml.elicit.study import Study, TaskName
+from hml.elicit.study import Study
 from hml.errors import FolderInUseError, InputError
+from hml.judgements import TaskName
 
 _UNRECORDED = ("contact", "return_url")
 """Fields that say nothing of what was asked, and may hold an address that must not be published."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hml.elicit.study import TaskName
+from hml.judgements import TaskName
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from hml.errors import InputError
-from hml.reporting.sections import parse_pair
+from hml.judgements import parse_pair
 
 
 def test_pairs_are_read_in_either_order():

@@ -1,0 +1,329 @@
+"""H-Mix's file format: how its files spell images, tasks, columns and answers. Both reading and writing are here.
+
+H-Mix is the data that "Human-in-the-loop mixup" (Collins, Bhatt, Liu, Love, Weller) released:
+https://github.com/cambridge-mlg/hill-mixup. `hmix`, `midpoints` and `soft_categories` read its files row by row.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from hml.errors import InputError
+from hml.judgements.classes import CLASS_NAMES, class_index
+from hml.judgements.rows import Row, parse_object, refuse
+from hml.judgements.schema import Endpoint, Stimulus
+
+TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
+"""What the paper calls the four tasks."""
+
+Answer = Mapping[str, object]
+"""One answer as the browser's JSON: the keys are those below, and differ between tasks."""
+
+SLIDER, CONFIDENCE = "mixingcoeff", "confidence"
+"""Both 0 to 100. The slider runs from "100 % class 1" at 0 to "100 % class 2" at 100."""
+
+FINAL, STARTING = "final_value", "starting_value"
+"""Weights of the first image: the one that the person chose, and the one where the search started."""
+
+SELECT = "select"
+"""The key of a selected blend, and the prefix of its value: "select0.5"."""
+
+MOST, PROB, SECOND, PROB2 = "classSelect", "prob", "classSelect2", "prob2"
+"""The most probable class and its percentage, and the second one with its percentage, all as text."""
+
+MOST_PREFIX, SECOND_PREFIX, IMPROBABLE = "mostProb", "secondProb", "improbClassSelect"
+"""What precedes a class's name in the values of `MOST` and `SECOND`, and in the keys of classes ruled out."""
+
+NO = "No"
+"""What follows `SECOND_PREFIX` where there is no second class."""
+
+_PAIR = r"(?P<class1>[^_]+)_(?P<id1>[0-9]{1,9})_(?P<class2>[^_]+)_(?P<id2>[0-9]{1,9})"
+_FILENAME = re.compile(rf"mixed_(?P<lambda_f>[^_]+)_{_PAIR}\.png")
+_CATEGORIES_REMEDY = (
+    'expected {"classSelect": "mostProbCat", "prob": "80", "classSelect2": "secondProbDog" or "secondProbNo", '
+    '"prob2": "20", "improbClassSelectTruck": "1", …}.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFormat:
+    """How the released file of a task spells it.
+
+    Args:
+        tasks: The column `task` of a first answer, and of a repeat.
+        trial_type: The column of that name.
+        columns: The file's columns, in its order. The first one has no name.
+        answer: The column that holds the answer as JSON; None where each key has its own column.
+        by_pair: Whether a row is about a pair of images, all of whose blends were shown: it has no filename.
+    """
+
+    tasks: tuple[str, str]
+    trial_type: str
+    columns: tuple[str, ...]
+    answer: str | None
+    by_pair: bool = False
+
+    def is_repeat(self, task: str, where: str) -> bool:
+        """Read the column `task`.
+
+        Raises:
+            InputError: it is another task's.
+        """
+        if task not in self.tasks:
+            refuse(where, "task", task, f"use {' or '.join(self.tasks)}.")
+        return task == self.tasks[1]
+
+
+_SHARED = (
+    *("", "index", "trial_type", "trial_index", "time_elapsed", "subject", "study_id", "condition", "rt", "url"),
+    *("view_history", "response", "question_order", "success", "timeout", "failed_images", "failed_audio"),
+    "failed_video",
+)
+_STIMULUS = ("label1", "label2", "mixtureCoeff", "id1", "id2")
+
+FORMATS: dict[TaskName, TaskFormat] = {
+    "rate_mixture": TaskFormat(
+        ("rate_mixture", "rerun_rate_mixture"),
+        "multiple-slider",
+        (*_SHARED, "responses", "filename", "task", "subj_id", *_STIMULUS, "class_pair"),
+        "responses",
+    ),
+    "construct": TaskFormat(
+        ("select_create", "rerun_select_create"),
+        "reconstruction",
+        (*_SHARED, FINAL, "start_value", "task", "class_pair", STARTING, "filename"),
+        None,
+        by_pair=True,
+    ),
+    "select": TaskFormat(
+        ("select_shuffled", "rerun_select_shuffled"),
+        "survey-html-form",
+        (*_SHARED, "task", "class_pair"),
+        "response",
+        by_pair=True,
+    ),
+    "categorical": TaskFormat(
+        ("spec_conf", "rerun_spec_conf"),
+        "survey-html-form",
+        tuple(name for name in (*_SHARED, "filename", "task", "subj_id", *_STIMULUS) if name != "index"),
+        "response",
+    ),
+}
+
+
+def name_stimulus(lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
+    """Make a stimulus with the name that H-Mix gives such an image."""
+    return Stimulus(f"mixed_{lambda_f}_{name_endpoints(first, second)}.png", lambda_f, (first, second))
+
+
+def parse_stimulus(filename: str, where: str) -> Stimulus:
+    """Read the name of a mixed image, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`.
+
+    Raises:
+        InputError: it is not such a name; the message contains `where`.
+    """
+    match = _FILENAME.fullmatch(filename)
+    if match is None:
+        refuse(where, "filename", filename, "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png.")
+    try:
+        lambda_f = float(match["lambda_f"])
+    except ValueError as error:
+        refuse(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
+    try:
+        return Stimulus(filename, lambda_f, _endpoints(match))
+    except InputError as error:
+        refuse(where, "filename", filename, str(error), error)
+
+
+def name_endpoints(first: Endpoint, second: Endpoint) -> str:
+    """Name two images: "Cat_12_Dog_5"."""
+    return "_".join(f"{CLASS_NAMES[end.label]}_{end.image_id}" for end in (first, second))
+
+
+def parse_endpoints(text: str, where: str) -> tuple[Endpoint, Endpoint]:
+    """Read the column `class_pair` of the midpoint tasks, `{class1}_{id1}_{class2}_{id2}`.
+
+    Raises:
+        InputError: it is not such a pair; the message contains `where`.
+    """
+    if (match := re.fullmatch(_PAIR, text)) is None:
+        refuse(where, "class_pair", text, "expected {class1}_{id1}_{class2}_{id2}.")
+    try:
+        return _endpoints(match)
+    except InputError as error:
+        refuse(where, "class_pair", text, str(error), error)
+
+
+def _endpoints(match: re.Match[str]) -> tuple[Endpoint, Endpoint]:
+    return (
+        Endpoint(int(match["id1"]), class_index(match["class1"])),
+        Endpoint(int(match["id2"]), class_index(match["class2"])),
+    )
+
+
+def stimulus_columns(stimulus: Stimulus) -> dict[str, str | int | float]:
+    """Return what the columns beside `filename` hold of a stimulus."""
+    first, second = stimulus.endpoints
+    labels = CLASS_NAMES[first.label], CLASS_NAMES[second.label]
+    values = (*labels, stimulus.lambda_f, first.image_id, second.image_id)
+    return dict(zip(_STIMULUS, values, strict=True))
+
+
+def parse_subject(row: Row, where: str) -> str:
+    """Read who answered.
+
+    Raises:
+        InputError: the column is empty.
+    """
+    if not (annotator := row["subject"].strip()):
+        refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
+    return annotator
+
+
+def write_row(
+    task: TaskName, stimulus: Stimulus, subject: str, answer: Answer, reaction_ms: float | None, is_repeat: bool
+) -> dict[str, str]:
+    """Write an answer as a row of the task's file.
+
+    Args:
+        task: What was asked.
+        stimulus: What was shown; in tasks by pair, its endpoints.
+        subject: Who answered.
+        answer: What they said, in the task's keys.
+        reaction_ms: Time to answer in milliseconds, where it is known.
+        is_repeat: Whether they had been asked before.
+
+    Returns:
+        Cells by column. Columns that are not among them are empty, and some among them are not in the task's file.
+    """
+    spelled = FORMATS[task]
+    pair = name_endpoints(*stimulus.endpoints)
+    row = {
+        "trial_type": spelled.trial_type,
+        "subject": subject,
+        "rt": "" if reaction_ms is None else str(round(reaction_ms, 1)),
+        "task": spelled.tasks[is_repeat],
+        "filename": "" if spelled.by_pair else stimulus.filename,
+        "class_pair": pair if spelled.by_pair else f"{pair}.png",
+        **{column: str(value) for column, value in stimulus_columns(stimulus).items()},
+    }
+    if spelled.answer is None:
+        return row | {key: str(value) for key, value in answer.items()} | {"start_value": str(answer[STARTING])}
+    order = {"question_order": "[0,1]"} if task == "rate_mixture" else {}
+    return row | {spelled.answer: compact(answer)} | order
+
+
+def compact(answer: Answer) -> str:
+    """Write an answer as JSON, its keys in their order."""
+    return json.dumps(dict(answer), separators=(",", ":"))
+
+
+def rating(lambda_h: float, omega: float) -> Answer:
+    """Write an inferred mixing coefficient and a confidence as the two sliders show them: in whole per cents."""
+    return {SLIDER: round(100 * (1 - lambda_h)), CONFIDENCE: round(100 * omega)}
+
+
+def parse_rating(text: str, where: str) -> tuple[float, float]:
+    """Read lambda_h and omega.
+
+    Raises:
+        InputError: it is not a rating's JSON, or a slider is outside [0, 100].
+    """
+    remedy = 'expected {"mixingcoeff": 0..100, "confidence": 0..100}.'
+    answers = parse_object(text, where, "responses", remedy)
+    values = []
+    for field in (SLIDER, CONFIDENCE):
+        value = answers.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            refuse(where, "responses", text, remedy)
+        if not 0 <= value <= 100:
+            refuse(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
+        values.append(float(value))
+    return 1.0 - values[0] / 100.0, values[1] / 100.0
+
+
+def selection(weight: float) -> Answer:
+    """Write which blend was selected, by the first image's weight in it."""
+    return {SELECT: f"{SELECT}{weight}"}
+
+
+def parse_selection(text: str, where: str) -> float:
+    """Read the weight of the first image in the selected blend.
+
+    Raises:
+        InputError: it is not a selection's JSON.
+    """
+    remedy = 'expected {"select": "select0.5"}, with the weight chosen.'
+    chosen = parse_object(text, where, "response", remedy).get(SELECT)
+    if not isinstance(chosen, str) or not re.fullmatch(rf"{SELECT}[0-9.]+", chosen):
+        refuse(where, "response", text, remedy)
+    try:
+        return float(chosen.removeprefix(SELECT))
+    except ValueError as error:
+        refuse(where, "response", text, remedy, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """What a person says of an image's class.
+
+    Args:
+        first: The most probable class.
+        prob: Its probability.
+        second: The second most probable class, if there is one.
+        prob2: Its probability.
+        improbable: Classes that are ruled out.
+    """
+
+    first: int
+    prob: float
+    second: int | None
+    prob2: float
+    improbable: frozenset[int]
+
+
+def categories(
+    first: str, percent: int, second: str | None, percent2: int, improbable: Iterable[str]
+) -> dict[str, str]:
+    """Write what a person says of an image's class: names of classes and whole per cents."""
+    return {
+        MOST: f"{MOST_PREFIX}{first}",
+        PROB: str(percent),
+        SECOND: f"{SECOND_PREFIX}{NO if second is None else second}",
+        PROB2: "" if second is None else str(percent2),
+        **{f"{IMPROBABLE}{name}": "1" for name in improbable},
+    }
+
+
+def parse_categories(text: str, where: str) -> Categories:
+    """Read what a person says of an image's class.
+
+    Raises:
+        InputError: it is not such an answer's JSON.
+    """
+    answer = parse_object(text, where, "response", _CATEGORIES_REMEDY)
+    first, second = answer.get(MOST), answer.get(SECOND)
+    if not (isinstance(first, str) and isinstance(second, str)):
+        refuse(where, "response", text, _CATEGORIES_REMEDY)
+    try:
+        return Categories(
+            class_index(first.removeprefix(MOST_PREFIX)),
+            _probability(answer.get(PROB)),
+            None if second == f"{SECOND_PREFIX}{NO}" else class_index(second.removeprefix(SECOND_PREFIX)),
+            _probability(answer.get(PROB2) or "0"),
+            frozenset(class_index(key.removeprefix(IMPROBABLE)) for key in answer if key.startswith("improb")),
+        )
+    except ValueError as error:
+        refuse(where, "response", text, f"{error} {_CATEGORIES_REMEDY}", error)
+
+
+def _probability(value: object) -> float:
+    try:
+        percent = float(value) if isinstance(value, str) else None
+    except ValueError:
+        percent = None
+    if percent is None or not 0 <= percent <= 100:
+        raise InputError(f"probability {value!r} is not a number from 0 to 100:")
+    return percent / 100
