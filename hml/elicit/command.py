@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from hml.command_line import configs
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         from hml.elicit import serving  # which loads the images, and torch with them
 
         return serving.main(options)
-    with StudyFolder(options.folder or _only_folder()) as folder:
+    with closing(StudyFolder(options.folder or _only_folder())) as folder:
         match options.verb:
             case "export":
                 _check_csv(options.file)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -321,7 +322,7 @@ def test_a_backup_made_while_people_answer_is_whole(open_store, folder, capsys):
     assert codes == [0] * 3
     counts = []
     for i in range(3):
-        with Database(Path(f"backup{i}.sqlite3")) as copy:
+        with closing(Database(Path(f"backup{i}.sqlite3"))) as copy:
             with copy.reading() as rows:
                 assert rows.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             counts.append(count_answers(copy))

@@ -1,32 +1,23 @@
 import os
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 
-from tests.processes import OUTPUT, hml, start
+from tests.processes import OUTPUT, hml
 
 pytest.importorskip("starlette", reason="the web packages aren't installed: pip install -e '.[elicit]'")
+
+from tests.elicit.web.serving import serve_by_command
 
 
 @pytest.fixture
 def server(tmp_path):
     """Run `hml elicit serve` until the test is over; the process, and the two addresses that it prints."""
-    process = start(tmp_path, "elicit", "serve", "--no-browser", "--port", "0")
-    found = []
-    for _ in range(600):
-        if (tmp_path / OUTPUT).exists():
-            found = re.findall(r"http\S+", (tmp_path / OUTPUT).read_text())
-        if len(found) == 2 or not process.is_alive():
-            break
-        time.sleep(0.1)
-    assert len(found) == 2, (tmp_path / OUTPUT).read_text()
-    yield process, *found
-    process.kill()
-    process.join()
+    with serve_by_command(tmp_path) as (process, printed):
+        yield process, *re.findall(r"http\S+", printed)
 
 
 def fetch(address):

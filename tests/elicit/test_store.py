@@ -1,9 +1,7 @@
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -12,10 +10,13 @@ from hml.elicit.research.overview import overview
 from hml.elicit.store.answers import read_answers
 from hml.elicit.store.conflicts import ConflictError, UnknownPersonError
 from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.store import Store
 from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
 from hml.errors import DataError, FolderInUseError, InputError, StorageError
+from tests.elicit.conftest import STUDY, make_images
 from tests.elicit.people import ANSWERS, answer, answer_all, finish, out_of_turn, start
+from tests.processes import CONTEXT
 
 REAL = {"ethics_reference": "E-17", "contact": "us"}
 OTHER = {"mixingcoeff": 38, "confidence": 56, "moved": ["mixingcoeff", "confidence"]}
@@ -282,7 +283,7 @@ def test_a_study_that_began_before_sides_were_drawn_goes_on(open_store, tmp_path
     with store.folder.database.writing() as rows:
         rows.execute("ALTER TABLE trial DROP COLUMN swapped")
     store.close()
-    with StudyFolder(store.folder.path) as folder:  # as `hml elicit export` does
+    with closing(StudyFolder(store.folder.path)) as folder:  # as `hml elicit export` does
         assert [(kept.filename, kept.swapped) for kept in read_answers(folder)] == [(first.stimulus.filename, False)]
     again = open_store()
     assert again.trials.next(code) == replace(pending, swapped=False)
@@ -344,29 +345,29 @@ def test_people_who_answer_at_once_are_all_kept_once(open_store):
         assert out_of_turn(rows) == []
 
 
-CHILD = """
-import sys
-from tests.elicit.conftest import STUDY, make_images
-from tests.elicit.people import answer, start
-from dataclasses import replace
-from pathlib import Path
-from hml.elicit.store.store import Store
-store = Store(Path(sys.argv[1]), replace(STUDY, trials=200, people_per_image=1000), make_images(200))
-while True:
-    code = start(store)
-    while trial := store.trials.next(code):
-        print(answer(store, code, trial).trial_id, flush=True)
-"""
+def answer_until_killed(folder, acknowledged):
+    store = Store(folder, replace(STUDY, trials=200, people_per_image=1000), make_images(200))
+    while True:
+        code = start(store)
+        while trial := store.trials.next(code):
+            acknowledged.send(answer(store, code, trial).trial_id)
 
 
 def test_what_was_acknowledged_outlasts_a_killed_process(tmp_path):
     folder = tmp_path / "killed"
     acknowledged = []
     for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], stdout=subprocess.PIPE, text=True) as child:
-            acknowledged += [child.stdout.readline().strip() for _ in range(40)]
-            child.send_signal(signal.SIGKILL)
-            acknowledged += [line.strip() for line in child.stdout if line.endswith("\n")]
+        receiver, sender = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=answer_until_killed, args=(folder, sender))
+        process.start()
+        sender.close()
+        acknowledged += [receiver.recv() for _ in range(40)]
+        process.kill()
+        with suppress(EOFError, OSError):  # which says that the last receipt was cut off
+            while True:
+                acknowledged.append(receiver.recv())
+        process.join()
+        receiver.close()
     database = sqlite3.connect(folder / "study.sqlite3")
     kept = Counter(str(row[0]) for row in database.execute("SELECT trial FROM answer"))
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

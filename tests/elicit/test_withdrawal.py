@@ -52,15 +52,14 @@ def test_the_same_outside_id_has_another_hash_in_another_study(open_store):
 def test_an_id_is_one_persons_however_it_is_written(store, written):
     code = store.people.enrol("1", "5f0aé")
     assert store.people.enrol("1", written) == code
-    assert store.people.is_known(written)
-    assert store.people.is_called(code, written)
+    assert store.people.find_by_id(written).code == code
     assert [row.outside_id for row in store.folder.payments.read()] == ["5f0aé"]
 
 
 def test_an_id_is_kept_on_the_list_as_it_is_compared(store):
     code = store.people.enrol("1", " cafe\u0301\u200b ")
     assert store.people.outside_id(code) == "caf\u00e9"
-    assert not store.people.is_known("CAF\u00c9")  # some services' ids differ in case only
+    assert not store.people.find_by_id("CAF\u00c9")  # some services' ids differ in case only
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_who_joined_after_the_backup_that_is_restored_is_still_to_be_paid(open_s
     store.close()
     (tmp_path / "backup.sqlite3").replace(store.folder.path / "study.sqlite3")
     restored = open_store()
-    assert not restored.people.is_known("ben")
+    assert restored.people.find_by_id("ben") is None
     assert restored.folder.payments.read() == owed
     assert [row.outside_id for row in owed] == ["ann", "ben"]
 

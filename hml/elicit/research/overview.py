@@ -4,6 +4,7 @@ import itertools
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -139,7 +140,7 @@ class Overview:
 def overview(store: Store) -> Overview:
     """Look at how a study stands, while people answer."""
     # By a connection of its own: nobody who answers is to wait for it.
-    with StudyFolder(store.folder.path, clock=store.folder.clock) as folder:
+    with closing(StudyFolder(store.folder.path, clock=store.folder.clock)) as folder:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending = count_pending(folder)
     task, now = TASKS[store.study.task], store.folder.clock()

@@ -1,6 +1,7 @@
 """Copies of a study's database, made while it is in use."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 from hml.elicit.store.answers import count_answers
@@ -41,7 +42,7 @@ def _back_up(folder: StudyFolder, path: Path) -> int:
     beside, others = partial(path), remembered_backups(folder)
     copy = Database(beside, schema="")
     try:
-        with copy:
+        with closing(copy):
             # Remembered first: a copy that nobody knew of would outlive its people's withdrawals. In a file of its own,
             # since writing to the database would mean waiting for everybody who answers.
             with (folder.path / BACKUPS).open("a", encoding="utf-8") as remembered:

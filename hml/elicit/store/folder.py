@@ -2,8 +2,6 @@
 
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from hml.elicit.store.database import SCHEMA, Clock, Database, make_folder, stamp, utc_now
 from hml.elicit.store.identities import Key
@@ -35,12 +33,6 @@ class StudyFolder:
             self.key = Key(path / KEY, create=not (path / DATABASE).exists())
         self.database = Database(path / DATABASE, SCHEMA if create else None)
         self.payments = Payments(path / PAYMENTS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the database."""

@@ -1,5 +1,6 @@
 """The list of whom to pay: a file of its own, the only one with outside ids, which may be deleted at any time."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,11 @@ class Payments:
     def _select(self, clause: str, *values: str) -> list[Payment]:
         if not self.path.exists():
             return []
-        with Database(self.path) as database, database.reading() as rows:
+        with closing(Database(self.path)) as database, database.reading() as rows:
             columns = "outside_hash, outside_id, completion_code, completed_at"
             return [Payment(*row) for row in rows.execute(f"SELECT {columns} FROM payment {clause}", values)]
 
     def _write(self, statement: str, *values: str) -> int:
         """Change rows; return how many."""
-        with Database(self.path, _SCHEMA) as database, database.writing() as rows:
+        with closing(Database(self.path, _SCHEMA)) as database, database.writing() as rows:
             return rows.execute(statement, values).rowcount

@@ -78,24 +78,15 @@ class People:
         with self._folder.database.reading() as rows:
             return _find(rows, "code", code)
 
-    def is_known(self, outside_id: str) -> bool:
-        """Return whether somebody with this outside id takes part.
+    def find_by_id(self, outside_id: str) -> Person | None:
+        """Find somebody by what a recruiting service calls them; None if they don't take part.
 
         Raises:
             InputError: the outside id isn't one.
         """
         outside_hash = self._folder.key.hash_outside_id(outside_id)
         with self._folder.database.reading() as rows:
-            return _find(rows, "outside_hash", outside_hash) is not None
-
-    def is_called(self, code: str, outside_id: str) -> bool:
-        """Return whether somebody's outside id is this one.
-
-        Raises:
-            InputError: the outside id isn't one.
-        """
-        outside_hash = self._folder.key.hash_outside_id(outside_id)
-        return (person := self.find(code)) is not None and person.outside_hash == outside_hash
+            return _find(rows, "outside_hash", outside_hash)
 
     def outside_id(self, code: str) -> str | None:
         """Look up somebody's outside id; None if they came without one, or the list of payments is deleted."""

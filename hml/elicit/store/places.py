@@ -1,9 +1,8 @@
-"""Who has a place at which image: the tables `image` and `trial`, and which image comes next."""
+"""Who has a place at which image: the table `image`, and which image comes next."""
 
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,31 +12,10 @@ from hml.elicit.store.records import Person
 from hml.elicit.study import Study
 from hml.randomness import Draws
 
-_COLUMNS = "id, number, filename, is_repeat, held_until, swapped"
 _COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the latest correction
     SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
 )"""
 """Selects the trials that fill, or may fill, a place of their image."""
-
-
-class Place(NamedTuple):
-    """A row of `trial`: one image, given to one person.
-
-    Args:
-        id: The trial's own, never used again.
-        number: Its place among the person's trials, from 1.
-        filename: The image's.
-        is_repeat: Whether they have judged it before.
-        held_until: When the place goes to somebody else; None once it is answered.
-        swapped: Whether the second class is named first, and is on the left.
-    """
-
-    id: int
-    number: int
-    filename: str
-    is_repeat: int
-    held_until: str | None
-    swapped: int
 
 
 def set_images(rows: sqlite3.Connection, filenames: Iterable[str]) -> None:
@@ -49,38 +27,6 @@ def set_images(rows: sqlite3.Connection, filenames: Iterable[str]) -> None:
 def read_images(rows: sqlite3.Connection) -> list[str]:
     """List the filenames of the study's images, in their order."""
     return [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")]
-
-
-def hold(rows: sqlite3.Connection, person: Person, until: str) -> Place | None:
-    """Hold the place that waits for a person's answer for longer; None if none waits."""
-    row = rows.execute(
-        f"UPDATE trial SET held_until = ? WHERE person = ? AND held_until IS NOT NULL RETURNING {_COLUMNS}",
-        (until, person.number),
-    ).fetchone()
-    return None if row is None else Place(*row)
-
-
-def give(
-    rows: sqlite3.Connection, person: Person, filename: str, is_repeat: bool, held_until: str, swapped: bool
-) -> Place:
-    """Give a person a place at an image, as their next trial."""
-    values = (person.number, person.answered + 1, filename, is_repeat, held_until, swapped)
-    columns = "person, number, filename, is_repeat, held_until, swapped"
-    added = f"INSERT INTO trial ({columns}) VALUES (?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
-    return Place(*rows.execute(added, values).fetchone())
-
-
-def find_place(rows: sqlite3.Connection, person: Person, trial_id: str) -> Place | None:
-    """Find a person's trial by its id; None if it isn't theirs."""
-    row = rows.execute(
-        f"SELECT {_COLUMNS} FROM trial WHERE CAST(id AS TEXT) = ? AND person = ?", (trial_id, person.number)
-    ).fetchone()
-    return None if row is None else Place(*row)
-
-
-def keep_for_good(rows: sqlite3.Connection, place: Place) -> None:
-    """Keep a place that is answered now."""
-    rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (place.id,))
 
 
 def count_pending(folder: StudyFolder) -> int:

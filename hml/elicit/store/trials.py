@@ -1,5 +1,6 @@
-"""Trials: which image a person judges next, and the receipt for an answer."""
+"""Trials, in the table `trial`: the image that a person judges next, and the receipt for an answer."""
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from hml.elicit.store.conflicts import ConflictError, StudyFullError
 from hml.elicit.store.database import stamp
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.people import ask_for_fewer, check_client_id, known_person, set_stage
-from hml.elicit.store.places import Place, choose_image, choose_repeat, find_place, give, hold, keep_for_good
+from hml.elicit.store.places import choose_image, choose_repeat
 from hml.elicit.store.records import Person, Receipt, Trial
 from hml.elicit.study import Study
 from hml.elicit.tasks import GRID, TASKS
@@ -53,8 +54,12 @@ class Trials:
             now = self._folder.clock()
             held_until = stamp(now + timedelta(minutes=self._study.hold_minutes))
             # Whoever asks is still there, so the place is theirs for that long again.
-            if (waiting := hold(rows, person, held_until)) is not None:
-                return self._make_trial(waiting, person)
+            row = rows.execute(
+                "UPDATE trial SET held_until = ? WHERE person = ? AND held_until IS NOT NULL RETURNING *",
+                (held_until, person.number),
+            ).fetchone()
+            if row is not None:
+                return self._make_trial(row, person)
             filename = choose_image(rows, person, self._study, stamp(now)) if person.answered < person.trials else None
             if filename is None and person.answered < person.trials:  # images have run out: this person gets fewer
                 if not person.answered:  # a code for nothing would be paid for; images may still come back
@@ -70,7 +75,12 @@ class Trials:
             # A repeat draws its side again: memory of a position is then no memory of the answer, and where the sides
             # differ, so do the two answers of somebody who prefers one.
             swapped = draw_swap(person.number, 0 if self._task.keeps_order else person.answered, seed)
-            return self._make_trial(give(rows, person, filename, is_repeat, held_until, swapped), person)
+            row = rows.execute(
+                "INSERT INTO trial (person, number, filename, is_repeat, held_until, swapped) "
+                "VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+                (person.number, person.answered + 1, filename, is_repeat, held_until, swapped),
+            ).fetchone()
+            return self._make_trial(row, person)
 
     def answer(
         self, code: str, trial_id: str, client_id: str, answer: Mapping[str, object], reaction_ms: float | None
@@ -93,15 +103,18 @@ class Trials:
             raise InputError(f"reaction_ms={reaction_ms} is not a time in milliseconds.")
         with self._folder.database.writing() as rows:
             person = known_person(rows, code)
-            if (place := find_place(rows, person, trial_id)) is None:
+            row = rows.execute(
+                "SELECT * FROM trial WHERE CAST(id AS TEXT) = ? AND person = ?", (trial_id, person.number)
+            ).fetchone()
+            if row is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
-            text = compact(self._task.check(answer, self._stimuli[place.filename], bool(place.swapped)))
+            text = compact(self._task.check(answer, self._stimuli[row["filename"]], bool(row["swapped"])))
             kept = find_receipt(rows, person, client_id)
             if kept is None:
-                if place.held_until is None:
+                if row["held_until"] is None:
                     raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
                 # Also one whose place was given back meanwhile counts: better one too many than one lost.
-                keep_for_good(rows, place)
+                rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (row["id"],))
                 receipt = Receipt(client_id, trial_id, self._folder.now(), person.answered + 1)
                 add_answer(rows, person, receipt, text, reaction_ms)
                 if receipt.count == person.total:
@@ -112,20 +125,20 @@ class Trials:
                 raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
             return receipt
 
-    def _make_trial(self, place: Place, person: Person) -> Trial:
-        stimulus = self._stimuli[place.filename]
+    def _make_trial(self, row: sqlite3.Row, person: Person) -> Trial:
+        stimulus = self._stimuli[row["filename"]]
         lambdas = GRID if self._task.shows_grid else ()
         if self._task.shuffles:
-            lambdas = shuffle(lambdas, person.number, place.number, self._study.stimuli.seed)
+            lambdas = shuffle(lambdas, person.number, row["number"], self._study.stimuli.seed)
         return Trial(
-            id=str(place.id),
+            id=str(row["id"]),
             stimulus=stimulus,
-            is_repeat=bool(place.is_repeat),
-            number=place.number,
+            is_repeat=bool(row["is_repeat"]),
+            number=row["number"],
             total=person.total,
             start=stimulus.lambda_f if self._study.task == "construct" else None,
             lambdas=lambdas,
-            swapped=bool(place.swapped),
+            swapped=bool(row["swapped"]),
         )
 
 

@@ -1,5 +1,6 @@
 """Deleting a person everywhere: in the database, on the list of payments, and in the backups."""
 
+from contextlib import closing
 from pathlib import Path
 
 from hml.elicit.store.backup import partial, remembered_backups
@@ -50,7 +51,7 @@ def _delete_from_backup(path: Path, code: str) -> bool:
         partial(path).unlink(missing_ok=True)
         if not path.exists():
             return False
-        with Database(path) as backup:
+        with closing(Database(path)) as backup:
             delete_person(backup, code)
     except (HmlError, OSError):  # one bad copy must not keep anybody in the study
         return False

@@ -34,9 +34,8 @@ async def consent(request: Request) -> Response:
     outside_id = next(filter(None, given), "")
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
-    if person is not None and (
-        not outside_id or await run_in_threadpool(site.store.people.is_called, person.code, outside_id)
-    ):
+    meant = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else person
+    if person is not None and meant is not None and meant.code == person.code:
         return RedirectResponse(PAGE_OF[person.stage], 303)
     if session.code is not None:  # of somebody else, or of somebody who was deleted meanwhile
         session = new_session()
@@ -61,11 +60,11 @@ async def agree(request: Request) -> Response:
     async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
         if session.nonce not in site.enrolled:
             try:
-                is_known = bool(outside_id) and await run_in_threadpool(site.store.people.is_known, outside_id)
+                known = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else None
                 code = await run_in_threadpool(site.store.people.enrol, form["version"], outside_id or None)
             except StudyFullError:
                 return site.render("full", session)
-            site.enrolled[session.nonce] = Session(session.nonce, code, is_by_id=is_known)
+            site.enrolled[session.nonce] = Session(session.nonce, code, is_by_id=known is not None)
     response = RedirectResponse("/instructions", 303)
     site.sessions.write(response, site.enrolled[session.nonce])
     return response

@@ -41,16 +41,13 @@ def _ask_for_token(site: Site, problem: str) -> Response:
 
 def _render(site: Site) -> str:
     seen = overview(site.store)
+    pairs = seen.coverage.by_class_pair.values()
     return site.templates.get_template("researcher.html.jinja").render(
         study=site.study,
         has_person=False,
-        coverage=seen.coverage,
-        fewest_in_pair=min(seen.coverage.by_class_pair.values()),
-        most_in_pair=max(seen.coverage.by_class_pair.values()),
-        pace=seen.pace,
-        people=seen.quality,
-        agreement=seen.agreement,
-        comments=seen.comments,
+        fewest_in_pair=min(pairs),
+        most_in_pair=max(pairs),
+        **vars(seen),
     )
 
 

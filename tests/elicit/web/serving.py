@@ -1,6 +1,7 @@
 """Serves made-up studies for tests, in a thread."""
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,6 +13,7 @@ from hml.elicit.study import StimulusChoice, demo_study
 from hml.elicit.web.app import create_app
 from hml.elicit.web.server import listen, make_server
 from tests.elicit.conftest import Clock
+from tests.processes import OUTPUT, start
 
 TOKEN = "the-researchers-token"
 LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
@@ -36,6 +38,23 @@ class Served:
     base: str
     store: Store
     app: object
+
+
+@contextmanager
+def serve_by_command(folder, *flags):
+    """Run `hml elicit serve` in a process of its own; the process, and what it prints when it is open."""
+    process, output = start(folder, "elicit", "serve", "--no-browser", "--port", "0", *flags), folder / OUTPUT
+    for _ in range(1200):
+        printed = output.read_text() if output.exists() else ""
+        if "Ctrl-C" in printed or not process.is_alive():
+            break
+        time.sleep(0.05)
+    assert "Ctrl-C" in printed, printed
+    try:
+        yield process, printed
+    finally:
+        process.kill()
+        process.join()
 
 
 @contextmanager

@@ -7,11 +7,8 @@ import asyncio
 import contextlib
 import json
 import random
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -22,6 +19,7 @@ import yaml
 from hml.elicit.web.quiz import QUIZ
 from tests.elicit.people import out_of_turn
 from tests.elicit.web.client import find_token, find_trial
+from tests.processes import start
 
 ANSWERED_TWICE, DROPPED, CONTRADICTED = 0.05, 0.05, 0.02  # of all answers
 
@@ -48,23 +46,23 @@ class Server:
             "instructions": "Answer.",
         }
         (folder / "study.yaml").write_text(yaml.safe_dump(study))
-        self.command = [*(sys.executable, "-m", "hml", "elicit", "serve", "--no-browser", "--port", str(self.port))]
+        self.command = ["elicit", "serve", "--no-browser", "--port", str(self.port)]
         self.command += ["--study", str(folder / "study.yaml"), "--folder", str(self.folder)]
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        self.process = start(self.folder.parent, *self.command)
         for _ in range(6000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
-            assert self.process.poll() is None, "the server doesn't start"
+            assert self.process.is_alive(), "the server doesn't start"
             time.sleep(0.1)
         raise TimeoutError
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
 
 class Person:

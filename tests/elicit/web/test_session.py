@@ -1,8 +1,7 @@
 """A person's whole way through `hml elicit serve`, in a real browser."""
 
 import re
-import subprocess
-import sys
+from contextlib import closing
 
 import pytest
 import yaml
@@ -14,7 +13,8 @@ from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.people import read_people
 from hml.judgements import CLASS_NAMES, read_hmix
 from tests.elicit.people import answer_all, start
-from tests.elicit.web.serving import make_study, serve
+from tests.elicit.web.serving import make_study, serve, serve_by_command
+from tests.processes import OUTPUT
 
 STUDY = {
     "name": "session",
@@ -36,18 +36,13 @@ def served(tmp_path_factory):
     """Serve a study by the command that researchers use; the address, the researcher's, and the folder."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    command = [*(sys.executable, "-m", "hml", "elicit", "serve", "--study", folder / "study.yaml", "--no-browser")]
-    command += ["--folder", folder / "study", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
-        researchers = re.search(r"http\S+token=\S+", said)[0]
+    flags = ["--study", str(folder / "study.yaml"), "--folder", str(folder / "study")]
+    with serve_by_command(folder, *flags) as (process, printed):
+        researchers = re.search(r"http\S+token=\S+", printed)[0]
         yield researchers.partition("/researcher")[0], researchers, folder / "study"
         process.terminate()
-        assert process.stdout.read() == ""  # neither addresses nor errors were logged
+        process.join(60)
+        assert (folder / OUTPUT).read_text() == printed  # neither addresses nor errors were logged
 
 
 @pytest.fixture
@@ -56,7 +51,7 @@ def served_study(serve_study):
 
 
 def export(folder, path):
-    with StudyFolder(folder) as opened:
+    with closing(StudyFolder(folder)) as opened:
         export_answers(opened, path)
     return read_hmix(path, cohort="all")
 

@@ -1,6 +1,7 @@
 """Each task's trial, in a real browser: what counts as an answer, by mouse, finger and keyboard."""
 
 import re
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +16,7 @@ def answers(tmp_path):
     """Read the answers that are kept so far."""
 
     def read():
-        with StudyFolder(tmp_path) as folder:
+        with closing(StudyFolder(tmp_path)) as folder:
             return [answer.answer for answer in read_answers(folder)]
 
     return read
