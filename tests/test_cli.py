@@ -20,7 +20,7 @@ import yaml
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.checkpoints import read_checkpoint
 from hml.training.hardware import why_not_compile
 from tests import processes
@@ -424,14 +424,17 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("verb", "args", "said"),
     [
-        ([*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
-        ([*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
-        ([*config("sep_conf"), "--data.strategy.gamma", "0.1"], "strategy.init_args.gamma: 0.005 there, 0.1 asked for"),
+        ("test", [*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
+        ("validate", [*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
+        (
+            "predict",
+            [*config("sep_conf"), "--data.strategy.gamma", "0.1"],
+            "strategy.init_args.gamma: 0.005 there, 0.1 asked for",
+        ),
     ],
 )
-@pytest.mark.parametrize("verb", ["test", "validate", "predict"])
 def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said, trained, capsys):
     checkpoint = trained / "checkpoints/last.ckpt"
     val = ["--data.val_size", "10"] if verb == "validate" else []
