@@ -119,7 +119,7 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
             "trials, or raise stimuli.per_class_pair."
         )
-    examples = _draw_examples(stimuli, bank, choice.seed)
+    examples = draw_examples(stimuli, bank, choice.seed)
     grid = GRID if task.shows_grid else ()
     return Stimuli(stimuli, examples, bank.images.numpy(), grid, bank.canonical_pixels)
 
@@ -167,7 +167,8 @@ def _check_endpoints(stimuli: list[Stimulus], bank: ImageBank) -> None:
         raise InputError(f"originals {outside[:10]} are outside the training split, and can't be trained on.")
 
 
-def _draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
+def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
+    """Draw the instructions' two examples, of originals that no trial shows if two of each class are left."""
     used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
     by_class = _shuffled_by_class(bank, seed)
     free = {label: [i for i in ids if i not in used] for label, ids in by_class.items()}
