@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.quality import ALIKE
-from hml.analysis.reliability import count_pairs, disagreement
+from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
-from hml.statistics.bootstrap import CORRELATION, NOTHING, SHARE, Array, Bootstrap, Estimate
+from hml.statistics.bootstrap import NOTHING, SHARE, Array, Bootstrap, Estimate
 
 _MIDDLE = 0.5
 
@@ -26,41 +26,51 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         searched from below .5 than from above), which needs a start on both sides.
     """
     person, lambda_m = table["person"].to_numpy(np.int64), table["lambda_m"].to_numpy(float)
-    away = np.abs(lambda_m - _MIDDLE)
-    n, people = len(table), table["person"].nunique()
-    once = first_judgements(table.assign(image=pd.factorize(table["pair"])[0]))
-    pairs, paired = count_pairs(once)
-    found = {
-        "mean": bootstrap.estimate(weighted.mean_of(person, lambda_m), n, people, SHARE),
-        "distance": bootstrap.estimate(weighted.mean_of(person, away), n, people, SHARE),
-        "exact": bootstrap.estimate(weighted.mean_of(person, (away < 1e-6).astype(float)), n, people, SHARE),
-        "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), pairs, paired, SHARE),
-        "varied": NOTHING,
-        "retest": NOTHING,
-        "pull": NOTHING,
+    table = table.assign(image=pd.factorize(table["pair"])[0])
+    once = first_judgements(table)
+
+    def average(values: Array) -> Estimate:
+        return bootstrap.estimate(weighted.mean_of(person, values), len(table), table["person"].nunique(), SHARE)
+
+    # Pairs that were shown twice by chance are no retests.
+    retested = table[table["is_repeat"] | table.index.isin(once.index)]
+    again, repeats, repeaters = retest_error(retested, "lambda_m")
+    return {
+        "mean": average(lambda_m),
+        "distance": average(np.abs(lambda_m - _MIDDLE)),
+        "exact": average((np.abs(lambda_m - _MIDDLE) < 1e-6).astype(float)),
+        "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE),
+        "varied": _mean_of_varied(table, bootstrap),
+        "retest": bootstrap.estimate(again, repeats, repeaters) if repeats else NOTHING,
+        "pull": _pull(table, bootstrap),
     }
-    commonest = table.groupby("person")["lambda_m"].agg(lambda said: said.value_counts(normalize=True).iloc[0])
-    varied = commonest.loc[person].to_numpy(float) < ALIKE
-    if varied.any() and not varied.all():
-        those = person[varied]
-        mean_of_those = weighted.mean_of(those, lambda_m[varied])
-        found["varied"] = bootstrap.estimate(mean_of_those, len(those), len(np.unique(those)), SHARE)
-    repeats = table[table["is_repeat"] & ~table.index.isin(once.index)]
-    again = once.merge(repeats, on=["person", "pair"], suffixes=("_first", "_again"))
-    if len(again):
-        change = (again["lambda_m_first"] - again["lambda_m_again"]).abs().to_numpy(float)
-        who = again["person"].to_numpy(np.int64)
-        found["retest"] = bootstrap.estimate(weighted.mean_of(who, change), len(again), len(np.unique(who)))
-    above = table["start"] > _MIDDLE
-    started = table["start"].notna()
-    if above[started].nunique() == 2:
 
-        def pull(weights: Array) -> Array:
-            means = [weighted.mean(weights, person[rows], lambda_m[rows]) for rows in (above, started & ~above)]
-            return means[0] - means[1]
 
-        found["pull"] = bootstrap.estimate(pull, int(started.sum()), people)
-    return found
+def _mean_of_varied(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
+    """Average the midpoints of people who don't answer alike, where there are any and others too."""
+    commonest = table.groupby("person")["lambda_m"].transform(lambda said: said.value_counts(normalize=True).iloc[0])
+    varied = table[commonest < ALIKE]
+    if len(varied) in (0, len(table)):
+        return NOTHING
+    mean = weighted.mean_of(varied["person"].to_numpy(np.int64), varied["lambda_m"].to_numpy(float))
+    return bootstrap.estimate(mean, len(varied), varied["person"].nunique(), SHARE)
+
+
+def _pull(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
+    """Compare midpoints that were searched from above .5 with those from below, where there are both."""
+    started = table[table["start"].notna()]
+    sides = [started[started["start"] > _MIDDLE], started[started["start"] <= _MIDDLE]]
+    if sides[0].empty or sides[1].empty:
+        return NOTHING
+
+    def pull(weights: Array) -> Array:
+        means = [
+            weighted.mean(weights, side["person"].to_numpy(np.int64), side["lambda_m"].to_numpy(float))
+            for side in sides
+        ]
+        return means[0] - means[1]
+
+    return bootstrap.estimate(pull, len(started), table["person"].nunique())
 
 
 def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
@@ -95,37 +105,3 @@ def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd
         columns[name], columns[f"{name}_n"] = groups.mean(), groups.size()
     shared = pd.DataFrame(columns).dropna()
     return shared.reset_index(names="pair")
-
-
-def agreement(
-    tables: tuple[pd.DataFrame, pd.DataFrame], values: tuple[str, str], bootstraps: tuple[Bootstrap, Bootstrap]
-) -> Estimate:
-    """Correlate two tasks' mean answers over the pairs of images that both show, resampling the people of both.
-
-    Args:
-        tables: Each task's answers, with `pair` and `person`.
-        values: The column of each that is averaged.
-        bootstraps: Resamples of each task's people.
-
-    Returns:
-        The correlation; n counts pairs of images.
-    """
-    shared = sorted(set(tables[0]["pair"]) & set(tables[1]["pair"]))
-    if len(shared) < 3:
-        return NOTHING
-    place = {pair: i for i, pair in enumerate(shared)}
-    kept = [table[table["pair"].isin(place)] for table in tables]
-    people = sum(part["person"].nunique() for part in kept)
-    first = bootstraps[0].weights.shape[1]
-
-    def means(which: int, weights: Array) -> Array:
-        part = kept[which]
-        cell = part["pair"].map(place).to_numpy(np.int64)
-        person, said = part["person"].to_numpy(np.int64), part[values[which]].to_numpy(float)
-        return weighted.cell_means(weights, person, cell, said, len(shared))
-
-    def correlate(weights: Array) -> Array:
-        return weighted.row_correlation(means(0, weights[:, :first]), means(1, weights[:, first:]))
-
-    joined = bootstraps[0].joined(bootstraps[1])
-    return joined.estimate(correlate, len(shared), people, CORRELATION)

@@ -9,7 +9,7 @@ from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.bootstrap import CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
+from hml.statistics.bootstrap import ANYWHERE, CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
 
 RELABELLERS = {
     "self": "the same person, asked again",
@@ -21,17 +21,17 @@ RELABELLERS = {
 }
 
 
-def retests(table: pd.DataFrame) -> pd.DataFrame:
-    """Pair each repeated judgement with the person's first of the image: person, first, again."""
+def retests(table: pd.DataFrame, column: str = "lambda_h") -> pd.DataFrame:
+    """Pair each repeated answer with the person's first of the image: person, first, again."""
     firsts = first_judgements(table)
     again = table.drop(index=firsts.index).drop_duplicates(["person", "image"])
     both = firsts.merge(again, on=["person", "image"], suffixes=("_first", "_again"))
-    return both.rename(columns={"lambda_h_first": "first", "lambda_h_again": "again"})[["person", "first", "again"]]
+    return both.rename(columns={f"{column}_first": "first", f"{column}_again": "again"})[["person", "first", "again"]]
 
 
-def retest_error(table: pd.DataFrame) -> tuple[Statistic, int, int]:
+def retest_error(table: pd.DataFrame, column: str = "lambda_h") -> tuple[Statistic, int, int]:
     """Return the statistic of the mean |first − again|, the repeats and the people behind it."""
-    pairs = retests(table)
+    pairs = retests(table, column)
     person, change = pairs["person"].to_numpy(np.int64), (pairs["first"] - pairs["again"]).abs().to_numpy(float)
     return weighted.mean_of(person, change), len(pairs), pairs["person"].nunique()
 
@@ -148,45 +148,76 @@ def ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
         `retest` (mean |first − again|), `retest_correlation`, `disagreement` (mean |difference| of two people),
         `floor_rmse`, `floor_mae`, `ceiling_correlation` (between relabels and judgements), `mixup_correlation`.
     """
-    once, again = first_judgements(table), retests(table)
+    once = first_judgements(table)
     pairs, paired = count_pairs(once)
-    person = once["person"].to_numpy(np.int64)
-    lambda_h, lambda_f = (once[name].to_numpy(float) for name in ("lambda_h", "lambda_f"))
-    who, first, second = again["person"].to_numpy(np.int64), again["first"].to_numpy(), again["again"].to_numpy()
-    change, repeats, repeaters = retest_error(table)
-
     absolute, squared = disagreement(once, 1), disagreement(once, 2)
-
-    def ceiling(weights: Array) -> Array:
-        within = squared(weights) / 2
-        mean = weighted.mean(weights, person, lambda_h)
-        total = weighted.mean(weights, person, lambda_h**2) - mean**2
-        return np.sqrt(np.clip(1 - within / np.where(total > 0, total, np.nan), 0, 1))
-
-    def floor_mae(weights: Array) -> Array:
-        return absolute(weights) / 2
-
-    def floor_rmse(weights: Array) -> Array:
-        return np.sqrt(squared(weights) / 2)
-
-    people = once["person"].nunique()
+    x, y = (once[name].to_numpy(float) for name in ("lambda_f", "lambda_h"))
+    person = once["person"].to_numpy(np.int64)
     found = {
-        "disagreement": bootstrap.estimate(absolute, pairs, paired),
-        "floor_rmse": bootstrap.estimate(floor_rmse, pairs, paired),
-        "floor_mae": bootstrap.estimate(floor_mae, pairs, paired),
-        "ceiling_correlation": bootstrap.estimate(ceiling, pairs, paired, CORRELATION),
-        "mixup_correlation": bootstrap.estimate(
-            weighted.correlation_of(person, lambda_f, lambda_h), len(once), people, CORRELATION
-        ),
-        "retest": NOTHING,
-        "retest_correlation": NOTHING,
-    }
-    if repeats:
-        found["retest"] = bootstrap.estimate(change, repeats, repeaters)
-        found["retest_correlation"] = bootstrap.estimate(
-            weighted.correlation_of(who, first, second), repeats, repeaters, CORRELATION
+        name: bootstrap.estimate(statistic, pairs, paired, bounds)
+        for name, statistic, bounds in (
+            ("disagreement", absolute, ANYWHERE),
+            ("floor_rmse", lambda weights: np.sqrt(squared(weights) / 2), ANYWHERE),
+            ("floor_mae", lambda weights: absolute(weights) / 2, ANYWHERE),
+            ("ceiling_correlation", partial(_ceiling, person, y, squared), CORRELATION),
         )
+    }
+    mixup = weighted.correlation_of(person, x, y)
+    found["mixup_correlation"] = bootstrap.estimate(mixup, len(once), once["person"].nunique(), CORRELATION)
+    change, repeats, repeaters = retest_error(table)
+    again = retests(table)
+    correlation = weighted.correlation_of(
+        again["person"].to_numpy(np.int64), again["first"].to_numpy(), again["again"].to_numpy()
+    )
+    found["retest"] = bootstrap.estimate(change, repeats, repeaters) if repeats else NOTHING
+    found["retest_correlation"] = (
+        bootstrap.estimate(correlation, repeats, repeaters, CORRELATION) if repeats else NOTHING
+    )
     return found
+
+
+def agreement(
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    key: str,
+    values: tuple[str, str],
+    bootstraps: tuple[Bootstrap, Bootstrap],
+) -> Estimate:
+    """Correlate two tasks' mean answers over what both show, resampling the people of both.
+
+    Args:
+        tables: Each task's answers, with the key and `person`.
+        key: The column that names what was shown.
+        values: The column of each that is averaged; answers without a value don't count.
+        bootstraps: Resamples of each task's people.
+
+    Returns:
+        The correlation; n counts what both show.
+    """
+    shared = sorted(set(tables[0][key]) & set(tables[1][key]))
+    if len(shared) < 3:
+        return NOTHING
+    place = {name: i for i, name in enumerate(shared)}
+    kept = [t[t[key].isin(place) & t[value].notna()] for t, value in zip(tables, values, strict=True)]
+    first = bootstraps[0].weights.shape[1]
+
+    def means(which: int, weights: Array) -> Array:
+        part = kept[which]
+        cell, person = part[key].map(place).to_numpy(np.int64), part["person"].to_numpy(np.int64)
+        return weighted.cell_means(weights, person, cell, part[values[which]].to_numpy(float), len(shared))
+
+    def correlate(weights: Array) -> Array:
+        return weighted.row_correlation(means(0, weights[:, :first]), means(1, weights[:, first:]))
+
+    people = sum(part["person"].nunique() for part in kept)
+    return bootstraps[0].joined(bootstraps[1]).estimate(correlate, len(shared), people, CORRELATION)
+
+
+def _ceiling(person: Index, lambda_h: Array, squared: Statistic, weights: Array) -> Array:
+    """Correlate single answers with the best number an image can have: the root of its share of the variance."""
+    within = squared(weights) / 2
+    mean = weighted.mean(weights, person, lambda_h)
+    total = weighted.mean(weights, person, lambda_h**2) - mean**2
+    return np.sqrt(np.clip(1 - within / np.where(total > 0, total, np.nan), 0, 1))
 
 
 def _root(statistic: Statistic, power: int) -> Statistic:

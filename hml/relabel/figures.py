@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 
 from hml.judgements import CLASS_NAMES, pair_name
 from hml.labels import MixedBatch
@@ -86,43 +87,43 @@ def boundary(
     """
     grid = np.linspace(0, 1, 41)
     mass = _average_mass(relabeller, pair, train_ids, labels, grid)  # (41, 101)
-    reached = mass.cumsum(1)
-    mean = mass @ np.arange(101) / 100
-    low, high = ((reached < level - 1e-6).sum(1) / 100 for level in (0.1, 0.9))
-    curve = curve_at(
-        curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float()
-    ).numpy()
-    figure = new_figure(5.2, 4.4)
-    axes = figure.subplots()
-    axes.fill_between(grid, low, high, color=Color.PALE_BLUE, label="relabeller: 80 % of answers")
-    draw_mixup_line(axes)
-    axes.plot(grid, mean, color=PEOPLE, linewidth=2, label="relabeller: mean")
-    axes.plot(grid, curve, color=Color.GREEN, linewidth=1.5, linestyle="--", label="the pair's curve")
-    said = table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])]
-    spread = Draws(0, 0, np.arange(len(said))).uniform("jitter") * 0.03 - 0.015
-    axes.plot(
-        said["lambda_f"] + spread,
-        said["lambda_h"],
-        ".",
-        color=Color.LIGHT_ORANGE,
-        markersize=4,
-        label="people's answers",
+    low, high = ((mass.cumsum(1) < level - 1e-6).sum(1) / 100 for level in (0.1, 0.9))
+    curve = curve_at(curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float())
+    data = pd.DataFrame(
+        {
+            "lambda_f": grid,
+            "mean": mass @ np.arange(101) / 100,
+            "low_80": low,
+            "high_80": high,
+            "pair_curve": curve.numpy(),
+        }
     )
-    first, second = CLASS_NAMES[pair[0]], CLASS_NAMES[pair[1]]
-    finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that is seen")
-    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
-    name = pair_name(*pair)
-    data = pd.DataFrame({"lambda_f": grid, "mean": mean, "low_80": low, "high_80": high, "pair_curve": curve})
+    (first, second), name = (CLASS_NAMES[label] for label in pair), pair_name(*pair)
     return Exhibit(
         f"boundary_{first}_{second}",
         f"{name}: the learned boundary",
         f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Nobody judged anything "
         "outside of the answers' own λ_f: there it is what the relabeller makes of it, up to certainty at 0 and 1.",
         f"Curves of perceived against true share for {name}, with people's answers as points.",
-        figure,
+        _draw_boundary(data, table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])], first),
         data,
     )
+
+
+def _draw_boundary(data: pd.DataFrame, said: pd.DataFrame, first: str) -> Figure:
+    figure = new_figure(5.2, 4.4)
+    axes, grid = figure.subplots(), data["lambda_f"]
+    axes.fill_between(grid, data["low_80"], data["high_80"], color=Color.PALE_BLUE, label="relabeller: 80 % of answers")
+    draw_mixup_line(axes)
+    axes.plot(grid, data["mean"], color=PEOPLE, linewidth=2, label="relabeller: mean")
+    axes.plot(grid, data["pair_curve"], color=Color.GREEN, linewidth=1.5, linestyle="--", label="the pair's curve")
+    spread = Draws(0, 0, np.arange(len(said))).uniform("jitter") * 0.03 - 0.015
+    answers = said["lambda_f"] + spread, said["lambda_h"]
+    axes.plot(*answers, ".", color=Color.LIGHT_ORANGE, markersize=4, label="people's answers")
+    finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that is seen")
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
 
 
 def _average_mass(

@@ -1,4 +1,4 @@
-"""What `hml relabel evaluate` tells: a table on the terminal, relabel.json, figures and a page."""
+"""What `hml relabel evaluate` shows: a table on the terminal, relabel.json, figures and a page."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from hml.relabel.relabeller import Relabeller
 from hml.reporting.citation import name_hml
 from hml.reporting.exhibits import to_json, write_exhibit
 from hml.reporting.page import render_page
-from hml.reporting.sections import Section, compare, count, write_interval, write_number
+from hml.reporting.sections import Exhibit, Section, compare, count, write_interval, write_number
 from hml.reporting.tables import Table, to_text
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
@@ -73,43 +73,43 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     tables = [table for split in evaluation.scores for table in _tables(evaluation, split)]
     tables += [_ceiling_table(evaluation.ceilings)] if evaluation.ceilings else []
     verdicts = [verdict(evaluation.scores[split], split) for split in evaluation.scores]
-    drawn = next(iter(evaluation.held_out))
-    exhibits = [
-        held_out_images(evaluation.table, evaluation.held_out[drawn].masses[RELABELLER], drawn),
-        *(
-            boundary(
-                evaluation.table,
-                evaluation.relabeller,
-                evaluation.curves,
-                pair,
-                evaluation.train_ids,
-                evaluation.labels,
-            )
-            for pair in pairs
-        ),
-    ]
+    exhibits = _draw(evaluation, pairs)
     images = {exhibit.name: write_exhibit(exhibit, out / "figures") for exhibit in exhibits}
     sections = [
         Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=tables),
         Section("figures", "What it predicts", [], exhibits=exhibits),
     ]
+    introduction, footer = [_introduce(evaluation)], [f"Made with {name_hml()}."]
+    page = render_page("A model of the annotator", introduction, evaluation.left_out, sections, images, footer)
+    write_atomically(out / "relabel.html", page)
+    write_atomically(out / "relabel.json", to_json(_summarise(evaluation, verdicts)))
+    left_out = [f"Left out: {reason}" for reason in evaluation.left_out]
+    place = f"{out / 'relabel.html'} (numbers in relabel.json, figures in figures/)"
+    return "\n\n".join([*map(to_text, tables), *verdicts, *left_out, _LEGEND, place])
+
+
+def _draw(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[Exhibit]:
+    split, predictions = next(iter(evaluation.held_out.items()))
+    found = evaluation
+    boundaries = [
+        boundary(found.table, found.relabeller, found.curves, pair, found.train_ids, found.labels) for pair in pairs
+    ]
+    return [held_out_images(evaluation.table, predictions.masses[RELABELLER], split), *boundaries]
+
+
+def _introduce(evaluation: Evaluation) -> str:
     mixed, people = evaluation.table["image"].nunique(), evaluation.table["person"].nunique()
     sources = " and again ".join(_SOURCES[split] for split in evaluation.scores)
-    introduction = [
+    return (
         f"{count(len(evaluation.table), 'judgement')} of {count(mixed, 'mixed image')} by "
         f"{count(people, 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by bootstrap over people. "
         "They treat the images as fixed."
-    ]
-    page = render_page(
-        "A model of the annotator",
-        introduction,
-        evaluation.left_out,
-        sections,
-        images,
-        [f"Made with {name_hml()}."],
     )
-    write_atomically(out / "relabel.html", page)
-    result = {
+
+
+def _summarise(evaluation: Evaluation, verdicts: Sequence[str]) -> dict[str, object]:
+    """Gather what goes into relabel.json."""
+    return {
         "scores": {split: frame.to_dict("records") for split, frame in evaluation.scores.items()},
         "verdicts": verdicts,
         "left_out": list(evaluation.left_out),
@@ -119,14 +119,6 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
         "seconds": round(evaluation.seconds, 1),
         "version": hml.__version__,
     }
-    write_atomically(out / "relabel.json", to_json(result))
-    parts = [
-        *(to_text(table) for table in tables),
-        *verdicts,
-        *(f"Left out: {reason}" for reason in evaluation.left_out),
-        _LEGEND,
-    ]
-    return "\n\n".join([*parts, f"{out / 'relabel.html'} (numbers in relabel.json, figures in figures/)"])
 
 
 def verdict(scores: pd.DataFrame, split: str) -> str:

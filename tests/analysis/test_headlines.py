@@ -31,7 +31,7 @@ def test_headlines_that_need_more_are_left_out(simulate):
 
 
 def test_the_measurements_need_no_torch():
-    modules = "dominance, generating, headlines, midpoints, quality, soft_categories"
+    modules = "dominance, generating, headlines, midpoints, quality, soft_categories; import hml.reporting.page"
     code = f"import sys; from hml.analysis import {modules}; print(sorted({{'torch', 'lightning'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.midpoints import implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.reliability import agreement
 from hml.judgements import Endpoint, Judgement, Midpoint, Stimulus
 from hml.judgements.tables import judgement_table, midpoint_table
 from hml.statistics.bootstrap import Bootstrap
@@ -74,7 +75,7 @@ def test_tasks_that_show_the_same_middles_agree():
     built, picked, judged = simulate_tasks(np.random.default_rng(0), weight=2.0)
     bootstraps = (Bootstrap.over(20, 100, purpose="a"), Bootstrap.over(20, 100, purpose="b"))
     for other, column in ((picked, "lambda_m"), (implied_midpoints(judged), "implied")):
-        found = agreement((built, other), ("lambda_m", column), bootstraps)
+        found = agreement((built, other), "pair", ("lambda_m", column), bootstraps)
         assert found.value > 0.95
         assert found.low > 0.9
         assert (found.n, found.people) == (40, 40)
@@ -83,7 +84,8 @@ def test_tasks_that_show_the_same_middles_agree():
 def test_tasks_without_shared_pairs_cannot_be_compared():
     built = midpoint_table([Midpoint(ENDS[0], "a", 0.5)])
     other = midpoint_table([Midpoint(ENDS[1], "a", 0.5)])
-    assert agreement((built, other), ("lambda_m", "lambda_m"), (Bootstrap.over(1, 5), Bootstrap.over(1, 5))).n == 0
+    bootstraps = (Bootstrap.over(1, 5), Bootstrap.over(1, 5))
+    assert agreement((built, other), "pair", ("lambda_m", "lambda_m"), bootstraps).n == 0
 
 
 def test_the_released_tasks_share_249_pairs_and_lean_the_same_way(tasks, everything):
@@ -92,11 +94,11 @@ def test_the_released_tasks_share_249_pairs_and_lean_the_same_way(tasks, everyth
     shared = pair_midpoints(construct, select, table)
     assert len(shared) == 149  # those judged at .5 too
     boots = {"c": Bootstrap.over(45, 200, purpose="c"), "s": Bootstrap.over(25, 200, purpose="s")}
-    both = agreement((construct, select), ("lambda_m", "lambda_m"), (boots["c"], boots["s"]))
+    both = agreement((construct, select), "pair", ("lambda_m", "lambda_m"), (boots["c"], boots["s"]))
     assert both.n == 249
     assert both.value == pytest.approx(np.corrcoef(*_means(construct, select))[0, 1])
     for task, boot in ((construct, boots["c"]), (select, boots["s"])):
-        found = agreement((task, implied_midpoints(table)), ("lambda_m", "implied"), (boot, bootstrap))
+        found = agreement((task, implied_midpoints(table)), "pair", ("lambda_m", "implied"), (boot, bootstrap))
         assert found.low > 0.1
         assert found.n == 149
 

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
-from hml.analysis.soft_categories import agreement_with_inference, endpoint_share, summarise_soft_categories
+from hml.analysis.reliability import agreement
+from hml.analysis.soft_categories import endpoint_share, summarise_soft_categories
 from hml.judgements import Endpoint, SoftCategories, Stimulus
 from hml.judgements.tables import soft_category_table
 from hml.statistics.bootstrap import Bootstrap
@@ -20,9 +22,9 @@ def test_mass_is_averaged_over_answers():
         assert found[level].to_dict() == pytest.approx(expected)
 
 
-def test_the_endpoints_share_leaves_out_answers_that_give_neither_anything():
+def test_answers_that_give_neither_endpoint_anything_have_no_share():
     share = endpoint_share(make(("a", (0.6, 0.2, 0.2)), ("b", (0.0, 0.0, 1.0))))
-    assert share["share"].tolist() == pytest.approx([0.75])
+    assert share["share"].tolist() == pytest.approx([0.75, np.nan], nan_ok=True)
 
 
 def test_of_the_released_answers_much_falls_on_neither_endpoint(tasks, everything):
@@ -34,6 +36,8 @@ def test_of_the_released_answers_much_falls_on_neither_endpoint(tasks, everythin
     parts = found.loc["all", "value"]
     assert parts["outside"] + parts["mass_1"] + parts["mass_2"] == pytest.approx(1)
     table, bootstrap = everything
-    agreed = agreement_with_inference(soft, table, (Bootstrap.over(8, 200), bootstrap))
+    agreed = agreement(
+        (endpoint_share(soft), table), "filename", ("share", "lambda_h"), (Bootstrap.over(8, 200), bootstrap)
+    )
     assert agreed.n == 100
     assert agreed.low > 0.4

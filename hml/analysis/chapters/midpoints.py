@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.findings import conclude
-from hml.analysis.midpoints import agreement, implied_midpoints, pair_midpoints, summarise_midpoints
+from hml.analysis.midpoints import implied_midpoints, pair_midpoints, summarise_midpoints
 from hml.analysis.quality import ALIKE
+from hml.analysis.reliability import agreement
 from hml.reporting.drawing import finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
@@ -85,7 +86,7 @@ def _correlate(
         ("select", "inference", "Correlation of picked midpoints with what judgements of even blends imply"),
     ):
         (left, x), (right, y) = tables[a], tables[b]
-        estimate = agreement((left, right), (x, y), (bootstraps[a], bootstraps[b]))
+        estimate = agreement((left, right), "pair", (x, y), (bootstraps[a], bootstraps[b]))
         claims.append(Claim(f"{a}_{b}", text, estimate))
     return claims
 

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from hml.analysis.findings import state
-from hml.analysis.soft_categories import MEASURES, agreement_with_inference, summarise_soft_categories
+from hml.analysis.reliability import agreement
+from hml.analysis.soft_categories import MEASURES, endpoint_share, summarise_soft_categories
 from hml.reporting.drawing import finish, new_figure, reaches
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
@@ -32,7 +33,12 @@ def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootst
         Claim(
             "inference",
             "Correlation, over images, of the first endpoint's part of the mass on both with the mean λ_h",
-            agreement_with_inference(soft, judgements, (bootstraps["soft"], bootstraps["inference"])),
+            agreement(
+                (endpoint_share(soft), judgements),
+                "filename",
+                ("share", "lambda_h"),
+                (bootstraps["soft"], bootstraps["inference"]),
+            ),
         )
     )
     return Section(
