@@ -152,7 +152,7 @@ def _dispatch(args: Sequence[str]) -> int:
     if verb not in _LIGHTNING_VERBS:
         raise InputError(f"There is no verb {verb!r}: {', '.join(_VERBS)}.")
     checked = [verb, *resolve_configs(flags)]  # before torch is imported
-    from hml.training import command as training
+    from hml.training import run as training
 
     training.run(checked)
     return 0

@@ -20,9 +20,11 @@ from hml.data.images import _read_stand_in
 from hml.errors import DataError, HmlError, InputError
 from hml.experiments.runs import read_outcome
 from hml.judgements import parse_construct, parse_hmix, parse_select, parse_soft_categories
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.checkpoints import WholeCheckpointIO, read_checkpoint
-from hml.training.resuming import can_go_on, find_unfinished
+from hml.training.recipe import Recipe
+from hml.training.record import RunRecord
+from hml.training.resuming import can_resume, find_unfinished
 from tests.mutations import mutate_config, mutations
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -61,7 +63,7 @@ RESULT = json.dumps(
     }
 ).encode()
 FAILURE = b'{"error": "The training loss is nan", "exit_code": 4}'
-ASKED = {"scheme": "sep", "seed": 0, "recipe": {"data": {"batch_size": 16}}, "code": {"hml": "ab"}}
+ASKED = RunRecord("sep", 0, Recipe(data={"batch_size": 16}), {"hml": "ab"}, {})
 CONFIG = b"""# A config
 scheme: mine
 seed_everything: 3
@@ -107,7 +109,7 @@ def read_result(folder, content, name):
 def read_record(folder, content):
     (folder / "runs/version_0").mkdir(parents=True, exist_ok=True)
     (folder / "runs/version_0/run.json").write_bytes(content)
-    can_go_on(folder / "runs/version_0", ASKED)
+    can_resume(folder / "runs/version_0", ASKED)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*run.json is damaged")  # and so nothing goes on
         return find_unfinished("auto", None, folder / "runs", ASKED)
@@ -130,7 +132,7 @@ READERS = {
     "soft.csv": (lambda folder: SOFT, lambda folder, content: parse_soft_categories(content, "soft.csv")),
     "metrics.json": (lambda folder: RESULT, lambda folder, content: read_result(folder, content, "metrics.json")),
     "failed.json": (lambda folder: FAILURE, lambda folder, content: read_result(folder, content, "failed.json")),
-    "run.json": (lambda folder: json.dumps(ASKED).encode(), read_record),
+    "run.json": (lambda folder: json.dumps(ASKED.to_json()).encode(), read_record),
     "images.npz": (lambda folder: npz(), lambda f, content: write_and(_read_stand_in, f, "images.npz", content)),
     "a.ckpt": (checkpoint, lambda folder, content: write_and(read_checkpoint, folder, "a.ckpt", content)),
 }

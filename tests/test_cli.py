@@ -20,10 +20,10 @@ import yaml
 from hml.cli import main
 from hml.errors import InputError
 from hml.experiments.schemes import CONTROLS, ON_THE_FLY, PAPER_SCHEMES
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.checkpoints import read_checkpoint
 from hml.training.hardware import why_not_compile
-from tests.processes import INTERRUPTED
+from tests import processes
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -45,7 +45,7 @@ def config(scheme):
 
 
 @pytest.fixture(autouse=True)
-def stand_in_an_empty_folder(tmp_path, monkeypatch):
+def stand_in_an_empty_folder(tmp_path, monkeypatch, without_drawing):
     monkeypatch.chdir(tmp_path)
 
 
@@ -188,19 +188,15 @@ def test_held_out_images_have_their_figures_too(capsys):
     assert float(printed[1]) == pytest.approx(metrics["val/cross_entropy"], abs=1e-6)
 
 
-def test_a_strategy_beside_where_one_stands_works_and_names_the_run():
+def test_a_strategy_beside_where_one_stands_works_and_names_the_run(caplog):
     assert len(STUBBORN.splitlines()) <= 15
     # An argument that it shares with the config's strategy is taken over, and that is said.
     Path("my_labels.py").write_text(STUBBORN.replace("threshold: float", "gamma: float = 1, threshold: float"))
-    command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
-    done = subprocess.run(
-        [*command, "--data.strategy", "my_labels.Stubborn"], capture_output=True, text=True, check=False, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
+    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--data.strategy", "my_labels.Stubborn"]) == 0
     result = json.loads(Path("lightning_logs/stubborn/version_0/metrics.json").read_text())
     assert result["scheme"] == "stubborn"
     assert result["recipe"]["data"]["strategy"]["class_path"] == "my_labels.Stubborn"
-    assert "gamma=0.005" in done.stdout + done.stderr
+    assert "gamma=0.005" in caplog.text
 
 
 def test_logging_and_checkpoints_can_be_switched_off():
@@ -428,14 +424,17 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("verb", "args", "said"),
     [
-        ([*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
-        ([*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
-        ([*config("sep_conf"), "--data.strategy.gamma", "0.1"], "strategy.init_args.gamma: 0.005 there, 0.1 asked for"),
+        ("test", [*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
+        ("validate", [*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
+        (
+            "predict",
+            [*config("sep_conf"), "--data.strategy.gamma", "0.1"],
+            "strategy.init_args.gamma: 0.005 there, 0.1 asked for",
+        ),
     ],
 )
-@pytest.mark.parametrize("verb", ["test", "validate", "predict"])
 def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said, trained, capsys):
     checkpoint = trained / "checkpoints/last.ckpt"
     val = ["--data.val_size", "10"] if verb == "validate" else []
@@ -450,8 +449,13 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
     assert "another network" in refused(capsys, 2, "test", *args, "--model.network.width", "3")
 
 
-@pytest.mark.parametrize("verb", ["fit", "test", "predict"])
-@pytest.mark.parametrize("damage", ["cut off", "a flipped bit", "not Lightning's", "a pickle"])
+@pytest.mark.parametrize(
+    ("verb", "damage"),
+    [
+        *(("test", damage) for damage in ("cut off", "a flipped bit", "not Lightning's", "a pickle")),
+        *((verb, "a flipped bit") for verb in ("fit", "predict")),
+    ],
+)
 def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
     content = bytearray((trained / "checkpoints/last.ckpt").read_bytes())
     content[len(content) // 2] ^= 1
@@ -499,32 +503,24 @@ def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsy
     assert all(bool(weight.isfinite().all()) for weight in read_checkpoint(path)["state_dict"].values())
 
 
-@pytest.mark.parametrize(("name", "codes"), [("SIGINT", INTERRUPTED), ("SIGTERM", (143,))])
-def test_a_stopped_run_says_so_by_its_exit_code(name, codes):
-    command = [sys.executable, "-m", "hml", "fit", *config("sep"), *DEMO, *QUICK, *NARROW]
-    run = subprocess.Popen(
-        # SIGTERM ends a run after a step, and compiling before the first one takes a minute on a busy machine.
-        [*command, "--trainer.max_epochs", "9999", "--model.compile", "false"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        # A job in the background, such as a CI's, ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    with run:
-        try:
-            folder = Path("lightning_logs/sep/version_0")
-            deadline = time.monotonic() + 600
-            # Events are written once the run has started, and then Lightning's handlers are in place.
-            while not any(path.stat().st_size > 2000 for path in folder.glob("events*")):
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            time.sleep(1)
-            run.send_signal(getattr(signal, name))
-            printed, _ = run.communicate(timeout=60)
-        finally:
-            run.kill()
-    assert run.returncode in codes, printed.decode()
-    assert not (folder / "metrics.json").exists()
+@pytest.mark.parametrize(("name", "codes"), [("SIGINT", processes.INTERRUPTED), ("SIGTERM", (143,))])
+def test_a_stopped_run_says_so_by_its_exit_code(name, codes, tmp_path):
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.max_epochs", "9999"]
+    # SIGTERM ends a run after a step, and compiling before the first one takes a minute on a busy machine.
+    run = processes.start(tmp_path, *args, "--model.compile", "false")
+    try:
+        deadline = time.monotonic() + 600
+        while not Path(processes.DRAWN).exists():  # from its first step on
+            assert run.is_alive(), Path(processes.OUTPUT).read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(run.pid, getattr(signal, name))
+        run.join(60)
+        assert run.exitcode in codes, Path(processes.OUTPUT).read_text()
+    finally:
+        run.kill()
+        run.join()
+    assert not Path("lightning_logs/sep/version_0/metrics.json").exists()
 
 
 @pytest.mark.parametrize("verb", ["table1", "percepts", "relabel", "elicit", "download"])
@@ -646,6 +642,17 @@ def test_the_real_data_trains_and_stands_beside_the_papers_row(data_dir, capsys)
     assert (data["train_rows"], data["mixed_images"], data["judgements"], data["annotators"]) == (7810, 810, 1974, 33)
 
 
+def run_on(devices, command):
+    """Run a command here, or where it starts another process in one of its own, which that one can call again."""
+    if devices == "1":
+        assert main(command) == 0
+        return
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, "-m", "hml", *command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def test_two_processes_report_what_one_does(tmp_path):
     """A network without batch normalisation sees the same gradients however a batch is shared."""
     Path("linear.py").write_text(
@@ -656,14 +663,12 @@ def test_two_processes_report_what_one_does(tmp_path):
     )
     metrics = []
     for devices in ("1", "2"):
-        command = [sys.executable, "-m", "hml", "fit", *config("sep_conf"), *DEMO, *QUICK]
+        command = ["fit", *config("sep_conf"), *DEMO, *QUICK]
         command += ["--model.network", "linear.Linear", "--model.optimizer.lr", "0.01"]
         command += ["--trainer.precision", "32-true"]
         command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
         command += ["--trainer.default_root_dir", devices]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-        assert done.returncode == 0, done.stderr
+        run_on(devices, command)
         metrics.append(
             json.loads((Path(devices) / "lightning_logs/sep_conf/version_0/metrics.json").read_text())["metrics"]
         )
@@ -677,13 +682,11 @@ def test_two_processes_test_a_checkpoint_as_one_does(trained, n):
     """Two gloo processes, each with its share of the images, report every figure of one within 1e-6."""
     metrics = []
     for devices in ("1", "2"):
-        command = [sys.executable, "-m", "hml", "test", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
+        command = ["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
         command += ["--ckpt_path", str(trained / "checkpoints/last.ckpt"), "--data.images.num_test", str(n)]
         command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
         command += ["--trainer.default_root_dir", devices]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-        assert done.returncode == 0, done.stderr
+        run_on(devices, command)
         (path,) = Path(devices).rglob("metrics.json")
         content = json.loads(path.read_text())
         assert content["processes"] == int(devices)

@@ -1,8 +1,7 @@
 """What the analysis reads: judgements, which it can't do without, and what it leaves out where it isn't to be had."""
 
-import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +13,6 @@ import pandas as pd
 from hml.data.download import (
     CIFAR10H_COUNTS,
     HMIX_CONSTRUCT,
-    HMIX_INFERENCES,
     HMIX_SELECT,
     HMIX_SOFT_CATEGORIES,
     RemoteFile,
@@ -22,13 +20,16 @@ from hml.data.download import (
     read_verified,
 )
 from hml.data.images import Cifar10, ImageBank
+from hml.data.judged import check_endpoints
+from hml.data.mixed import HMix
 from hml.errors import DataError, InputError
-from hml.judgements import Cohort, Judgement, parse_construct, parse_hmix, parse_select, parse_soft_categories
+from hml.judgements import Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
 from hml.statistics.bootstrap import Array
 
 T = TypeVar("T")
 
+_COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
 _FOREIGN = "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged."
 
 
@@ -71,47 +72,55 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
         InputError: the judgements are wrong, or all are of blends of two images of one class.
         DataError: the released judgements can't be had, or a file that is there isn't the released one.
     """
+    mixed = HMix(cohort, judgements)
+    fetch(mixed.remote_files(data_dir), data_dir)
+    said = mixed.read(data_dir)
+    (name,) = said.files
+    judged, left_out = _keep_two_classes(said.judgements, name)
+    which = name if judgements else _COHORTS[cohort]
+    sources = Sources(judgement_table(judged), which, dict(said.files), left_out=left_out)
+    _add_human(sources, data_dir)
     if judgements is None:
-        fetch([HMIX_INFERENCES], data_dir)
-        content, name = read_verified(HMIX_INFERENCES, data_dir), HMIX_INFERENCES.name
-        which = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}[cohort]
-    else:
-        content, name = _read_own(judgements), judgements.name
-        cohort, which = "all", name
-    judged, left_out = _keep_two_classes(parse_hmix(content, name, cohort), name)
-    sources = Sources(judgement_table(judged), which, left_out=left_out)
-    sources.files[name] = hashlib.sha256(content).hexdigest()
-    sources.human = _optional(
-        sources, CIFAR10H_COUNTS, data_dir, _read_human, "how ambiguous endpoint images are (CIFAR-10H)"
-    )
-    if sources.human is not None and not _are_of(sources.judgements, sources.human.argmax(1)):
-        sources.human = None
-        sources.left_out.append(f"How ambiguous endpoint images are (CIFAR-10H): {_FOREIGN}")
-    if judgements is None:
-        for attribute, file, parse, what in (
-            ("construct", HMIX_CONSTRUCT, _read_construct, "midpoints that people built"),
-            ("select", HMIX_SELECT, _read_select, "midpoints that people picked"),
-            ("soft", HMIX_SOFT_CATEGORIES, _read_soft, "ten-class answers"),
-        ):
-            setattr(sources, attribute, _optional(sources, file, data_dir, parse, what))
+        _add_tasks(sources, data_dir)
     else:
         sources.left_out.append(
             "Midpoints and ten-class answers: H-Mix's other tasks, which say nothing about judgements of one's own."
         )
-    missing = [file.name for file in Cifar10().remote_files(data_dir) if not (data_dir / file.name).exists()]
-    if not missing:
-        bank = Cifar10().load(data_dir)
-        if _are_of(sources.judgements, bank.labels.numpy()):
-            sources.bank = bank
-            sources.files |= bank.files
-        else:
-            sources.left_out.append(f"The images themselves: {_FOREIGN}")
-    if missing:
+    _add_images(sources, {judgement.stimulus for judgement in judged}, data_dir)
+    return sources
+
+
+def _add_human(sources: Sources, data_dir: Path) -> None:
+    what = "how ambiguous endpoint images are (CIFAR-10H)"
+    sources.human = _optional(sources, CIFAR10H_COUNTS, data_dir, _read_human, what)
+    if sources.human is not None and not _are_of(sources.judgements, sources.human.argmax(1)):
+        sources.human = None
+        sources.left_out.append(f"{what[0].upper()}{what[1:]}: {_FOREIGN}")
+
+
+def _add_tasks(sources: Sources, data_dir: Path) -> None:
+    built, picked = "midpoints that people built", "midpoints that people picked"
+    sources.construct = _optional(sources, HMIX_CONSTRUCT, data_dir, _read_construct, built)
+    sources.select = _optional(sources, HMIX_SELECT, data_dir, _read_select, picked)
+    sources.soft = _optional(sources, HMIX_SOFT_CATEGORIES, data_dir, _read_soft, "ten-class answers")
+
+
+def _add_images(sources: Sources, stimuli: Iterable[Stimulus], data_dir: Path) -> None:
+    images = Cifar10()
+    if missing := [file.name for file in images.remote_files(data_dir) if not (data_dir / file.name).exists()]:
         sources.left_out.append(
             f"The images themselves: not in the data folder: {', '.join(missing)}. “hml download” fetches what is "
             "missing."
         )
-    return sources
+        return
+    bank = images.load(data_dir)
+    try:
+        check_endpoints(stimuli, bank, "any")
+    except InputError:
+        sources.left_out.append(f"The images themselves: {_FOREIGN}")
+    else:
+        sources.bank = bank
+        sources.files |= bank.files
 
 
 def _keep_two_classes(judgements: list[Judgement], name: str) -> tuple[list[Judgement], list[str]]:
@@ -145,13 +154,6 @@ def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:
     """
     agree = [float((labels[table[f"id_{end}"]] == table[f"class_{end}"]).mean()) for end in (1, 2)]
     return min(agree) > 0.95
-
-
-def _read_own(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"Can't read judgements from {path}: {error.strerror}.") from error
 
 
 def _optional(

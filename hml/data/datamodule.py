@@ -9,14 +9,15 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from typing_extensions import override
 
-from hml.data.download import fetch, find_data_dir
+from hml.data.download import find_data_dir
 from hml.data.images import Cifar10, ImageBank, ImageSource
+from hml.data.judged import JudgedImages, fetch_judged, load_judged
 from hml.data.loader import Augment, MixingLoader
-from hml.data.mixed import HMix, MixedSet, MixedSource
+from hml.data.mixed import HMix, MixedSource
 from hml.data.mixing import Rows, mix
 from hml.data.splits import hold_out
 from hml.errors import InputError, check_choice
-from hml.judgements import CLASS_NAMES, group_by_stimulus
+from hml.judgements import CLASS_NAMES
 from hml.labels import LabelStrategy, MixedExample, label_checked
 from hml.randomness import Draws
 
@@ -96,7 +97,7 @@ class HMixDataModule(LightningDataModule):
         """
         if self._is_set_up:
             return
-        fetch([*self.images.remote_files(self.data_dir), *self.mixed.remote_files(self.data_dir)], self.data_dir)
+        fetch_judged(self.images, self.mixed, self.data_dir)
 
     @override
     def setup(self, stage: str) -> None:
@@ -110,9 +111,9 @@ class HMixDataModule(LightningDataModule):
         """
         if self._is_set_up:
             return
-        self.bank = self.images.load(self.data_dir) if self._bank is None else self._bank
-        self._mixed_set = self.mixed.load(self.data_dir, self.bank)
-        self.examples = _make_examples(self.bank, self._mixed_set)
+        self._judged = load_judged(self.images, self.mixed, self.data_dir, "not evaluated", self._bank)
+        self.bank = self._judged.bank
+        self.examples = _make_examples(self._judged)
         self.train_rows, self.val_ids = self._label()
         self._remix = self.mixed.remixer(self.bank.labels, self.strategy)
         if self._remix is not None:  # now rather than in the first epoch: a strategy that can't label fresh mixes
@@ -145,16 +146,9 @@ class HMixDataModule(LightningDataModule):
     @property
     def provenance(self) -> dict[str, object]:
         """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
-        judgements = self._mixed_set.judgements
-        return {
-            "files": dict(sorted((self.bank.files | self._mixed_set.files).items())),
+        return self._judged.provenance | {
             "strategy_files": dict(sorted(self.strategy.files.items())),
-            "canonical_pixels": self.bank.canonical_pixels,
             "train_rows": len(self.train_rows),
-            "test_images": len(self.bank.test_ids),
-            "mixed_images": len(self.examples),
-            "judgements": len(judgements),
-            "annotators": len({judgement.annotator for judgement in judgements}),
         }
 
     @override
@@ -194,36 +188,10 @@ class HMixDataModule(LightningDataModule):
         )
 
 
-def _make_examples(bank: ImageBank, mixed_set: MixedSet) -> list[MixedExample]:
-    """Group judgements by image and mix its pixels.
-
-    Raises:
-        InputError: an endpoint isn't in the bank, is of another class there, or is evaluated on.
-    """
-    groups = group_by_stimulus(mixed_set.judgements)
-    leaked = set()
-    test_ids = set(bank.test_ids.tolist())
-    for stimulus in groups:
-        for endpoint in stimulus.endpoints:
-            if endpoint.image_id >= len(bank.labels):
-                raise InputError(f"{stimulus.filename}: there are only {len(bank.labels)} images to mix.")
-            label = int(bank.labels[endpoint.image_id])
-            if label != endpoint.label:
-                raise InputError(
-                    f"{stimulus.filename}: image {endpoint.image_id} is of class {CLASS_NAMES[label]}, "
-                    f"not {CLASS_NAMES[endpoint.label]}. Ids count the images of the test set."
-                )
-            if endpoint.image_id in test_ids:
-                leaked.add(endpoint.image_id)
-    if leaked:
-        raise InputError(
-            f"{len(leaked)} endpoints of mixed images are among the {len(test_ids)} evaluation images, and to train on "
-            f"them would make the evaluation worthless: ids {', '.join(map(str, sorted(leaked)))}. "
-            "Leave their judgements out."
-        )
-    stimuli = list(groups)
-    ids = torch.tensor([[end.image_id for end in stimulus.endpoints] for stimulus in stimuli])
+def _make_examples(judged: JudgedImages) -> list[MixedExample]:
+    """Mix the pixels of each stimulus."""
+    ids = torch.tensor([[end.image_id for end in stimulus.endpoints] for stimulus in judged.groups])
     ids = ids.long().view(-1, 2)  # (S, 2)
-    lambda_f = torch.tensor([stimulus.lambda_f for stimulus in stimuli])  # (S,)
-    pixels = mix(bank.images, ids[:, 0], ids[:, 1], lambda_f)  # (S, 3, H, W)
-    return [MixedExample(stimulus, groups[stimulus], image) for stimulus, image in zip(stimuli, pixels, strict=True)]
+    lambda_f = torch.tensor([stimulus.lambda_f for stimulus in judged.groups])  # (S,)
+    pixels = mix(judged.bank.images, ids[:, 0], ids[:, 1], lambda_f)  # (S, 3, H, W)
+    return [MixedExample(*group, image) for group, image in zip(judged.groups.items(), pixels, strict=True)]

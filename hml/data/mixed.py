@@ -12,9 +12,10 @@ from typing_extensions import override
 from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
 from hml.data.images import ImageBank
 from hml.data.mixing import Rows
-from hml.errors import InputError, check_choice
+from hml.errors import check_choice
 from hml.files.paths import expand
 from hml.judgements import Cohort, Judgement, parse_hmix
+from hml.judgements.rows import read_file
 from hml.labels import LabelStrategy
 from hml.randomness import Draws
 
@@ -83,13 +84,13 @@ class HMix(MixedSource):
 
     @override
     def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
+        return self.read(data_dir)
+
+    def read(self, data_dir: Path) -> MixedSet:
+        """Read the judgements, without the images; otherwise as `load`."""
         if self.judgements is None:
             name, content, cohort = HMIX_INFERENCES.name, read_verified(HMIX_INFERENCES, data_dir), self.cohort
         else:
-            name, cohort = self.judgements.name, "all"
-            try:
-                content = self.judgements.read_bytes()
-            except OSError as error:
-                raise InputError(f"Can't read judgements from {self.judgements}: {error.strerror}.") from error
+            (name, content), cohort = read_file(self.judgements), "all"
         judgements = parse_hmix(content, name, cohort, self.include_repeats)
         return MixedSet(judgements, {name: hashlib.sha256(content).hexdigest()})

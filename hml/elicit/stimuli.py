@@ -12,10 +12,11 @@ from PIL import Image
 
 from hml.data import Cifar10, DemoImages, HMix, ImageBank
 from hml.data.download import fetch
+from hml.data.judged import fetch_judged, load_judged
 from hml.elicit.study import StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, group_by_stimulus, name_stimulus
+from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, name_stimulus
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
@@ -99,21 +100,21 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
         InputError: the study wants more images than there are, or a cohort's lie outside the training split.
     """
     source = DemoImages() if study.images == "demo" else Cifar10()
-    fetch(source.remote_files(data_dir), data_dir)
-    bank = source.load(data_dir)
     choice = study.stimuli
     if choice.cohort is None:
+        fetch(source.remote_files(data_dir), data_dir)
+        bank = source.load(data_dir)
         stimuli = draw_stimuli(choice, bank)
     else:
         released = HMix(choice.cohort)
-        fetch(released.remote_files(data_dir), data_dir)
-        stimuli = list(group_by_stimulus(released.load(data_dir, bank).judgements))
+        fetch_judged(source, released, data_dir)
+        judged = load_judged(source, released, data_dir, "training")
+        bank, stimuli = judged.bank, list(judged.groups)
     task = TASKS[study.task]
     if task.shows_grid:
         if off := [weight for weight in choice.lambdas if weight not in GRID]:
             raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
         stimuli = _one_a_pair(stimuli, choice.lambdas)
-    _check_endpoints(stimuli, bank)
     if study.trials > len(stimuli):
         raise InputError(
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
@@ -158,13 +159,6 @@ def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...]) -> list[Sti
     """Keep each pair of originals once, with the weights dealt out evenly: what varies there is shown by the grid."""
     pairs = dict.fromkeys(stimulus.endpoints for stimulus in stimuli)
     return [name_stimulus(weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)]
-
-
-def _check_endpoints(stimuli: list[Stimulus], bank: ImageBank) -> None:
-    train_ids = set(bank.train_ids.tolist())
-    ids = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
-    if outside := sorted(ids - train_ids):
-        raise InputError(f"originals {outside[:10]} are outside the training split, and can't be trained on.")
 
 
 def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:

@@ -1,17 +1,18 @@
 """A study: which runs it is made of, which of them are done, and doing the rest."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hml.errors import FolderInUseError, InputError
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, clear, read_outcome, write_failure
 from hml.experiments.worker import Worker
 from hml.training.choices import differences, tell
+from hml.training.record import RunRecord
 from hml.training.result import RunResult
-from hml.training.resuming import can_go_on
+from hml.training.resuming import can_resume
+from hml.training.run import PreparedRun
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")
 _DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has a bar of its own
@@ -47,29 +48,20 @@ def plan(
         HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
     """
     for flag in flags:
-        name = flag.partition("=")[0]
-        if name in _OWN_FLAGS:
+        if flag.partition("=")[0] in _OWN_FLAGS:
             raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
     configs_of: dict[str, Path] = {}
     runs: list[Run] = []
     todo: list[Run] = []
     for config in configs:
-        args = ["fit", *_DEFAULTS, "--config", str(config), *flags]
-        cli = worker.prepare(args)
-        scheme = cli.settings.scheme
+        args = ("fit", *_DEFAULTS, "--config", str(config), *flags)
+        prepared = worker.prepare(args)
+        scheme = prepared.record.scheme
         if (other := configs_of.setdefault(scheme, config)) is not config:
-            raise InputError(f"{other} and {config} both come to the scheme {scheme}: rename one, or mend an overlay.")
-        if not cli.settings.eval_after_fit or cli.settings.ckpt_path is not None:
-            raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
-        asked = {"recipe": cli.recipe, "data": cli.datamodule.provenance}
-        devices = cli.trainer.num_devices * cli.trainer.num_nodes
-        on_gpu = cli.trainer.strategy.root_device.type == "cuda"
-        chosen = ["--threads", str(threads)] if threads and not on_gpu and cli.settings.threads is None else []
+            raise InputError(f"{other} and {config} both give the scheme {scheme}: rename one, or change an overlay.")
         for seed in seeds:
-            folder = folder_of(root, scheme, seed)
-            own = ("--seed", str(seed), "--run_folder", str(folder), "--resume", "auto")
-            goes_on = can_go_on(folder, {**cli.identity, "seed": seed, "data": asked["data"]})
-            run = Run(scheme, seed, folder, (*args, *chosen, *own), devices, on_gpu, goes_on)
+            asked = replace(prepared.record, seed=seed, data=prepared.datamodule.provenance)
+            run = _plan_run(prepared, asked, folder_of(root, scheme, seed), args, threads)
             runs.append(run)
             if not _is_done(run, asked, rerun):
                 todo.append(run)
@@ -78,16 +70,28 @@ def plan(
     return runs, todo
 
 
-def _is_done(run: Run, asked: Mapping[str, Any], rerun: bool) -> bool:
+def _plan_run(prepared: PreparedRun, asked: RunRecord, folder: Path, args: Sequence[str], threads: int | None) -> Run:
+    """Plan one run of a scheme that was put together."""
+    settings, trainer = prepared.settings, prepared.trainer
+    if not settings.eval_after_fit or settings.ckpt_path is not None:
+        raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
+    devices = trainer.num_devices * trainer.num_nodes
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    chosen = ("--threads", str(threads)) if threads and not on_gpu and settings.threads is None else ()
+    own = ("--seed", str(asked.seed), "--run_folder", str(folder), "--resume", "auto")
+    return Run(
+        asked.scheme, asked.seed, folder, (*args, *chosen, *own), devices, on_gpu, resumes=can_resume(folder, asked)
+    )
+
+
+def _is_done(run: Run, asked: RunRecord, rerun: bool) -> bool:
     outcome = read_outcome(run.folder, run.scheme, run.seed)
     if not isinstance(outcome, RunResult):
         return False
-    there = {"recipe": outcome.recipe, "data": outcome.data}
-    found = differences(there, json.loads(json.dumps(asked)))
+    found = outcome.recipe.compare(asked.recipe) | differences(outcome.data, asked.data)
     if found and not rerun:
         raise InputError(
-            f"{run.folder} has a run with another recipe:"
-            f"{tell({key.partition('.')[2]: pair for key, pair in found.items()})}\n"
+            f"{run.folder} has a run with another recipe:{tell(found)}\n"
             "Give another --root to keep it, or --rerun to replace it."
         )
     return not found

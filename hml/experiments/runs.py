@@ -12,7 +12,7 @@ from hml.files.atomic import write_atomically
 from hml.files.locks import holder_file
 from hml.files.strict_json import read_json_object
 from hml.training.result import RESULT, RunResult, read_result
-from hml.training.resuming import LOCK, claim_run
+from hml.training.run_folder import LOCK, claim_run
 
 _FAILURE = "failed.json"
 
@@ -28,7 +28,7 @@ class Run:
         args: The arguments of `hml` that make it; none where it is only read.
         devices: How many devices it trains on: several need a process of its own.
         on_gpu: Whether they are GPUs.
-        goes_on: Whether an earlier attempt was cut short, and this one goes on where that was.
+        resumes: Whether an earlier attempt was interrupted, and this one continues it.
     """
 
     scheme: str
@@ -37,7 +37,7 @@ class Run:
     args: tuple[str, ...] = ()
     devices: int = 1
     on_gpu: bool = False
-    goes_on: bool = False
+    resumes: bool = False
 
     def __str__(self) -> str:
         """Name it for people."""
@@ -100,7 +100,7 @@ def clear(run: Run) -> None:
     locks = (LOCK, holder_file(Path(LOCK)).name)
     with claim_run(run.folder):
         for path in run.folder.iterdir():
-            if run.goes_on and path.name not in (RESULT, _FAILURE):
+            if run.resumes and path.name not in (RESULT, _FAILURE):
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -36,62 +36,77 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
     Yields:
         Each run when it is done.
     """
-    waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
-    for run in runs:
-        waiting.put(run)
-    done: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
-    stopped = threading.Event()
-
-    gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
-    threads_each = max(1, machine_threads() // slots)
-    spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
-    # How much of its run each slot has done. There is no lock that a process could die with.
-    shares = spawn.RawArray("d", slots)
-
-    def start_process(slot: int) -> ProcessPoolExecutor:
-        gpu = gpus[slot % len(gpus)] if gpus else None
-        own = (gpu, threads_each, shares, slot)
-        return ProcessPoolExecutor(1, mp_context=spawn, initializer=_take_slot, initargs=own)
-
-    def occupy(slot: int) -> None:
-        pool = start_process(slot)
+    pool = _Slots(runs, slots)
+    with ThreadPoolExecutor(slots) as threads:
+        futures = [threads.submit(pool.occupy, slot) for slot in range(slots)]
         try:
-            while not stopped.is_set():
-                run = waiting.get_nowait()
+            yield from pool.wait(advance)
+        finally:
+            pool.stop()
+    for future in futures:
+        future.result()
+
+
+class _Slots:
+    """Processes that carry out the waiting runs, each one at a time."""
+
+    def __init__(self, runs: Sequence[Run], number: int) -> None:
+        self._number = number
+        self._waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        for run in runs:
+            self._waiting.put(run)
+        self._done: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
+        self._threads_each = max(1, machine_threads() // number)
+        self._spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
+        # How much of its run each slot has done. There is no lock that a process could die with.
+        self._shares = self._spawn.RawArray("d", number)
+
+    def stop(self) -> None:
+        """Start no more runs."""
+        self._stopped.set()
+
+    def wait(self, advance: Callable[[float], None]) -> Iterator[Ended]:
+        """Yield runs as they end, until no slot is occupied."""
+        occupied = self._number
+        while occupied:
+            try:
+                ended = self._done.get(timeout=_SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                advance(sum(self._shares))
+                continue
+            if ended is None:
+                occupied -= 1
+            else:
+                yield ended
+
+    def occupy(self, slot: int) -> None:
+        """Carry out waiting runs in this slot's process, and replace a process that dies."""
+        pool = self._start_process(slot)
+        try:
+            while not self._stopped.is_set():
+                run = self._waiting.get_nowait()
                 ended: Ended = run, None
                 try:
                     ended = pool.submit(_carry_out, run).result()
                 except (BrokenProcessPool, SystemExit) as error:
-                    if not stopped.is_set():
+                    if not self._stopped.is_set():
                         write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
                     pool.shutdown()
-                    pool = start_process(slot)
-                shares[slot] = 0.0
-                done.put(ended)
+                    pool = self._start_process(slot)
+                self._shares[slot] = 0.0
+                self._done.put(ended)
         except queue.Empty:
             pass
         finally:
             pool.shutdown()
-            done.put(None)
+            self._done.put(None)
 
-    with ThreadPoolExecutor(slots) as threads:
-        futures = [threads.submit(occupy, slot) for slot in range(slots)]
-        try:
-            occupied = slots
-            while occupied:
-                try:
-                    ended = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
-                except queue.Empty:
-                    advance(sum(shares))
-                    continue
-                if ended is None:
-                    occupied -= 1
-                else:
-                    yield ended
-        finally:
-            stopped.set()
-    for future in futures:
-        future.result()
+    def _start_process(self, slot: int) -> ProcessPoolExecutor:
+        gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
+        own = (gpu, self._threads_each, self._shares, slot)
+        return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_take_slot, initargs=own)
 
 
 def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], slot: int) -> None:

@@ -157,7 +157,7 @@ def make_table(
 def _check_alike(results: Sequence[RunResult]) -> None:
     for other in results[1:]:
         first = results[0]
-        if found := {**differences(first.recipe, other.recipe), **differences(first.data, other.data)}:
+        if found := first.recipe.compare(other.recipe) | differences(first.data, other.data):
             told = [f"{key} is {a} at seed {first.seed} and {b} at seed {other.seed}" for key, (a, b) in found.items()]
             raise InputError(
                 f"The runs of {first.scheme} can't share a row: {'; '.join(told[:_SHOWN_DIFFERENCES])}. "
@@ -197,9 +197,9 @@ def _make_notes(
     if not results:
         return []
     first = results[0]
-    data, precision = first.data, first.recipe["trainer"]["precision"]
+    data, precision = first.data, first.recipe.trainer["precision"]
     notes = [
-        f"{_name_epochs(by_scheme)} in {precision}, batches of {first.recipe['data']['batch_size']}; "
+        f"{_name_epochs(by_scheme)} in {precision}, batches of {first.recipe.data['batch_size']}; "
         f"{data['mixed_images']} mixed images, {data['judgements']} judgements by {data['annotators']} people; "
         f"{data['test_images']} test images.",
         *_name_early_stops(results),
@@ -211,7 +211,7 @@ def _make_notes(
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
     for scheme, own in by_scheme.items():
         theirs = PAPER_LABELS.get(scheme)
-        if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe)) != theirs:
+        if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe.to_json())) != theirs:
             notes.append(f"{scheme} is {ours[0]} with gamma {ours[1]}, the paper's {theirs[0]} with gamma {theirs[1]}.")
         if own and (found := _unexpected_differences(first, own[0])):
             told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
@@ -278,7 +278,7 @@ def _name_threads(results: Sequence[RunResult]) -> str:
 
 
 def _unexpected_differences(first: RunResult, other: RunResult) -> dict[str, tuple[object, object]]:
-    recipe, data = differences(first.recipe, other.recipe), differences(first.data, other.data)
+    recipe, data = first.recipe.compare(other.recipe), differences(first.data, other.data)
     return {key: pair for key, pair in recipe.items() if not key.startswith(_PER_SCHEME)} | {
         key: pair for key, pair in data.items() if not key.startswith(_PER_SCHEME_DATA)
     }

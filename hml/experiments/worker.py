@@ -15,7 +15,7 @@ from typing_extensions import override
 from hml.data import ImageBank
 from hml.errors import FolderInUseError, HmlError
 from hml.experiments.runs import Ended, Failure, Run, write_failure
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.result import RESULT
 
 _OUTPUT = "output.txt"
@@ -28,16 +28,17 @@ class Worker:
     def __init__(self) -> None:
         self._images: tuple[object, ImageBank] | None = None
 
-    def prepare(self, args: Sequence[str]) -> training.HmlCLI:
+    def prepare(self, args: Sequence[str]) -> training.PreparedRun:
         """Put a run together, up to its data."""
-        cli = training.prepare(args)
-        source = (cli.settings.data.images, cli.datamodule.data_dir)
+        prepared = training.prepare(args)
+        data = prepared.datamodule
+        source = (prepared.settings.data.images, data.data_dir)
         if self._images is not None and self._images[0] == source:
-            cli.datamodule.reuse_images(self._images[1])
-        cli.datamodule.prepare_data()
-        cli.datamodule.setup("fit")
-        self._images = (source, cli.datamodule.bank)
-        return cli
+            data.reuse_images(self._images[1])
+        data.prepare_data()
+        data.setup("fit")
+        self._images = (source, data.bank)
+        return prepared
 
     def carry_out(self, run: Run, watcher: Callback | None = None) -> Failure | None:
         """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards.
@@ -58,10 +59,10 @@ class Worker:
                 if run.devices > 1:
                     _carry_out_apart(run, output)
                     return None
-                cli = self.prepare(run.args)
+                prepared = self.prepare(run.args)
                 if watcher is not None:
-                    cli.trainer.callbacks.append(watcher)  # type: ignore[attr-defined]
-                cli.carry_out()
+                    prepared.trainer.callbacks.append(watcher)  # type: ignore[attr-defined]
+                prepared.carry_out()
         except FolderInUseError as error:
             return Failure(run.scheme, run.seed, str(error), error.exit_code)
         except HmlError as error:

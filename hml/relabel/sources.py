@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hml.data import Cifar10, DemoImages, DemoMixes, HMix, HMixDataModule, ImageBank
+from hml.data import Cifar10, DemoImages, DemoMixes, HMix, ImageBank
+from hml.data.judged import fetch_judged, load_judged
 from hml.judgements import Cohort
 from hml.judgements.tables import first_judgements, judgement_table
-from hml.labels import MixupLabels
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,6 @@ def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo:
     """
     images = DemoImages() if demo else Cifar10()
     mixed = DemoMixes() if demo and judgements is None else HMix(cohort, judgements)
-    module = HMixDataModule(MixupLabels(), images=images, mixed=mixed, data_dir=data_dir)
-    module.prepare_data()
-    module.setup("fit")
-    said = [judgement for example in module.examples for judgement in example.judgements]
-    return Material(module.bank, judgement_table(said), module.provenance)
+    fetch_judged(images, mixed, data_dir)
+    judged = load_judged(images, mixed, data_dir, "not evaluated")
+    return Material(judged.bank, judgement_table(judged.judgements), judged.provenance)

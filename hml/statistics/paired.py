@@ -76,17 +76,17 @@ def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]
     Returns:
         values − baseline; None where they have no seed in common.
     """
-    difference = np.array([values[seed] - baseline[seed] for seed in values if seed in baseline])  # (n,)
+    pairs = np.array([(values[seed], baseline[seed]) for seed in values if seed in baseline]).reshape(-1, 2)
+    difference = pairs[:, 0] - pairs[:, 1]  # (n,)
     n = len(difference)
     if n < 2:
         return PairedDifference(n, float(difference[0])) if n else None
-    summary = summarise(difference.tolist())
-    error = summary.standard_error or 0.0
-    if error <= _ROUNDING * np.abs(difference).max():  # the same at every seed: t is 0/0, or infinite
-        return PairedDifference(n, summary.mean, summary.mean, summary.mean)
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    p = 2 * float(stats.t.sf(abs(summary.mean) / error, n - 1))
-    return PairedDifference(n, summary.mean, summary.mean - half, summary.mean + half, p)
+    mean = float(difference.mean())
+    if np.ptp(difference) <= _ROUNDING * np.abs(difference).max():  # the same at every seed: t is 0/0, or infinite
+        return PairedDifference(n, mean, mean, mean)
+    test = stats.ttest_rel(pairs[:, 0], pairs[:, 1])
+    low, high = test.confidence_interval(0.95)
+    return PairedDifference(n, mean, float(low), float(high), float(test.pvalue))
 
 
 def adjust_by_holm(p: Mapping[str, float]) -> dict[str, float]:

@@ -99,8 +99,10 @@ class LatestCheckpoint(Checkpoint):
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        # Gradients that are still being accumulated stand in no checkpoint.
-        if trainer.fast_dev_run or trainer.fit_loop._should_accumulate():  # type: ignore[attr-defined]
+        progress = trainer.fit_loop.epoch_loop.batch_progress
+        has_stepped = progress.current.ready % trainer.accumulate_grad_batches == 0 or progress.is_last_batch
+        # Gradients that are still being accumulated are in no checkpoint.
+        if trainer.fast_dev_run or not has_stepped:  # type: ignore[attr-defined]
             return
         path = self._path(trainer)
         for logger in trainer.loggers:

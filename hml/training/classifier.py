@@ -1,7 +1,6 @@
 """`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns."""
 
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -12,24 +11,14 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from hml.data import Batch
-from hml.errors import InputError, NonFiniteLossError
+from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
 from hml.kernels import use_cpu_kernels
 from hml.training.compilation import Compilation
 from hml.training.hardware import fuse, keep_memory
+from hml.training.loss_watch import LossWatch, diverged
 from hml.training.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
-
-_STEPS_BETWEEN_LOOKS = 50  # at losses, since a look waits for the device
-
-
-class _Step(NamedTuple):
-    """What a training step came to, left on the device until someone looks."""
-
-    number: int
-    loss: Tensor  # ()
-    accuracy: Tensor  # ()
-    rows: Tensor  # (B,), of the data set
 
 
 class Classifier(LightningModule):
@@ -69,8 +58,7 @@ class Classifier(LightningModule):
         self._lr_interval = lr_interval
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
-        self._unseen: list[_Step] = []
-        self._sums = [0.0, 0.0, 0.0]  # of losses, of accuracies and of images, over the epoch until now
+        self._losses = LossWatch(self)
         self._rng_state: dict[str, Tensor] = {}
         self._compilation = Compilation(network, compile)
 
@@ -135,87 +123,41 @@ class Classifier(LightningModule):
         loss = soft_cross_entropy(logits, batch["target"])
         with torch.no_grad():
             accuracy = top_k_accuracy(logits, batch["target"].argmax(1))
-        self._unseen.append(_Step(self.global_step, loss.detach(), accuracy, batch["index"]))
-        if len(self._unseen) == _STEPS_BETWEEN_LOOKS:
-            self._look()
+        self._losses.add(loss, accuracy, batch["index"])
         return loss
 
     @override
     def on_train_epoch_start(self) -> None:
-        self._sums = [0.0, 0.0, 0.0]
+        self._losses.start_epoch()
 
     @override
     def on_train_epoch_end(self) -> None:
-        self._look()
-        # Lightning's own means would be of the steps since a resumption alone.
-        loss, accuracy, images = self._sums
-        if images:
-            means = {"train/loss": loss / images, "train/accuracy": accuracy / images}
+        self._losses.look()
+        # Lightning's own means would only be of the steps since the run was resumed.
+        if means := self._losses.means():
             self.log_dict(means, prog_bar=True, sync_dist=True)
         step_plateaus_of_resumed_epoch(self)
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to save weights that aren't finite; add what a resumed run needs to be the same run.
+        """Reject weights that aren't finite; add what a resumed run needs to be the same run.
 
         It ends as the uninterrupted one bit for bit, given the same type of CPU, packages and number of threads.
         """
-        self._look()
+        self._losses.look()
         for name, weight in checkpoint["state_dict"].items():
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
-                raise NonFiniteLossError(self._say_diverged(f"{name} is not finite after step {self.global_step}"))
-        sums = torch.tensor(self._sums, dtype=torch.float64)
-        if self.trainer.world_size > 1:  # ranks have equal shares, so the mean of their sums has the same means
-            sums = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="mean")
-        checkpoint["hml"] = {"sums": sums.tolist(), "rng": {"cpu": torch.get_rng_state()}}
+                raise diverged(f"{name} is not finite after step {self.global_step}", self)
+        checkpoint["hml"] = {"sums": self._losses.state(), "rng": {"cpu": torch.get_rng_state()}}
         if self.device.type == "cuda":
             checkpoint["hml"]["rng"]["cuda"] = torch.cuda.get_rng_state(self.device)
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         own = checkpoint.get("hml", {})
-        self._sums = own.get("sums", self._sums)
+        if "sums" in own:
+            self._losses.load(own["sums"])
         self._rng_state = own.get("rng", {})
-
-    def _look(self) -> None:
-        """Look at what steps came to since the last look, and stop at a loss that isn't finite.
-
-        Raises:
-            NonFiniteLossError: there is one; names its step and images.
-        """
-        steps, self._unseen = self._unseen, []
-        values = torch.stack([torch.stack([s.loss, s.accuracy.to(s.loss)]) for s in steps]).tolist() if steps else []
-        bad = next((k for k, (loss, _) in enumerate(values) if not math.isfinite(loss)), None)
-        # Ranks stop together, or those left would wait for the others for ever.
-        if self.trainer.strategy.reduce_boolean_decision(bad is not None, all=False):
-            if bad is None:
-                raise NonFiniteLossError(self._say_diverged("The training loss is not finite on another rank"))
-            step = steps[bad]
-            raise NonFiniteLossError(
-                self._say_diverged(
-                    f"The training loss is {values[bad][0]} at step {step.number}, on images "
-                    f"{self._name_images(step.rows)}"
-                )
-            )
-        for step, (loss, accuracy) in zip(steps, values, strict=True):
-            images = len(step.rows)
-            self._sums = [
-                total + images * value for total, value in zip(self._sums, (loss, accuracy, 1.0), strict=True)
-            ]
-
-    def _say_diverged(self, what: str) -> str:
-        return (
-            f"{what} (epoch {self.current_epoch}): training has diverged. Try a lower --model.optimizer.lr, "
-            "--trainer.gradient_clip_val, or more --trainer.precision. Checkpoints written before it are kept."
-        )
-
-    def _name_images(self, index: Tensor) -> str:
-        """Name images by their ids, mixed ones by both: 17, 4+256."""
-        rows = getattr(self.trainer.train_dataloader, "rows", None)
-        if rows is None:  # another loader's
-            return ", ".join(map(str, index.tolist()))
-        pairs = zip(rows.id_1[index].tolist(), rows.id_2[index].tolist(), rows.lambda_f[index].tolist(), strict=True)
-        return ", ".join(str(first) if weight == 1 else f"{first}+{second}" for first, second, weight in pairs)
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from hml.errors import HmlError
 
 _IN_WORDS = (ValueError, TypeError, RuntimeError, NotImplementedError, ImportError, MisconfigurationException)
 """What libraries raise about what they are asked to do. Others, such as AttributeError, are about code."""
-_TRAINING, _CLASSIFIER = "hml.training.command", "hml.training.classifier"
+_BUILDERS = {f"hml.training.{name}" for name in ("flags", "run", "trainer")}
+_CLASSIFIER = "hml.training.classifier"
 """The modules that hand users' choices to libraries. Any other module of hml calls a library on its own account."""
 _HML = Path(hml.__file__).parent
 _STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
@@ -40,8 +41,9 @@ def find_mistake(error: Exception) -> str | None:
         return None
     if isinstance(error, torch.AcceleratorError) or _hides_a_bug(error):  # a GPU reports anybody's errors, and late
         return None
-    module = _TRAINING if owner is None else _module_of(owner)
-    if not (module == _TRAINING and _executes_raise(trace[-1])) and module != _CLASSIFIER:
+    module = None if owner is None else _module_of(owner)
+    is_built = module is None or module in _BUILDERS
+    if not (is_built and _executes_raise(trace[-1])) and module != _CLASSIFIER:
         return None
     return f"{_module_of(trace[-1]).partition('.')[0]}: {' '.join(str(error).split())}"
 
@@ -90,7 +92,7 @@ def _hides_a_bug(error: BaseException) -> bool:
     if not isinstance(cause, Exception) or isinstance(cause, HmlError):
         return False
     owner = _find_owner(_unroll(cause.__traceback__))
-    is_hmls = owner is not None and _kind_of(owner) == "hml" and _module_of(owner) not in (_TRAINING, _CLASSIFIER)
+    is_hmls = owner is not None and _kind_of(owner) == "hml" and _module_of(owner) not in {*_BUILDERS, _CLASSIFIER}
     return is_hmls or _hides_a_bug(cause)
 
 

@@ -1,4 +1,4 @@
-"""What a run is called, and the choices that decide its numbers."""
+"""`Recipe`: the choices that decide a run's numbers; and what a run is called."""
 
 import functools
 import hashlib
@@ -6,6 +6,8 @@ import inspect
 import json
 import pydoc
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_info
 
 from hml.errors import InputError
-from hml.training.choices import flatten
+from hml.training.choices import differences, flatten
 
 # What a Trainer may be told without changing what it trains and tests.
 _NOT_RECIPE_OF_TRAINER = {
@@ -25,9 +27,52 @@ _NOT_RECIPE_OF_TRAINER = {
 }
 _KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
 _NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
+_WEIGHTS = "from"
 
 
-def make_recipe(choices: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice that decides a run's numbers, but for its seed; of JSON's types only.
+
+    Args:
+        code: The SHA-256 of the files of users' classes, by class.
+        data: The data module's arguments.
+        model: The classifier's.
+        trainer: The Trainer's, as far as they change what it trains and tests.
+        calibration: Those of the calibration.
+        fgsm: Those of the attack.
+        weights: The SHA-256 of the checkpoint that training started from, or that is evaluated. Files name it `from`.
+    """
+
+    code: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    fgsm: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what files hold."""
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        weights = parts.pop("weights")
+        return parts | ({_WEIGHTS: weights} if weights else {})
+
+    def compare(self, other: "Recipe") -> dict[str, tuple[Any, Any]]:
+        """Find the choices that differ, as `hml.training.choices.differences`."""
+        return differences(self.to_json(), other.to_json())
+
+    @classmethod
+    def from_json(cls, content: object) -> "Recipe | None":
+        """Read what files hold; None where that is no recipe."""
+        if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
+            return None
+        names = {part.name for part in fields(cls)}
+        known = {("weights" if name == _WEIGHTS else name): part for name, part in content.items()}
+        return cls(**known) if known.keys() <= names else None
+
+
+def make_recipe(choices: Mapping[str, Any]) -> Recipe:
     """Gather every choice that decides a run's numbers, but for its seed.
 
     Args:
@@ -36,22 +81,27 @@ def make_recipe(choices: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: one is a number that isn't finite, which no JSON can hold.
     """
-    recipe = {
-        "code": _hash_users_code(choices),
-        "data": {key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
-        "model": choices["model"],
+    weights = choices.get("ckpt_path")
+    recipe = Recipe(
+        code=_hash_users_code(choices),
+        data={key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
+        model=choices["model"],
         # Lightning takes 1 and "1" devices for the same.
-        "trainer": {key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
+        trainer={key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
         | {"devices": str(choices["trainer"]["devices"])},
-        "calibration": choices["calibration"],
-        "fgsm": {key: value for key, value in choices["fgsm"].items() if key != "num_pictures"},
-    }
+        calibration=choices["calibration"],
+        fgsm={key: value for key, value in choices["fgsm"].items() if key != "num_pictures"},
+        weights={} if weights is None else {"sha256": hashlib.sha256(Path(weights).read_bytes()).hexdigest()},
+    )
+    content = recipe.to_json()
     try:
-        json.dumps(recipe, allow_nan=False)
+        content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read again
     except ValueError as error:
-        named = [f"{key.replace('/', '.')}={value}" for key, value in flatten(recipe).items() if _is_not_finite(value)]
+        named = [f"{key.replace('/', '.')}={value}" for key, value in flatten(content).items() if _is_not_finite(value)]
         raise InputError(f"{', '.join(named) or 'A choice'} is not a finite number.") from error
-    return recipe
+    made = Recipe.from_json(content)
+    assert made is not None, "a recipe is read as it was written"
+    return made
 
 
 def _is_not_finite(value: object) -> bool:

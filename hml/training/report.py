@@ -30,6 +30,7 @@ from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS
 from hml.reporting.versions import find_commit
 from hml.training.choices import flatten
+from hml.training.recipe import Recipe
 from hml.training.result import TRAINING, RunResult, Training, measure_training, write_result
 from hml.training.row import format_row
 
@@ -55,7 +56,7 @@ class Report(Callback):
         recipe: Every choice that made it.
     """
 
-    def __init__(self, scheme: str, seed: int, recipe: Mapping[str, Any]) -> None:
+    def __init__(self, scheme: str, seed: int, recipe: Recipe) -> None:
         self.scheme = scheme
         self.seed = seed
         self.recipe = recipe
@@ -147,16 +148,16 @@ class Report(Callback):
         """Log what runs are compared by as hyperparameters, and the whole recipe as text."""
         figures = {name: metrics[name] for name in COLUMNS.values() if name in metrics}
         tensorboard.log_hyperparams(choose_hyperparameters(self.scheme, self.seed, self.recipe), figures, step=step)
-        recipe = json.dumps(self.recipe, indent=2)
+        recipe = json.dumps(self.recipe.to_json(), indent=2)
         tensorboard.experiment.add_text("recipe", textwrap.indent(recipe, " " * 4))  # as Markdown: code
 
 
-def choose_hyperparameters(scheme: str, seed: int, recipe: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+def choose_hyperparameters(scheme: str, seed: int, recipe: Recipe) -> dict[str, str | int | float | bool]:
     """Choose the columns of TensorBoard's table of hyperparameters.
 
     TensorBoard sorts columns by name, so the settings have a prefix that puts them after scheme and seed.
     """
-    choices = flatten(recipe)
+    choices = flatten(recipe.to_json())
     settings = {f"setting/{name}": choices[key] for name, key in _SETTINGS.items() if key in choices}
     return {"scheme": scheme, "seed": seed, **settings}
 

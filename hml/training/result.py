@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
 from hml.files.strict_json import read_json_object
+from hml.training.recipe import Recipe
 
 RESULT = "metrics.json"
 TRAINING = "hml_training"
@@ -64,7 +65,7 @@ class RunResult:
     seed: int
     metrics: Mapping[str, float | None]
     training: Training | None
-    recipe: Mapping[str, Any]
+    recipe: Recipe
     data: Mapping[str, Any]
     versions: Mapping[str, str]
     compiled: bool
@@ -102,7 +103,7 @@ def _name_stop(trainer: Trainer, epochs: float) -> str | None:
 
 def write_result(folder: Path, result: RunResult) -> Path:
     """Write a run's `metrics.json`, whole or not at all, and return its path."""
-    content = dataclasses.asdict(result)
+    content = dataclasses.asdict(result) | {"recipe": result.recipe.to_json()}
     content["metrics"] = {
         name: value if value is not None and math.isfinite(value) else None for name, value in result.metrics.items()
     }
@@ -134,8 +135,10 @@ def read_result(folder: Path) -> RunResult | None:
         for name, value in content[key].items():
             if value is not None:
                 _check_number(path, f"{key}.{name[:100]}", value)
+    if (recipe := Recipe.from_json(content["recipe"])) is None:
+        raise InputError(f"{path} has a recipe of another version. Move it away.")
     own = {part.name: content[part.name] for part in dataclasses.fields(RunResult) if part.name in content}
-    return RunResult(**own | {"training": training})
+    return RunResult(**own | {"training": training, "recipe": recipe})
 
 
 def _read_training(path: Path, content: Mapping[str, Any]) -> Training:

@@ -1,35 +1,32 @@
-"""Which run goes on: what a run is stands in its folder's `run.json` from the start, and only the same one goes on."""
+"""Which run is resumed, and what is rejected because it would not continue the same run."""
 
-import functools
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import lightning
-import numpy
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 from typing_extensions import override
 
-import hml
 from hml.errors import FolderInUseError, InputError
-from hml.files.atomic import write_atomically
-from hml.files.locks import claim
 from hml.files.strict_json import read_json_object
 from hml.training.checkpoints import find_whole
 from hml.training.choices import differences, tell
+from hml.training.recipe import Recipe
+from hml.training.record import RECORD, RunRecord, read_record, write_record
 from hml.training.result import RESULT, TRAINING
+from hml.training.run_folder import claim_run
 
 Resume = Literal["auto", "must", "never"]
 
-RECORD = "run.json"
-CONFIG = "config.yaml"
-LOCK = ".lock"
+_CONFIG = "config.yaml"
+_CHOICES = ("scheme", "seed", "recipe")
+_BEFORE_DATA = (*_CHOICES, "code")
+_BEFORE_TRAINING = (*_BEFORE_DATA, "data")
+"""The fields of a record that are known, and compared, at each stage."""
 _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt_path <run>/checkpoints/last.ckpt."
 
 
@@ -54,7 +51,7 @@ def find_unfinished(
     resume: Resume,
     run_folder: Path | None,
     parent: Path,
-    asked: Mapping[str, Any],
+    asked: RunRecord,
     threads_are_chosen: bool = False,
 ) -> Unfinished | None:
     """Find the run to go on with.
@@ -63,7 +60,7 @@ def find_unfinished(
         resume: "never"; "auto", if there is one; or "must".
         run_folder: The only one that it may be, where one is named.
         parent: Else, the folder with the scheme's runs, of which the newest of this recipe and seed is taken.
-        asked: What is asked for: scheme, seed, recipe and code.
+        asked: What is asked for.
         threads_are_chosen: Whether the user has chosen PyTorch's threads: else the run keeps the number that it had.
 
     Raises:
@@ -74,20 +71,20 @@ def find_unfinished(
     folders = [run_folder] if run_folder is not None else _newest_first(parent)
     others = ""
     for folder in folders:
-        there = read_json_object(folder / RECORD)
+        there = read_record(folder)
         if there is None and (folder / RECORD).exists():
-            rank_zero_warn(f"{folder / RECORD} is damaged, since hml writes it whole: that run doesn't go on.")
+            rank_zero_warn(f"{folder / RECORD} is damaged, or another version's: that run isn't resumed.")
         if there is None or read_json_object(folder / RESULT) is not None:
             continue
-        is_other = bool(differences(_identity(there), _identity(asked)))
-        if run_folder is None and (is_other or _is_in_use(folder)):
-            others = others or (tell(_compare(there, asked)) and f"\n{folder}:{tell(_compare(there, asked))}")
+        if run_folder is None and (there.compare(asked, *_CHOICES) or _is_in_use(folder)):
+            found = there.compare(asked, *_BEFORE_DATA)
+            others = others or (f"\n{folder}:{tell(found)}" if found else "")
             continue
-        refuse_another(folder, there, asked)
-        threads = _check_threads(folder, there, threads_are_chosen)
-        if (found := find_whole(folder)) is not None:
-            rank_zero_info(f"Goes on with {folder} from step {found[1]}.")
-            return Unfinished(folder, *found, threads)
+        _reject_another(folder, there, asked, *_BEFORE_DATA)
+        threads = _check_threads(folder, there.threads, threads_are_chosen)
+        if (checkpoint := find_whole(folder)) is not None:
+            rank_zero_info(f"Goes on with {folder} from step {checkpoint[1]}.")
+            return Unfinished(folder, *checkpoint, threads)
         if run_folder is not None and resume == "auto":
             return Unfinished(folder, threads=threads)
     if resume == "must":
@@ -96,14 +93,14 @@ def find_unfinished(
     return None
 
 
-def _check_threads(folder: Path, there: Mapping[str, Any], are_chosen: bool) -> int | None:
+def _check_threads(folder: Path, threads: int | None, are_chosen: bool) -> int | None:
     """Return how many threads a run had, if that isn't PyTorch's number now: results on a CPU depend on it.
 
     Raises:
         InputError: the user has chosen another number.
     """
-    threads, now = there.get("threads"), torch.get_num_threads()
-    if not isinstance(threads, int) or threads == now:
+    now = torch.get_num_threads()
+    if threads is None or threads == now:
         return None
     if are_chosen:
         raise InputError(
@@ -126,67 +123,54 @@ def use_threads(number: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run that isn't the one asked for.
-
-    Raises:
-        InputError: they differ; says in what.
-    """
-    if found := _compare(there, asked):
+def _reject_another(folder: Path, there: RunRecord, asked: RunRecord, *parts: str) -> None:
+    if found := there.compare(asked, *parts):
         raise InputError(f"{folder / RECORD} is of an unfinished run that differs:{tell(found)}\n{_REMEDY}")
 
 
-def refuse_another_optimizer(checkpoint: Path, recipe: Mapping[str, Any]) -> None:
-    """Refuse to go on from a run's checkpoint with another optimiser or schedule: theirs are restored as they were.
+def reject_another_optimizer(checkpoint: Path, recipe: Recipe) -> None:
+    """Reject a run's checkpoint for another optimiser or schedule: theirs are restored as they were.
 
     Raises:
-        InputError: they differ from what the run beside the checkpoint was begun with; says in what.
+        InputError: they differ from those that the run beside the checkpoint began with; says in what.
     """
-    there = (read_json_object(checkpoint.parent.parent / RECORD) or {}).get("recipe", {}).get("model", {})
-    asked = json.loads(json.dumps(recipe["model"]))
+    if (there := read_record(_run_of(checkpoint))) is None:  # the checkpoint has no run beside it
+        return
     parts = ("optimizer", "lr_scheduler")
-    found = differences(*({part: model.get(part) for part in parts} for model in (there, asked))) if there else {}
-    if found:
+    if found := differences(*({part: made.model.get(part) for part in parts} for made in (there.recipe, recipe))):
         raise InputError(
             f"{checkpoint} goes on with its own optimiser and schedule, which differ:{tell(found)}\n"
             "Ask for the same, or start anew."
         )
 
 
-def refuse_another_name(checkpoint: Path, asked: Mapping[str, Any]) -> None:
-    """Refuse to report a run's weights as those of another.
-
-    Args:
-        checkpoint: The weights.
-        asked: What they would be called: scheme, seed and recipe.
+def reject_another_name(checkpoint: Path, asked: RunRecord) -> None:
+    """Reject a run's weights where their results would be reported as those of another run.
 
     Raises:
         InputError: the run beside the checkpoint has another scheme, seed or strategy; says which.
     """
-    if (there := read_json_object(checkpoint.parent.parent / RECORD)) is None:  # the checkpoint stands alone
+    if (there := read_record(_run_of(checkpoint))) is None:
         return
-    names = [
-        {
-            "scheme": run.get("scheme"),
-            "seed": run.get("seed"),
-            "strategy": run.get("recipe", {}).get("data", {}).get("strategy"),
-        }
-        for run in (there, json.loads(json.dumps(asked)))
-    ]
-    if found := differences(*names):
+    strategies = [{"strategy": run.recipe.data.get("strategy")} for run in (there, asked)]
+    if found := there.compare(asked, "scheme", "seed") | differences(*strategies):
         raise InputError(
             f"{checkpoint} is of another run:{tell(found)}\n"
-            f"Use that run's own config: --config {checkpoint.parent.parent / 'config.yaml'}"
+            f"Use that run's own config: --config {_run_of(checkpoint) / _CONFIG}"
         )
 
 
-def refuse_used(folder: Path) -> None:
-    """Refuse to train in a folder that has a run already.
+def _run_of(checkpoint: Path) -> Path:
+    return checkpoint.parent.parent
+
+
+def reject_used_folder(folder: Path) -> None:
+    """Reject a folder for a new run that has a run already.
 
     Raises:
         FolderInUseError: it has one, whether that is done or not.
     """
-    if not (folder / RECORD).exists() and not (folder / CONFIG).exists():
+    if not (folder / RECORD).exists() and not (folder / _CONFIG).exists():
         return
     done = (folder / RESULT).exists()
     remedy = "" if done else ", or if nothing has changed since, --resume auto"
@@ -195,42 +179,21 @@ def refuse_used(folder: Path) -> None:
     )
 
 
-def can_go_on(folder: Path, asked: Mapping[str, Any]) -> bool:
-    """Tell whether a folder has an unfinished run, and all that is asked for is as it was there."""
-    there = read_json_object(folder / RECORD)
-    return there is not None and not _compare(there, asked)
+def can_resume(folder: Path, asked: RunRecord) -> bool:
+    """Return whether a folder has an unfinished run that is the one asked for, with the same data."""
+    there = read_record(folder)
+    return there is not None and not there.compare(asked, *_BEFORE_TRAINING)
 
 
-@functools.cache
-def hash_code() -> dict[str, str]:
-    """Say what code runs: hml's own, hashed, and the packages whose arithmetic it is."""
-    root = Path(hml.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted([*root.rglob("*.py"), *root.rglob("*.yaml")]):
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    versions = {"torch": torch.__version__, "lightning": lightning.__version__, "numpy": numpy.__version__}
-    return {"hml": digest.hexdigest()} | versions
-
-
-def claim_run(folder: Path) -> AbstractContextManager[None]:
-    """Keep a run's folder for this process.
-
-    Raises:
-        FolderInUseError: another process has it.
-    """
-    remedy = "let it end, or name another folder: hml fit's --run_folder, hml table1's --root"
-    return claim(folder / LOCK, f"Another run writes into {folder}: {remedy}.")
-
-
-class RunRecord(Callback):
-    """Writes `run.json`, or sees to it that the data of a run that goes on are those it began with.
+class RecordKeeper(Callback):
+    """Writes `run.json`, or checks that a run is resumed with the data and threads that it began with.
 
     Args:
-        asked: What the run is: scheme, seed, recipe and code.
-        resumed: The folder of the run that goes on, if one does.
+        asked: What the run is, but for its data and threads.
+        resumed: The folder of the run that is resumed, if one is.
     """
 
-    def __init__(self, asked: Mapping[str, Any], resumed: Path | None) -> None:
+    def __init__(self, asked: RunRecord, resumed: Path | None) -> None:
         self.asked = asked
         self.resumed = resumed
 
@@ -246,34 +209,25 @@ class RunRecord(Callback):
         if stage != "fit" or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         on_cpu = trainer.strategy.root_device.type == "cpu"
-        record = {
-            **self.asked,
-            "data": trainer.datamodule.provenance,  # type: ignore[attr-defined]
-            "threads": torch.get_num_threads() if on_cpu else None,
-        }
-        there = read_json_object(Path(folder) / RECORD)
-        if self.resumed is not None:
-            if Path(folder).absolute() != self.resumed.absolute():
-                raise InputError(
-                    f"One process goes on with {folder}, another with {self.resumed}: name a --run_folder."
-                )
-            refuse_another(self.resumed, there or {}, record)
-        elif trainer.is_global_zero and there is None:
-            write_atomically(Path(folder) / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
+        record = replace(
+            self.asked,
+            data=trainer.datamodule.provenance,  # type: ignore[attr-defined]
+            threads=torch.get_num_threads() if on_cpu else None,
+        )
+        if self.resumed is None:
+            if trainer.is_global_zero and read_record(Path(folder)) is None:
+                write_record(Path(folder), record)
+            return
+        if Path(folder).absolute() != self.resumed.absolute():
+            raise InputError(f"One process goes on with {folder}, another with {self.resumed}: name a --run_folder.")
+        there = read_record(self.resumed)
+        assert there is not None, "only a run with a record is resumed, in a folder that is this process's own"
+        _reject_another(self.resumed, there, record, *_BEFORE_TRAINING, "threads")
 
 
 def _newest_first(parent: Path) -> list[Path]:
     records = [(path.stat().st_mtime_ns, path.parent) for path in parent.glob(f"*/{RECORD}")]
     return [folder for _, folder in sorted(records, reverse=True)]
-
-
-def _identity(what: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: json.loads(json.dumps(what.get(key))) for key in ("scheme", "seed", "recipe")}
-
-
-def _compare(there: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    wanted = json.loads(json.dumps(asked))
-    return differences({key: there.get(key) for key in wanted}, wanted)
 
 
 def _is_in_use(folder: Path) -> bool:

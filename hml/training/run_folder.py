@@ -1,69 +1,14 @@
-"""A run's folder: its number, and a Trainer that keeps to it whatever loggers it has."""
+"""A run's folder: its number, and which process may write into it."""
 
 import itertools
 import re
-from datetime import timedelta
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch import Trainer
-from typing_extensions import override
+from hml.files.locks import claim
 
+LOCK = ".lock"
 _VERSION = "version_"
-
-
-class RunTrainer(Trainer):
-    """Lightning's Trainer with a folder for the run's own files, which doesn't depend on its loggers.
-
-    `folder` is set once the run has a folder, in the first process only; `parent` is the folder of its scheme.
-    """
-
-    folder: Path | None = None
-    parent: Path | None = None
-
-    def __init__(
-        self,
-        *,
-        limit_train_batches: int | float | None = None,
-        limit_val_batches: int | float | None = None,
-        limit_test_batches: int | float | None = None,
-        limit_predict_batches: int | float | None = None,
-        overfit_batches: int | float = 0.0,
-        val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Declare again what is a number of batches as an integer and a share of them as a fraction.
-
-        jsonargparse tries the types of a union in order, and `typing` has one object for `Union[int, float]` and
-        `Union[float, int]`, whichever was written first in the process. With Lightning's own annotations 1 batch
-        would be read as 1.0, all of them. `int | float` keeps its order.
-        """
-        super().__init__(
-            limit_train_batches=limit_train_batches,
-            limit_val_batches=limit_val_batches,
-            limit_test_batches=limit_test_batches,
-            limit_predict_batches=limit_predict_batches,
-            overfit_batches=overfit_batches,
-            val_check_interval=val_check_interval,
-            **kwargs,
-        )
-
-    @property
-    @override
-    def log_dir(self) -> str | None:
-        """The run's folder, the same on every rank; None for a run that leaves nothing. Every rank must ask."""
-        folder = self.strategy.broadcast(self.folder)
-        return None if folder is None else str(folder)
-
-    @property
-    @override
-    def default_root_dir(self) -> str:
-        """Where callbacks and loggers write that were given no folder: the run's own.
-
-        Under SLURM Lightning loads `hpc_ckpt_*.ckpt` from here in every stage, so it can't be the working directory.
-        """
-        folder = self.folder or self.parent
-        return super().default_root_dir if folder is None else str(folder)
 
 
 def make_folder(parent: Path) -> Path:
@@ -77,3 +22,13 @@ def make_folder(parent: Path) -> Path:
             continue
         break
     return folder
+
+
+def claim_run(folder: Path) -> AbstractContextManager[None]:
+    """Keep a run's folder for this process.
+
+    Raises:
+        FolderInUseError: another process has it.
+    """
+    remedy = "let it end, or name another folder: hml fit's --run_folder, hml table1's --root"
+    return claim(folder / LOCK, f"Another run writes into {folder}: {remedy}.")

@@ -18,7 +18,7 @@ from typing_extensions import override
 from hml.data import HMixDataModule
 from hml.evaluation.alignment import soft_cross_entropy
 from hml.kernels import use_cpu_kernels
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.hardware import keep_memory
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hml.training import command as training
+from hml.training import run as training
 from tests.benchmarks.contestants import bare_loop, hml_fit, plain_loop
 from tests.benchmarks.racing import Contestant, compare, race
 

@@ -3,13 +3,13 @@ import json
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
 from torchmetrics.classification import MulticlassCalibrationError
 
 from hml.evaluation import alignment
 from hml.evaluation.calibration import rms_calibration_error
 from hml.evaluation.callbacks import Calibration
 from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
+from tests.processes import CONTEXT
 
 METRICS = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics)
 SIZES = (1, 2, 33, 37, 1001)
@@ -138,7 +138,12 @@ def _share(rank, folder):
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gloo")
-    torch.multiprocessing.spawn(_share, args=(folder,), nprocs=2)
+    ranks = [CONTEXT.Process(target=_share, args=(rank, folder)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(300)
+    assert [process.exitcode for process in ranks] == [0, 0]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 

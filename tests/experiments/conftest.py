@@ -4,6 +4,7 @@ import pytest
 
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.paper import PAPER_LABELS
+from hml.training.recipe import Recipe
 from hml.training.result import RunResult, Training
 
 HMIX = {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}
@@ -34,14 +35,13 @@ def make_result():
             compiled=False,
             processes=1,
             metrics={f"test/{name}": value for name, value in metrics.items()},
-            recipe={
-                "data": {
+            recipe=Recipe(
+                data={
                     "strategy": {"class_path": class_path, "init_args": {"gamma": gamma or papers_gamma}},
                     "batch_size": 128,
                 },
-                "trainer": {"max_epochs": epochs, "precision": "32-true"},
-                "code": {},
-            },
+                trainer={"max_epochs": epochs, "precision": "32-true"},
+            ),
             data={
                 "files": dict(files),
                 "strategy_files": strategy_files or {},

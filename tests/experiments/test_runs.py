@@ -6,8 +6,9 @@ from hml.errors import FolderInUseError, InputError
 from hml.experiments.runs import Failure, Run, clear, read_outcome, write_failure
 from hml.experiments.worker import Worker
 from hml.training.choices import differences
+from hml.training.recipe import Recipe
 from hml.training.result import RunResult, Training
-from hml.training.resuming import LOCK, claim_run
+from hml.training.run_folder import LOCK, claim_run
 
 WHOLE = {
     "metrics": {"test/accuracy": 0.5},
@@ -28,7 +29,7 @@ def test_a_whole_metrics_json_is_a_result(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
     outcome = read_outcome(tmp_path, "sep", 3)
     training = Training(1.5, 9, "max_steps 9")
-    assert outcome == RunResult("sep", 3, {"test/accuracy": 0.5}, training, {}, {}, {}, False, 1, 2, {"fit": 1.0})
+    assert outcome == RunResult("sep", 3, {"test/accuracy": 0.5}, training, Recipe(), {}, {}, False, 1, 2, {"fit": 1.0})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", json.dumps(WHOLE)[:-5]])
@@ -47,7 +48,7 @@ def test_a_whole_one_of_another_version_is_refused_rather_than_thrown_away(tmp_p
 
 def test_what_an_earlier_attempt_left_is_removed_unless_it_is_resumed(tmp_path):
     for resumes, kept in ((True, [LOCK, "config.yaml"]), (False, [LOCK])):
-        run = Run("sep", 3, tmp_path, goes_on=resumes)
+        run = Run("sep", 3, tmp_path, resumes=resumes)
         (tmp_path / "metrics.json").write_text(json.dumps(WHOLE))
         write_failure(run, "…", 1)
         (tmp_path / "config.yaml").write_text("")

@@ -39,7 +39,7 @@ class Dies(nn.Linear):
 
 
 @pytest.fixture(autouse=True)
-def stand_in_an_empty_folder(tmp_path, monkeypatch):
+def stand_in_an_empty_folder(tmp_path, monkeypatch, without_drawing):
     monkeypatch.chdir(tmp_path)
 
 
@@ -123,13 +123,15 @@ def test_a_study_grows_by_a_seed_and_mends_what_was_cut_short(study):
 
 def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(study, capsys):
     before = times(study)
-    other = [*QUICK, "--model.optimizer.lr", "0.05"]
-    message = refused(capsys, 2, *other, *TWO)
+    other = [*QUICK, "--model.optimizer.lr", "0.05", *TWO, "--schemes", "mixup"]
+    message = refused(capsys, 2, *other)
     assert "model.optimizer.init_args.lr: 0.1 there, 0.05 asked for" in message
     assert "--rerun" in message
     assert times(study) == before
-    assert main(["table1", *other, *TWO, "--rerun"]) == 0
-    assert not set(times(study).items()) & set(before.items())
+    assert main(["table1", *other, "--rerun"]) == 0
+    after = times(study)
+    assert {folder.parent.name for folder in before if after[folder] != before[folder]} == {"mixup"}
+    assert [after[folder] == before[folder] for folder in before].count(False) == 2
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_other_data_are_another_recipe(study, capsys):
     assert "there, " in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
 
 
-def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(study, capsys):
+def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(study, tmp_path, capsys):
     code = (
         "import torch\nfrom hml.labels import LabelStrategy, two_hot\n\n\n"
         "class Always(LabelStrategy):\n"
@@ -177,10 +179,8 @@ def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(
     assert main(["table1", *asked]) == 0
     assert "| always" in capsys.readouterr().out
     Path("my_table_labels.py").write_text(code.replace("1.0", "0.9"))
-    command = [sys.executable, "-m", "hml", "table1", *asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 2
-    assert "code.my_table_labels.Always" in done.stderr
+    assert processes.hml(tmp_path, "table1", *asked) == 2
+    assert "code.my_table_labels.Always" in Path(processes.OUTPUT).read_text()
     # Within a process what was imported is what runs, so that is what is compared.
     assert main(["table1", *asked]) == 0
 

@@ -16,7 +16,8 @@ from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.files.paths import expand
 from hml.judgements import read_hmix
-from hml.training import command as training
+from hml.training import run as training
+from hml.training.flag_help import actions_of
 
 CONFIGS = ["--config", "sep_conf", "--config", "demo", "--trainer.accelerator", "cpu"]
 TEXTS = {
@@ -101,10 +102,10 @@ def test_options_of_type_path_are_expanded(home):
 
 
 def test_every_path_that_fit_takes_is_expanded(home):
-    parser = training.prepare(["fit", *CONFIGS])._parser("fit")
+    parser = training.prepare(["fit", *CONFIGS]).command.parser
     paths = [
         action.dest
-        for action in parser._actions
+        for action in actions_of(parser)
         if re.search("Path|_PATH", str(getattr(action, "_typehint", ""))) or NAMES_OF_PATHS.search(action.dest)
     ]
     assert {"trainer.default_root_dir", "data.data_dir", "run_folder", "ckpt_path"} <= set(paths)

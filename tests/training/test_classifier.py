@@ -10,6 +10,7 @@ from hml.errors import NonFiniteLossError
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
+from hml.training.loss_watch import LossWatch
 from tests.training.fitting import linear, make_trainer
 
 
@@ -87,10 +88,11 @@ def test_loss_that_is_not_finite_stops_training_and_names_step_and_images(tiny, 
 
 def test_losses_are_looked_at_every_fifty_steps_and_never_in_between(tiny, tmp_path, monkeypatch):
     looks = []
-    look = Classifier._look
-    monkeypatch.setattr(Classifier, "_look", lambda self: (looks.append(self.global_step), look(self)))
+    look = LossWatch.look
+    classifier = Classifier(linear())
+    monkeypatch.setattr(LossWatch, "look", lambda self: (looks.append(classifier.global_step), look(self)))
     trainer = make_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-    trainer.fit(Classifier(linear()), datamodule=tiny(batch_size=2))  # 52 steps an epoch
+    trainer.fit(classifier, datamodule=tiny(batch_size=2))  # 52 steps an epoch
     assert looks == [49, 52, 101, 104]
 
 

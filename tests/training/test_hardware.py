@@ -4,8 +4,8 @@ import resource
 import pytest
 import torch
 
-from hml.training import command as training
 from hml.training import hardware
+from hml.training import run as training
 from hml.training.hardware import available_memory, best_precision, choose_threads, fuse, keep_memory, why_not_compile
 from tests.processes import CONTEXT, QUICK
 

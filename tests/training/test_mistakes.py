@@ -7,7 +7,7 @@ import torch
 
 from hml.errors import InputError
 from hml.evaluation.metrics import HumanAlignmentMetrics
-from hml.training import command as training
+from hml.training import run as training
 from hml.training.mistakes import find_mistake
 from tests.processes import QUICK
 
@@ -49,7 +49,7 @@ def test_a_network_that_does_not_fit_images_is_told_in_torchs_words():
         training.run([*args, "--model.network.out_features", "10"])
 
 
-@pytest.mark.parametrize("name", ["hml.training.classifier.soft_cross_entropy", "hml.training.command.Report"])
+@pytest.mark.parametrize("name", ["hml.training.classifier.soft_cross_entropy", "hml.training.run.Report"])
 def test_a_bug_of_hmls_is_raised_as_it_is(name, monkeypatch):
     monkeypatch.setattr(name, None)
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):

@@ -6,8 +6,8 @@ from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from hml.cli import main
-from hml.training import command as training
 from hml.training import progress_bar
+from hml.training import run as training
 from hml.training.progress_bar import EpochLines, ProgressBar
 from tests.processes import QUICK
 

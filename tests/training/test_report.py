@@ -9,9 +9,10 @@ from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.training.choices import flatten
+from hml.training.recipe import Recipe
 from hml.training.report import Report, choose_hyperparameters
 
-RECIPE = {"data": {"batch_size": 16, "val_size": None}, "fgsm": {"epsilon": 0.0157}}
+RECIPE = Recipe(data={"batch_size": 16, "val_size": None}, fgsm={"epsilon": 0.0157})
 
 
 def refuse(constant):
@@ -46,7 +47,7 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
         "truth",
         "undefined",
     ]
-    assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE)
+    assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE.to_json())
     assert content["data"]["test_images"] == 33
     assert content["data"]["mixed_images"] == 45
     assert content["data"]["canonical_pixels"] is False
@@ -136,10 +137,10 @@ def test_tensorboards_table_has_scheme_seed_and_the_papers_figures_first(tiny, c
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.plugins.hparams import metadata
 
-    recipe = {
-        "data": {"batch_size": 16, "val_size": None, "strategy": {"class_path": "a.B", "init_args": {"gamma": 0.5}}},
-        "trainer": {"max_epochs": 8, "max_time": None},
-    }
+    recipe = Recipe(
+        data={"batch_size": 16, "val_size": None, "strategy": {"class_path": "a.B", "init_args": {"gamma": 0.5}}},
+        trainer={"max_epochs": 8, "max_time": None},
+    )
     callbacks = [HumanAlignment(), Calibration(10), FGSM(), Report("sep_conf", 3, recipe)]
     trainer = make_trainer(*callbacks, tensorboard=True)
     content = report_of(trainer, classifier, tiny())
@@ -161,7 +162,7 @@ def test_tensorboards_table_has_scheme_seed_and_the_papers_figures_first(tiny, c
 
 
 def test_a_choice_that_a_recipe_lacks_is_no_column():
-    assert choose_hyperparameters("mine", 0, {"trainer": {"max_epochs": 2}}) == {
+    assert choose_hyperparameters("mine", 0, Recipe(trainer={"max_epochs": 2})) == {
         "scheme": "mine",
         "seed": 0,
         "setting/epochs": 2,

@@ -5,6 +5,7 @@ import pytest
 from lightning.pytorch.callbacks import EarlyStopping
 
 from hml.errors import InputError
+from hml.training.recipe import Recipe
 from hml.training.result import RunResult, Training, measure_training, read_result, write_result
 
 STEPS_AN_EPOCH = 6  # of 16 images; what is left over starts no batch
@@ -44,8 +45,9 @@ def test_epochs_are_named_for_people(epochs, said):
 
 
 def make_result(**options):
-    parts = {"metrics": {"ce": 0.5, "calib": math.nan}, "training": Training(1.5, 9), "recipe": {"a": [1]}, "data": {}}
+    parts = {"metrics": {"ce": 0.5, "calib": math.nan}, "training": Training(1.5, 9), "data": {}}
     rest = {"versions": {}, "compiled": False, "processes": 1, "threads": 2, "seconds": {"fit": None}}
+    parts["recipe"] = Recipe(data={"a": [1]})
     return RunResult("sep", 3, **parts | rest | options)
 
 

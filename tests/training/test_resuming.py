@@ -82,11 +82,18 @@ def uninterrupted(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def killed(uninterrupted, tmp_path):
+@pytest.fixture(scope="module")
+def killed_once(tmp_path_factory):
     """A folder with a run that was killed in its eleventh step."""
-    assert hml(tmp_path, *FIT, kill=(10, "backward")) == -signal.SIGKILL
-    return tmp_path
+    folder = tmp_path_factory.mktemp("killed")
+    assert hml(folder, *FIT, kill=(10, "backward")) == -signal.SIGKILL
+    return folder
+
+
+@pytest.fixture
+def killed(killed_once, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(killed_once, tmp_path, dirs_exist_ok=True))
 
 
 def survives(folder, reference, kill, send=signal.SIGKILL, code=-signal.SIGKILL, env=None):
@@ -338,26 +345,21 @@ def test_a_full_disk_exits_with_6_and_the_earlier_checkpoint_stays(uninterrupted
     assert_same(killed, uninterrupted)
 
 
-def test_a_disk_mounted_read_only_exits_with_6_and_the_earlier_checkpoint_stays(uninterrupted, killed):
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", killed], capture_output=True, check=False)
+def test_a_disk_mounted_read_only_exits_with_6_and_the_earlier_checkpoint_stays(tmp_path):
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path], capture_output=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"mounting needs root: {mounted.stderr.decode().strip()}")
     try:
-        assert hml(killed, *FIT, kill=(10, "backward")) == -signal.SIGKILL
-        subprocess.run(["mount", "-o", "remount,ro", killed], check=True)
-        before = (killed / RUN / "checkpoints/last.ckpt").read_bytes()
-        done = subprocess.run(
-            [sys.executable, "-m", "hml", *FIT, "--resume", "auto"],
-            cwd=killed,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        assert hml(tmp_path, *FIT, kill=(10, "backward")) == -signal.SIGKILL
+        subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
+        before = (tmp_path / RUN / "checkpoints/last.ckpt").read_bytes()
+        command = [sys.executable, "-m", "hml", *FIT, "--resume", "auto"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 6
         assert "Traceback" not in done.stderr
-        assert (killed / RUN / "checkpoints/last.ckpt").read_bytes() == before
+        assert (tmp_path / RUN / "checkpoints/last.ckpt").read_bytes() == before
     finally:
-        subprocess.run(["umount", "-l", killed], check=True)
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 def test_a_file_where_the_checkpoints_go_exits_with_6(tmp_path):

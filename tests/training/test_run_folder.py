@@ -6,7 +6,8 @@ import pytest
 from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
 
-from hml.training.run_folder import RunTrainer, make_folder
+from hml.training.run_folder import make_folder
+from hml.training.trainer import RunTrainer
 
 
 def test_folders_are_numbered_after_the_last(tmp_path):

@@ -5,7 +5,7 @@ from lightning.pytorch import callbacks
 
 from hml.cli import main
 from hml.errors import InputError
-from hml.training.callbacks import reject_callbacks
+from hml.training.rejected_callbacks import reject_callbacks
 from tests.processes import QUICK
 
 

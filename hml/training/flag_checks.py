@@ -80,13 +80,13 @@ def refuse_empty(part: object, place: str = "") -> None:
         refuse_empty(value, f"{place}{key}.")
 
 
-def check_amounts(subcommand: str | None, settings: Namespace) -> None:
+def check_amounts(subcommand: str, settings: Namespace) -> None:
     """Refuse a Trainer that is to do nothing, or something else than it says, and would say nothing of it.
 
     Raises:
         InputError: an amount is 0, or batches are to be overfitted.
     """
-    stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand or "", [subcommand])
+    stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand, [subcommand])
     for name in ("max_epochs", "max_steps") if subcommand == "fit" else ():
         if settings.trainer[name] == 0:
             raise InputError(f"--trainer.{name} 0 trains nothing: give 1 or more, or use hml test on a checkpoint.")
@@ -102,6 +102,11 @@ def check_amounts(subcommand: str | None, settings: Namespace) -> None:
         )
     if (batches := settings.trainer.accumulate_grad_batches) < 1:
         raise InputError(f"--trainer.accumulate_grad_batches {batches} must be 1 or more.")
+    if subcommand == "validate" and settings.data.val_size == 0:
+        raise InputError(
+            "There are no validation images: give the same --data.val_size as in fit, say 500. "
+            "(hml test evaluates on the test images.)"
+        )
 
 
 def check_checkpoint(subcommand: str, path: Path | None) -> None:
@@ -125,7 +130,8 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
         args: The command line that it is of.
         known_words: What flags and classes are called.
     """
-    missing = re.search(r"arguments are required: \w+\.(.*)", complaint)
+    complaint = re.sub(r"Group '([\w.]+)' does not accept option '", r"hml does not accept option '\1.", complaint)
+    missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):
         return f"--{missing[1]} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
     return f"{_find(complaint, args)}{complaint}{suggest(complaint, known_words)}"

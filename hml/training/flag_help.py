@@ -59,12 +59,13 @@ def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
         return
     parser.epilog = f"All flags, Lightning's too: hml {verb} {EVERYTHING}. {parser.epilog}"
     parser.formatter_class = _BriefFormatter
-    for action in _actions_of(parser):
+    for action in actions_of(parser):
         action.help = _TEXTS.get(action.dest, action.help) if _is_shown(action) else argparse.SUPPRESS
 
 
-def _actions_of(parser: ArgumentParser) -> Sequence[argparse.Action]:
-    return parser._actions  # neither argparse nor jsonargparse has a public way to a parser's flags
+def actions_of(parser: ArgumentParser) -> Sequence[argparse.Action]:
+    """Return a parser's flags, for which neither argparse nor jsonargparse has a public way."""
+    return parser._actions
 
 
 def _put_trainer_last(parser: ArgumentParser) -> None:

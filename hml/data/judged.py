@@ -1,0 +1,111 @@
+"""Images and people's judgements of their mixtures, read and checked together: to train, to relabel, and to ask more.
+
+The analysis also works without images: it reads `HMix.read`, and checks with `check_endpoints` those that it finds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hml.data.download import fetch
+from hml.data.images import ImageBank, ImageSource
+from hml.data.mixed import MixedSource
+from hml.errors import InputError
+from hml.judgements import CLASS_NAMES, Judgement, Stimulus, group_by_stimulus
+
+Mixable = Literal["any", "not evaluated", "training"]
+"""Which images may be endpoints: to describe what people perceive, any image; to train, none that is evaluated on; in a
+study, training images only, so that its answers can be trained on."""
+
+
+@dataclass(frozen=True)
+class JudgedImages:
+    """Original images, and the judgements of their mixtures.
+
+    Args:
+        bank: The original images.
+        groups: The judgements of each stimulus, both in order of first appearance.
+        files: The SHA-256 of each file read.
+    """
+
+    bank: ImageBank
+    groups: dict[Stimulus, list[Judgement]]
+    files: dict[str, str]
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """All judgements, those of one stimulus after those of another."""
+        return [judgement for group in self.groups.values() for judgement in group]
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
+        return {
+            "files": dict(sorted(self.files.items())),
+            "canonical_pixels": self.bank.canonical_pixels,
+            "test_images": len(self.bank.test_ids),
+            "mixed_images": len(self.groups),
+            "judgements": len(self.judgements),
+            "annotators": len({judgement.annotator for judgement in self.judgements}),
+        }
+
+
+def fetch_judged(images: ImageSource, mixed: MixedSource, data_dir: Path) -> None:
+    """Download what is missing of both, and check what is there.
+
+    Raises:
+        DataError: a file is wrong, or can't be downloaded.
+    """
+    fetch([*images.remote_files(data_dir), *mixed.remote_files(data_dir)], data_dir)
+
+
+def load_judged(
+    images: ImageSource, mixed: MixedSource, data_dir: Path, mixable: Mixable, bank: ImageBank | None = None
+) -> JudgedImages:
+    """Read images and the judgements of their mixtures, whose files are there.
+
+    Args:
+        images: The original images.
+        mixed: The judgements.
+        data_dir: The data folder.
+        mixable: Which images may be endpoints.
+        bank: The original images, where they have been read already.
+
+    Raises:
+        DataError: a released file is missing or corrupt.
+        InputError: the judgements are wrong, or don't fit the images.
+    """
+    bank = images.load(data_dir) if bank is None else bank
+    said = mixed.load(data_dir, bank)
+    groups = group_by_stimulus(said.judgements)
+    check_endpoints(groups, bank, mixable)
+    return JudgedImages(bank, groups, bank.files | said.files)
+
+
+def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixable) -> None:
+    """Check that stimuli are mixtures of a bank's images.
+
+    Raises:
+        InputError: an endpoint is not in the bank, is of another class there, or may not be mixed.
+    """
+    used = set()
+    for stimulus in stimuli:
+        for endpoint in stimulus.endpoints:
+            if endpoint.image_id >= len(bank.labels):
+                raise InputError(f"{stimulus.filename}: there are only {len(bank.labels)} images to mix.")
+            label = int(bank.labels[endpoint.image_id])
+            if label != endpoint.label:
+                raise InputError(
+                    f"{stimulus.filename}: image {endpoint.image_id} is of class {CLASS_NAMES[label]}, "
+                    f"not {CLASS_NAMES[endpoint.label]}. Ids count the images of the test set."
+                )
+            used.add(endpoint.image_id)
+    if mixable == "training" and (outside := sorted(used - set(bank.train_ids.tolist()))):
+        raise InputError(f"originals {outside[:10]} are outside the training split, and can't be trained on.")
+    if mixable == "not evaluated" and (leaked := sorted(used & set(bank.test_ids.tolist()))):
+        raise InputError(
+            f"{len(leaked)} endpoints of mixed images are among the {len(bank.test_ids)} evaluation images, and to "
+            f"train on them would make the evaluation worthless: ids {', '.join(map(str, leaked))}. "
+            "Leave their judgements out."
+        )

@@ -1,0 +1,164 @@
+"""The flags of `hml fit`, `validate`, `test` and `predict`: their parser, and the settings that it gives."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import lightning
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+import hml.data
+import hml.labels
+import hml.models
+from hml.command_line.configs import resolve_configs
+from hml.data import HMixDataModule
+from hml.errors import InputError
+from hml.evaluation.callbacks import FGSM, Calibration
+from hml.files.paths import expand
+from hml.randomness import LARGEST_SEED
+from hml.training import flag_help
+from hml.training.checkpoints import LatestCheckpoint
+from hml.training.classifier import Classifier
+from hml.training.flag_checks import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
+from hml.training.hardware import best_precision
+from hml.training.recipe import name_scheme
+from hml.training.resuming import Resume
+from hml.training.trainer import RunTrainer
+
+_METHODS = LightningCLI.subcommands()
+"""The verbs, each a method of the Trainer, with the arguments that aren't flags."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line that was parsed and checked.
+
+    Args:
+        verb: `fit`, `validate`, `test` or `predict`.
+        settings: The value of every flag: paths are expanded, and what is chosen by itself is filled in.
+        parser: What parsed it, and writes and instantiates settings.
+        method_flags: The names of the flags that the Trainer's method takes, such as `ckpt_path`.
+    """
+
+    verb: str
+    settings: Namespace
+    parser: LightningArgumentParser
+    method_flags: Sequence[str]
+
+
+def parse(args: Sequence[str]) -> Command:
+    """Parse and check a command line.
+
+    Args:
+        args: The verb and its flags.
+
+    Raises:
+        InputError: there is no such verb, or a flag or a config is wrong.
+    """
+    verb = args[0] if args else ""
+    if verb not in _METHODS:
+        raise InputError(f"There is no subcommand {verb!r}: {', '.join(_METHODS)}.")
+    parser, method_flags = _make_parser(verb)
+    asked_help = [arg for arg in args if arg in ("-h", "--help", flag_help.EVERYTHING)]
+    if asked_help:
+        flag_help.arrange(parser, verb, everything=asked_help[0] == flag_help.EVERYTHING)
+    given = resolve_configs(["--help" if arg == flag_help.EVERYTHING else arg for arg in args[1:]])
+    settings = _parse(parser, given)
+    _complete(verb, settings)
+    return Command(verb, settings, parser, method_flags)
+
+
+def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
+    """Make the parser of a verb, and name the flags that are arguments of the Trainer's method."""
+    method = getattr(Trainer, verb)
+    parser = LightningArgumentParser(
+        prog=f"hml {verb}",
+        description=(method.__doc__ or "").strip().partition("\n")[0],
+        exit_on_error=False,
+        allow_abbrev=False,
+        dump_header=[f"lightning.pytorch=={lightning.__version__}"],  # of the saved config
+        default_config_files=[str(files("hml.training") / "defaults.yaml")],
+    )
+    parser.add_argument("-c", "--config", action="config", help="A config.")
+    parser.add_argument(
+        "--seed_everything",
+        "--seed",
+        type=int,
+        default=0,
+        help="Decides the network's first weights and everything that is drawn.",
+    )
+    parser.add_lightning_class_args(RunTrainer, "trainer")
+    parser.add_lightning_class_args(Classifier, "model")
+    parser.add_lightning_class_args(HMixDataModule, "data")
+    _add_own_flags(parser)
+    parser.link_arguments("seed_everything", "data.seed")
+    return parser, parser.add_method_arguments(Trainer, verb, skip=set(_METHODS[verb]))
+
+
+def _add_own_flags(parser: LightningArgumentParser) -> None:
+    parser.add_argument("--scheme", type=str | None, help="What the run is called; by default after its strategy.")
+    parser.add_argument(
+        "--run_folder",
+        type=Path | None,
+        help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>.",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Resume,
+        default="never",
+        help="Whether fit resumes an interrupted run: the newest of the same scheme, recipe and seed, or the one "
+        "in --run_folder. auto: if there is one; must: or else stop. On the same type of CPU, with the same "
+        "packages and number of threads, the result is the uninterrupted run's bit for bit.",
+    )
+    parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+    parser.add_argument(
+        "--threads",
+        type=int | None,
+        help="PyTorch's threads on a CPU. By default one for a narrow network, otherwise one a core, or what "
+        "OMP_NUM_THREADS says. With another number results differ in rounding, which training amplifies.",
+    )
+    parser.add_lightning_class_args(Calibration, "calibration")
+    parser.add_lightning_class_args(FGSM, "fgsm")
+    parser.add_class_arguments(LatestCheckpoint, "checkpoint")
+
+
+def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
+    flags = {option.lstrip("-") for action in flag_help.actions_of(parser) for option in action.option_strings}
+    known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
+    try:
+        settings = parser.parse_args(given)
+    except ArgumentError as error:
+        raise InputError(explain(str(error), given, known_words)) from error
+    try:
+        # Parsing accepts keys that a config leaves empty, `batch_size:`, whatever their type.
+        parser.validate(settings, skip_unset=False)
+        refuse_empty(settings)
+    except TypeError as error:
+        raise InputError(explain(f"{error}. Fill it in, or leave it out.", given, known_words)) from error
+    return settings
+
+
+def _complete(verb: str, settings: Namespace) -> None:
+    """Check settings, expand their paths, and fill in the scheme's name and the precision."""
+    if not 0 <= settings.seed_everything <= LARGEST_SEED:
+        raise InputError(f"seed={settings.seed_everything} must be 0 to {LARGEST_SEED}.")
+    if settings.threads is not None and settings.threads < 1:
+        raise InputError(f"--threads {settings.threads} must be 1 or more.")
+    settings["scheme"] = name_scheme(settings)
+    for key, owner in (("trainer", RunTrainer), ("data", HMixDataModule), ("model", Classifier)):
+        expand_paths(settings[key], owner)
+    for key in ("run_folder", "ckpt_path"):
+        if settings.get(key) is not None:
+            settings[key] = expand(str(settings[key]))
+    if "://" in str(root := settings.trainer.default_root_dir):
+        raise InputError(f"--trainer.default_root_dir {root} is an address: a run's files are written to a folder.")
+    check_checkpoint(verb, settings.get("ckpt_path"))
+    if settings.trainer.precision is None:
+        settings.trainer["precision"] = best_precision(str(settings.trainer.accelerator))
+    if not re.fullmatch(r"\w[\w.+-]*", settings.scheme):
+        raise InputError(f"scheme={settings.scheme!r} names a folder: use letters, digits, and . + - _.")
+    check_amounts(verb, settings)

@@ -1,0 +1,350 @@
+"""Puts a run together from a command line, and carries it out: `hml fit`, `validate`, `test` and `predict`."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import Namespace
+from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, seed_everything
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.callbacks import ProgressBar as LightningsProgressBar
+from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from hml.data import HMixDataModule
+from hml.errors import FolderInUseError, HmlError, InputError
+from hml.evaluation.callbacks import HumanAlignment
+from hml.evaluation.predictions import PredictionWriter
+from hml.training.checkpoints import WholeCheckpointIO
+from hml.training.classifier import Classifier
+from hml.training.flags import Command, parse
+from hml.training.hardware import choose_threads
+from hml.training.interrupts import terminate_at_usr1
+from hml.training.mistakes import find_mistake
+from hml.training.progress_bar import make_progress_bar
+from hml.training.recipe import Recipe, make_recipe
+from hml.training.record import RunRecord, hash_code
+from hml.training.rejected_callbacks import reject_callbacks
+from hml.training.report import Report
+from hml.training.resuming import (
+    RecordKeeper,
+    Unfinished,
+    find_unfinished,
+    reject_another_name,
+    reject_another_optimizer,
+    reject_used_folder,
+    use_threads,
+)
+from hml.training.run_folder import claim_run, make_folder
+from hml.training.slow_steps import SlowSteps
+from hml.training.time_limit import TimeLimit
+from hml.training.trainer import RunTrainer
+
+_TERMINATED = 143
+
+
+def run(args: Sequence[str]) -> "PreparedRun":
+    """Carry out `fit`, `validate`, `test` or `predict`.
+
+    Args:
+        args: The subcommand and its flags, as on the command line.
+
+    Returns:
+        The finished run: its `trainer`, `model` and `datamodule`.
+
+    Raises:
+        HmlError: something that a person can mend is wrong: a flag, a config, a file.
+    """
+    prepared = prepare(args)
+    prepared.carry_out()
+    return prepared
+
+
+def prepare(args: Sequence[str]) -> "PreparedRun":
+    """Put a run together, up to the point of carrying it out.
+
+    Args:
+        args: The subcommand and its flags, as on the command line.
+
+    Raises:
+        InputError: a flag or a config is wrong.
+    """
+    _quieten_lightning()
+    with _complaints_for_people():
+        command = parse(args)
+        settings = command.settings
+        record = _make_record(command)
+        if command.verb != "fit":
+            reject_another_name(Path(settings.ckpt_path), record)
+        seed_everything(settings.seed_everything, workers=True)
+        parts = _instantiate(command)
+        _set_threads(settings, parts.model)
+        unfinished = _find_unfinished(command, record)
+        trainer = _make_trainer(command, parts, record, unfinished)
+        return PreparedRun(command, parts.model, parts.data, trainer, record, unfinished)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that is put together: a caller may look at it, or share its data, before it is carried out.
+
+    Args:
+        command: The command line.
+        model: What is trained or evaluated.
+        datamodule: The data.
+        trainer: The Trainer.
+        record: What the run is, but for its data and threads.
+        unfinished: The run that is resumed, if one is.
+    """
+
+    command: Command
+    model: Classifier
+    datamodule: HMixDataModule
+    trainer: RunTrainer
+    record: RunRecord
+    unfinished: Unfinished | None
+
+    @property
+    def settings(self) -> Namespace:
+        """The value of every flag."""
+        return self.command.settings
+
+    @property
+    def recipe(self) -> Recipe:
+        """Every choice that decides the run's numbers, but for its seed."""
+        return self.record.recipe
+
+    @property
+    def run_folder(self) -> Path | None:
+        """The folder of the run's files; None for a new one, which is made once the run is carried out."""
+        folder: Path | None = self.settings.run_folder
+        return self.unfinished.folder if self.unfinished else folder
+
+    def carry_out(self) -> None:
+        """Do what the subcommand says.
+
+        Raises:
+            HmlError: something that a person can mend is wrong, or the loss isn't finite.
+        """
+        with _complaints_for_people():
+            if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
+                self.datamodule.prepare_data()
+                self.datamodule.setup("fit")  # first, so that a run which is refused for its data leaves no folder
+            threads = self.unfinished.threads if self.unfinished else None
+            with self._claimed(), terminate_at_usr1(), use_threads(threads):
+                self._call_trainer()
+        if self.trainer.received_sigterm:  # so late that there was nothing left to stop
+            raise SystemExit(_TERMINATED)
+
+    def _call_trainer(self) -> None:
+        """Call the Trainer's method; after fit test the network as training left it, as the paper does."""
+        arguments = {name: self.settings[name] for name in self.command.method_flags}
+        if self.unfinished is not None:
+            arguments["ckpt_path"] = self.unfinished.checkpoint
+        getattr(self.trainer, self.command.verb)(self.model, datamodule=self.datamodule, **arguments)
+        if self.command.verb != "fit" or not self.settings.eval_after_fit or self.trainer.interrupted:
+            return
+        evaluations = [self.trainer.validate] if self.trainer.enable_validation else []
+        for evaluate in [*evaluations, self.trainer.test]:
+            evaluate(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
+
+    @contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """Keep the run's folder for this process, and those it starts, and let its own logger write there."""
+        is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            yield
+            return
+        with ExitStack() as claims:
+            folder, parent = self.run_folder, _scheme_folder(self.settings)
+            if is_first:
+                folder = folder or make_folder(parent)
+                claims.enter_context(claim_run(folder))
+                self.trainer.folder = folder
+            if _has_own_logger(self.settings):
+                # On other ranks a logger writes nothing, but must be there.
+                self.trainer.logger = _make_logger(folder or parent / "another rank's", self.unfinished)
+            yield
+
+
+def _make_record(command: Command) -> RunRecord:
+    settings = command.settings
+    recipe = make_recipe(yaml.safe_load(command.parser.dump(settings, skip_none=False)))
+    return RunRecord(settings.scheme, settings.seed_everything, recipe, hash_code(), data={})
+
+
+def _instantiate(command: Command) -> Namespace:
+    try:
+        parts: Namespace = command.parser.instantiate_classes(command.settings)
+    except ValueError as error:
+        # What an optional part's __init__ rejects, jsonargparse 4.53 wraps into the text of an error of its own.
+        if "Union subtypes" not in str(error):
+            raise
+        raise InputError(str(error)) from error
+    return parts
+
+
+def _set_threads(settings: Namespace, model: Classifier) -> None:
+    """Choose PyTorch's threads, before anything that they change is computed."""
+    weights = sum(weight.numel() for weight in model.parameters())
+    accelerator = str(settings.trainer.accelerator)
+    torch.set_num_threads(choose_threads(settings.threads, weights, settings.data.batch_size, accelerator))
+
+
+def _scheme_folder(settings: Namespace) -> Path:
+    """Return the folder of a scheme's runs that were given none of their own."""
+    return Path(settings.trainer.default_root_dir or ".") / "lightning_logs" / str(settings.scheme)
+
+
+def _find_unfinished(command: Command, record: RunRecord) -> Unfinished | None:
+    """Find the run to resume, if one is asked for, and reject a folder that has a run already.
+
+    Raises:
+        InputError: there must be a run to resume and there is none, or it differs.
+        FolderInUseError: the folder has a run that isn't resumed.
+    """
+    settings = command.settings
+    if command.verb != "fit":
+        return None
+    unfinished = None
+    if settings.resume == "never":
+        if settings.ckpt_path is not None:
+            reject_another_optimizer(Path(settings.ckpt_path), record.recipe)
+    elif settings.ckpt_path is not None:
+        raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
+    else:
+        are_chosen = settings.threads is not None or "OMP_NUM_THREADS" in os.environ
+        parent = _scheme_folder(settings)
+        unfinished = find_unfinished(settings.resume, settings.run_folder, parent, record, are_chosen)
+    if settings.run_folder is not None and unfinished is None:
+        reject_used_folder(settings.run_folder)
+    return unfinished
+
+
+def _has_own_logger(settings: Namespace) -> bool:
+    return settings.trainer.logger is None or settings.trainer.logger is True
+
+
+def _make_logger(folder: Path, unfinished: Unfinished | None) -> TensorBoardLogger:
+    # What was logged since the checkpoint is logged again.
+    purge: dict[str, Any] = {"purge_step": unfinished.step} if unfinished else {}
+    return TensorBoardLogger(folder.parent, name="", version=folder.name, default_hp_metric=False, **purge)
+
+
+def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None) -> RunTrainer:
+    """Make the Trainer.
+
+    Args:
+        command: The command line.
+        parts: What its settings are, instantiated.
+        record: What the run is.
+        unfinished: The run that is resumed, if one is.
+
+    Raises:
+        InputError: Lightning rejects a choice.
+    """
+    settings = command.settings
+    own: dict[str, Any] = {
+        "callbacks": _make_callbacks(command, parts, record, unfinished),
+        "max_time": None,  # hml's `TimeLimit` instead
+        "plugins": _add_plugins(parts.trainer.plugins),
+    }
+    if parts.data.val_size == 0:
+        own["limit_val_batches"] = 0
+    if _has_own_logger(settings):
+        own["logger"] = False  # until the run has a folder
+    try:
+        trainer = RunTrainer(**{**parts.trainer, **own})
+    except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
+        raise InputError(f"The Trainer can't be made as asked: {error}") from error
+    trainer.parent = _scheme_folder(settings)
+    if settings.threads is not None and trainer.world_size > 1:
+        # By this Lightning and the processes that it starts know; else each would get its share of the cores.
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+    return trainer
+
+
+def _make_callbacks(
+    command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None
+) -> list[Callback]:
+    """Make all callbacks: the user's, what a metric is, what records and reports; the config is saved last."""
+    chosen, settings = parts.trainer, command.settings
+    given = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
+    users = [callback for callback in given if callback is not None]
+    reject_callbacks(users)
+    callbacks: list[Callback] = [*users, parts.calibration, parts.fgsm]
+    callbacks += [RecordKeeper(record, unfinished.folder if unfinished else None), HumanAlignment()]
+    if (chosen.logger or _has_own_logger(settings)) and not chosen.fast_dev_run:
+        callbacks.append(LearningRateMonitor())
+    if chosen.enable_checkpointing is not False:
+        callbacks.append(parts.checkpoint)
+    callbacks.append(SlowSteps())
+    if chosen.max_time is not None:
+        if chosen.enable_checkpointing is False:
+            raise InputError("--trainer.max_time needs checkpoints: leave out --trainer.enable_checkpointing.")
+        callbacks.append(TimeLimit(chosen.max_time))
+    if chosen.enable_progress_bar is not False and not any(isinstance(own, LightningsProgressBar) for own in users):
+        callbacks.append(make_progress_bar())
+    callbacks += [PredictionWriter(), Report(record.scheme, record.seed, record.recipe)]
+    if not chosen.fast_dev_run:
+        saved = settings.clone()
+        saved["run_folder"], saved["resume"] = None, "never"  # since it may be run again, elsewhere
+        callbacks.append(SaveConfigCallback(command.parser, saved, overwrite=unfinished is not None))
+    return callbacks
+
+
+def _add_plugins(chosen: Any) -> list[Any]:
+    """Add hml's plugins for checkpoints and clusters to the Trainer's, where the user has brought none."""
+    plugins = chosen if isinstance(chosen, list) else [chosen] if chosen is not None else []
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins = [*plugins, WholeCheckpointIO()]
+    if SLURMEnvironment.detect() and not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+        plugins = [*plugins, SLURMEnvironment(auto_requeue=False)]
+    if any(isinstance(plugin, SLURMEnvironment) and plugin.auto_requeue for plugin in plugins):
+        raise InputError(
+            "SLURMEnvironment(auto_requeue=True) starts runs from hpc_ckpt files of any other run: leave it out. "
+            "hml saves at SIGUSR1 and SIGTERM, and --resume auto continues."
+        )
+    return plugins
+
+
+@contextmanager
+def _complaints_for_people() -> Iterator[None]:
+    """Turn what libraries and users' code raise into hml's errors, and Lightning's SIGTERM into an exit code."""
+    try:
+        yield
+    except SIGTERMException as error:  # which would exit with 0
+        raise SystemExit(_TERMINATED) from error
+    except HmlError:
+        raise
+    except MisconfigurationException as error:
+        raise InputError(str(error)) from error
+    except Exception as error:
+        if "loading state_dict" in str(error):
+            raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+        if "SaveConfigCallback expected" in str(error):
+            message = "The folder has another run's config.yaml: give another --run_folder."
+            raise FolderInUseError(message) from error
+        if (mistake := find_mistake(error)) is not None:
+            raise InputError(mistake) from error
+        raise
+
+
+def _quieten_lightning() -> None:
+    """Keep an advertisement and a note to Lightning's own developers (2.6.6) from every run's output."""
+    warnings.filterwarnings("ignore", message=".*LeafSpec")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage()
+    )
