@@ -64,7 +64,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None
     from hml.elicit.web.server import listen, run
 
     token = store.folder.key.derive("researcher").hex()[:32]
-    app = create_app(study, store, stimuli, token=token, base_url=options.base_url)
+    app = create_app(store, stimuli, token=token, base_url=options.base_url)
     try:
         listener = listen(options.host, _PORT if options.port is None else options.port)
     except StorageError:

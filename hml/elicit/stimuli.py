@@ -120,7 +120,7 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
             "trials, or raise stimuli.per_class_pair."
         )
-    examples = _draw_examples(stimuli, bank, choice.seed)
+    examples = draw_examples(stimuli, bank, choice.seed)
     grid = GRID if task.shows_grid else ()
     return Stimuli(stimuli, examples, bank.images.numpy(), grid, bank.canonical_pixels)
 
@@ -161,7 +161,8 @@ def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...]) -> list[Sti
     return [name_stimulus(weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)]
 
 
-def _draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
+def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
+    """Draw the instructions' two examples, of originals that no trial shows if two of each class are left."""
     used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
     by_class = _shuffled_by_class(bank, seed)
     free = {label: [i for i in ids if i not in used] for label, ids in by_class.items()}

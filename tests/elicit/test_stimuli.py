@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hml.data import DemoImages
-from hml.elicit.stimuli import _draw_examples, blend, draw_stimuli, load_stimuli
+from hml.elicit.stimuli import blend, draw_examples, draw_stimuli, load_stimuli
 from hml.elicit.study import StimulusChoice, demo_study, read_study
 from hml.elicit.tasks import GRID
 from hml.errors import InputError
@@ -129,7 +129,7 @@ def test_examples_are_found_where_trials_leave_one_original_of_a_class_or_none(b
     for ids in (used, used + spare):
         few = replace(bank, train_ids=bank.train_ids.new_tensor(ids))
         for seed in range(20):  # some of whose two examples share a class
-            assert len(_draw_examples(stimuli, few, seed)) == 2
+            assert len(draw_examples(stimuli, few, seed)) == 2
 
 
 def test_the_midpoint_tasks_show_each_pair_once_and_by_every_step():

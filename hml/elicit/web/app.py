@@ -14,7 +14,6 @@ from starlette.types import Scope
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store.conflicts import ConflictError
 from hml.elicit.store.store import Store
-from hml.elicit.study import Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.elicit.web import pages, researcher, trials
 from hml.elicit.web.addresses import read_origin
@@ -32,7 +31,6 @@ _STATUS: dict[type[Exception], int] = {ConflictError: 409, InputError: 422}
 
 
 def create_app(
-    study: Study,
     store: Store,
     stimuli: Stimuli,
     *,
@@ -43,8 +41,7 @@ def create_app(
     """Make the app that serves one study.
 
     Args:
-        study: What is asked.
-        store: Where answers go.
+        store: The study, and where answers go.
         stimuli: The images.
         token: What the researcher's page asks for.
         base_url: The public address, `https://study.example.org`; by default only this machine's loopback is served.
@@ -55,9 +52,9 @@ def create_app(
     """
     origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
-    weights = GRID if TASKS[study.task].shows_grid else ()
+    weights = GRID if TASKS[store.study.task].shows_grid else ()
     site = Site(
-        study=study,
+        study=store.study,
         store=store,
         stimuli=stimuli,
         sessions=Sessions(store.folder.key.derive("session"), (origin or "").startswith("https://"), token),

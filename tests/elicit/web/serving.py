@@ -62,7 +62,7 @@ def serve(folder, study, **options):
     """Serve a study in a thread of this process, at any free port."""
     stimuli = load(study)
     store = Store(folder, study, stimuli.all, clock=Clock())
-    app = create_app(study, store, stimuli, token=TOKEN, **options)
+    app = create_app(store, stimuli, token=TOKEN, **options)
     listener = listen("127.0.0.1", 0)
     server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
