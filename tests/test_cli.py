@@ -335,6 +335,13 @@ def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
     assert "mine.yaml" in error
 
 
+@pytest.mark.parametrize("group", ["trainer", "data", "fgsm", "checkpoint"])
+def test_a_group_left_empty_in_a_config_is_rejected(group, capsys):
+    Path("mine.yaml").write_text(f"seed_everything: 1\n{group}:\n")
+    assert main(["fit", *config("sep_conf"), *DEMO, "--config", "mine.yaml", "--trainer.accelerator", "cpu"]) == 2
+    assert f"mine.yaml, line 2: {group} is empty. Fill it in, or leave it out." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -13,7 +13,7 @@ from hml.command_line.configs import configs_among
 from hml.command_line.flags import suggest
 from hml.errors import InputError
 from hml.files.paths import expand
-from hml.files.strict_yaml import find_line
+from hml.files.strict_yaml import find_line, parse_yaml
 
 
 def expand_paths(part: object, owner: object) -> None:
@@ -55,6 +55,27 @@ def _path_arguments(owner: object) -> set[str]:
         for name, parameter in inspect.signature(maker).parameters.items()
         if re.search(r"\b(Path|PathLike|_PATH)\b", str(parameter.annotation))
     }
+
+
+def reject_empty_groups(groups: Collection[str], args: Sequence[str]) -> None:
+    """Reject a group of flags that a config leaves empty, `trainer:`, which would take all its defaults away.
+
+    Args:
+        groups: The names of the groups.
+        args: The command line that names the configs.
+
+    Raises:
+        InputError: there is one; names the config and the line.
+    """
+    configs = configs_among(args)
+    paths = set(filter(os.path.isfile, configs))
+    for config in configs:
+        text = Path(config).read_text(encoding="utf-8") if config in paths else config  # YAML on the command line
+        content = parse_yaml(text)
+        for group in groups if isinstance(content, dict) else ():
+            if group in content and content[group] is None:
+                line = find_line(text, group)
+                raise InputError(f"{config}, line {line}: {group} is empty. Fill it in, or leave it out.")
 
 
 def refuse_empty(part: object, place: str = "") -> None:

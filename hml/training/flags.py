@@ -23,7 +23,14 @@ from hml.randomness import LARGEST_SEED
 from hml.training import flag_help
 from hml.training.checkpoints import LatestCheckpoint
 from hml.training.classifier import Classifier
-from hml.training.flag_checks import check_amounts, check_checkpoint, expand_paths, explain, refuse_empty
+from hml.training.flag_checks import (
+    check_amounts,
+    check_checkpoint,
+    expand_paths,
+    explain,
+    refuse_empty,
+    reject_empty_groups,
+)
 from hml.training.hardware import best_precision
 from hml.training.recipe import name_scheme
 from hml.training.resuming import Resume
@@ -129,6 +136,7 @@ def _add_own_flags(parser: LightningArgumentParser) -> None:
 def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     flags = {option.lstrip("-") for action in flag_help.actions_of(parser) for option in action.option_strings}
     known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
+    reject_empty_groups(parser.groups or (), given)
     try:
         settings = parser.parse_args(given)
     except ArgumentError as error:
