@@ -1,7 +1,5 @@
 """Judgements that may be careless: how many, and what leaving them out does. Nothing is left out elsewhere."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -13,8 +11,6 @@ from hml.statistics.bootstrap import Bootstrap, make_estimate
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
 fast answers; people with fewer answers than this aren't judged."""
-
-Rule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
 def is_untouched(table: pd.DataFrame) -> "pd.Series[bool]":

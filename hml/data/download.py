@@ -156,8 +156,8 @@ def _unreadable(path: Path, error: OSError) -> DataError:
         remedy = "run `hml download`."
     elif isinstance(error, PermissionError):
         remedy = (
-            f"you have no permission to read it. Ask its owner to run `chmod -R a+rX {path.parent}`, or name a folder "
-            "of your own by --data.data_dir or HML_DATA_DIR."
+            f"you have no permission to read it. Ask its owner to run `chmod -R a+rX {path.parent}`, or name another "
+            "folder by --data.data_dir or HML_DATA_DIR."
         )
     else:
         remedy = "try again, or name another folder by --data.data_dir or HML_DATA_DIR."

@@ -49,7 +49,7 @@ class Worker:
         try:
             if (run.folder / RESULT).exists():  # not an earlier one's, which the study has removed
                 raise FolderInUseError(
-                    f"Another run has ended in {run.folder} meanwhile: run hml table1 again to count it."
+                    f"Another run has finished in {run.folder} since the study began: run hml table1 again to count it."
                 )
             with (
                 (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,

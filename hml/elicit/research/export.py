@@ -32,7 +32,7 @@ def export_answers(folder: StudyFolder, path: Path) -> int:
         How many.
 
     Raises:
-        InputError: there are none, or something stands in one that must not be exported.
+        InputError: there are no answers, or one contains something that must not be exported.
         StorageError: the file can't be written.
     """
     answers, history = read_answers(folder), read_history(folder)

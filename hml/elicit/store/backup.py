@@ -29,7 +29,7 @@ def back_up(folder: StudyFolder, path: Path) -> int:
     Raises:
         InputError: a file is there already.
         FolderInUseError: another backup is being made.
-        StorageError: the copy can't be written or isn't whole, or somebody withdrew meanwhile.
+        StorageError: the copy can't be written or isn't whole, or somebody withdrew during it.
     """
     path = path.resolve()
     if path.exists():

@@ -173,7 +173,7 @@ class Database:
             lacks_sides = _lacks_sides(connection)
         if lacks_sides:
             with self.writing() as connection:
-                if _lacks_sides(connection):  # still: no other process has added it meanwhile
+                if _lacks_sides(connection):  # another process may have added it since
                     connection.execute("ALTER TABLE trial ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0")
 
 

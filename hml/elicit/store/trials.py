@@ -113,7 +113,7 @@ class Trials:
             if kept is None:
                 if row["held_until"] is None:
                     raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
-                # Also one whose place was given back meanwhile counts: better one too many than one lost.
+                # An answer counts even if its place was given back: one too many is better than one lost.
                 rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (row["id"],))
                 receipt = Receipt(client_id, trial_id, self._folder.now(), person.answered + 1)
                 add_answer(rows, person, receipt, text, reaction_ms)

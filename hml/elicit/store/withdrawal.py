@@ -31,7 +31,7 @@ def withdraw(folder: StudyFolder, code: str) -> list[Path]:
     unreachable = [path for path in backups if not _delete_from_backup(path, code)]
     # After them, so that a withdrawal that was interrupted can be asked for again.
     delete_person(folder.database, code, folder.payments)
-    begun = [path for path in remembered_backups(folder) if path not in backups]  # meanwhile
+    begun = [path for path in remembered_backups(folder) if path not in backups]  # since then
     return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
 
 
@@ -40,7 +40,7 @@ def delete_person(database: Database, code: str, payments: Payments | None = Non
     with database.writing() as rows:
         deleted = rows.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
         # Within the transaction: whenever a process is killed, nobody is gone from the study and still on the list, so
-        # people whom only the list knows haven't withdrawn. Whoever opens their link meanwhile waits, and is new.
+        # people whom only the list knows haven't withdrawn. Whoever opens their link during it waits, and is new.
         if payments is not None and deleted is not None and deleted["outside_hash"] is not None:
             payments.forget(deleted["outside_hash"])
 

@@ -37,7 +37,7 @@ async def consent(request: Request) -> Response:
     meant = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else person
     if person is not None and meant is not None and meant.code == person.code:
         return RedirectResponse(PAGE_OF[person.stage], 303)
-    if session.code is not None:  # of somebody else, or of somebody who was deleted meanwhile
+    if session.code is not None:  # of somebody else, or of somebody who has been deleted
         session = new_session()
     return site.render("consent", session, outside_id=outside_id, problem="")
 
