@@ -109,4 +109,6 @@ def _explain(request: Request, status: int, words: str, headers: dict[str, str])
     if "json" in request.headers.get("content-type", ""):
         return JSONResponse({"message": words}, status, headers)
     site: Site = request.app.state.site
-    return site.show("problem", status, headers, words=words, can_go_on=True)
+    response = site.show("problem", status, words=words, can_go_on=True)
+    response.headers.update(headers)
+    return response

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,13 +52,11 @@ class Site:
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
     enrolled: dict[str, Session] = field(default_factory=dict)
 
-    def show(
-        self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: object
-    ) -> Response:
+    def show(self, template: str, status: int = 200, **context: object) -> Response:
         """Make a page that leaves the session as it is."""
         defaults = {"study": self.store.study, "has_person": False, "problem": ""}
         page = self.templates.get_template(f"{template}.html.jinja").render(defaults | context)
-        return HTMLResponse(page, status, headers)
+        return HTMLResponse(page, status)
 
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
         """Make a page, with the session it belongs to."""
