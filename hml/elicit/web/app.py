@@ -39,11 +39,8 @@ def create_app(
         store: The study, and where answers go.
         stimuli: The images.
         token: What the researcher's page asks for.
-        base_url: The public address, `https://study.example.org`; by default only this machine's loopback is served.
+        base_url: The public address, as `read_origin` takes it; by default only this machine's loopback is served.
         max_waiting: Requests at a time; whoever comes beyond is asked to come again.
-
-    Raises:
-        InputError: base_url isn't such an address.
     """
     origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
