@@ -63,10 +63,10 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
         subject: What exports call the person.
         number: To which of their trials, as exports' `trial_index` says.
         answer: What counts instead, in H-Mix's terms; None strikes it out.
-        reason: Why; for the study's keepers.
+        reason: Why; for those who keep the study.
 
     Raises:
-        InputError: there is no such answer, or the new one isn't one.
+        InputError: there is no such answer, or the new one isn't valid.
     """
     with folder.database.writing() as rows:
         row = rows.execute(

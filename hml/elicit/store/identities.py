@@ -90,11 +90,7 @@ class Key:
         return hmac.new(self._secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
 
     def hash_outside_id(self, outside_id: str) -> str:
-        """Hash an outside id, as `read_outside_id` takes it: what is kept of it can't be undone without the key.
-
-        Raises:
-            InputError: it isn't an id.
-        """
+        """Hash an outside id, as `read_outside_id` takes it, or raise an InputError if it is empty."""
         if not (read := read_outside_id(outside_id)):
             raise InputError("The participant id is empty.")
         return self.derive("outside id", read).hex()
