@@ -26,14 +26,7 @@ _TEXTS = {
 def midpoints_section(
     construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
 ) -> Section:
-    """Write the section.
-
-    Args:
-        construct: The construct task's `midpoint_table`.
-        select: The select task's.
-        judgements: The inference task's `judgement_table`.
-        bootstraps: Resamples of each task's people: "construct", "select" and "inference".
-    """
+    """Write the section; `bootstraps` resamples each task's people: "construct", "select" and "inference"."""
     claims = [
         Claim(f"{task}_{name}", f"{title}: {_TEXTS[name]}", estimate)
         for task, title, table in (("construct", "Built", construct), ("select", "Picked", select))
@@ -96,8 +89,9 @@ def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -
     left, right = figure.subplots(1, 2)
     levels = np.arange(11) / 10
     rows = []
-    for offset, (task, table, color) in zip(
-        (-0.02, 0.02), (("built", construct, PEOPLE), ("picked", select, Color.LIGHT_ORANGE)), strict=True
+    for task, table, color, offset in (
+        ("built", construct, PEOPLE, -0.02),
+        ("picked", select, Color.LIGHT_ORANGE, 0.02),
     ):
         share = np.array([(np.abs(table["lambda_m"] - level) < 0.05).mean() for level in levels])
         left.bar(levels + offset, share, width=0.038, color=color, label=f"{task} (n = {len(table):,})")
@@ -113,13 +107,8 @@ def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -
     ):
         right.scatter(shared["inferred"], shared[name], s=14, color=color, marker=marker, alpha=0.7, label=label)
     right.legend(frameon=False, fontsize=8.5)
-    finish(
-        right,
-        xlabel="implied by judgements of the even blend, 1 − λ_h",
-        ylabel="mean midpoint",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+    right.set(xlim=(0, 1), ylim=(0, 1))
+    finish(right, xlabel="implied by judgements of the even blend, 1 − λ_h", ylabel="mean midpoint")
     points = [{"part": "shared pair", **row} for row in shared.to_dict("records")]
     return Exhibit(
         "midpoints",
