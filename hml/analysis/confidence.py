@@ -13,7 +13,6 @@ from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estim
 # Mean and larger entropy of the endpoints' CIFAR-10H labels; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
 
-UNITS = ("judgement", "within_person", "image")
 _BINS = 5
 
 

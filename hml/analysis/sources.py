@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from hml.data.download import (
@@ -24,7 +23,7 @@ from hml.data.mixed import HMix
 from hml.errors import DataError, InputError
 from hml.judgements import Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
-from hml.statistics.bootstrap import Array
+from hml.statistics.bootstrap import Array, Index
 
 _COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
 _FOREIGN = "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged."
@@ -148,7 +147,7 @@ def _keep_two_classes(judgements: list[Judgement], name: str) -> tuple[list[Judg
     ]
 
 
-def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:
+def _are_of(table: pd.DataFrame, labels: Index) -> bool:
     """Tell whether the endpoints' classes are those of CIFAR-10's images with their ids, but for one in twenty.
 
     CIFAR-10H's people call 0.8 % of the images something else than their label.

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -15,9 +14,8 @@ from hml.relabel.answers import Answers
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.folds import group_by_pair
 from hml.relabel.slider import ATOMS, POSITIONS, Mixture
+from hml.statistics.bootstrap import Array, Index
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
 """Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""
 

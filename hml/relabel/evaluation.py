@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from hml.analysis.reliability import score_relabellers
@@ -15,9 +14,7 @@ from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import SPLITS, grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
-from hml.statistics.bootstrap import Bootstrap, Estimate
-
-Array = npt.NDArray[np.float64]
+from hml.statistics.bootstrap import Array, Bootstrap, Estimate
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
 MODELS = {

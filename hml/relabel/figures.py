@@ -1,7 +1,6 @@
 """Figures: what the relabeller predicts beside what people said, for held-out images and along a class pair's blend."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -16,8 +15,7 @@ from hml.relabel.sources import Material
 from hml.reporting.drawing import draw_mixup_line, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Exhibit
-
-Array = npt.NDArray[np.float64]
+from hml.statistics.bootstrap import Array
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64

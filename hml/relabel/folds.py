@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from hml.errors import InputError
 from hml.randomness import Draws
 from hml.reporting.sections import count
-
-Index = npt.NDArray[np.int64]
+from hml.statistics.bootstrap import Index
 
 SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
 """What a cross-validation keeps whole, and how that is called."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
+from hml.analysis.confidence import VARIABLES, binned_confidence, correlations
 from hml.analysis.findings import conclude
 from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
@@ -23,14 +23,14 @@ _FINDINGS = {
 }
 """For a variable: what it is, and when people are more confident if the correlation is below or above 0."""
 
-_UNIT_LABELS = {"judgement": "over judgements", "within_person": "within people", "image": "over images"}
+_UNITS = {"judgement": "over judgements", "within_person": "within people", "image": "over images"}
 
 
 def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section; `table` is what `add_variables` made."""
     found = correlations(table, bootstrap)
     claims = [
-        Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNIT_LABELS[unit]}", estimate)
+        Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNITS[unit]}", estimate)
         for (variable, unit), estimate in found.items()
     ]
     paragraphs = [
@@ -77,15 +77,15 @@ def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
 
 def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
     variables = [v for v in VARIABLES if (v, "image") in found]
-    frame = pd.DataFrame([{"variable": v, "unit": u, **found[v, u].as_dict()} for v in variables for u in UNITS])
+    frame = pd.DataFrame([{"variable": v, "unit": u, **found[v, u].as_dict()} for v in variables for u in _UNITS])
     figure = new_figure(8.5, 0.75 * len(variables) + 1.1)
     axes = figure.subplots()
     axes.axvline(0, color=Color.GREY, linewidth=0.8)
-    styles = zip(UNITS, (PEOPLE, Color.LIGHT_ORANGE, Color.GREEN), "osD", strict=True)
+    styles = zip(_UNITS, (PEOPLE, Color.LIGHT_ORANGE, Color.GREEN), "osD", strict=True)
     for i, (unit, color, fmt) in enumerate(styles):
         part = frame[(frame["unit"] == unit) & frame["value"].notna()]
         height = [len(variables) - 1 - variables.index(v) + 0.22 * (1 - i) for v in part["variable"]]
-        label = _UNIT_LABELS[unit]
+        label = _UNITS[unit]
         axes.errorbar(part["value"], height, xerr=reaches(part), fmt=fmt, color=color, markersize=5, label=label)
     labels = [typeset(_LABELS[v].replace(" (", "\n(")) for v in variables]
     axes.set_yticks(range(len(variables))[::-1], labels, fontsize=8.5)
