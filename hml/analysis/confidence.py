@@ -84,7 +84,7 @@ def correlations(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[tuple[str, s
 
 
 def binned_confidence(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Average omega over five bins of each variable, equally full where ties allow; x is the variable's mean in one."""
+    """Average omega over five bins of each variable, equally full where ties allow, with its mean as `x`."""
     rows = []
     for variable in (name for name in VARIABLES if name in table):
         values = table[variable].to_numpy(float)

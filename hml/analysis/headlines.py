@@ -28,7 +28,7 @@ class Headline:
 
 
 def headlines(table: pd.DataFrame) -> list[Headline]:
-    """List the headline numbers that a table with `add_variables` has data for, always in the same order."""
+    """List the headline numbers that a table from `add_variables` has data for, always in the same order."""
     if table.empty:
         return []
     judgements, images, people = len(table), table["image"].nunique(), table["person"].nunique()

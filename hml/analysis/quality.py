@@ -86,7 +86,7 @@ def count_rules(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def effects(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Recompute every headline number of a table with `add_variables` with each rule's judgements left out.
+    """Recompute every headline number with each rule's judgements left out; the table is from `add_variables`.
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,

@@ -48,7 +48,7 @@ def retest_error(table: pd.DataFrame, column: str = "lambda_h", power: int = 1) 
 
 
 def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> Statistic:
-    """Return the mean of |difference|^power over all pairs of different people who judged the same image, NaN without.
+    """Return the statistic of the mean |difference|^power of any two people's answers to one image; NaN without any.
 
     Args:
         table: First judgements, with `image`, `person` and the column.
@@ -129,7 +129,7 @@ def ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
     """Bound what any relabeller that gives an image one number can reach against one person's judgement.
 
     Two people's squared difference is twice the variance within images, which no such relabeller explains. For the
-    absolute error there are only bounds: it can't be below half of what two people differ by. Repeats are used.
+    absolute error there are only bounds: it can't be below half of what two people differ by. The table has repeats.
 
     Returns:
         `retest` (mean |first − again|), `retest_correlation`, `disagreement` (mean |difference| of two people),
