@@ -17,7 +17,7 @@ from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Stati
 
 @dataclass(frozen=True)
 class Headline:
-    """A number of a table of judgements: its name in files and label on the page; the rest is as in `Estimate`."""
+    """A number of a table: its name in files, its label on the page, and what `Bootstrap.estimate` takes."""
 
     name: str
     label: str
