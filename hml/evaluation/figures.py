@@ -22,9 +22,6 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
         confidence: Largest class probability, shape (N,).
         correct: Whether the prediction is what most people say, shape (N,).
         num_bins: Bins of equal width.
-
-    Returns:
-        The figure.
     """
     figure = Figure(figsize=(4.5, 5), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -34,12 +31,8 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     accuracy = [float(correct[which_bin == b].double().mean()) for b in used]
     top.plot([0, 1], [0, 1], color=Color.GREY, linestyle="--", label="perfectly calibrated")
     top.plot(means, accuracy, color=Color.BLUE, marker="o", label="model")
-    top.set(
-        ylabel="accuracy against people's majority",
-        xlim=(0, 1),
-        ylim=(0, 1),
-        title=f"Reliability, n = {len(confidence):,}",
-    )
+    title = f"Reliability, n = {len(confidence):,}"
+    top.set(ylabel="accuracy against people's majority", xlim=(0, 1), ylim=(0, 1), title=title)
     top.legend(loc="upper left", frameon=False)
     centres = [(int(b) + 0.5) / num_bins for b in used]
     bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=Color.BLUE)

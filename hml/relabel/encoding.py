@@ -1,6 +1,6 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class ImageTable:
 
     def to(self, device: torch.device) -> "ImageTable":
         """Move it to a device."""
-        return ImageTable(**{column.name: getattr(self, column.name).to(device) for column in fields(self)})
+        return ImageTable(**{name: column.to(device) for name, column in vars(self).items()})
 
     @property
     def width(self) -> int:
@@ -44,14 +44,13 @@ def swap(batch: MixedBatch) -> MixedBatch:
 
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
-    other = swap(batch)
-    names = [column.name for column in fields(MixedBatch)]
-    return MixedBatch(**{name: torch.where(turned, getattr(other, name), getattr(batch, name)) for name in names})
+    other = vars(swap(batch))
+    return MixedBatch(**{name: torch.where(turned, other[name], column) for name, column in vars(batch).items()})
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    return MixedBatch(**{column.name: getattr(batch, column.name)[rows] for column in fields(batch)})
+    return MixedBatch(**{name: column[rows] for name, column in vars(batch).items()})
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
