@@ -127,19 +127,12 @@ def classifier():
 @pytest.fixture
 def make_trainer(tmp_path):
     """Make a Trainer on the CPU that prints and saves nothing."""
-    from lightning.pytorch import Trainer
     from lightning.pytorch.loggers import TensorBoardLogger
 
+    from tests.training import fitting
+
     def make(*callbacks, tensorboard=False, **kwargs):
-        return Trainer(
-            accelerator="cpu",
-            default_root_dir=tmp_path,
-            logger=TensorBoardLogger(tmp_path, name="run", default_hp_metric=False) if tensorboard else False,
-            callbacks=list(callbacks),
-            enable_progress_bar=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            **kwargs,
-        )
+        logger = TensorBoardLogger(tmp_path, name="run", default_hp_metric=False) if tensorboard else False
+        return fitting.make_trainer(tmp_path, *callbacks, logger=logger, **kwargs)
 
     return make

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
@@ -23,33 +23,23 @@ class Disturber(Callback):
         pl_module.train()
 
 
-def train(tiny, folder, *callbacks, **options):
+def train(tiny, make_trainer, *callbacks, **options):
     torch.manual_seed(0)
     classifier = Classifier(PreActResNet18(width=2))
-    trainer = Trainer(
-        accelerator="cpu",
-        default_root_dir=folder,
-        logger=False,
-        callbacks=list(callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        max_epochs=2,
-        limit_val_batches=0,
-    )
+    trainer = make_trainer(*callbacks, max_epochs=2, limit_val_batches=0)
     trainer.fit(classifier, datamodule=tiny(SeparateLabels(), augment="crop_flip", **options))
     return {name: weight.clone() for name, weight in classifier.state_dict().items()}
 
 
 @pytest.mark.parametrize("case", ["a callback that draws", "other generators before"])
-def test_weights_do_not_depend_on_what_else_draws(tiny, tmp_path, case):
-    expected = train(tiny, tmp_path)
+def test_weights_do_not_depend_on_what_else_draws(tiny, make_trainer, case):
+    expected = train(tiny, make_trainer)
     if case == "a callback that draws":
-        actual = train(tiny, tmp_path, Disturber())
+        actual = train(tiny, make_trainer, Disturber())
     else:
         np.random.seed(99)
         random.seed(99)
-        actual = train(tiny, tmp_path)
+        actual = train(tiny, make_trainer)
     for name, weight in expected.items():
         assert torch.equal(actual[name], weight), name
-    assert not all(torch.equal(train(tiny, tmp_path, seed=1)[name], weight) for name, weight in expected.items())
+    assert not all(torch.equal(train(tiny, make_trainer, seed=1)[name], weight) for name, weight in expected.items())

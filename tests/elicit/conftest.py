@@ -8,7 +8,7 @@ import pytest
 
 from hml.elicit.store.store import Store
 from hml.elicit.study import Consent, StimulusChoice, Study
-from hml.judgements import Endpoint, Stimulus
+from hml.judgements import Endpoint, name_stimulus
 
 STUDY = Study(
     name="cats",
@@ -29,9 +29,7 @@ def make_images(number=6):
     """Make images of a cat and a dog each, which start the construct task at .1 or .9."""
     images = []
     for i, lambda_f in zip(range(number), LAMBDAS * number, strict=False):
-        first, second = Endpoint(2 * i, 3), Endpoint(2 * i + 1, 5)
-        name = f"mixed_{lambda_f}_Cat_{first.image_id}_Dog_{second.image_id}.png"
-        images.append(Stimulus(name, lambda_f, (first, second)))
+        images.append(name_stimulus(lambda_f, Endpoint(2 * i, 3), Endpoint(2 * i + 1, 5)))
     return images
 
 

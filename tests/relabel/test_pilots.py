@@ -7,7 +7,7 @@ import pytest
 
 import hml.analysis.percepts
 from hml.cli import main
-from hml.judgements import CLASS_NAMES
+from hml.judgements import Endpoint, name_stimulus
 from tests.processes import CONFIGS
 from tests.relabel.conftest import QUICK
 
@@ -44,10 +44,8 @@ def write(tmp_path):
     def write_(pilot):
         lines = ["subject,filename,responses"]
         for person, image, (first, second), (slider, confidence) in PILOTS[pilot]:
-            name = "mixed_{}_{}_{}_{}_{}.png".format(
-                LEVELS[image % len(LEVELS)],
-                *(CLASS_NAMES[first], 10 * image + first, CLASS_NAMES[second], 10 * image + second),
-            )
+            ends = (Endpoint(10 * image + label, label) for label in (first, second))
+            name = name_stimulus(LEVELS[image % len(LEVELS)], *ends).filename
             said = json.dumps({"mixingcoeff": slider, "confidence": confidence}).replace('"', '""')
             lines.append(f'p{person},{name},"{said}"')
         (tmp_path / "pilot.csv").write_text("\n".join([*lines, ""]))

@@ -11,11 +11,11 @@ def linear():
     return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
 
 
-def make_trainer(folder, *callbacks, **kwargs):
+def make_trainer(folder, *callbacks, logger=False, **kwargs):
     return Trainer(
         accelerator="cpu",
         default_root_dir=folder,
-        logger=False,
+        logger=logger,
         callbacks=list(callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,

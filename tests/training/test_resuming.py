@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -346,20 +345,21 @@ def test_a_full_disk_exits_with_6_and_the_earlier_checkpoint_stays(uninterrupted
 
 
 def test_a_disk_mounted_read_only_exits_with_6_and_the_earlier_checkpoint_stays(tmp_path):
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path], capture_output=True, check=False)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", disk], capture_output=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"mounting needs root: {mounted.stderr.decode().strip()}")
     try:
-        assert hml(tmp_path, *FIT, kill=(10, "backward")) == -signal.SIGKILL
-        subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
-        before = (tmp_path / RUN / "checkpoints/last.ckpt").read_bytes()
-        command = [sys.executable, "-m", "hml", *FIT, "--resume", "auto"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 6
-        assert "Traceback" not in done.stderr
-        assert (tmp_path / RUN / "checkpoints/last.ckpt").read_bytes() == before
+        args = [*FIT, "--trainer.default_root_dir", str(disk)]
+        assert hml(tmp_path, *args, kill=(10, "backward")) == -signal.SIGKILL
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        before = (disk / RUN / "checkpoints/last.ckpt").read_bytes()
+        assert hml(tmp_path, *args, "--resume", "auto") == 6
+        assert "Traceback" not in (tmp_path / OUTPUT).read_text()
+        assert (disk / RUN / "checkpoints/last.ckpt").read_bytes() == before
     finally:
-        subprocess.run(["umount", "-l", tmp_path], check=True)
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_file_where_the_checkpoints_go_exits_with_6(tmp_path):

@@ -15,8 +15,9 @@ def open_trial(visit, serve_study):
     with ExitStack() as stack:
 
         def open_(task="rate_mixture", size="phone"):
-            visitor = stack.enter_context(visit(serve_study(task=task).base, size))
-            visitor.start(task)
+            served = serve_study(task=task)
+            visitor = stack.enter_context(visit(served.base, size))
+            visitor.start_at_trial(served, task)
             visitor.is_at(1)
             if size == "phone":
                 visitor.page.set_viewport_size(SMALL)

@@ -24,7 +24,7 @@ def answers(tmp_path):
 
 def test_an_untouched_slider_is_no_answer(visit, tmp_path, answers):
     with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
-        visitor.start("rate_mixture")
+        visitor.start_at_trial(served)
         page = visitor.page
         visitor.go_on()
         mix, sure = page.locator("[name=mixingcoeff]"), page.locator("[name=confidence]")

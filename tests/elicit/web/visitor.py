@@ -3,6 +3,7 @@
 from axe_playwright_python.sync_playwright import Axe
 
 from hml.elicit.web.quiz import QUIZ
+from tests.elicit.web.client import Client
 
 SIZES = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
@@ -57,6 +58,14 @@ class Visitor:
         self.agree(query)
         self.press("I have read this", "/quiz")
         self.answer_quiz(task)
+
+    def start_at_trial(self, served, task="rate_mixture"):
+        """Open the first trial as somebody who has agreed and passed the quiz, without loading those pages."""
+        with Client(served) as client:
+            client.start(task)
+            cookies = [{"name": name, "value": value, "url": self.base} for name, value in client.cookies.items()]
+        self.context.add_cookies(cookies)
+        self.page.goto(f"{self.base}/trial")
 
     def go_on(self):
         self.page.locator("button.primary").click()
