@@ -1,5 +1,6 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from hml.labels import MixedBatch
 
-NUM_CLASSES = 10
+_COLUMNS = ("id_1", "id_2", "class_1", "class_2", "lambda_f")
 _LARGEST_LOGIT = 4.0
 
 
@@ -32,26 +33,34 @@ class ImageTable:
         return ImageTable(**{column.name: getattr(self, column.name).to(device) for column in fields(self)})
 
     @property
+    def num_classes(self) -> int:
+        """C."""
+        return self.human.shape[1]
+
+    @property
     def width(self) -> int:
         """How many numbers `encode` makes of a mixed image."""
-        return 3 + 2 * (NUM_CLASSES + 5 + self.features.shape[1])
+        return 3 + 2 * (self.num_classes + 5 + self.features.shape[1])
 
 
 def swap(batch: MixedBatch) -> MixedBatch:
     """Call the second endpoint the first: the same images, seen from the other side."""
-    return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f)
+    return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f, batch.num_classes)
 
 
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
     other = swap(batch)
-    names = [column.name for column in fields(MixedBatch)]
-    return MixedBatch(**{name: torch.where(turned, getattr(other, name), getattr(batch, name)) for name in names})
+    return _with_columns(batch, lambda name: torch.where(turned, getattr(other, name), getattr(batch, name)))
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    return MixedBatch(**{column.name: getattr(batch, column.name)[rows] for column in fields(batch)})
+    return _with_columns(batch, lambda name: getattr(batch, name)[rows])
+
+
+def _with_columns(batch: MixedBatch, make: Callable[[str], Tensor]) -> MixedBatch:
+    return MixedBatch(**{name: make(name) for name in _COLUMNS}, num_classes=batch.num_classes)
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
@@ -64,6 +73,6 @@ def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
         entropy = torch.special.entr(human).sum(1, keepdim=True)
         of_human = human.gather(1, torch.stack([own, other], dim=1))  # (B, 2)
         of_network = network.gather(1, torch.stack([own, other], dim=1)) / 4
-        kind = torch.nn.functional.one_hot(own, NUM_CLASSES).to(human.dtype)
+        kind = torch.nn.functional.one_hot(own, table.num_classes).to(human.dtype)
         parts += [kind, entropy, of_human, of_network, table.features[image]]
     return torch.cat(parts, dim=1)

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from hml.judgements import CLASS_NAMES, pair_name
+from hml.judgements import CIFAR10
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
@@ -45,7 +45,7 @@ def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
             table.iloc[at]["lambda_h"], np.zeros(len(at)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False
         )
         axes.axvline(float(first["lambda_f"]), color=Color.GREY, linewidth=0.8)
-        first_name, second_name = CLASS_NAMES[int(first["class_1"])], CLASS_NAMES[int(first["class_2"])]
+        first_name, second_name = CIFAR10[int(first["class_1"])], CIFAR10[int(first["class_2"])]
         finish(axes, xlim=(-0.02, 1.02), yticks=[])
         axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
         drawn += [
@@ -98,7 +98,7 @@ def boundary(
             "pair_curve": curve.numpy(),
         }
     )
-    (first, second), name = (CLASS_NAMES[label] for label in pair), pair_name(*pair)
+    (first, second), name = (CIFAR10[label] for label in pair), CIFAR10.name_pair(*pair)
     return Exhibit(
         f"boundary_{first}_{second}",
         f"{name}: the learned boundary",
@@ -135,9 +135,10 @@ def _average_mass(
     for side, label in enumerate(pair):
         own = train_ids[labels[train_ids] == label]
         ids.append(own[torch.from_numpy((draws.uniform(f"endpoint {side}") * len(own)).astype(np.int64))])
-    found = []
+    found, num_classes = [], relabeller.table.num_classes
     for lambda_f in grid.tolist():
-        batch = MixedBatch(ids[0], ids[1], labels[ids[0]], labels[ids[1]], torch.full((_BLENDS,), lambda_f))
+        weights = torch.full((_BLENDS,), lambda_f)
+        batch = MixedBatch(ids[0], ids[1], labels[ids[0]], labels[ids[1]], weights, num_classes)
         found.append(relabeller.mass(batch).double().mean(0).numpy())
     masses: Array = np.stack(found)
     return masses

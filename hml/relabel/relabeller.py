@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -175,7 +175,7 @@ class Relabeller:
         low, high = self.judged
         lambda_f = batch.lambda_f
         certain = certainty(lambda_f, self.judged)
-        inside = MixedBatch(batch.id_1, batch.id_2, batch.class_1, batch.class_2, lambda_f.clamp(low, high))
+        inside = replace(batch, lambda_f=lambda_f.clamp(low, high))
         if person is None:
             person = torch.full_like(batch.id_1, NOBODY)
         return inside, person.to(device), certain

@@ -10,7 +10,7 @@ import hml
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.files.sealed import hash_file
-from hml.judgements import CLASS_NAMES, parse_pair
+from hml.judgements import CIFAR10
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
 from hml.relabel.checkpoint import Checkpoint
@@ -49,7 +49,7 @@ def run(options: Fit) -> int:
     for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2)):
         if getattr(options, name, least) < least:
             raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
-    pairs = [parse_pair(pair) for pair in options.pairs] if isinstance(options, Evaluate) else []
+    pairs = [CIFAR10.parse_pair(pair) for pair in options.pairs] if isinstance(options, Evaluate) else []
     started = time.perf_counter()
     material = read_material(find_data_dir(options.data_dir), options.cohort, options.judgements, options.demo)
     # Checked before anything that takes long.
@@ -93,14 +93,15 @@ def fit_relabeller(material: Material, images: ImageTable, fitting: FitOptions) 
     table = material.once
     names = table.drop_duplicates("person").sort_values("person")["annotator"].tolist()
     people = int(table["person"].max()) + 1
-    return Relabeller(fit_networks(Answers.of(table), images, people, fitting), images, names, judged(table))
+    networks = fit_networks(Answers.of(table, images.num_classes), images, people, fitting)
+    return Relabeller(networks, images, names, judged(table))
 
 
 def tabulate_curves(material: Material) -> torch.Tensor:
     """Fit class pairs' curves to all judgements: (bias, slope, lapse) by both classes, shape (C, C, 3)."""
     table = material.once
     curves = fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
-    every = [[curves.of(a, b) for b in range(len(CLASS_NAMES))] for a in range(len(CLASS_NAMES))]
+    every = [[curves.of(a, b) for b in range(len(CIFAR10))] for a in range(len(CIFAR10))]
     return torch.tensor([[(curve.bias, curve.slope, curve.lapse) for curve in row] for row in every])
 
 

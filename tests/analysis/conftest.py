@@ -7,7 +7,7 @@ import pytest
 
 from hml.analysis.confidence import add_variables
 from hml.judgements import (
-    CLASS_NAMES,
+    CIFAR10,
     Endpoint,
     Judgement,
     Stimulus,
@@ -25,7 +25,7 @@ PAIRS = list(itertools.combinations(range(10), 2))
 
 def make_stimulus(rng, pair, lambda_f):
     first, second = (Endpoint(int(rng.integers(10_000)), label) for label in pair)
-    names = (CLASS_NAMES[label] for label in pair)
+    names = (CIFAR10[label] for label in pair)
     name = "mixed_{}_{}_{}_{}_{}.png".format(
         lambda_f, *(x for end, n in zip((first, second), names, strict=True) for x in (n, end.image_id))
     )

@@ -7,7 +7,7 @@ import pytest
 
 import hml.analysis.percepts
 from hml.cli import main
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 from tests.processes import CONFIGS
 from tests.relabel.conftest import QUICK
 
@@ -46,7 +46,7 @@ def write(tmp_path):
         for person, image, (first, second), (slider, confidence) in PILOTS[pilot]:
             name = "mixed_{}_{}_{}_{}_{}.png".format(
                 LEVELS[image % len(LEVELS)],
-                *(CLASS_NAMES[first], 10 * image + first, CLASS_NAMES[second], 10 * image + second),
+                *(CIFAR10[first], 10 * image + first, CIFAR10[second], 10 * image + second),
             )
             said = json.dumps({"mixingcoeff": slider, "confidence": confidence}).replace('"', '""')
             lines.append(f'p{person},{name},"{said}"')

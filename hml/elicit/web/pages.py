@@ -17,7 +17,7 @@ from hml.elicit.web.quiz import QUIZ
 from hml.elicit.web.sessions import Session, new_session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 
 _LOG = logging.getLogger("uvicorn.error")
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
@@ -80,7 +80,7 @@ async def instructions(site: Site, request: Request, session: Session, person: P
         session,
         person=person,
         examples_shown=examples,
-        class_names=CLASS_NAMES,
+        class_names=CIFAR10.names,
         questions=len(questions),
         wrong=[question for question in questions if question.id in wrong],
     )

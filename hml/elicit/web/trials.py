@@ -14,7 +14,7 @@ from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import Site, at_stage
 from hml.errors import InputError
 from hml.files.strict_json import parse_json
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 
 
 @at_stage("trials")
@@ -26,7 +26,7 @@ async def trial(site: Site, request: Request, session: Session, person: Person) 
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
-    left, right = (CLASS_NAMES[endpoint.label] for endpoint in shown.sides)
+    left, right = (CIFAR10[endpoint.label] for endpoint in shown.sides)
     return site.render(
         "trial",
         session,
@@ -34,7 +34,7 @@ async def trial(site: Site, request: Request, session: Session, person: Person) 
         prompt=TASKS[site.study.task].prompt,
         left=left,
         right=right,
-        class_names=CLASS_NAMES[::-1] if shown.swapped else CLASS_NAMES,
+        class_names=CIFAR10.names[::-1] if shown.swapped else CIFAR10.names,
     )
 
 
