@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _EXAMPLE_LAMBDAS = (0.75, 0.5)
 _PAIRS = tuple(itertools.combinations(range(len(CIFAR10)), 2))
 
 
+@dataclass(frozen=True)
 class Stimuli:
     """A study's images.
 
@@ -30,42 +31,21 @@ class Stimuli:
         all: Those of the trials.
         examples: Two for the instructions, of endpoints that no trial shows where any are left.
         images: The original images, uint8, shape (M, 3, H, W).
-        grid: Weights by which any of them may be shown beside its own, 0 and 1.
         canonical_pixels: Whether the original images are CIFAR-10's own, to the bit.
     """
 
-    def __init__(
-        self,
-        all: list[Stimulus],  # noqa: A002
-        examples: list[Stimulus],
-        images: npt.NDArray[np.uint8],
-        grid: Iterable[float] = (),
-        canonical_pixels: bool = False,
-    ) -> None:
-        self.all = all
-        self.examples = examples
-        self.canonical_pixels = canonical_pixels
-        self._by_name = {stimulus.filename: stimulus for stimulus in (*all, *examples)}
-        self._images = images
-        self._grid = {0.0, 1.0, *grid}
+    all: list[Stimulus]
+    examples: list[Stimulus]
+    images: npt.NDArray[np.uint8]
+    canonical_pixels: bool
 
-    def png(self, filename: str, lambda_f: float | None = None) -> bytes:
-        """Make a blend's PNG, pixel for pixel, without scaling.
-
-        Args:
-            filename: The stimulus's.
-            lambda_f: Weight of its first image; by default its own.
-
-        Raises:
-            InputError: there is no such image, or it isn't shown by such a weight.
-        """
-        if (stimulus := self._by_name.get(filename)) is None:
-            raise InputError(f"{filename[:100]!r} is none of the study's images.")
-        weight = stimulus.lambda_f if lambda_f is None else lambda_f
-        if weight != stimulus.lambda_f and weight not in self._grid:
-            raise InputError(f"lambda_f={weight} is not among the weights by which {filename} is shown.")
-        first, second = (self._images[endpoint.image_id] for endpoint in stimulus.endpoints)
-        return encode_png(blend(first, second, weight))
+    def png(self, stimulus: Stimulus, lambda_f: float | None = None) -> bytes:
+        """Make a blend's PNG, pixel for pixel, without scaling; `lambda_f` is by default the stimulus's own."""
+        first, second = (self.images[endpoint.image_id] for endpoint in stimulus.endpoints)
+        mixed = blend(first, second, stimulus.lambda_f if lambda_f is None else lambda_f)
+        file = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(mixed.transpose(1, 2, 0))).save(file, "PNG")
+        return file.getvalue()
 
 
 def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f: float) -> npt.NDArray[np.uint8]:
@@ -83,13 +63,6 @@ def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f:
     whole, part = share.denominator, share.numerator
     mixed = part * first.astype(np.int64) + (whole - part) * second.astype(np.int64)
     return ((2 * mixed + whole) // (2 * whole)).astype(np.uint8)
-
-
-def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
-    """Write pixels of shape (3, H, W) as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(file, "PNG")
-    return file.getvalue()
 
 
 def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
@@ -110,8 +83,7 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
         fetch_judged(source, released, data_dir)
         judged = load_judged(source, released, data_dir, "training")
         bank, stimuli = judged.bank, list(judged.groups)
-    task = TASKS[study.task]
-    if task.shows_grid:
+    if TASKS[study.task].shows_grid:
         if off := [weight for weight in choice.lambdas if weight not in GRID]:
             raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
         stimuli = _one_a_pair(stimuli, choice.lambdas)
@@ -120,9 +92,7 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
             "trials, or raise stimuli.per_class_pair."
         )
-    examples = draw_examples(stimuli, bank, choice.seed)
-    grid = GRID if task.shows_grid else ()
-    return Stimuli(stimuli, examples, bank.images.numpy(), grid, bank.canonical_pixels)
+    return Stimuli(stimuli, draw_examples(stimuli, bank, choice.seed), bank.images.numpy(), bank.canonical_pixels)
 
 
 def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:

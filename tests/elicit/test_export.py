@@ -228,5 +228,5 @@ def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir
     assert module.provenance["judgements"] == 4 * 7
     # What people saw, rounded to bytes, is what the network is shown.
     for example in module.examples:
-        shown = Image.open(io.BytesIO(stimuli.png(example.stimulus.filename)))
+        shown = Image.open(io.BytesIO(stimuli.png(example.stimulus)))
         assert np.abs(np.asarray(shown) / 255 - example.image.permute(1, 2, 0).numpy()).max() <= 0.5001 / 255

@@ -31,12 +31,7 @@ _STATUS: dict[type[Exception], int] = {ConflictError: 409, InputError: 422}
 
 
 def create_app(
-    store: Store,
-    stimuli: Stimuli,
-    *,
-    token: str,
-    base_url: str | None = None,
-    max_waiting: int = MAX_WAITING,
+    store: Store, stimuli: Stimuli, *, token: str, base_url: str | None = None, max_waiting: int = MAX_WAITING
 ) -> Starlette:
     """Make the app that serves one study.
 
@@ -54,7 +49,6 @@ def create_app(
     templates = load_templates()
     weights = GRID if TASKS[store.study.task].shows_grid else ()
     site = Site(
-        study=store.study,
         store=store,
         stimuli=stimuli,
         sessions=Sessions(store.folder.key.derive("session"), (origin or "").startswith("https://"), token),
@@ -115,4 +109,6 @@ def _explain(request: Request, status: int, words: str, headers: dict[str, str])
     if "json" in request.headers.get("content-type", ""):
         return JSONResponse({"message": words}, status, headers)
     site: Site = request.app.state.site
-    return site.explain(words, status, headers)
+    response = site.show("problem", status, words=words, can_go_on=True)
+    response.headers.update(headers)
+    return response

@@ -19,7 +19,7 @@ class ImageNames:
     def __init__(self, key: bytes, stimuli: Iterable[Stimulus], weights: Sequence[float]) -> None:
         self._key = key
         self._images = {
-            self._name(stimulus.filename, lambda_f): (stimulus.filename, lambda_f)
+            self._name(stimulus.filename, lambda_f): (stimulus, lambda_f)
             for stimulus in stimuli
             for lambda_f in (None, 0.0, 1.0, *weights)
         }
@@ -31,8 +31,8 @@ class ImageNames:
             raise KeyError(f"{stimulus.filename} at {lambda_f} is not among the images that may be shown")
         return f"/image/{name}.png"
 
-    def find(self, name: str) -> tuple[str, float | None] | None:
-        """Return the filename and the weight behind a name; None where there is no such image."""
+    def find(self, name: str) -> tuple[Stimulus, float | None] | None:
+        """Return the stimulus and the weight behind a name; None where there is no such image."""
         return self._images.get(name)
 
     def _name(self, filename: str, lambda_f: float | None) -> str:

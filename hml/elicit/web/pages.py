@@ -5,13 +5,14 @@ import logging
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.identities import read_code, read_outside_id
-from hml.elicit.store.records import Person, Stage
+from hml.elicit.store.records import Person
 from hml.elicit.store.withdrawal import withdraw as withdraw_person
 from hml.elicit.web.quiz import QUIZ
 from hml.elicit.web.sessions import Session, new_session
@@ -30,7 +31,7 @@ async def consent(request: Request) -> Response:
     try:  # checked before the text is read, not after
         given = [read_outside_id(request.query_params.get(name, "")) for name in _ID_PARAMETERS]
     except InputError as error:  # without a way on: whoever took part without their id couldn't be paid
-        return site.explain(str(error), 422, can_go_on=False)
+        return site.show("problem", 422, words=str(error), can_go_on=False)
     outside_id = next(filter(None, given), "")
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
@@ -39,7 +40,7 @@ async def consent(request: Request) -> Response:
         return RedirectResponse(PAGE_OF[person.stage], 303)
     if session.code is not None:  # of somebody else, or of somebody who has been deleted
         session = new_session()
-    return site.render("consent", session, outside_id=outside_id, problem="")
+    return site.render("consent", session, outside_id=outside_id)
 
 
 async def agree(request: Request) -> Response:
@@ -50,7 +51,7 @@ async def agree(request: Request) -> Response:
     if session.code is not None:
         return RedirectResponse("/", 303)
     problem = ""
-    if form.get("version") != site.study.consent.version:
+    if form.get("version") != site.store.study.consent.version:
         problem = "This text has changed since you opened the page. Please read it again."
     elif form.get("agree") != "yes":
         problem = "Please tick the box if you agree. If you don't, simply close this page."
@@ -71,98 +72,90 @@ async def agree(request: Request) -> Response:
 
 
 @at_stage("instructions")
-async def instructions(site: Site, request: Request, session: Session, person: Person) -> Response:
+def instructions(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Show what to do, with worked examples."""
-    examples, questions = site.stimuli.examples, QUIZ[site.study.task]
-    wrong = request.query_params.getlist("wrong")
+    questions = QUIZ[site.store.study.task]
     return site.render(
         "instructions",
         session,
         person=person,
-        examples_shown=examples,
+        examples_shown=site.stimuli.examples,
         class_names=CIFAR10.names,
         questions=len(questions),
-        wrong=[question for question in questions if question.id in wrong],
+        wrong=[question for question in questions if question.id in sent.getlist("wrong")],
     )
 
 
 @at_stage("instructions")
-async def instructions_read(site: Site, request: Request, session: Session, person: Person) -> Response:
-    """Go on to the quiz."""
-    await site.read_form(request, session)
-    await run_in_threadpool(site.store.people.advance, person.code, "quiz")
+def instructions_read(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
+    """Move on to the quiz."""
+    site.store.people.advance(person.code, "quiz")
     return RedirectResponse("/quiz", 303)
 
 
 @at_stage("quiz")
-async def quiz(site: Site, request: Request, session: Session, person: Person) -> Response:
+def quiz(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Ask whether the instructions were understood."""
-    return site.render("quiz", session, questions=QUIZ[site.study.task])
+    return site.render("quiz", session, questions=QUIZ[site.store.study.task])
 
 
 @at_stage("quiz")
-async def quiz_answered(site: Site, request: Request, session: Session, person: Person) -> Response:
-    """Go on to the trials, or back to the instructions."""
-    form = await site.read_form(request, session)
-    wrong = [question.id for question in QUIZ[site.study.task] if form.get(question.id) != str(question.right)]
-    stage: Stage = "instructions" if wrong else "trials"
-    person = await run_in_threadpool(site.store.people.advance, person.code, stage)
+def quiz_answered(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
+    """Move on to the trials, or back to the instructions."""
+    wrong = [question.id for question in QUIZ[site.store.study.task] if sent.get(question.id) != str(question.right)]
+    person = site.store.people.advance(person.code, "instructions" if wrong else "trials")
     query = f"?{urlencode([('wrong', name) for name in wrong])}" if person.stage == "instructions" else ""
     return RedirectResponse(PAGE_OF[person.stage] + query, 303)
 
 
 @at_stage("comment")
-async def comment(site: Site, request: Request, session: Session, person: Person) -> Response:
+def comment(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Ask for a free comment."""
-    return site.render("comment", session, person=person, problem="")
+    return site.render("comment", session, person=person)
 
 
 @at_stage("comment", "done")
-async def comment_written(site: Site, request: Request, session: Session, person: Person) -> Response:
+def comment_written(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Keep the comment and finish, if the browser has as many receipts as the server has answers."""
-    form = await site.read_form(request, session)
-    if form.get("claimed") != str(person.answered):
+    if sent.get("claimed") != str(person.answered):
         problem = (
             f"The server has {person.answered} of your answers, and this browser has receipts for "
-            f"{form.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
+            f"{sent.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
         )
         return site.render("comment", session, 409, person=person, problem=problem)
-    text = form.get("comment", "").replace("\r\n", "\n").strip()
+    text = sent.get("comment", "").replace("\r\n", "\n").strip()
     # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
-    client_id = hashlib.sha256(text.encode()).hexdigest()
-    await run_in_threadpool(site.store.people.comment, person.code, text, client_id)
-    await run_in_threadpool(site.store.people.complete, person.code, person.answered)
+    site.store.people.comment(person.code, text, hashlib.sha256(text.encode()).hexdigest())
+    site.store.people.complete(person.code, person.answered)
     return RedirectResponse("/done", 303)
 
 
 @at_stage("done")
-async def done(site: Site, request: Request, session: Session, person: Person) -> Response:
+def done(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Show the completion code."""
-    code = await run_in_threadpool(site.store.people.complete, person.code, person.answered)
-    participant = await run_in_threadpool(site.store.people.outside_id, person.code)
-    return_url = site.study.return_address(code, participant)
+    code = site.store.people.complete(person.code, person.answered)
+    return_url = site.store.study.return_address(code, site.store.people.outside_id(person.code))
     return site.render("done", session, person=person, completion_code=code, return_url=return_url)
 
 
 @at_stage(*PAGE_OF)
-async def withdraw(site: Site, request: Request, session: Session, person: Person) -> Response:
+def withdraw(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Ask whether to delete everything that a person gave."""
-    return site.render("withdraw", session, person=person, back=PAGE_OF[person.stage], problem="")
+    return site.render("withdraw", session, person=person, back=PAGE_OF[person.stage])
 
 
 @at_stage(*PAGE_OF)
-async def withdrawn(site: Site, request: Request, session: Session, person: Person) -> Response:
+def withdrawn(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Delete it."""
-    form = await site.read_form(request, session)
     problem = ""
-    if form.get("sure") != "yes":
+    if sent.get("sure") != "yes":
         problem = "Tick the box to delete your answers, or go back."
-    elif session.is_by_id and read_code(form.get("code", "")) != person.code:
+    elif session.is_by_id and read_code(sent.get("code", "")) != person.code:
         problem = "This is not your withdrawal code: type it in as it stands where you began, or ask the researchers."
     if problem:
         back = PAGE_OF[person.stage]
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
-    for path in await run_in_threadpool(withdraw_person, site.store.folder, person.code):
+    for path in withdraw_person(site.store.folder, person.code):
         _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", path)
     return site.render("withdrawn", new_session())
 

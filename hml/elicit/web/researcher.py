@@ -1,54 +1,37 @@
 """The researcher's page, behind a token: how far the study is, how fast and how well it goes, what people wrote."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hml.elicit.research.overview import overview
-from hml.elicit.web.site import Site
+from hml.elicit.web.site import Site, read_fields
 
 
-async def show(request: Request) -> Response:
+def show(request: Request) -> Response:
     """Show the page to whoever has, or had, the token; it doesn't stay in the address."""
     site: Site = request.app.state.site
     if (token := request.query_params.get("token")) is not None:
         return _admit(site, token)
     if not site.sessions.is_researcher(request):
-        return _ask_for_token(site, problem="")
-    return HTMLResponse(await run_in_threadpool(_render, site))
+        return site.show("token", 403)
+    seen = overview(site.store)
+    pairs = seen.coverage.by_class_pair.values()
+    return site.show("researcher", fewest_in_pair=min(pairs), most_in_pair=max(pairs), **vars(seen))
 
 
 async def log_in(request: Request) -> Response:
     """Take the token from the page's own form."""
-    site: Site = request.app.state.site
-    form = await site.read_fields(request)
-    return _admit(site, form.get("token", "").strip())
+    form = await read_fields(request)
+    return _admit(request.app.state.site, form.get("token", "").strip())
 
 
 def _admit(site: Site, token: str) -> Response:
     if not site.sessions.is_token(token):
-        return _ask_for_token(site, problem="This is not the token that `hml elicit serve` has printed.")
+        return site.show("token", 403, problem="This is not the token that `hml elicit serve` has printed.")
     response = RedirectResponse("/researcher", 303)
     site.sessions.admit_researcher(response)
     return response
-
-
-def _ask_for_token(site: Site, problem: str) -> Response:
-    page = site.templates.get_template("token.html.jinja").render(study=site.study, has_person=False, problem=problem)
-    return HTMLResponse(page, 403)
-
-
-def _render(site: Site) -> str:
-    seen = overview(site.store)
-    pairs = seen.coverage.by_class_pair.values()
-    return site.templates.get_template("researcher.html.jinja").render(
-        study=site.study,
-        has_person=False,
-        fewest_in_pair=min(pairs),
-        most_in_pair=max(pairs),
-        **vars(seen),
-    )
 
 
 ROUTES = [Route("/researcher", show), Route("/researcher", log_in, methods=["POST"])]

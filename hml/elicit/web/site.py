@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
-from hml.elicit.study import Study
 from hml.elicit.web.images import ImageNames
 from hml.elicit.web.sessions import Session, Sessions
 
@@ -36,8 +35,7 @@ class Site:
     """One study being served.
 
     Args:
-        study: What is asked.
-        store: Where answers go.
+        store: The study, and where answers go.
         stimuli: The images.
         sessions: Who is who.
         images: What the images are called.
@@ -46,7 +44,6 @@ class Site:
         enrolled: What became of each session that agreed while this server has run, by its nonce.
     """
 
-    study: Study
     store: Store
     stimuli: Stimuli
     sessions: Sessions
@@ -55,10 +52,17 @@ class Site:
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
     enrolled: dict[str, Session] = field(default_factory=dict)
 
+    def show(self, template: str, status: int = 200, **context: object) -> Response:
+        """Make a page that leaves the session as it is."""
+        defaults = {"study": self.store.study, "has_person": False, "problem": ""}
+        page = self.templates.get_template(f"{template}.html.jinja").render(defaults | context)
+        return HTMLResponse(page, status)
+
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
         """Make a page, with the session it belongs to."""
-        page = self.templates.get_template(f"{template}.html.jinja").render(
-            study=self.study,
+        response = self.show(
+            template,
+            status,
             csrf=self.sessions.csrf(session),
             # Tells one person's answers from another's on a device that both use, without naming either.
             owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
@@ -67,24 +71,8 @@ class Site:
             image=self.images.address,
             **context,
         )
-        response = HTMLResponse(page, status)
         self.sessions.write(response, session)
         return response
-
-    def explain(
-        self, words: str, status: int, headers: Mapping[str, str] | None = None, can_go_on: bool = True
-    ) -> Response:
-        """Make a page that says what is wrong, and leaves the session as it is.
-
-        Args:
-            words: What is wrong.
-            status: HTTP's.
-            headers: Beside the usual ones.
-            can_go_on: Whether the page leads on to the study.
-        """
-        template = self.templates.get_template("problem.html.jinja")
-        page = template.render(study=self.study, words=words, has_person=False, can_go_on=can_go_on)
-        return HTMLResponse(page, status, headers)
 
     async def person(self, session: Session) -> Person | None:
         """Look up whom a session belongs to; None for somebody who hasn't agreed, or has withdrawn."""
@@ -92,26 +80,15 @@ class Site:
             return None
         return await run_in_threadpool(self.store.people.find, session.code)
 
-    async def read_form(self, request: Request, session: Session) -> dict[str, str]:
+    async def read_form(self, request: Request, session: Session) -> QueryParams:
         """Read a form that one of the session's own pages sent.
 
         Raises:
             HTTPException: it isn't one.
         """
-        fields = await self.read_fields(request)
-        self.check_token(session, fields.get("csrf"))
-        return fields
-
-    async def read_fields(self, request: Request) -> dict[str, str]:
-        """Read a form's fields.
-
-        Raises:
-            HTTPException: they can't be read.
-        """
-        try:
-            return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=50))
-        except ValueError as error:
-            raise HTTPException(400, "This form can't be read.") from error
+        form = await read_fields(request)
+        self.check_token(session, form.get("csrf"))
+        return form
 
     def check_token(self, session: Session, token: object) -> None:
         """Refuse what wasn't sent by one of the session's own pages.
@@ -127,7 +104,20 @@ class Site:
             )
 
 
-Handler = Callable[[Site, Request, Session, Person], Awaitable[Response]]
+async def read_fields(request: Request) -> QueryParams:
+    """Read a form's fields.
+
+    Raises:
+        HTTPException: they can't be read.
+    """
+    try:
+        return QueryParams((await request.body()).decode())
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, "This form can't be read.") from error
+
+
+Handler = Callable[[Site, Session, Person, QueryParams], Response]
+"""Makes a page from what was sent: a form's fields, or an address's parameters. It is run in a thread."""
 
 
 def at_stage(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
@@ -142,7 +132,8 @@ def at_stage(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[
                 return RedirectResponse("/", 303)
             if person.stage not in stages:
                 return RedirectResponse(PAGE_OF[person.stage], 303)
-            return await handler(site, request, session, person)
+            sent = await site.read_form(request, session) if request.method == "POST" else request.query_params
+            return await run_in_threadpool(handler, site, session, person, sent)
 
         return handle
 

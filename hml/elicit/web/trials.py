@@ -3,6 +3,7 @@
 import json
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -18,10 +19,10 @@ from hml.judgements import CIFAR10
 
 
 @at_stage("trials")
-async def trial(site: Site, request: Request, session: Session, person: Person) -> Response:
+def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Show the image that this person is to judge now: the same one until it is answered."""
     try:
-        shown = await run_in_threadpool(site.store.trials.next, person.code)
+        shown = site.store.trials.next(person.code)
     except StudyFullError:
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
@@ -31,7 +32,7 @@ async def trial(site: Site, request: Request, session: Session, person: Person) 
         "trial",
         session,
         trial=shown,
-        prompt=TASKS[site.study.task].prompt,
+        prompt=TASKS[site.store.study.task].prompt,
         left=left,
         right=right,
         class_names=CIFAR10.names[::-1] if shown.swapped else CIFAR10.names,
@@ -58,9 +59,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
     """
     try:
         content = parse_json(body)
-        json.dumps(
-            content, ensure_ascii=False
-        ).encode()  # a lone surrogate is JSON, and no text that can be kept or told
+        json.dumps(content, ensure_ascii=False).encode()  # fails on a lone surrogate, which is JSON, but no text
     except ValueError as error:
         raise InputError(f"This answer is not JSON: {error}.") from error
     match content:
@@ -74,13 +73,13 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
     raise InputError("An answer has a trial_id, a client_id, an answer and a reaction_ms.")
 
 
-async def image(request: Request) -> Response:
+def image(request: Request) -> Response:
     """Send an image."""
     site: Site = request.app.state.site
     found = site.images.find(request.path_params["name"])
     if found is None:
         return Response(status_code=404)
-    content = await run_in_threadpool(site.stimuli.png, *found)
+    content = site.stimuli.png(*found)
     return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
 

@@ -144,7 +144,7 @@ def test_nothing_on_a_trials_page_tells_the_weight_that_is_asked_for(client, ser
     assert f"{stimulus.lambda_f}" not in page
     (address,) = re.findall(r'src="(/image/[0-9a-f]{32}\.png)"', page)
     sent = client.get(address)
-    assert sent.content == site.stimuli.png(stimulus.filename)
+    assert sent.content == site.stimuli.png(stimulus)
     assert sent.headers["content-type"] == "image/png"
     assert client.get("/image/" + "0" * 32 + ".png").status_code == 404
 
@@ -155,3 +155,4 @@ def test_images_that_no_trial_shows_have_no_address(served):
     assert names.address(stimulus) != ImageNames(b"other", [stimulus], []).address(stimulus)
     with pytest.raises(KeyError, match="not among the images"):
         names.address(stimulus, 0.3)
+    assert names.find(ImageNames(b"key", [stimulus], [0.3]).address(stimulus, 0.3).split("/")[-1][:-4]) is None
