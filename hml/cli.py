@@ -19,10 +19,8 @@ from hml.training.interrupts import keep_interrupts
 class _Verb:
     """A verb of hml's own. Its functions are imported when they are called, so that help and wrong flags are quick.
 
-    Args:
-        summary: What `hml --help` says of it.
-        parse: Where the function is that parses flags; its module imports nothing that takes long.
-        run: Where the function is that takes what was parsed and returns the exit code.
+    `parse` locates the function that parses flags, in a module that imports nothing that takes long; `run` the one that
+    takes the options and returns the exit code.
     """
 
     summary: str
@@ -73,29 +71,15 @@ Train image classifiers on mixed images labelled by people, and measure whether 
   hml <verb> --help                           the flags of a verb
 """
 _STORAGE_ERRNOS = {
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EFBIG,
-    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE),  # the disk
+    *(errno.EROFS, errno.EACCES, errno.EPERM),  # permissions
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),  # the path
 }
 _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb.
-
-    Args:
-        argv: Verb and flags; by default the process's.
-
-    Returns:
-        The exit code, as `hml.errors` lists them.
-    """
+    """Run a verb with its flags, by default the process's, and return the exit code, as `hml.errors` lists them."""
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_HELP, end="")
@@ -116,9 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
-        return _fail(
-            StorageError("Nobody reads what hml prints any more, so it has stopped: send it to a file instead.")
-        )
+        gone = "Nobody reads what hml prints any more, so it has stopped: send it to a file instead."
+        return _fail(StorageError(gone))
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
             raise
@@ -133,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _see_own_modules() -> None:
-    """See the modules of the folder that hml is called in, as a console script doesn't: a user's own strategy."""
+    """Make the modules of the working directory importable, such as a user's strategy, as a console script doesn't."""
     try:
         here = str(Path.cwd())
     except FileNotFoundError as error:

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import xlogy
 
-from hml.analysis.generating import image_means
+from hml.analysis.generating import image_lambda_f, image_means
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
 
 # Mean and larger entropy of the endpoints' CIFAR-10H labels; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
 
-UNITS = ("judgement", "within_person", "image")
 _BINS = 5
 
 
@@ -24,7 +23,7 @@ def entropies(probabilities: Array) -> Array:
 
 
 def add_variables(table: pd.DataFrame, human: Array | None) -> pd.DataFrame:
-    """Add the columns that confidence may go with.
+    """Add the columns that confidence may depend on.
 
     Args:
         table: What `judgement_table` made.
@@ -33,10 +32,7 @@ def add_variables(table: pd.DataFrame, human: Array | None) -> pd.DataFrame:
     Returns:
         The table with `distance`, `extremeness` and, where known, `ambiguity` and `most_ambiguous`.
     """
-    added = table.assign(
-        distance=(table["lambda_f"] - 0.5).abs(),
-        extremeness=(table["lambda_h"] - 0.5).abs(),
-    )
+    added = table.assign(distance=(table["lambda_f"] - 0.5).abs(), extremeness=(table["lambda_h"] - 0.5).abs())
     if human is not None:
         ends = entropies(human)[table[["id_1", "id_2"]].to_numpy()]  # (N, 2)
         added = added.assign(ambiguity=ends.mean(1), most_ambiguous=ends.max(1))
@@ -71,8 +67,7 @@ def _image_values(table: pd.DataFrame, variable: str, weights: Array) -> Array:
     if variable not in ("extremeness", "error"):
         return image_means(table, variable, weights)  # the same for all judgements of an image
     lambda_h = image_means(table, "lambda_h", weights)
-    lambda_f = table.groupby(pd.factorize(table["image"])[0])["lambda_f"].first().to_numpy()
-    away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else lambda_f))
+    away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else image_lambda_f(table)))
     return away
 
 
@@ -81,32 +76,23 @@ def correlations(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[tuple[str, s
     people = table["person"].nunique()
     counts = {"judgement": len(table), "within_person": len(table), "image": table["image"].nunique()}
     return {
-        (variable, unit): bootstrap.estimate(
-            partial(correlate, table, variable, unit), counts[unit], people, CORRELATION
-        )
+        (variable, unit): bootstrap.estimate(partial(correlate, table, variable, unit), n, people, CORRELATION)
         for variable in VARIABLES
         if variable in table
-        for unit in UNITS
+        for unit, n in counts.items()
     }
 
 
 def binned_confidence(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Average omega over five bins of each variable, equally full where ties allow.
-
-    Returns:
-        One row a bin: variable, x (the variable's mean in it), value, low, high, n, people.
-    """
+    """Average omega over five bins of each variable, equally full where ties allow, with its mean as `x`."""
     rows = []
-    for variable in VARIABLES:
-        if variable not in table:
-            continue
+    for variable in (name for name in VARIABLES if name in table):
         values = table[variable].to_numpy(float)
         edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
         which = np.searchsorted(edges, values, side="left") if table[variable].nunique() > _BINS else _rank(values)
         for b in np.unique(which):
             part = table[which == b]
-            person, omega = part["person"].to_numpy(np.int64), part["omega"].to_numpy(float)
-            estimate = bootstrap.estimate(weighted.mean_of(person, omega), len(part), part["person"].nunique(), SHARE)
+            estimate = weighted.estimate_mean(bootstrap, part, part["omega"].to_numpy(float), SHARE)
             rows.append({"variable": variable, "x": float(part[variable].mean()), **estimate.as_dict()})
     return pd.DataFrame(rows)
 

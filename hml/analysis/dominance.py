@@ -53,10 +53,6 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
 def dominance(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[pd.DataFrame, Estimate]:
     """Estimate how much each class outweighs the others.
 
-    Args:
-        table: What `judgement_table` made.
-        bootstrap: Resamples of its people.
-
     Returns:
         One row for each class that was judged: `class` (its index), its strength, strength_low and strength_high in
         logits, its worth as value, low and high: the share of the pixels that it can do without, against an average
@@ -80,14 +76,7 @@ def dominance(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[pd.DataFrame, 
         n, people = len(part), part["person"].nunique()
         strength = make_estimate(float(value[c]), replicates[:, c], n, people)
         worth = make_estimate(float(value[NUM_CLASSES + c]), replicates[:, NUM_CLASSES + c], n, people)
-        rows.append(
-            {
-                "class": c,
-                "strength": strength.value,
-                "strength_low": strength.low,
-                "strength_high": strength.high,
-                **worth.as_dict(),
-            }
-        )
+        strengths = {"strength": strength.value, "strength_low": strength.low, "strength_high": strength.high}
+        rows.append({"class": c, **strengths, **worth.as_dict()})
     position = make_estimate(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True), position

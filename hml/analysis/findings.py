@@ -29,7 +29,7 @@ def conclude(estimate: Estimate, what: str, above: str, below: str, against: flo
     value, interval = write_number(estimate.value), write_interval(estimate)
     if side == "not clear of":
         unknown = "its sign is not known" if against == 0 else f"it may be {against:g}"
-        return [f"{_capitalise(what)} is {value}: its 95 % interval, {interval}, includes {against:g}, so {unknown}."]
+        return [f"{capitalise(what)} is {value}: its 95 % interval, {interval}, includes {against:g}, so {unknown}."]
     meaning = above if side == "above" else below
     return [f"{meaning}: {what} is {value} (95 % interval {interval}, which excludes {against:g})."]
 
@@ -45,7 +45,9 @@ def state(estimate: Estimate, what: str) -> list[str]:
     """
     if estimate.value is None:
         return []
-    return [f"{_capitalise(what)} is {write_number(estimate.value)} ({_bracket(estimate)})."]
+    interval = write_interval(estimate)
+    bracket = f"no interval: {interval}" if estimate.low is None else f"95 % interval {interval}"
+    return [f"{capitalise(what)} is {write_number(estimate.value)} ({bracket})."]
 
 
 def list_values(values: list[tuple[str, Estimate]]) -> str:
@@ -58,10 +60,6 @@ def list_values(values: list[tuple[str, Estimate]]) -> str:
     return ", ".join(f"{name} ({write_number(e.value)}, {write_interval(e)})" for name, e in values)
 
 
-def _bracket(estimate: Estimate) -> str:
-    interval = write_interval(estimate)
-    return f"no interval: {interval}" if estimate.low is None else f"95 % interval {interval}"
-
-
-def _capitalise(text: str) -> str:
+def capitalise(text: str) -> str:
+    """Write the first letter as a capital, and leave the others as they are."""
     return text[0].upper() + text[1:]

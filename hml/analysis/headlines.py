@@ -17,16 +17,7 @@ from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Stati
 
 @dataclass(frozen=True)
 class Headline:
-    """A number of a table of judgements.
-
-    Args:
-        name: What it is called in files.
-        label: What it is called on the page.
-        statistic: Computes it under people's weights.
-        n: Observations behind it.
-        people: People behind it.
-        bounds: The least and the largest value that it can have.
-    """
+    """A number of a table: its name in files, its label on the page, and what `Bootstrap.estimate` takes."""
 
     name: str
     label: str
@@ -37,30 +28,16 @@ class Headline:
 
 
 def headlines(table: pd.DataFrame) -> list[Headline]:
-    """List the headline numbers that a table has data for.
-
-    Args:
-        table: What `confidence.add_variables` made.
-
-    Returns:
-        The same numbers in the same order for any table; those that need what it lacks are left out.
-    """
+    """List the headline numbers that a table from `add_variables` has data for, always in the same order."""
     if table.empty:
         return []
     judgements, images, people = len(table), table["image"].nunique(), table["person"].nunique()
     person = table["person"].to_numpy(np.int64)
-    x, y = (table[name].to_numpy(float) for name in ("lambda_f", "lambda_h"))
+    follows = weighted.correlation_of(person, *(table[name].to_numpy(float) for name in ("lambda_f", "lambda_h")))
     found = [
         Headline("error", "mean |λ_h − λ_f|, judgements", partial(error_by_judgement, table), judgements, people),
         Headline("error_by_image", "mean |λ_h − λ_f|, images", partial(error_by_image, table), images, people),
-        Headline(
-            "mixup_correlation",
-            "corr(λ_f, λ_h), judgements",
-            weighted.correlation_of(person, x, y),
-            judgements,
-            people,
-            CORRELATION,
-        ),
+        Headline("mixup_correlation", "corr(λ_f, λ_h), judgements", follows, judgements, people, CORRELATION),
     ]
     for variable, label in (("distance", "|λ_f − ½|"), ("ambiguity", "endpoints' entropy"), ("error", "|λ_h − λ_f|")):
         if variable in table:
@@ -71,8 +48,8 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
     fits = CurveFits.of(table)
     for i, name in enumerate(PARAMETERS):
         if name == "bias" or identifiable(table):
-            label = f"overall curve: {name}"
-            found.append(Headline(name, label, partial(_parameter, fits, i), judgements, people, BOUNDS[name]))
+            statistic = partial(_parameter, fits, i)
+            found.append(Headline(name, f"overall curve: {name}", statistic, judgements, people, BOUNDS[name]))
     once = first_judgements(table)
     pairs, paired = count_pairs(once)
     if pairs:

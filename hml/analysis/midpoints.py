@@ -7,17 +7,13 @@ from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
-from hml.statistics.bootstrap import NOTHING, SHARE, Array, Bootstrap, Estimate
+from hml.statistics.bootstrap import NOTHING, SHARE, Bootstrap, Estimate
 
 _MIDDLE = 0.5
 
 
 def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """Summarise one task's midpoints.
-
-    Args:
-        table: What `midpoint_table` made.
-        bootstrap: Resamples of its people.
+    """Summarise one task's midpoints, which `midpoint_table` made.
 
     Returns:
         `mean`; `distance` (mean |midpoint − .5|); `exact` (share at .5); `disagreement` (mean |difference| of two
@@ -25,25 +21,26 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         any); `retest` (mean |first − again|); `pull` (how much lower midpoints are that were
         searched from below .5 than from above), which needs a start on both sides.
     """
-    person, lambda_m = table["person"].to_numpy(np.int64), table["lambda_m"].to_numpy(float)
+    away = np.abs(table["lambda_m"].to_numpy(float) - _MIDDLE)
     table = table.assign(image=pd.factorize(table["pair"])[0])
     once = first_judgements(table)
-
-    def average(values: Array) -> Estimate:
-        return bootstrap.estimate(weighted.mean_of(person, values), len(table), table["person"].nunique(), SHARE)
 
     # Pairs that were shown twice by chance are no retests.
     retested = table[table["is_repeat"] | table.index.isin(once.index)]
     again, repeats, repeaters = retest_error(retested, "lambda_m")
     return {
-        "mean": average(lambda_m),
-        "distance": average(np.abs(lambda_m - _MIDDLE)),
-        "exact": average((np.abs(lambda_m - _MIDDLE) < 1e-6).astype(float)),
+        "mean": _mean(table, bootstrap),
+        "distance": weighted.estimate_mean(bootstrap, table, away, SHARE),
+        "exact": weighted.estimate_mean(bootstrap, table, (away < 1e-6).astype(float), SHARE),
         "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE),
         "varied": _mean_of_varied(table, bootstrap),
         "retest": bootstrap.estimate(again, repeats, repeaters) if repeats else NOTHING,
         "pull": _pull(table, bootstrap),
     }
+
+
+def _mean(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
+    return weighted.estimate_mean(bootstrap, table, table["lambda_m"].to_numpy(float), SHARE)
 
 
 def _mean_of_varied(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
@@ -52,8 +49,7 @@ def _mean_of_varied(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
     varied = table[commonest < ALIKE]
     if len(varied) in (0, len(table)):
         return NOTHING
-    mean = weighted.mean_of(varied["person"].to_numpy(np.int64), varied["lambda_m"].to_numpy(float))
-    return bootstrap.estimate(mean, len(varied), varied["person"].nunique(), SHARE)
+    return _mean(varied, bootstrap)
 
 
 def _pull(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
@@ -63,14 +59,11 @@ def _pull(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
     if sides[0].empty or sides[1].empty:
         return NOTHING
 
-    def pull(weights: Array) -> Array:
-        means = [
-            weighted.mean(weights, side["person"].to_numpy(np.int64), side["lambda_m"].to_numpy(float))
-            for side in sides
-        ]
-        return means[0] - means[1]
+    above, below = (
+        weighted.mean_of(side["person"].to_numpy(np.int64), side["lambda_m"].to_numpy(float)) for side in sides
+    )
 
-    return bootstrap.estimate(pull, len(started), table["person"].nunique())
+    return bootstrap.estimate(lambda weights: above(weights) - below(weights), len(started), table["person"].nunique())
 
 
 def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
@@ -85,23 +78,13 @@ def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
 def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
     """Average what each task says of each pair of images that all of them show.
 
-    Args:
-        construct: The construct task's `midpoint_table`.
-        select: The select task's.
-        judgements: The inference task's `judgement_table`, of which blends at lambda_f = .5 count.
-
     Returns:
         One row a pair of images: pair; the mean midpoint and answers of `construct` and of `select`;
         `inferred`, the midpoint's side that the judgements imply (1 − mean lambda_h at .5), and its answers.
     """
-    even = implied_midpoints(judgements)
+    tables = {"construct": construct, "select": select, "inferred": implied_midpoints(judgements)}
     columns = {}
-    for name, table, value in (
-        ("construct", construct, "lambda_m"),
-        ("select", select, "lambda_m"),
-        ("inferred", even, "implied"),
-    ):
-        groups = table.groupby("pair")[value]
+    for name, table in tables.items():
+        groups = table.groupby("pair")["implied" if name == "inferred" else "lambda_m"]
         columns[name], columns[f"{name}_n"] = groups.mean(), groups.size()
-    shared = pd.DataFrame(columns).dropna()
-    return shared.reset_index(names="pair")
+    return pd.DataFrame(columns).dropna().reset_index(names="pair")

@@ -1,6 +1,8 @@
 """Class pairs: what people infer at each lambda_f, and the curves through it, with intervals."""
 
+import itertools
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -50,12 +52,10 @@ class CurveFits:
 
     def cell_sums(self, weights: Array) -> tuple[Array, Array]:
         """Count judgements and sum lambda_h in each cell, each of shape (R, C)."""
+        cells, shape = self.cells, (weights.shape[1], len(self.cells.lambda_f))
         count, total = (
-            weights
-            @ weighted.sums_by_person(
-                self.person, self.cells.member, values, weights.shape[1], len(self.cells.lambda_f)
-            )
-            for values in (np.ones_like(self.cells.lambda_h), self.cells.lambda_h)
+            weights @ weighted.sums_by_person(self.person, cells.member, values, *shape)
+            for values in (np.ones_like(cells.lambda_h), cells.lambda_h)
         )
         return count, total
 
@@ -66,7 +66,7 @@ class CurveFits:
         member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
         count, total = (sums @ member for sums in self.cell_sums(weights))
         group = np.zeros(len(levels), np.int64)
-        return fit_groups(levels, group, count, total, WEAK, self._dispersion, 1)[0][:, 0]
+        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1)[0][:, 0]
 
     def pairs(self, weights: Array) -> Array:
         """Fit each pair's curve, drawn to the overall one: parameters, shape (R, G, 3)."""
@@ -88,11 +88,7 @@ class CurveFits:
         count, total = self.cell_sums(weights)
         prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
         cells = self.cells
-        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self._dispersion, len(cells.pairs))
-
-    @property
-    def _dispersion(self) -> float:
-        return self.curves.dispersion
+        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self.curves.dispersion, len(cells.pairs))
 
 
 def readable(parameters: Array) -> Array:
@@ -136,7 +132,8 @@ def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates
             if name in known
         }
     grid = np.linspace(0, 1, 51)
-    bands = [make_estimate(float(v), r, len(table), people) for v, r in _curves_on(grid, point, overall)]
+    values, many = respond(point, grid), respond(overall[:, None], grid)  # (X,), (R, X)
+    bands = [make_estimate(float(v), r, len(table), people) for v, r in zip(values, many.T, strict=True)]
     frame = pd.DataFrame([{"lambda_f": x, **band.as_dict()} for x, band in zip(grid, bands, strict=True)])
     return CurveEstimates(fits.curves, named, pairs, frame)
 
@@ -147,28 +144,18 @@ def _widen(replicates: Array, sd: float) -> Array:
     return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
 
 
-def _curves_on(grid: Array, point: Array, replicates: Array) -> list[tuple[float, Array]]:
-    values, many = respond(point, grid), respond(replicates[:, None], grid)  # (X,), (R, X)
-    return [(float(values[i]), many[:, i]) for i in range(len(grid))]
-
-
 def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Average lambda_h in each cell of class pair and lambda_f, all 45 pairs, empty ones included.
-
-    Args:
-        table: What `judgement_table` made; pairs are turned alphabetically.
-        bootstrap: Resamples of its people.
+    """Average lambda_h in each cell of class pair and lambda_f, all 45 pairs, turned alphabetically.
 
     Returns:
-        One row a cell: class_1, class_2, lambda_f, value, low, high, n, people, images; n is 0 and value None where
-        nobody judged.
+        One row a cell: class_1, class_2, lambda_f, the estimate, images; n is 0 and value None where nobody judged.
     """
     turned = table["class_1"] > table["class_2"]
     low, high = (table[["class_1", "class_2"]].agg(f, axis=1).to_numpy() for f in ("min", "max"))
     level = np.where(turned, 1 - table["level"], table["level"]).round(9)
     lambda_h = np.where(turned, 1 - table["lambda_h"], table["lambda_h"])
     levels = np.unique(level)
-    pairs = [(a, b) for a in range(NUM_CLASSES) for b in range(a + 1, NUM_CLASSES)]
+    pairs = list(itertools.combinations(range(NUM_CLASSES), 2))
     number = {pair: i for i, pair in enumerate(pairs)}
     pair = np.array([number[int(a), int(b)] for a, b in zip(low, high, strict=True)], dtype=np.int64)
     cell = pair * len(levels) + np.searchsorted(levels, level)
@@ -178,21 +165,8 @@ def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
         found.reindex(range(num_cells), fill_value=0)
         for found in (groups.size(), groups["person"].nunique(), groups["image"].nunique())
     )
-    estimates = bootstrap.estimates(
-        lambda weights: weighted.cell_means(weights, person, cell, lambda_h, num_cells),
-        n.tolist(),
-        people.tolist(),
-        SHARE,
-    )
-    return pd.DataFrame(
-        [
-            {
-                "class_1": pairs[i // len(levels)][0],
-                "class_2": pairs[i // len(levels)][1],
-                "lambda_f": float(levels[i % len(levels)]),
-                **estimate.as_dict(),
-                "images": int(images[i]),
-            }
-            for i, estimate in enumerate(estimates)
-        ]
-    )
+    means = partial(weighted.cell_means, person=person, cell=cell, values=lambda_h, num_cells=num_cells)
+    estimates = bootstrap.estimates(means, n.tolist(), people.tolist(), SHARE)
+    keys = [{"class_1": a, "class_2": b, "lambda_f": float(x)} for (a, b), x in itertools.product(pairs, levels)]
+    frame = pd.DataFrame([{**key, **estimate.as_dict()} for key, estimate in zip(keys, estimates, strict=True)])
+    return frame.assign(images=images.astype(int))

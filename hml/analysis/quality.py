@@ -71,27 +71,22 @@ def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
 
 def count_rules(table: pd.DataFrame) -> pd.DataFrame:
     """Count what each rule would leave out: rule, description, judgements, people, images that would be left bare."""
-    rows = []
-    for name, (description, out) in rules(table).items():
-        rows.append(
-            {
-                "rule": name,
-                "description": description,
-                "judgements": int(out.sum()),
-                "share": float(out.mean()),
-                "people": table.loc[out, "person"].nunique(),
-                "images_lost": table["image"].nunique() - table.loc[~out, "image"].nunique(),
-            }
-        )
+    rows = [
+        {
+            "rule": name,
+            "description": description,
+            "judgements": int(out.sum()),
+            "share": float(out.mean()),
+            "people": table.loc[out, "person"].nunique(),
+            "images_lost": table["image"].nunique() - table.loc[~out, "image"].nunique(),
+        }
+        for name, (description, out) in rules(table).items()
+    ]
     return pd.DataFrame(rows)
 
 
 def effects(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Recompute every headline number with each rule's judgements left out.
-
-    Args:
-        table: What `confidence.add_variables` made.
-        bootstrap: Resamples of its people.
+    """Recompute every headline number with each rule's judgements left out; the table is from `add_variables`.
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,

@@ -9,7 +9,18 @@ from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.bootstrap import ANYWHERE, CORRELATION, NOTHING, Array, Bootstrap, Estimate, Index, Statistic
+from hml.statistics.bootstrap import (
+    ANYWHERE,
+    CORRELATION,
+    NOTHING,
+    SHARE,
+    Array,
+    Bootstrap,
+    Bounds,
+    Estimate,
+    Index,
+    Statistic,
+)
 
 RELABELLERS = {
     "self": "the same person, asked again",
@@ -29,23 +40,20 @@ def retests(table: pd.DataFrame, column: str = "lambda_h") -> pd.DataFrame:
     return both.rename(columns={f"{column}_first": "first", f"{column}_again": "again"})[["person", "first", "again"]]
 
 
-def retest_error(table: pd.DataFrame, column: str = "lambda_h") -> tuple[Statistic, int, int]:
-    """Return the statistic of the mean |first − again|, the repeats and the people behind it."""
+def retest_error(table: pd.DataFrame, column: str = "lambda_h", power: int = 1) -> tuple[Statistic, int, int]:
+    """Return the statistic of the mean |first − again|^power, the repeats and the people behind it."""
     pairs = retests(table, column)
-    person, change = pairs["person"].to_numpy(np.int64), (pairs["first"] - pairs["again"]).abs().to_numpy(float)
-    return weighted.mean_of(person, change), len(pairs), pairs["person"].nunique()
+    change = (pairs["first"] - pairs["again"]).abs().to_numpy(float) ** power
+    return weighted.mean_of(pairs["person"].to_numpy(np.int64), change), len(pairs), pairs["person"].nunique()
 
 
 def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> Statistic:
-    """Return the average of |difference|^power over all pairs of different people who judged the same image.
+    """Return the statistic of the mean |difference|^power of any two people's answers to one image; NaN without any.
 
     Args:
         table: First judgements, with `image`, `person` and the column.
         power: 1 or 2.
         column: What is compared.
-
-    Returns:
-        The statistic; NaN where no two people judged the same image.
     """
     said = table[["image", "person", column]]
     both = said.merge(said, on="image", suffixes=("_a", "_b"))
@@ -53,9 +61,8 @@ def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> S
     a, b = (both[f"person_{side}"].to_numpy(np.int64) for side in "ab")
     apart = (both[f"{column}_a"] - both[f"{column}_b"]).abs().to_numpy(float) ** power
     num_people = int(table["person"].max()) + 1
-    matrices = [
-        weighted.sums_by_person(a, b, values, num_people, num_people) for values in (apart, np.ones_like(apart))
-    ]
+    sums = partial(weighted.sums_by_person, a, b, num_people=num_people, num_cells=num_people)
+    matrices = [sums(values=values) for values in (apart, np.ones_like(apart))]
 
     def statistic(weights: Array) -> Array:
         own = weights[:, :num_people]
@@ -73,10 +80,7 @@ def count_pairs(table: pd.DataFrame) -> tuple[int, int]:
 
 
 def errors_of(table: pd.DataFrame) -> dict[str, tuple[Index, Array]]:
-    """Compare each judgement with relabellers that can be scored one judgement at a time.
-
-    Args:
-        table: Judgements without repeats.
+    """Compare each judgement, without repeats, with relabellers that can be scored one judgement at a time.
 
     Returns:
         For "mixup", "overall_curve" and "pair_curve": each judgement's person and difference. Curves are fitted to
@@ -88,47 +92,34 @@ def errors_of(table: pd.DataFrame) -> dict[str, tuple[Index, Array]]:
         fits = CurveFits.of(table)
         without = 1.0 - np.eye(int(person.max()) + 1)
         cells, member = fits.cells, fits.cells.member
-        x = cells.lambda_f[member]
-        for name, curves in (
-            ("overall_curve", fits.overall(without)[person]),
-            ("pair_curve", fits.pairs(without)[person, cells.group[member]]),
-        ):
-            errors[name] = (person, cells.lambda_h - respond(curves, x))
+        overall, of_pair = fits.overall(without)[person], fits.pairs(without)[person, cells.group[member]]
+        for name, curves in (("overall_curve", overall), ("pair_curve", of_pair)):
+            errors[name] = (person, cells.lambda_h - respond(curves, cells.lambda_f[member]))
     return errors
 
 
 def score_relabellers(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Score relabellers by how far they are from one person's judgement.
-
-    Args:
-        table: What `judgement_table` made, with repeats.
-        bootstrap: Resamples of its people.
+    """Score relabellers by how far they are from one person's judgement, from a table with repeats.
 
     Returns:
-        One row for each relabeller that can be scored and measure ("mae": mean absolute error; "rmse"): relabeller,
-        measure, value, low, high, n, people.
+        One row for each relabeller that can be scored and measure ("mae": mean absolute error; "rmse").
     """
     once = first_judgements(table)
+    accompanied = once[once.groupby("image")["person"].transform("nunique") > 1]
     rows = []
-
-    def add(name: str, statistic: Statistic, n: int, people: int, measure: str) -> None:
-        if n:
-            estimate = bootstrap.estimate(statistic, n, people, (0.0, 1.0))
-            rows.append({"relabeller": name, "measure": measure, **estimate.as_dict()})
-
-    again = retests(table)
-    pairs, paired = count_pairs(once)
     for measure, power in (("mae", 1), ("rmse", 2)):
-        change = (again["first"] - again["again"]).abs().to_numpy(float) ** power
-        person = again["person"].to_numpy(np.int64)
-        add("self", _root(weighted.mean_of(person, change), power), len(again), again["person"].nunique(), measure)
-        add("another", _root(disagreement(once, power), power), pairs, paired, measure)
-        for name, (who, error) in errors_of(once).items():
-            statistic = _root(weighted.mean_of(who, np.abs(error) ** power), power)
-            add(name, statistic, len(error), len(np.unique(who)), measure)
-        accompanied = once[once.groupby("image")["person"].transform("nunique") > 1]
-        others = _root(partial(_against_others, accompanied, power), power)
-        add("others", others, len(accompanied), accompanied["person"].nunique(), measure)
+        others = partial(_against_others, accompanied, power)
+        scored: dict[str, tuple[Statistic, int, int]] = {
+            "self": retest_error(table, power=power),
+            "another": (disagreement(once, power), *count_pairs(once)),
+            "others": (others, len(accompanied), accompanied["person"].nunique()),
+        }
+        for name, (person, error) in errors_of(once).items():
+            scored[name] = (weighted.mean_of(person, np.abs(error) ** power), len(error), len(np.unique(person)))
+        for name, (statistic, n, people) in scored.items():
+            if n:
+                estimate = bootstrap.estimate(_root(statistic, power), n, people, SHARE)
+                rows.append({"relabeller": name, "measure": measure, **estimate.as_dict()})
     order = list(RELABELLERS)
     frame = pd.DataFrame(rows)
     return frame.sort_values("relabeller", key=lambda names: names.map(order.index), kind="stable", ignore_index=True)
@@ -138,42 +129,32 @@ def ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
     """Bound what any relabeller that gives an image one number can reach against one person's judgement.
 
     Two people's squared difference is twice the variance within images, which no such relabeller explains. For the
-    absolute error there are only bounds: it can't be below half of what two people differ by.
-
-    Args:
-        table: What `judgement_table` made, with repeats.
-        bootstrap: Resamples of its people.
+    absolute error there are only bounds: it can't be below half of what two people differ by. The table has repeats.
 
     Returns:
         `retest` (mean |first − again|), `retest_correlation`, `disagreement` (mean |difference| of two people),
         `floor_rmse`, `floor_mae`, `ceiling_correlation` (between relabels and judgements), `mixup_correlation`.
     """
-    once = first_judgements(table)
-    pairs, paired = count_pairs(once)
+    once, again = first_judgements(table), retests(table)
     absolute, squared = disagreement(once, 1), disagreement(once, 2)
+    person, repeater = (rows["person"].to_numpy(np.int64) for rows in (once, again))
     x, y = (once[name].to_numpy(float) for name in ("lambda_f", "lambda_h"))
-    person = once["person"].to_numpy(np.int64)
-    found = {
-        name: bootstrap.estimate(statistic, pairs, paired, bounds)
-        for name, statistic, bounds in (
-            ("disagreement", absolute, ANYWHERE),
-            ("floor_rmse", lambda weights: np.sqrt(squared(weights) / 2), ANYWHERE),
-            ("floor_mae", lambda weights: absolute(weights) / 2, ANYWHERE),
-            ("ceiling_correlation", partial(_ceiling, person, y, squared), CORRELATION),
-        )
+    retest = retest_error(table)
+    same = weighted.correlation_of(repeater, again["first"].to_numpy(), again["again"].to_numpy())
+    two = count_pairs(once)
+    statistics: dict[str, tuple[Statistic, int, int, Bounds]] = {
+        "disagreement": (absolute, *two, ANYWHERE),
+        "floor_rmse": (lambda weights: np.sqrt(squared(weights) / 2), *two, ANYWHERE),
+        "floor_mae": (lambda weights: absolute(weights) / 2, *two, ANYWHERE),
+        "ceiling_correlation": (partial(_ceiling, person, y, squared), *two, CORRELATION),
+        "mixup_correlation": (weighted.correlation_of(person, x, y), len(once), once["person"].nunique(), CORRELATION),
+        "retest": (*retest, ANYWHERE),
+        "retest_correlation": (same, *retest[1:], CORRELATION),
     }
-    mixup = weighted.correlation_of(person, x, y)
-    found["mixup_correlation"] = bootstrap.estimate(mixup, len(once), once["person"].nunique(), CORRELATION)
-    change, repeats, repeaters = retest_error(table)
-    again = retests(table)
-    correlation = weighted.correlation_of(
-        again["person"].to_numpy(np.int64), again["first"].to_numpy(), again["again"].to_numpy()
-    )
-    found["retest"] = bootstrap.estimate(change, repeats, repeaters) if repeats else NOTHING
-    found["retest_correlation"] = (
-        bootstrap.estimate(correlation, repeats, repeaters, CORRELATION) if repeats else NOTHING
-    )
-    return found
+    return {
+        name: bootstrap.estimate(statistic, n, people, bounds) if n else NOTHING
+        for name, (statistic, n, people, bounds) in statistics.items()
+    }
 
 
 def agreement(
@@ -186,12 +167,9 @@ def agreement(
 
     Args:
         tables: Each task's answers, with the key and `person`.
-        key: The column that names what was shown.
+        key: The column that names what was shown, which the estimate's n counts.
         values: The column of each that is averaged; answers without a value don't count.
         bootstraps: Resamples of each task's people.
-
-    Returns:
-        The correlation; n counts what both show.
     """
     shared = sorted(set(tables[0][key]) & set(tables[1][key]))
     if len(shared) < 3:

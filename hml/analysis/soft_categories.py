@@ -1,6 +1,5 @@
 """What people call a mixed image when all ten classes are open: how much falls on neither endpoint."""
 
-import numpy as np
 import pandas as pd
 
 from hml.statistics import weighted
@@ -15,24 +14,14 @@ MEASURES = {
 
 
 def summarise_soft_categories(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Average each measure over all answers, and at each lambda_f.
-
-    Args:
-        table: What `soft_category_table` made.
-        bootstrap: Resamples of its people.
-
-    Returns:
-        One row for each level ("all" or a lambda_f) and measure: lambda_f, measure, value, low, high, n, people.
-    """
+    """Average each measure of a `soft_category_table` over all answers (lambda_f "all"), and at each lambda_f."""
     table = table.assign(
         neither=((table["top"] != table["class_1"]) & (table["top"] != table["class_2"])).astype(float)
     )
     rows = []
     for level, part in [("all", table), *table.groupby("lambda_f", sort=True)]:
-        person = part["person"].to_numpy(np.int64)
         for measure in MEASURES:
-            statistic = weighted.mean_of(person, part[measure].to_numpy(float))
-            estimate = bootstrap.estimate(statistic, len(part), part["person"].nunique(), SHARE)
+            estimate = weighted.estimate_mean(bootstrap, part, part[measure].to_numpy(float), SHARE)
             rows.append({"lambda_f": level, "measure": measure, **estimate.as_dict()})
     return pd.DataFrame(rows)
 

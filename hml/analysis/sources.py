@@ -1,13 +1,11 @@
 """What the analysis reads: judgements, which it can't do without, and what it leaves out where it isn't to be had."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from hml.data.download import (
@@ -25,9 +23,7 @@ from hml.data.mixed import HMix
 from hml.errors import DataError, InputError
 from hml.judgements import Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
-from hml.statistics.bootstrap import Array
-
-T = TypeVar("T")
+from hml.statistics.bootstrap import Array, Index
 
 _COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
 _FOREIGN = "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged."
@@ -65,7 +61,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
 
     Args:
         cohort: Which of the released judgements; "paper" or "all".
-        judgements: A file of one's own to read instead, taken whole.
+        judgements: A file of your own to read instead, taken whole.
         data_dir: The data folder.
 
     Raises:
@@ -84,25 +80,29 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
         _add_tasks(sources, data_dir)
     else:
         sources.left_out.append(
-            "Midpoints and ten-class answers: H-Mix's other tasks, which say nothing about judgements of one's own."
+            "Midpoints and ten-class answers: H-Mix's other tasks, which say nothing about judgements of your own."
         )
     _add_images(sources, {judgement.stimulus for judgement in judged}, data_dir)
     return sources
 
 
 def _add_human(sources: Sources, data_dir: Path) -> None:
-    what = "how ambiguous endpoint images are (CIFAR-10H)"
-    sources.human = _optional(sources, CIFAR10H_COUNTS, data_dir, _read_human, what)
-    if sources.human is not None and not _are_of(sources.judgements, sources.human.argmax(1)):
-        sources.human = None
-        sources.left_out.append(f"{what[0].upper()}{what[1:]}: {_FOREIGN}")
+    what = "How ambiguous endpoint images are (CIFAR-10H)"
+    if content := _read(sources, CIFAR10H_COUNTS, data_dir, what):
+        counts = np.load(io.BytesIO(content), allow_pickle=False).astype(float)
+        if _are_of(sources.judgements, counts.argmax(1)):
+            sources.human = counts / counts.sum(1, keepdims=True)
+        else:
+            sources.left_out.append(f"{what}: {_FOREIGN}")
 
 
 def _add_tasks(sources: Sources, data_dir: Path) -> None:
-    built, picked = "midpoints that people built", "midpoints that people picked"
-    sources.construct = _optional(sources, HMIX_CONSTRUCT, data_dir, _read_construct, built)
-    sources.select = _optional(sources, HMIX_SELECT, data_dir, _read_select, picked)
-    sources.soft = _optional(sources, HMIX_SOFT_CATEGORIES, data_dir, _read_soft, "ten-class answers")
+    if content := _read(sources, HMIX_CONSTRUCT, data_dir, "Midpoints that people built"):
+        sources.construct = midpoint_table(parse_construct(content, HMIX_CONSTRUCT.name))
+    if content := _read(sources, HMIX_SELECT, data_dir, "Midpoints that people picked"):
+        sources.select = midpoint_table(parse_select(content, HMIX_SELECT.name))
+    if content := _read(sources, HMIX_SOFT_CATEGORIES, data_dir, "Ten-class answers"):
+        sources.soft = soft_category_table(parse_soft_categories(content, HMIX_SOFT_CATEGORIES.name))
 
 
 def _add_images(sources: Sources, stimuli: Iterable[Stimulus], data_dir: Path) -> None:
@@ -147,7 +147,7 @@ def _keep_two_classes(judgements: list[Judgement], name: str) -> tuple[list[Judg
     ]
 
 
-def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:
+def _are_of(table: pd.DataFrame, labels: Index) -> bool:
     """Tell whether the endpoints' classes are those of CIFAR-10's images with their ids, but for one in twenty.
 
     CIFAR-10H's people call 0.8 % of the images something else than their label.
@@ -156,36 +156,13 @@ def _are_of(table: pd.DataFrame, labels: npt.NDArray[np.int64]) -> bool:
     return min(agree) > 0.95
 
 
-def _optional(
-    sources: Sources, file: RemoteFile, data_dir: Path, parse: Callable[[bytes, str], T], what: str
-) -> T | None:
+def _read(sources: Sources, file: RemoteFile, data_dir: Path, what: str) -> bytes | None:
     """Read a file, or note that it is left out; a file that is there but wrong is an error."""
     if not (data_dir / file.name).exists():
         try:
             fetch([file], data_dir)
         except DataError:
-            sources.left_out.append(
-                f"{what[0].upper()}{what[1:]}: {file.name} isn't in the data folder and couldn't be downloaded."
-            )
+            sources.left_out.append(f"{what}: {file.name} isn't in the data folder and couldn't be downloaded.")
             return None
-    content = read_verified(file, data_dir)
     sources.files[file.name] = file.sha256
-    return parse(content, file.name)
-
-
-def _read_human(content: bytes, name: str) -> Array:
-    counts = np.load(io.BytesIO(content), allow_pickle=False).astype(float)
-    probabilities: Array = counts / counts.sum(1, keepdims=True)
-    return probabilities
-
-
-def _read_construct(content: bytes, name: str) -> pd.DataFrame:
-    return midpoint_table(parse_construct(content, name))
-
-
-def _read_select(content: bytes, name: str) -> pd.DataFrame:
-    return midpoint_table(parse_select(content, name))
-
-
-def _read_soft(content: bytes, name: str) -> pd.DataFrame:
-    return soft_category_table(parse_soft_categories(content, name))
+    return read_verified(file, data_dir)

@@ -53,10 +53,9 @@ def shipped_folder() -> Path:
 
 
 def resolve_configs(args: Sequence[str]) -> list[str]:
-    """Replace the names of configs in a command line by the paths of their files, and check each file.
+    """Replace the names after `--config` and `-c` by the paths of their files, and check each file.
 
-    Args:
-        args: Flags, of which `--config` and `-c` are looked at. A config in words, '{seed_everything: 3}', is kept.
+    A config that is YAML itself, '{seed_everything: 3}', is kept.
 
     Raises:
         InputError: there is no such config, or it is not a mapping in YAML; names the file, and the line.
@@ -108,7 +107,7 @@ def _is_in_words(value: str) -> bool:
 
 
 def _check(path: Path) -> None:
-    """Raise an error for a config that is not a mapping or has a key twice; jsonargparse wouldn't name the file."""
+    """Reject a config that is not a mapping or has a key twice; jsonargparse wouldn't name the file."""
     if not path.is_file():
         raise InputError(f"{path} can be read only once, and would pass unchecked: save the config as a file.")
     try:

@@ -28,7 +28,7 @@ def parse_verb(prog: str, verbs: Mapping[str, type[T]], args: Sequence[str], epi
         prog: What comes before the verb: "hml elicit".
         verbs: The options of each verb, as for `parse`.
         args: The verb and its flags.
-        epilog: Examples, with which the help ends.
+        epilog: Examples at the end of the help.
 
     Raises:
         InputError: there is no such verb, or a flag is wrong.
@@ -49,11 +49,8 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
 
     Args:
         prog: The verb, such as "hml percepts".
-        options: A dataclass, as for `make_parser`.
+        options: A dataclass, as for `make_parser`. Its paths are expanded.
         args: The flags. Configs may be given by name.
-
-    Returns:
-        The options, with their paths expanded.
 
     Raises:
         InputError: a flag or a config is wrong; names the nearest flag.
@@ -76,10 +73,6 @@ def make_parser(prog: str, options: type) -> ArgumentParser:
     The docstring has the verb's summary and the flags' help; `EPILOG`, if there is one, ends the help. A bool is a flag
     without a value, a tuple one with several. A field without a default is a positional argument, or a required flag
     if it is keyword-only. A field's metadata may have a `flag`, in place of its name, and more for `add_argument`.
-
-    Args:
-        prog: The verb.
-        options: The dataclass.
     """
     summary, texts = _document(options)
     parser = ArgumentParser(

@@ -53,12 +53,8 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
 def full_precision(device: torch.device) -> Iterator[None]:
     """Compute in the tensors' own precision: without autocast, and without TF32 in a GPU's convolutions."""
     cudnn = torch.backends.cudnn
-    with (
-        torch.autocast(device.type, enabled=False),
-        cudnn.flags(
-            enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
-        ),
-    ):
+    kept = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
+    with torch.autocast(device.type, enabled=False), cudnn.flags(**kept, allow_tf32=False):
         yield
 
 

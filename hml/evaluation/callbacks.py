@@ -98,34 +98,24 @@ class EvaluationCallback(Callback):
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start()
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._start()
 
     @override
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
-        self.observe(pl_module, batch, outputs["logits"])
-
-    @override
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._finish(trainer, pl_module, "test")
-
-    @override
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.VALIDATING:
-            self._start()
-
-    @override
-    def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
-    ) -> None:
-        if trainer.state.fn == TrainerFn.VALIDATING:
+        if trainer.state.fn != TrainerFn.FITTING:
             self.observe(pl_module, batch, outputs["logits"])
 
     @override
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.VALIDATING:
-            self._finish(trainer, pl_module, "val")
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._finish(trainer, pl_module, "val" if trainer.state.fn == TrainerFn.VALIDATING else "test")
+
+    on_validation_epoch_start = on_test_epoch_start
+    on_validation_batch_end = on_test_batch_end
+    on_validation_epoch_end = on_test_epoch_end
 
 
 class HumanAlignment(EvaluationCallback):

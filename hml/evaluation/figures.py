@@ -23,9 +23,6 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bin
         correct: Whether the prediction is right, shape (N,).
         truth: What counts as right: "people's majority", say.
         num_bins: Bins of equal width.
-
-    Returns:
-        The figure.
     """
     figure = Figure(figsize=(4.5, 5), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -35,12 +32,8 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bin
     accuracy = [float(correct[which_bin == b].double().mean()) for b in used]
     top.plot([0, 1], [0, 1], color=Color.GREY, linestyle="--", label="perfectly calibrated")
     top.plot(means, accuracy, color=Color.BLUE, marker="o", label="model")
-    top.set(
-        ylabel=f"accuracy against {truth}",
-        xlim=(0, 1),
-        ylim=(0, 1),
-        title=f"Reliability, n = {len(confidence):,}",
-    )
+    title = f"Reliability, n = {len(confidence):,}"
+    top.set(ylabel=f"accuracy against {truth}", xlim=(0, 1), ylim=(0, 1), title=title)
     top.legend(loc="upper left", frameon=False)
     centres = [(int(b) + 0.5) / num_bins for b in used]
     bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=Color.BLUE)

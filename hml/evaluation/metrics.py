@@ -50,14 +50,7 @@ class GatheredPredictions(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, target: Tensor, label: Tensor, index: Tensor) -> None:
-        """Take a batch.
-
-        Args:
-            logits: Predictions before softmax, shape (B, C).
-            target: What people say, shape (B, C).
-            label: True classes, shape (B,).
-            index: Places in the data set, shape (B,).
-        """
+        """Add a batch: logits and people's labels, (B, C), true classes and places in the data set, (B,)."""
         self.logits.append(logits.float())
         self.target.append(target.float())
         self.label.append(label)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hml.errors import InputError
 from hml.experiments.runs import Ended, Run, read_outcome, write_failure
-from hml.experiments.worker import carry_out_all
+from hml.experiments.worker import Worker
 
 _MINUTES_A_JOB = 720  # submitit's own default is 5
 
@@ -19,7 +19,8 @@ class _Job:
     """
 
     def __call__(self, runs: Sequence[Run]) -> list[Ended]:
-        return [ended for run in runs for ended in ([(run, None)] if _has_ended(run) else carry_out_all([run]))]
+        worker = Worker()
+        return [(run, None if _has_ended(run) else worker.carry_out(run)) for run in runs]
 
     def checkpoint(self, runs: Sequence[Run]) -> Any:
         from submitit.helpers import DelayedSubmission
@@ -37,7 +38,7 @@ def carry_out_on_cluster(
     """Carry runs out as jobs of submitit, which knows SLURM.
 
     Args:
-        runs: What to carry out.
+        runs: The runs.
         cluster: "slurm", or "local" for processes of this machine.
         chunk: Runs a job.
         folder: Where submitit keeps jobs and their logs; every machine must see it.
@@ -47,7 +48,7 @@ def carry_out_on_cluster(
         Each run when its job is done.
 
     Raises:
-        InputError: submitit isn't installed, or refuses the cluster or a parameter.
+        InputError: submitit isn't installed, or rejects the cluster or a parameter.
     """
     try:
         import submitit

@@ -116,11 +116,7 @@ def _is_own_config(name: str) -> bool:
 
 
 def _refuse_unused(options: Options) -> None:
-    """Raise an error for a flag that would do nothing: a study may run for days where nobody meant it to.
-
-    Raises:
-        InputError: a flag would do nothing beside the others.
-    """
+    """Reject a flag that would do nothing beside the others: a study may run for days where nobody meant it to."""
     given = [name for name in _HOW_TO_RUN if getattr(options, name) != getattr(Options, name)]
     if options.collect and (unused := [*(f"--{name}" for name in given), *options.flags]):
         raise InputError(f"--collect only reads the runs there are: it has no use for {' '.join(unused)}.")

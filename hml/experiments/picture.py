@@ -1,7 +1,6 @@
 """A table as a picture: a panel a metric, every seed a dot."""
 
 import io
-import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,16 +38,8 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
     values = list(cell.values.values())
     axes.plot(values, [place] * len(values), ".", color=_OURS, alpha=0.35, label="a seed")
     if cell.summary is not None:
-        error = cell.summary.standard_error
-        axes.errorbar(
-            cell.summary.mean,
-            place,
-            xerr=0 if error is None or math.isnan(error) else error,
-            fmt="o",
-            color=_OURS,
-            capsize=3,
-            label="mean ± standard error",
-        )
+        mean, error = cell.summary.mean, cell.summary.standard_error or 0
+        axes.errorbar(mean, place, xerr=error, fmt="o", color=_OURS, capsize=3, label="mean ± standard error")
     if cell.paper is not None:
         axes.plot(cell.paper, place, "D", color=_PAPER, fillstyle="none", label="paper")
 

@@ -1,5 +1,6 @@
 """A study: which runs it is made of, which of them are done, and doing the rest."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ def plan(
     rerun: bool,
     threads: int | None = None,
 ) -> tuple[list[Run], list[Run]]:
-    """Put every scheme together once, before any of them runs, and see what is done already.
+    """Put every scheme together once, before any of them runs, and return all runs and those still to be done.
 
     Args:
         configs: A config a scheme.
@@ -40,9 +41,6 @@ def plan(
         worker: Reads the data, which runs in this process then share.
         rerun: Whether a run that was done by another recipe is done again.
         threads: How many threads each run on a CPU computes with; None leaves it to the run.
-
-    Returns:
-        All runs, and those that are to be done.
 
     Raises:
         HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
@@ -101,28 +99,24 @@ def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
     """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed.
 
     Returns:
-        The failures that no run's folder tells, since another process has it.
+        The failures of runs whose folders another process has, which are not in those folders.
     """
-    untold: dict[Run, Failure] = {}
+    in_use: dict[Run, Failure] = {}
     ready = []
-    for run in runs:
-        try:
-            clear(run)
-            ready.append(run)
-        except FolderInUseError as error:
-            untold[run] = Failure(run.scheme, run.seed, str(error), error.exit_code)
-    with Progress(len(runs)) as progress:
-        for run, in_use in untold.items():
-            progress.end(run, in_use)
+    with contextlib.closing(Progress(len(runs))) as progress:
+        for run in runs:
+            try:
+                clear(run)
+                ready.append(run)
+            except FolderInUseError as error:
+                in_use[run] = Failure(run.scheme, run.seed, str(error), error.exit_code)
+                progress.end(run, in_use[run])
         for run, failure in execute(ready, progress) if ready else ():
             if failure is not None:
-                untold[run] = failure
-            elif read_outcome(run.folder, run.scheme, run.seed) is None:
-                write_failure(run, f"It left no metrics.json: see {run.folder}.", 1)
+                in_use[run] = failure
             outcome = failure or read_outcome(run.folder, run.scheme, run.seed)
-            assert outcome is not None, "a failure was just written"
-            progress.end(run, outcome)
-    return untold
+            progress.end(run, outcome or write_failure(run, f"It left no metrics.json: see {run.folder}.", 1))
+    return in_use
 
 
 def folder_of(root: Path, scheme: str, seed: int) -> Path:

@@ -2,8 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
-from typing import Self
 
 from tqdm import tqdm
 
@@ -15,11 +13,7 @@ _FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, 
 
 
 class Progress:
-    """A bar over runs.
-
-    Args:
-        total: How many runs there are to do.
-    """
+    """A bar over so many runs, until it is closed."""
 
     def __init__(self, total: int) -> None:
         # None disables the bar, with its carriage returns, where there is no terminal.
@@ -28,14 +22,7 @@ class Progress:
         self._started = time.monotonic()
         self._ended = 0
 
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        self._bar.refresh()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
 

@@ -10,21 +10,11 @@ from hml.reporting.tables import Table
 from hml.statistics.paired import PairedDifference
 
 _NOTHING = "–"
-_CAPTION, _OF_PAPER, _OF_DIFFERENCE = (
-    "Mean ± standard error over seeds",
-    "; paper: Collins et al., Table 1",
-    "; Δ: ours minus the paper's",
-)
 _LATEX_HEADER = ["scheme", "metric", "n", "difference", "95 % interval", "p"]
 
 
 def to_markdown(table: SchemeTable) -> str:
-    """Render everything the table says."""
-    return "\n".join([to_markdown_without_notes(table), *(f"- {note}" for note in table.notes), ""])
-
-
-def to_markdown_without_notes(table: SchemeTable) -> str:
-    """Render the figures, the paired differences, the order and the failures."""
+    """Render the figures, the paired differences, the order, the failures and the notes."""
     parts = [tables.to_markdown(_main_table(table)), ""]
     if (paired := _paired_table(table)).rows:
         parts += [tables.to_markdown(paired), ""]
@@ -34,15 +24,11 @@ def to_markdown_without_notes(table: SchemeTable) -> str:
     parts += [
         f"- {row.scheme}: n = {row.n} of {row.asked}{_reasons(table, row)}." for row in table.rows if row.n < row.asked
     ]
-    return "\n".join(parts)
+    return "\n".join([*parts, *(f"- {note}" for note in table.notes), ""])
 
 
 def to_latex(table: SchemeTable) -> str:
-    """Render the main table and, where there are any, the paired differences.
-
-    Returns:
-        One or two floats with captions and labels, which need booktabs.
-    """
+    """Render the main table and, where there are any, the paired differences: floats that need booktabs."""
     main = _main_table(table, with_difference=False)  # narrow enough for a page
     seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
     main = replace(main, caption=f"{main.caption} Seeds: {seeds or 'none'}.")
@@ -64,7 +50,7 @@ def _reasons(table: SchemeTable, row: Row) -> str:
 
 
 def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
-    """Lay out the means, beside the paper's where there are any and, if wanted, with the difference to those."""
+    """Lay out the means and, where the paper has figures, these and the difference to them."""
     beside = {name for name in table.columns if any(row.cells[name].paper is not None for row in table.rows)}
     shown = 1 + with_difference
     header = ["scheme", "n"]
@@ -77,8 +63,8 @@ def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
             papers = [_NOTHING if cell.paper is None else f"{cell.paper:.2f}", _write_signed(cell.to_paper)]
             line += [_mean(cell), *(papers[:shown] if column in beside else [])]
         rows.append(line)
-    explained = [_OF_PAPER, _OF_DIFFERENCE][:shown] if beside else []
-    return Table("".join([_CAPTION, *explained]) + ".", header, rows)
+    explained = ["paper: Collins et al., Table 1", "Δ: ours minus the paper's"][:shown] if beside else []
+    return Table("; ".join(["Mean ± standard error over seeds", *explained]) + ".", header, rows)
 
 
 def _paired_table(table: SchemeTable) -> Table:

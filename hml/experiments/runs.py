@@ -19,25 +19,15 @@ _FAILURE = "failed.json"
 
 @dataclass(frozen=True)
 class Run:
-    """A scheme at a seed.
-
-    Args:
-        scheme: What the scheme is called.
-        seed: The run's seed.
-        folder: Where its files go.
-        args: The arguments of `hml` that make it; none where it is only read.
-        devices: How many devices it trains on: several need a process of its own.
-        on_gpu: Whether they are GPUs.
-        resumes: Whether an earlier attempt was interrupted, and this one continues it.
-    """
+    """A scheme at a seed."""
 
     scheme: str
     seed: int
     folder: Path
-    args: tuple[str, ...] = ()
-    devices: int = 1
+    args: tuple[str, ...] = ()  # of `hml`; none where the run is only read
+    devices: int = 1  # several need a process of their own
     on_gpu: bool = False
-    resumes: bool = False
+    resumes: bool = False  # whether it continues an interrupted attempt
 
     def __str__(self) -> str:
         """Name it for people."""
@@ -86,9 +76,10 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | 
     return None
 
 
-def write_failure(run: Run, error: str, exit_code: int) -> None:
-    """Leave in the run's folder why it failed."""
+def write_failure(run: Run, error: str, exit_code: int) -> Failure:
+    """Write into the run's folder why it failed."""
     write_atomically(run.folder / _FAILURE, json.dumps({"error": error, "exit_code": exit_code}, indent=2) + "\n")
+    return Failure(run.scheme, run.seed, error, exit_code)
 
 
 def clear(run: Run) -> None:

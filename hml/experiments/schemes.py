@@ -23,8 +23,8 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     """Find the config of each scheme.
 
     Args:
-        schemes: Names of configs that hml has, paths of one's own, or "controls" for the four controls, which alone
-            adds them to the paper's six. None stand for the six.
+        schemes: Names of configs that hml has, paths of your own, or "controls" for the four controls. "controls" by
+            itself adds them to the paper's six. None stand for the six.
 
     Raises:
         InputError: there is no such scheme or file.
@@ -33,11 +33,7 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
 
 
 def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[str]:
-    """Say what runs of these schemes are called.
-
-    Args:
-        schemes: As for `find_configs`, or names that are known.
-        known: What runs are called that need no config.
+    """Name the runs of these schemes, given as for `find_configs` or by a known name, which needs no config.
 
     Raises:
         InputError: there is no such scheme or file, or its config doesn't name it.

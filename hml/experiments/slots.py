@@ -13,28 +13,26 @@ from concurrent.futures.process import BrokenProcessPool
 import torch
 
 from hml.experiments.runs import Ended, Run, write_failure
-from hml.experiments.worker import carry_out_all, quieten_lightning
+from hml.experiments.worker import Worker, quieten_lightning
 from hml.training.hardware import available_memory, machine_threads
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _BYTES_A_RUN = 2 * 2**30  # of PreAct ResNet-18 at full width, on a CPU
+_worker = Worker()
 _tell: Callable[[float], None] | None = None
-"""In a slot's process: notes how much of its run is done."""
+"""In a slot's process: what carries out its runs, and what notes how much of the current one is done."""
 
 
 def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Ended]:
-    """Carry out several runs at a time on this machine, each on a GPU or on its share of the CPU's cores.
+    """Carry out several runs at a time on this machine, and yield each when it is done.
 
     Each slot is a process that outlives its runs, so imports and compilation are paid once a slot. A process that dies
     takes only its run with it.
 
     Args:
-        runs: What to carry out.
+        runs: The runs.
         slots: How many at a time.
-        advance: Told, now and then, how much of the current runs is done, all together.
-
-    Yields:
-        Each run when it is done.
+        advance: Called now and then with the sum of the shares of the current runs that are done.
     """
     pool = _Slots(runs, slots)
     with ThreadPoolExecutor(slots) as threads:
@@ -42,7 +40,7 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
         try:
             yield from pool.wait(advance)
         finally:
-            pool.stop()
+            pool.stopped.set()
     for future in futures:
         future.result()
 
@@ -56,16 +54,12 @@ class _Slots:
         for run in runs:
             self._waiting.put(run)
         self._done: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()  # no slot starts a run after this is set
         self._gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
         self._threads_each = max(1, machine_threads() // number)
         self._spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
         # How much of its run each slot has done. There is no lock that a process could die with.
         self._shares = self._spawn.RawArray("d", number)
-
-    def stop(self) -> None:
-        """Start no more runs."""
-        self._stopped.set()
 
     def wait(self, advance: Callable[[float], None]) -> Iterator[Ended]:
         """Yield runs as they end, until no slot is occupied."""
@@ -85,13 +79,13 @@ class _Slots:
         """Carry out waiting runs in this slot's process, and replace a process that dies."""
         pool = self._start_process(slot)
         try:
-            while not self._stopped.is_set():
+            while not self.stopped.is_set():
                 run = self._waiting.get_nowait()
                 ended: Ended = run, None
                 try:
                     ended = pool.submit(_carry_out, run).result()
                 except (BrokenProcessPool, SystemExit) as error:
-                    if not self._stopped.is_set():
+                    if not self.stopped.is_set():
                         write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
                     pool.shutdown()
                     pool = self._start_process(slot)
@@ -122,11 +116,11 @@ def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], sl
 
 
 def _carry_out(run: Run) -> Ended:
-    return carry_out_all([run], _tell)[0]
+    return run, _worker.carry_out(run, _tell)
 
 
 def _end_with_parent() -> None:
-    """End this process when the study's ends, however that was: else it would go on, with nobody to tell."""
+    """End this process when the study's process ends, for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a slot's process is started by the study's"
     multiprocessing.connection.wait([parent.sentinel])
@@ -134,12 +128,7 @@ def _end_with_parent() -> None:
 
 
 def count_slots(runs: Sequence[Run], threads: int) -> int:
-    """Count how many runs this machine carries out best at a time: one a GPU, or one a core as memory allows.
-
-    Args:
-        runs: What is to be done.
-        threads: How many threads each computes with, on a CPU.
-    """
+    """Count how many runs this machine carries out best at a time: one a GPU, or one a core as memory allows."""
     if any(run.devices > 1 for run in runs):
         return 1
     if any(run.on_gpu for run in runs):

@@ -1,7 +1,7 @@
 """Puts the results of runs together into a table: a row a scheme, a column a metric."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hml.errors import InputError
 from hml.evaluation.paper import (
@@ -34,21 +34,13 @@ _SHOWN_DIFFERENCES = 6
 
 @dataclass(frozen=True)
 class Cell:
-    """What a scheme's seeds say of one metric.
+    """One metric of a scheme, over its seeds."""
 
-    Args:
-        values: The metric by seed, where it is finite.
-        summary: Its mean; None without a value.
-        paper: The paper's figure, where there is one.
-        to_baseline: The paired difference to the baseline's; None for the baseline itself, or without common seeds.
-        adjusted_p: Its p value, adjusted by Holm over the schemes of the column.
-    """
-
-    values: Mapping[int, float]
-    summary: Summary | None
+    values: Mapping[int, float]  # by seed, where they are finite
+    summary: Summary | None  # None without a value
     paper: float | None
-    to_baseline: PairedDifference | None
-    adjusted_p: float | None
+    to_baseline: PairedDifference | None  # None for the baseline itself, or without common seeds
+    adjusted_p: float | None  # of that difference, by Holm over the schemes of the column
 
     @property
     def to_paper(self) -> float | None:
@@ -68,25 +60,15 @@ class Row:
 
 @dataclass(frozen=True)
 class SchemeTable:
-    """The table.
+    """The table, and the runs it is made of."""
 
-    Args:
-        columns: What each column's metric is logged as, by the column's name.
-        rows: A row a scheme, in the order asked for.
-        orders: How the schemes' order agrees with the paper's, by column.
-        results: The runs it is made of.
-        failures: The runs that failed.
-        baseline: The scheme that the others' paired differences are to.
-        notes: What a reader must know beside the figures.
-    """
-
-    columns: Mapping[str, str]
-    rows: Sequence[Row]
-    orders: Mapping[str, Order]
+    columns: Mapping[str, str]  # the name that each column's metric is logged as
+    rows: Sequence[Row]  # in the order that schemes were asked for
+    orders: Mapping[str, Order]  # by column, how the schemes' order agrees with the paper's
     results: Sequence[RunResult]
     failures: Sequence[Failure]
     baseline: str = DEFAULT_BASELINE
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()  # what a reader must know beside the figures
 
 
 def choose_columns(metrics: Sequence[str], results: Sequence[RunResult]) -> dict[str, str]:
@@ -121,8 +103,8 @@ def make_table(
 
     Args:
         schemes: How many runs of each scheme were asked for, in the rows' order.
-        outcomes: What came of them.
-        metrics: The columns, by what is logged; by default the paper's, and accuracy.
+        outcomes: Their results and failures.
+        metrics: The columns, by the names that metrics are logged as; by default the paper's, and accuracy.
         baseline: The scheme that the others are compared to; a note says so where it isn't among them.
 
     Raises:
@@ -148,9 +130,8 @@ def make_table(
             orders[column] = order
     notes = _make_notes(by_scheme, results, columns)
     if baseline not in schemes and len(schemes) > 1:
-        notes.insert(
-            0, f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
-        )
+        told = f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
+        notes.insert(0, told)
     return SchemeTable(columns, rows, orders, results, failures, baseline, notes)
 
 

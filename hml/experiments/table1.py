@@ -19,20 +19,14 @@ from hml.experiments.runs import Ended, Failure, Run, read_outcome
 from hml.experiments.schemes import find_configs, in_order, parse_seeds, scheme_names
 from hml.experiments.slots import carry_out_on_slots, count_slots
 from hml.experiments.table import SchemeTable, make_table
-from hml.experiments.worker import Worker, carry_out_here, quieten_lightning
+from hml.experiments.worker import Worker, quieten_lightning
 from hml.files.atomic import write_atomically
 from hml.files.locks import claim
 from hml.training.hardware import machine_threads
 
 
 def run(options: Options) -> int:
-    """Run what isn't done yet, and print the table.
-
-    Args:
-        options: As `hml.experiments.command.parse` returns them.
-
-    Returns:
-        The exit code: 0, or that of the first run that failed.
+    """Run what isn't done yet, print the table, and return the exit code: 0, or that of the first run that failed.
 
     Raises:
         HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
@@ -83,7 +77,7 @@ def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: 
     print(_describe_slots(runs, options.slots, slots, options.threads))
     if slots > 1:
         return carry_out_on_slots(runs, slots, progress.advance)
-    return carry_out_here(runs, worker, progress.advance)
+    return ((run, worker.carry_out(run, progress.advance)) for run in runs)
 
 
 def _describe_slots(runs: Sequence[Run], asked: int | None, slots: int, threads: int | None) -> str:

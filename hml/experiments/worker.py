@@ -1,12 +1,11 @@
 """Carrying runs out one after the other in one process, which pays once for what they share."""
 
 import contextlib
-import functools
 import logging
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -14,7 +13,7 @@ from typing_extensions import override
 
 from hml.data import ImageBank
 from hml.errors import FolderInUseError, HmlError
-from hml.experiments.runs import Ended, Failure, Run, write_failure
+from hml.experiments.runs import Failure, Run, write_failure
 from hml.training import run as training
 from hml.training.result import RESULT
 
@@ -40,8 +39,12 @@ class Worker:
         self._images = (source, data.bank)
         return prepared
 
-    def carry_out(self, run: Run, watcher: Callback | None = None) -> Failure | None:
-        """Train and test. What comes of it, a result or a failure, is in the run's folder afterwards.
+    def carry_out(self, run: Run, advance: Callable[[float], None] | None = None) -> Failure | None:
+        """Train and test. The result or the failure is in the run's folder afterwards.
+
+        Args:
+            run: The run.
+            advance: Called after each epoch with the share of the run that is done.
 
         Returns:
             The failure, where another process has the folder: then nothing is written into it.
@@ -60,8 +63,8 @@ class Worker:
                     _carry_out_apart(run, output)
                     return None
                 prepared = self.prepare(run.args)
-                if watcher is not None:
-                    prepared.trainer.callbacks.append(watcher)  # type: ignore[attr-defined]
+                if advance is not None:
+                    prepared.trainer.callbacks.append(_EpochWatcher(advance))  # type: ignore[attr-defined]
                 prepared.carry_out()
         except FolderInUseError as error:
             return Failure(run.scheme, run.seed, str(error), error.exit_code)
@@ -92,12 +95,6 @@ def quieten_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@functools.cache
-def _workers_own() -> Worker:
-    """One `Worker` a process."""
-    return Worker()
-
-
 class _EpochWatcher(Callback):
     def __init__(self, advance: Callable[[float], None]) -> None:
         self._advance = advance
@@ -105,23 +102,3 @@ class _EpochWatcher(Callback):
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._advance((trainer.current_epoch + 1) / max(trainer.max_epochs or 0, trainer.current_epoch + 1))
-
-
-def carry_out_all(runs: Sequence[Run], advance: Callable[[float], None] | None = None) -> list[Ended]:
-    """Carry runs out one after the other in this process; what a process or a job of its own is given to do."""
-    return [(run, _workers_own().carry_out(run, _EpochWatcher(advance) if advance else None)) for run in runs]
-
-
-def carry_out_here(runs: Sequence[Run], worker: Worker, advance: Callable[[float], None]) -> Iterator[Ended]:
-    """Carry runs out in this process.
-
-    Args:
-        runs: What to carry out.
-        worker: Whose data they share.
-        advance: Told, after each epoch, how much of the current run is done.
-
-    Yields:
-        Each run when it is done.
-    """
-    for run in runs:
-        yield run, worker.carry_out(run, _EpochWatcher(advance))

@@ -47,9 +47,8 @@ def claim(lock: Path, in_use: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"Can't write {lock}: {error.strerror}. Name a folder that you may write to.") from error
     try:
-        has_flock = _try_flock(descriptor, lock, in_use)
         held = holder_file(lock)
-        if has_flock:
+        if _try_flock(descriptor, lock, in_use):
             # Another host may be without flock where this one has it.
             if (record := _read(held)) is not None and not _remove_if_dead(held, record):
                 raise FolderInUseError(_report(in_use, held, record, removable=True))
@@ -66,11 +65,7 @@ def holder_file(lock: Path) -> Path:
 
 
 def _try_flock(descriptor: int, lock: Path, in_use: str) -> bool:
-    """Lock the file; return whether the file system can.
-
-    Raises:
-        FolderInUseError: another process has locked it.
-    """
+    """Lock the file, or raise an error if another process has; return whether the file system can."""
     if fcntl is None:
         return False
     try:
@@ -104,11 +99,7 @@ def _write_record(descriptor: int, record: Mapping[str, Any]) -> None:
 
 
 def _keep_file(held: Path, in_use: str) -> Iterator[None]:
-    """Hold the lock by a file that nobody else could create.
-
-    Raises:
-        FolderInUseError: another process has created it, and isn't known to be dead.
-    """
+    """Hold the lock by a file that nobody else could create."""
     record = _record()
     while True:
         try:
@@ -172,10 +163,8 @@ def _is_alive(pid: object) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
+    except OSError as error:  # PermissionError for another user's process
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

@@ -22,9 +22,8 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: it isn't YAML, a mapping in it names a key twice, or a text has the character 0; says where.
     """
     try:
-        _refuse_depth(text)
-        _check(text)
-        _count(yaml.compose(text, Loader=yaml.SafeLoader), {})
+        _reject_depth(text)
+        _check(yaml.compose(text, Loader=yaml.SafeLoader), {})
         return yaml.safe_load(text)
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
         raise yaml.YAMLError(str(error)) from error
@@ -49,7 +48,7 @@ def _find_line(node: yaml.Node | None, key: str) -> int | None:
     return None
 
 
-def _refuse_depth(text: str) -> None:
+def _reject_depth(text: str) -> None:
     level = 0
     for event in yaml.parse(text, Loader=_QUICK_LOADER):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -57,14 +56,22 @@ def _refuse_depth(text: str) -> None:
             raise yaml.YAMLError(f"it is nested deeper than {_MOST_LEVELS} levels")
 
 
-def _count(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
-    """Count the values of a node with every alias written out, which whoever copies it does."""
+def _check(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
+    """Reject repeated keys, the character 0 and too many values; return how many there are, aliases written out.
+
+    Code that copies the values writes aliases out. No file name and no number can have the character 0.
+    """
     if node is None or isinstance(node, yaml.ScalarNode):
+        if node is not None and "\0" in node.value:
+            raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
         return 1
     if id(node) not in counted:
         counted[id(node)] = None  # it isn't known yet
-        parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
-        counted[id(node)] = 1 + sum(_count(part, counted) for part in parts)
+        parts = node.value
+        if isinstance(node, yaml.MappingNode):
+            _reject_repeated_keys(node)
+            parts = [part for pair in node.value for part in pair]
+        counted[id(node)] = 1 + sum(_check(part, counted) for part in parts)
     count = counted[id(node)]
     if count is None or count > _MOST_VALUES:
         what = "itself" if count is None else f"more than {_MOST_VALUES} values, with its aliases written out"
@@ -72,24 +79,7 @@ def _count(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
     return count
 
 
-def _check(text: str) -> None:
-    """Refuse repeated keys, and the character 0, which no file's name and no number can have."""
-    unseen, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
-    while unseen:
-        node = unseen.pop()
-        if id(node) in seen:  # an alias of what was looked at
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            _refuse_repeated_keys_of(node)
-            unseen += [part for pair in node.value for part in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            unseen += node.value
-        elif isinstance(node, yaml.ScalarNode) and "\0" in node.value:
-            raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
-
-
-def _refuse_repeated_keys_of(mapping: yaml.MappingNode) -> None:
+def _reject_repeated_keys(mapping: yaml.MappingNode) -> None:
     lines: dict[tuple[str, str], int] = {}
     for key, _ in mapping.value:
         if not isinstance(key, yaml.ScalarNode):

@@ -19,14 +19,10 @@ class CpuBatchNorm2d(nn.BatchNorm2d):
         """Map features (B, C, H, W) to the same shape."""
         bfloat16_on_cpu = input.device.type == "cpu" and input.dtype == torch.bfloat16
         is_usual = self.affine and self.track_running_stats and self.momentum is not None
-        if self.training and bfloat16_on_cpu and is_usual and torch.compiler.is_compiling():
-            return self._normalise(input)
-        return super().forward(input)
-
-    def _normalise(self, x: Tensor) -> Tensor:
-        y: Tensor
-        y, mean, variance = normalise(x, self.weight, self.bias, self.eps)
-        count = x.numel() // x.shape[1]
+        if not (self.training and bfloat16_on_cpu and is_usual and torch.compiler.is_compiling()):
+            return super().forward(input)
+        y, mean, variance = normalise(input, self.weight, self.bias, self.eps)
+        count = input.numel() // input.shape[1]
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum or 0.0)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
 from hml.labels import MixedBatch
 from hml.relabel.encoding import take
+from hml.statistics.bootstrap import Index
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Answers:
             torch.from_numpy(table["person"].to_numpy(np.int64) + 1),
         )
 
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> "Answers":
+    def __getitem__(self, rows: Index) -> "Answers":
         at = torch.from_numpy(rows)
         return Answers(take(self.batch, at), self.slider[at], self.confidence[at], self.person[at])
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -15,9 +14,8 @@ from hml.relabel.answers import Answers
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.folds import group_by_pair
 from hml.relabel.slider import ATOMS, POSITIONS, Mixture
+from hml.statistics.bootstrap import Array, Index
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
 """Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""
 
@@ -27,7 +25,7 @@ _STRENGTHS = (5.0, 20.0, 60.0, 200.0, 600.0, 2000.0, 6000.0, 20000.0)
 
 def lambda_f_with_noise(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
     """Mixup's own lambda_f, and noise around it as people scatter."""
-    return _with_noise(learn, _column(learn, "lambda_f"), _column(predict, "lambda_f"))
+    return _with_noise(learn, learn["lambda_f"].to_numpy(float), predict["lambda_f"].to_numpy(float))
 
 
 def pair_curves(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
@@ -69,18 +67,10 @@ def histogram(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> 
 
 
 def level_histogram(learn: pd.DataFrame, predict: pd.DataFrame, column: str, mirrored: bool) -> Array:
-    """Count answers at each lambda_f.
+    """Count answers at each lambda_f: masses of "lambda_h" or "omega", shape (N, 101).
 
     How strongly counts are drawn to the overall histogram is what predicts each judgement best from the others.
-
-    Args:
-        learn: Judgements to count.
-        predict: Judgements to predict.
-        column: What is counted: "lambda_h" or "omega".
-        mirrored: Whether the column is the first endpoint's, and turns round where the endpoints are swapped.
-
-    Returns:
-        Masses, shape (N, 101).
+    `mirrored` columns are the first endpoint's: they turn round where the endpoints are swapped.
     """
     level, answer = _whole(learn, "lambda_f"), _whole(learn, column)
     turned = 100 - answer if mirrored else answer
@@ -138,10 +128,6 @@ def _scatter(around: Tensor, weight: Tensor, steepness: Tensor) -> Mixture:
         100 * torch.sigmoid(steepness * torch.logit(around)).unsqueeze(1),
         1 + torch.nn.functional.softplus(raw[:, -1:] + 8),
     )
-
-
-def _column(table: pd.DataFrame, name: str) -> Array:
-    return table[name].to_numpy(float)
 
 
 def _whole(table: pd.DataFrame, name: str) -> Index:

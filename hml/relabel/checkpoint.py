@@ -1,7 +1,7 @@
 """The checkpoint: a relabeller, class pairs' curves fitted to the same judgements, and where all of it came from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Checkpoint:
             "format": FORMAT,
             "shape": asdict(relabeller.networks[0].shape),
             "members": [network.state_dict() for network in relabeller.networks],
-            "table": {column.name: getattr(relabeller.table, column.name).cpu() for column in fields(ImageTable)},
+            "table": vars(relabeller.table.to(torch.device("cpu"))),
             "annotators": list(relabeller.annotators),
             "judged": list(relabeller.judged),
             "curves": self.curves,
@@ -79,17 +79,7 @@ class Checkpoint:
 
 
 def curve_at(curves: Tensor, class_1: Tensor, class_2: Tensor, lambda_f: Tensor) -> Tensor:
-    """Evaluate class pairs' curves.
-
-    Args:
-        curves: (bias, slope, lapse) by both classes, shape (C, C, 3).
-        class_1: First classes, shape (N,).
-        class_2: Second classes, shape (N,).
-        lambda_f: The first endpoints' weights, shape (N,).
-
-    Returns:
-        lambda_h, shape (N,); lambda_f itself where both classes are the same.
-    """
+    """Evaluate class pairs' curves, (C, C, 3), at lambda_f: lambda_h, shape (N,); lambda_f itself within one class."""
     bias, slope, lapse = curves[class_1, class_2].unbind(-1)
     seen = lapse / 2 + (1 - lapse) * torch.sigmoid(slope * (lambda_f - 0.5 - bias))
     return torch.where(class_1 == class_2, lambda_f, seen)

@@ -1,14 +1,13 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hml.labels import MixedBatch
 
-_COLUMNS = ("id_1", "id_2", "class_1", "class_2", "lambda_f")
 _LARGEST_LOGIT = 4.0
 
 
@@ -30,7 +29,7 @@ class ImageTable:
 
     def to(self, device: torch.device) -> "ImageTable":
         """Move it to a device."""
-        return ImageTable(**{column.name: getattr(self, column.name).to(device) for column in fields(self)})
+        return ImageTable(**{name: column.to(device) for name, column in vars(self).items()})
 
     @property
     def num_classes(self) -> int:
@@ -50,17 +49,19 @@ def swap(batch: MixedBatch) -> MixedBatch:
 
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
-    other = swap(batch)
-    return _with_columns(batch, lambda name: torch.where(turned, getattr(other, name), getattr(batch, name)))
+    other = vars(swap(batch))
+    return replace(
+        batch, **{name: torch.where(turned, other[name], column) for name, column in _columns(batch).items()}
+    )
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    return _with_columns(batch, lambda name: getattr(batch, name)[rows])
+    return replace(batch, **{name: column[rows] for name, column in _columns(batch).items()})
 
 
-def _with_columns(batch: MixedBatch, make: Callable[[str], Tensor]) -> MixedBatch:
-    return MixedBatch(**{name: make(name) for name in _COLUMNS}, num_classes=batch.num_classes)
+def _columns(batch: MixedBatch) -> dict[str, Any]:  # Any, since `replace` is typed by field
+    return {name: column for name, column in vars(batch).items() if isinstance(column, Tensor)}
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:

@@ -1,10 +1,8 @@
 """Judges the relabeller on what it didn't learn from: image pairs held out, and people held out, beside baselines."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from hml.analysis.reliability import score_relabellers
@@ -13,12 +11,10 @@ from hml.relabel.answers import Answers, per_cent
 from hml.relabel.baselines import BASELINES, level_histogram
 from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_networks
-from hml.relabel.folds import grouped_folds, groups_of
+from hml.relabel.folds import SPLITS, grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
-from hml.statistics.bootstrap import Bootstrap, Estimate
-
-Array = npt.NDArray[np.float64]
+from hml.statistics.bootstrap import Array, Bootstrap, Estimate
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
 MODELS = {
@@ -36,11 +32,11 @@ COMPARED = ("bits", "bits_joint", "crps", "mae")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What each model says of judgements that it didn't learn from.
+    """What each model predicts of judgements that it didn't learn from.
 
     Args:
         masses: By model, the mass of each per cent of lambda_h, shape (N, 101).
-        joint_bits: By model, −log2 p(lambda_h, omega), shape (N,), for those that say something of omega.
+        joint_bits: By model that predicts omega too, −log2 p(lambda_h, omega), shape (N,).
     """
 
     masses: dict[str, Array]
@@ -49,8 +45,8 @@ class Predictions:
 
 def predict_held_out(
     table: pd.DataFrame, images: ImageTable, split: str, folds: int, options: FitOptions
-) -> Iterator[Predictions | int]:
-    """Predict every judgement from others of other image pairs, or of other people.
+) -> Predictions:
+    """Predict every judgement from others of other image pairs, or of other people; print each fold that is done.
 
     Args:
         table: Judgements without repeats, with a fresh index.
@@ -58,9 +54,6 @@ def predict_held_out(
         split: "pair" or "annotator".
         folds: How many parts.
         options: How the relabeller is fitted.
-
-    Yields:
-        The number of each fold that is done, and then the predictions.
     """
     group = groups_of(table, split)
     answers = Answers.of(table, images.num_classes)
@@ -81,9 +74,9 @@ def predict_held_out(
         joint[RELABELLER][test] = -log_mass.double().numpy() / np.log(2)
         omega = level_histogram(some, others, "omega", mirrored=False)
         joint["histogram"][test] = scores.bits(omega, unseen.confidence.long().numpy())
-        yield number
+        print(f"{SPLITS[split]}: fold {number} of {folds} done")
     joint["histogram"] += scores.bits(masses["histogram"], answers.slider.long().numpy())
-    yield Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
+    return Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
 
 
 def judged(table: pd.DataFrame) -> tuple[float, float]:
@@ -104,9 +97,7 @@ def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, 
             "bits": scores.bits(mass, answer),
             "crps": scores.crps(mass, answer),
             "mae": scores.mean_error(mass, answer),
-        }
-        for level in scores.COVERAGES:
-            found[name][f"coverage_{round(100 * level)}"] = scores.coverage(mass, answer, level)
+        } | {f"coverage_{round(100 * level)}": scores.coverage(mass, answer, level) for level in scores.COVERAGES}
         if name in predictions.joint_bits:
             found[name]["bits_joint"] = predictions.joint_bits[name]
     return found
@@ -119,11 +110,10 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap
         One row a model and measure: model, measure, compared ("" for the score itself, "relabeller" for how much
         lower the relabeller's is: above 0, it is better), value, low, high, n, people.
     """
-    person = table["person"].to_numpy(np.int64)
     rows = []
 
     def add(model: str, measure: str, compared: str, values: Array) -> None:
-        estimate = bootstrap.estimate(weighted.mean_of(person, values), len(values), len(np.unique(person)))
+        estimate = weighted.estimate_mean(bootstrap, table, values)
         rows.append({"model": model, "measure": measure, "compared": compared, **estimate.as_dict()})
 
     for model in (name for name in MODELS if name in found):

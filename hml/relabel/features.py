@@ -31,13 +31,7 @@ _BATCH = 250
 
 
 def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, seed: int = 0) -> ImageTable:
-    """Describe every image; what was computed of the same images before is read from `folder`.
-
-    Args:
-        bank: The images.
-        folder: Where `features-<hash>.pt` is kept.
-        epochs: Epochs that the network is trained for.
-        seed: The network's.
+    """Describe every image; what was computed of the same images before is read from `folder`/features-<hash>.pt.
 
     Raises:
         StorageError: the folder can't be written to.
@@ -51,7 +45,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
     components = principal_components(seen, bank.train_ids, COMPONENTS)
     features = standardise(torch.cat([appearance(bank.images), components], dim=1), bank.train_ids)
     table = ImageTable(bank.labels, bank.soft_labels, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
-    write_sealed(path, {column.name: getattr(table, column.name) for column in fields(ImageTable)})
+    write_sealed(path, vars(table))
     return table
 
 
@@ -107,7 +101,7 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> PreActResNet18:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what Lightning tells of a run: this one is a part of another command."""
+    """Keep back Lightning's messages about a run: this one is a part of another command."""
     logger = logging.getLogger("lightning.pytorch")
     before = logger.level
     logger.setLevel(logging.WARNING)
@@ -132,12 +126,7 @@ def look(network: PreActResNet18, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def appearance(images: Tensor) -> Tensor:
-    """Measure brightness, contrast, roughness and colour of uint8 images (M, 3, H, W): what stands out in a blend.
-
-    Returns:
-        Means and standard deviations of the grey pixels, mean differences of neighbours, mean ranges of the three
-        colours, shape (M, 4).
-    """
+    """Measure brightness, contrast, roughness and colour of uint8 images (M, 3, H, W), shape (M, 4)."""
     pixels = images.float() / 255
     grey = pixels.mean(1)  # (M, H, W)
     rough = (grey[:, 1:] - grey[:, :-1]).abs().mean((1, 2)) + (grey[:, :, 1:] - grey[:, :, :-1]).abs().mean((1, 2))

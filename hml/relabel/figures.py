@@ -1,21 +1,21 @@
 """Figures: what the relabeller predicts beside what people said, for held-out images and along a class pair's blend."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from hml.data import ImageBank
 from hml.judgements import CIFAR10
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
 from hml.relabel.relabeller import Relabeller
+from hml.relabel.sources import Material
 from hml.reporting.drawing import draw_mixup_line, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Exhibit
-
-Array = npt.NDArray[np.float64]
+from hml.statistics.bootstrap import Array
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64
@@ -35,24 +35,21 @@ def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
     rows = -(-len(chosen) // _COLUMNS)
     figure = new_figure(9, 1.9 * rows + 0.4)
     panels = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True)
+    grid = np.arange(101) / 100
     drawn = []
     for axes, image in zip(panels.flat, chosen, strict=False):
-        at = np.flatnonzero(table["image"].to_numpy() == image)
-        first = table.iloc[at[0]]
-        grid = np.arange(101) / 100
-        axes.bar(grid, mass[at[0]], width=0.01, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.3)
-        axes.plot(
-            table.iloc[at]["lambda_h"], np.zeros(len(at)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False
-        )
+        own = (table["image"] == image).to_numpy()
+        predicted, said = mass[own][0], table.loc[own, "lambda_h"]
+        first = table[own].iloc[0]
+        axes.bar(grid, predicted, width=0.01, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.3)
+        axes.plot(said, np.zeros(len(said)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False)
         axes.axvline(float(first["lambda_f"]), color=Color.GREY, linewidth=0.8)
         first_name, second_name = CIFAR10[int(first["class_1"])], CIFAR10[int(first["class_2"])]
         finish(axes, xlim=(-0.02, 1.02), yticks=[])
         axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
-        drawn += [
-            {"filename": first["filename"], "lambda_h": k / 100, "predicted": mass[at[0], k]}
-            | {"answers": int((table.iloc[at]["lambda_h"].mul(100).round() == k).sum())}
-            for k in range(101)
-        ]
+        answers = np.bincount((100 * said).round().astype(int), minlength=101)
+        data = {"filename": first["filename"], "lambda_h": grid, "predicted": predicted, "answers": answers}
+        drawn.append(pd.DataFrame(data))
     for axes in panels.flat[len(chosen) :]:
         axes.set_visible(False)
     figure.supxlabel(r"$\lambda_h$, the share of the first class")
@@ -63,41 +60,26 @@ def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
         f"and λ_f (line). The relabeller learned from judgements {_UNSEEN[split]}.",
         "Small panels, one an image, of predicted probabilities with people's answers marked below.",
         figure,
-        pd.DataFrame(drawn),
+        pd.concat(drawn, ignore_index=True),
     )
 
 
-def boundary(
-    table: pd.DataFrame,
-    relabeller: Relabeller,
-    curves: torch.Tensor,
-    pair: tuple[int, int],
-    train_ids: torch.Tensor,
-    labels: torch.Tensor,
-) -> Exhibit:
-    """Draw what the relabeller says of blends of two classes over lambda_f, beside people's answers.
+def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, pair: tuple[int, int]) -> Exhibit:
+    """Draw what the relabeller predicts for blends of two classes over lambda_f, beside people's answers.
 
     Args:
-        table: Judgements.
+        material: The judgements, and the images to blend.
         relabeller: Fitted to all of them.
         curves: Class pairs' curves, shape (C, C, 3).
         pair: The two classes, in order.
-        train_ids: Images to blend, shape (n,).
-        labels: Class of every image, shape (M,).
     """
     grid = np.linspace(0, 1, 41)
-    mass = _average_mass(relabeller, pair, train_ids, labels, grid)  # (41, 101)
+    mass = _average_mass(relabeller, pair, material.bank, grid)  # (41, 101)
     low, high = ((mass.cumsum(1) < level - 1e-6).sum(1) / 100 for level in (0.1, 0.9))
     curve = curve_at(curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float())
-    data = pd.DataFrame(
-        {
-            "lambda_f": grid,
-            "mean": mass @ np.arange(101) / 100,
-            "low_80": low,
-            "high_80": high,
-            "pair_curve": curve.numpy(),
-        }
-    )
+    mean = mass @ np.arange(101) / 100
+    data = pd.DataFrame({"lambda_f": grid, "mean": mean, "low_80": low, "high_80": high, "pair_curve": curve.numpy()})
+    table = material.once
     (first, second), name = (CIFAR10[label] for label in pair), CIFAR10.name_pair(*pair)
     return Exhibit(
         f"boundary_{first}_{second}",
@@ -126,19 +108,16 @@ def _draw_boundary(data: pd.DataFrame, said: pd.DataFrame, first: str) -> Figure
     return figure
 
 
-def _average_mass(
-    relabeller: Relabeller, pair: tuple[int, int], train_ids: torch.Tensor, labels: torch.Tensor, grid: Array
-) -> Array:
+def _average_mass(relabeller: Relabeller, pair: tuple[int, int], bank: ImageBank, grid: Array) -> Array:
     """Average predictions over random pairs of images of two classes, at each lambda_f of a grid, shape (G, 101)."""
     draws = Draws(0, 0, np.arange(_BLENDS))
     ids = []
     for side, label in enumerate(pair):
-        own = train_ids[labels[train_ids] == label]
+        own = bank.train_ids[bank.labels[bank.train_ids] == label]
         ids.append(own[torch.from_numpy((draws.uniform(f"endpoint {side}") * len(own)).astype(np.int64))])
-    found, num_classes = [], relabeller.table.num_classes
-    for lambda_f in grid.tolist():
-        weights = torch.full((_BLENDS,), lambda_f)
-        batch = MixedBatch(ids[0], ids[1], labels[ids[0]], labels[ids[1]], weights, num_classes)
-        found.append(relabeller.mass(batch).double().mean(0).numpy())
-    masses: Array = np.stack(found)
+    first, second = ids
+    classes = bank.labels[first], bank.labels[second]
+    weights = [torch.full((_BLENDS,), lambda_f) for lambda_f in grid.tolist()]
+    batches = [MixedBatch(first, second, *classes, weight, len(bank.classes)) for weight in weights]
+    masses: Array = np.stack([relabeller.mass(batch).double().mean(0).numpy() for batch in batches])
     return masses

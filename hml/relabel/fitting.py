@@ -48,11 +48,11 @@ def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: Fi
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1000 * options.seed + member)
         network = AnswerNetwork(Shape(both[0].shape[1], people, options.hidden))
-        vectors = [network.person.weight]
-        others = [parameter for parameter in network.parameters() if parameter is not network.person.weight]
-        torch.nn.init.normal_(network.person.weight, std=0.1)
+        vectors = network.person.weight
+        others = [parameter for parameter in network.parameters() if parameter is not vectors]
+        torch.nn.init.normal_(vectors, std=0.1)
         optimizer = torch.optim.AdamW(
-            [{"params": others, "weight_decay": options.decay}, {"params": vectors, "weight_decay": 0.0}]
+            [{"params": others, "weight_decay": options.decay}, {"params": [vectors], "weight_decay": 0.0}]
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=options.steps)
         network.train()
@@ -61,7 +61,7 @@ def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: Fi
             person = torch.where(told, answers.person, NOBODY)
             log_likelihood = joint_log_mass(network, both, person, answers.slider, answers.confidence)
             # A Gaussian prior, shared out over the judgements as the likelihood is.
-            prior = options.person_prior * network.person.weight.square().sum() / (2 * len(answers))
+            prior = options.person_prior * vectors.square().sum() / (2 * len(answers))
             loss = prior - log_likelihood.mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -74,19 +74,14 @@ def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: Fi
 def joint_log_mass(
     network: AnswerNetwork, both: tuple[Tensor, Tensor], person: Tensor, slider: Tensor, confidence: Tensor
 ) -> Tensor:
-    """Return log p(slider, confidence), shape (N,), the mean of what the network says of an image and its mirror.
+    """Return log p(slider, confidence), shape (N,), averaging what the network predicts for an image and its mirror.
 
-    Args:
-        network: The network.
-        both: The encoded images and their mirrors, each (N, width).
-        person: Who answers, shape (N,).
-        slider: Their sliders, shape (N,).
-        confidence: Their confidences, shape (N,).
+    `both` holds the encoded images and their mirrors, each of shape (N, width); the answers have shape (N,).
     """
     sides = []
     for inputs, position in ((both[0], slider), (both[1], 100 - slider)):
-        hidden, vector = network.describe(inputs, person)
-        of_lambda = network.lambda_h(inputs, hidden, vector).log_mass(position.unsqueeze(1))[:, 0]
-        of_omega = network.omega(inputs, hidden, vector, position).log_mass(confidence.unsqueeze(1))[:, 0]
+        described = network.describe(inputs, person)
+        of_lambda = network.lambda_h(described).log_mass(position.unsqueeze(1))[:, 0]
+        of_omega = network.omega(described, position).log_mass(confidence.unsqueeze(1))[:, 0]
         sides.append(of_lambda + of_omega)
     return torch.logsumexp(torch.stack(sides), dim=0) - torch.log(torch.tensor(2.0))

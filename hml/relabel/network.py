@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,14 @@ class Shape:
     dropout: float = 0.2
 
 
+class Described(NamedTuple):
+    """N mixed images and their judges: inputs (N, width), hidden units (N, hidden), people's vectors (N, person)."""
+
+    inputs: Tensor
+    hidden: Tensor
+    vector: Tensor
+
+
 class AnswerNetwork(nn.Module):
     """Maps a described image and a person to a distribution of lambda_h, and of omega given lambda_h.
 
@@ -64,8 +73,8 @@ class AnswerNetwork(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
 
-    def describe(self, inputs: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
-        """Return hidden units, shape (N, hidden), and people's vectors, shape (N, person)."""
+    def describe(self, inputs: Tensor, person: Tensor) -> Described:
+        """Return what both distributions are computed from, for encoded images and people's numbers, shape (N,)."""
         drop = self.shape.dropout
         vector = self.person(person)  # (N, person)
         # lambda_f is never left out: without it there is little to say.
@@ -73,23 +82,23 @@ class AnswerNetwork(nn.Module):
         known = (person != NOBODY).to(inputs.dtype).unsqueeze(1) * self.known
         hidden = functional.silu(self.first(kept) + self.first_person(vector) + known)
         hidden = functional.dropout(hidden, drop, self.training)
-        return hidden + functional.silu(self.second(hidden)), vector
+        return Described(inputs, hidden + functional.silu(self.second(hidden)), vector)
 
-    def lambda_h(self, inputs: Tensor, hidden: Tensor, vector: Tensor) -> Mixture:
+    def lambda_h(self, of: Described) -> Mixture:
         """Return the distribution of the first endpoint's share on the slider."""
-        raw = self.lambda_head(hidden) + self.lambda_person(vector)
-        return _mixture(raw, inputs[:, :1] * self.steepness, self.shape.logistics)
+        raw = self.lambda_head(of.hidden) + self.lambda_person(of.vector)
+        return _mixture(raw, of.inputs[:, :1] * self.steepness, self.shape.logistics)
 
-    def omega(self, inputs: Tensor, hidden: Tensor, vector: Tensor, position: Tensor) -> Mixture:
+    def omega(self, of: Described, position: Tensor) -> Mixture:
         """Return the distribution of confidence, given the slider's position, shape (N,)."""
         lambda_h = position / 100
-        extremes = [torch.isclose(lambda_h, lambda_h.new_tensor(at / 100)).to(inputs.dtype) for at in ATOMS]
+        extremes = [torch.isclose(lambda_h, lambda_h.new_tensor(at / 100)).to(of.inputs.dtype) for at in ATOMS]
         reach = (2 * lambda_h - 1).abs()
-        surprise = (lambda_h - (inputs[:, 1] + 1) / 2).abs()
-        context = torch.stack([reach, surprise, extremes[0], extremes[1], extremes[2]], dim=1)  # (N, 5)
-        hidden = functional.silu(self.omega_hidden(torch.cat([hidden, context], dim=1)))
+        surprise = (lambda_h - (of.inputs[:, 1] + 1) / 2).abs()
+        context = torch.stack([reach, surprise, *extremes], dim=1)  # (N, 5)
+        hidden = functional.silu(self.omega_hidden(torch.cat([of.hidden, context], dim=1)))
         hidden = functional.dropout(hidden, self.shape.dropout, self.training)
-        raw = self.omega_head(hidden) + self.omega_person(vector)
+        raw = self.omega_head(hidden) + self.omega_person(of.vector)
         return _mixture(raw, torch.linspace(-0.5, 1.5, self.shape.logistics).to(raw), self.shape.logistics)
 
 

@@ -14,10 +14,11 @@ from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, P
 from hml.relabel.figures import boundary, held_out_images
 from hml.relabel.folds import SPLITS
 from hml.relabel.relabeller import Relabeller
+from hml.relabel.sources import Material
 from hml.reporting.citation import name_hml
 from hml.reporting.exhibits import to_json, write_exhibit
 from hml.reporting.page import render_page
-from hml.reporting.sections import Exhibit, Section, compare, count, write_interval, write_number
+from hml.reporting.sections import Section, compare, count, write_interval, write_number
 from hml.reporting.tables import Table, to_text
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
@@ -36,44 +37,36 @@ class Evaluation:
     """All that an evaluation found.
 
     Args:
-        table: The judgements predicted.
+        material: What was learned from and predicted.
         scores: By split, what `summarise` made.
         ceilings: What people reach against one another.
         held_out: By split, the predictions.
         left_out: What the judgements don't allow, a sentence each.
         relabeller: Fitted to everything, for the figures.
         curves: Class pairs' curves, shape (C, C, 3).
-        train_ids: Images to blend in figures.
-        labels: Class of every image.
         settings: What was asked for.
-        provenance: The data's hashes.
         seconds: How long it took.
     """
 
-    table: pd.DataFrame
+    material: Material
     scores: Mapping[str, pd.DataFrame]
     ceilings: Mapping[str, Estimate]
     held_out: Mapping[str, Predictions]
     left_out: Sequence[str]
     relabeller: Relabeller
     curves: torch.Tensor
-    train_ids: torch.Tensor
-    labels: torch.Tensor
     settings: Mapping[str, object]
-    provenance: Mapping[str, object]
     seconds: float
 
 
 def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: Path) -> str:
-    """Write relabel.json, relabel.html and the figures.
-
-    Returns:
-        What the terminal shows.
-    """
+    """Write relabel.json, relabel.html and the figures; return what the terminal shows."""
     tables = [table for split in evaluation.scores for table in _tables(evaluation, split)]
     tables += [_ceiling_table(evaluation.ceilings)] if evaluation.ceilings else []
     verdicts = [verdict(evaluation.scores[split], split) for split in evaluation.scores]
-    exhibits = _draw(evaluation, pairs)
+    split, predictions = next(iter(evaluation.held_out.items()))
+    exhibits = [held_out_images(evaluation.material.once, predictions.masses[RELABELLER], split)]
+    exhibits += [boundary(evaluation.material, evaluation.relabeller, evaluation.curves, pair) for pair in pairs]
     images = {exhibit.name: write_exhibit(exhibit, out / "figures") for exhibit in exhibits}
     sections = [
         Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=tables),
@@ -88,22 +81,13 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     return "\n\n".join([*map(to_text, tables), *verdicts, *left_out, _LEGEND, place])
 
 
-def _draw(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[Exhibit]:
-    split, predictions = next(iter(evaluation.held_out.items()))
-    found = evaluation
-    boundaries = [
-        boundary(found.table, found.relabeller, found.curves, pair, found.train_ids, found.labels) for pair in pairs
-    ]
-    return [held_out_images(evaluation.table, predictions.masses[RELABELLER], split), *boundaries]
-
-
 def _introduce(evaluation: Evaluation) -> str:
-    mixed, people = evaluation.table["image"].nunique(), evaluation.table["person"].nunique()
+    table = evaluation.material.once
     sources = " and again ".join(_SOURCES[split] for split in evaluation.scores)
     return (
-        f"{count(len(evaluation.table), 'judgement')} of {count(mixed, 'mixed image')} by "
-        f"{count(people, 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by bootstrap over people. "
-        "They treat the images as fixed."
+        f"{count(len(table), 'judgement')} of {count(table['image'].nunique(), 'mixed image')} by "
+        f"{count(table['person'].nunique(), 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by "
+        "bootstrap over people. They treat the images as fixed."
     )
 
 
@@ -115,7 +99,7 @@ def _summarise(evaluation: Evaluation, verdicts: Sequence[str]) -> dict[str, obj
         "left_out": list(evaluation.left_out),
         "ceilings": {name: estimate.as_dict() for name, estimate in evaluation.ceilings.items()},
         "settings": dict(evaluation.settings),
-        "data": dict(evaluation.provenance),
+        "data": dict(evaluation.material.provenance),
         "seconds": round(evaluation.seconds, 1),
         "version": hml.__version__,
     }
@@ -152,22 +136,15 @@ def _tables(evaluation: Evaluation, split: str) -> list[Table]:
         row = rows.get((model, measure, compared))
         if row is None:
             return "–"
-        number = _number(row)
-        return f"{number} ({_interval(row)})" if compared else number
+        return f"{_number(row)} ({_interval(row)})" if compared else _number(row)
 
     scored = [[MODELS[model], *(cell(model, measure, "") for measure in _SHOWN)] for model in models]
-    differences = [
-        [MODELS[model], *(cell(model, measure, RELABELLER) for measure in COMPARED)]
-        for model in models
-        if model != RELABELLER
-    ]
+    others = [model for model in models if model != RELABELLER]
+    differences = [[MODELS[model], *(cell(model, measure, RELABELLER) for measure in COMPARED)] for model in others]
+    caption = f"How much less the relabeller's are, {SPLITS[split]} (above 0: it is better)"
     return [
         Table(f"Scores, {SPLITS[split]}", _HEADER, scored),
-        Table(
-            f"How much less the relabeller's are, {SPLITS[split]} (above 0: it is better)",
-            _HEADER[: 1 + len(COMPARED)],
-            differences,
-        ),
+        Table(caption, _HEADER[: 1 + len(COMPARED)], differences),
     ]
 
 

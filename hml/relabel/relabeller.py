@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,8 +14,7 @@ from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.encoding import ImageTable, encode, swap, swap_where, take
 from hml.relabel.fitting import joint_log_mass
-from hml.relabel.network import NOBODY, AnswerNetwork
-from hml.relabel.slider import Mixture
+from hml.relabel.network import NOBODY, AnswerNetwork, Described
 
 Range = tuple[float, float]
 
@@ -27,9 +26,10 @@ _STRETCHES = (0, 1, 17, 34, 50, 51, 67, 84, 100, 101)
 class Relabeller:
     """Networks that were fitted to judgements, and what they know of the images.
 
-    Swapping the endpoints mirrors every distribution, exactly: it is the mean of what the networks say from either
-    side. Beyond the smallest and largest lambda_f that anybody judged, it is what they say there, mixed with certainty
-    the more the nearer the image is to plain: an image of lambda_f = 1 is its first endpoint.
+    Swapping the endpoints mirrors every distribution exactly: it is the mean of the networks' from either side. Beyond
+    the smallest and largest lambda_f that anybody judged, the distribution there is mixed with certainty, the more the
+    nearer the image is to plain: an image of lambda_f = 1 is its first endpoint. Methods take N mixed images and
+    `person`, who answers, shape (N,); by default nobody in particular.
 
     Args:
         networks: The members, whose distributions are averaged.
@@ -42,7 +42,6 @@ class Relabeller:
     table: ImageTable
     annotators: Sequence[str] = ()
     judged: Range = (0.1, 0.9)
-    _device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def number_of(self, annotator: str | None) -> int:
         """Return a person's number, that of nobody in particular for None.
@@ -61,19 +60,11 @@ class Relabeller:
 
     @torch.no_grad()
     def mass(self, batch: MixedBatch, person: Tensor | None = None) -> Tensor:
-        """Return the probability of each per cent of lambda_h.
-
-        Args:
-            batch: N mixed images.
-            person: Who answers, shape (N,); by default nobody in particular.
-
-        Returns:
-            Shape (N, 101), rows sum to 1.
-        """
+        """Return the probability of each per cent of lambda_h, shape (N, 101); rows sum to 1."""
         batch, person, certain = self._prepare(batch, person)
         masses = []
-        for turned, inputs, network in self._views(batch):
-            mass = self._of_lambda(network, inputs, person)[1].mass()
+        for turned, network, described in self._views(batch, person):
+            mass = network.lambda_h(described).mass()
             masses.append(mass.flip(1) if turned else mass)
         averaged = (1 - certain).unsqueeze(1) * torch.stack(masses).mean(0)  # (N, 101)
         averaged[:, 100] += torch.where(batch.lambda_f > 0.5, certain, 0)
@@ -95,8 +86,8 @@ class Relabeller:
         """Return the mean lambda_h, shape (N,)."""
         batch, person, certain = self._prepare(batch, person)
         lambdas = []
-        for turned, inputs, network in self._views(batch):
-            position = self._of_lambda(network, inputs, person)[1].mean()
+        for turned, network, described in self._views(batch, person):
+            position = network.lambda_h(described).mean()
             lambdas.append(100 - position if turned else position)
         towards = (batch.lambda_f > 0.5).to(certain.dtype)
         return torch.lerp(torch.stack(lambdas).mean(0) / 100, towards, certain).clamp(0, 1)
@@ -106,27 +97,17 @@ class Relabeller:
         """Return the mean omega, over all that people may say of lambda_h, shape (N,)."""
         batch, person, certain = self._prepare(batch, person)
         omegas = []
-        for _, inputs, network in self._views(batch):
-            (hidden, vector), of_lambda = self._of_lambda(network, inputs, person)
+        for _, network, described in self._views(batch, person):
+            shares = network.lambda_h(described).shares(_STRETCHES)  # (N, 9)
             omega = torch.zeros_like(certain)
-            for share, (first, end) in zip(of_lambda.shares(_STRETCHES).T, pairwise(_STRETCHES), strict=True):
-                position = torch.full_like(certain, (first + end - 1) / 2)
-                omega += share * network.omega(inputs, hidden, vector, position).mean()
+            for share, (first, end) in zip(shares.T, pairwise(_STRETCHES), strict=True):
+                omega += share * network.omega(described, torch.full_like(certain, (first + end - 1) / 2)).mean()
             omegas.append(omega)
         return torch.lerp(torch.stack(omegas).mean(0) / 100, torch.ones_like(certain), certain).clamp(0, 1)
 
     @torch.no_grad()
     def sample(self, batch: MixedBatch, draws: Draws, person: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Draw one person's answer for each image.
-
-        Args:
-            batch: N mixed images.
-            draws: Random numbers, a row an image.
-            person: Who answers, shape (N,); by default anybody.
-
-        Returns:
-            lambda_h and omega, each shape (N,), in [0, 1].
-        """
+        """Draw one person's lambda_h and omega for each image, each shape (N,), in [0, 1]."""
         batch, person, certain = self._prepare(batch, person)
         numbers = draws.uniform("relabel", (7,)).astype(np.float32)
         uniform = torch.from_numpy(numbers).to(batch.lambda_f.device)  # (N, 7)
@@ -136,49 +117,39 @@ class Relabeller:
         position, confidence = torch.empty_like(certain), torch.empty_like(certain)
         for number, network in enumerate(self.networks):
             rows = (member == number).nonzero().flatten()
-            inputs = encode(take(side, rows), self.table)
-            (hidden, vector), of_lambda = self._of_lambda(network, inputs, person[rows])
-            said = of_lambda.at(uniform[rows, 2:4])
+            described = network.describe(encode(take(side, rows), self.table), person[rows])
+            said = network.lambda_h(described).at(uniform[rows, 2:4])
             position[rows] = said
-            confidence[rows] = network.omega(inputs, hidden, vector, said).at(uniform[rows, 4:6])
+            confidence[rows] = network.omega(described, said).at(uniform[rows, 4:6])
         is_certain = uniform[:, 6] < certain
         lambda_h = torch.where(turned, 100 - position, position) / 100
         lambda_h = torch.where(is_certain, (batch.lambda_f > 0.5).to(lambda_h.dtype), lambda_h)
         return lambda_h, torch.where(is_certain, 1.0, confidence / 100)
 
-    def _views(self, batch: MixedBatch) -> Iterator[tuple[bool, Tensor, AnswerNetwork]]:
-        """Describe the images to each network from either side: whether that is turned, the inputs, the network."""
+    def _views(self, batch: MixedBatch, person: Tensor) -> Iterator[tuple[bool, AnswerNetwork, Described]]:
+        """Describe the images to each network from either side: whether that is turned, the network, the images."""
         for turned, side in ((False, batch), (True, swap(batch))):
             inputs = encode(side, self.table)
             for network in self.networks:
-                yield turned, inputs, network
-
-    @staticmethod
-    def _of_lambda(network: AnswerNetwork, inputs: Tensor, person: Tensor) -> tuple[tuple[Tensor, Tensor], Mixture]:
-        hidden, vector = network.describe(inputs, person)
-        return (hidden, vector), network.lambda_h(inputs, hidden, vector)
+                yield turned, network, network.describe(inputs, person)
 
     def _prepare(self, batch: MixedBatch, person: Tensor | None) -> tuple[MixedBatch, Tensor, Tensor]:
         """Go where the batch is, and into the judged range; return how certain an answer is beyond it, shape (N,)."""
         device = batch.lambda_f.device
-        if device != self._device:
+        if device != self.table.labels.device:
             self.table = self.table.to(device)
             self.networks = [network.to(device) for network in self.networks]
-            self._device = device
+        known = self.table.labels
         for image, label in ((batch.id_1, batch.class_1), (batch.id_2, batch.class_2)):
-            known = self.table.labels
             if len(image) and (int(image.max()) >= len(known) or bool((known[image] != label).any())):
                 raise InputError(
                     "The relabeller was made for other images than these: their ids have other classes there. "
                     "Run hml relabel fit on the same images."
                 )
-        low, high = self.judged
-        lambda_f = batch.lambda_f
-        certain = certainty(lambda_f, self.judged)
-        inside = replace(batch, lambda_f=lambda_f.clamp(low, high))
+        inside = replace(batch, lambda_f=batch.lambda_f.clamp(*self.judged))
         if person is None:
             person = torch.full_like(batch.id_1, NOBODY)
-        return inside, person.to(device), certain
+        return inside, person.to(device), certainty(batch.lambda_f, self.judged)
 
 
 def certainty(lambda_f: Tensor, judged: Range) -> Tensor:

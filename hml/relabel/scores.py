@@ -5,10 +5,8 @@ judgement, shape (N,), on lambda_h's scale where they have one.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
+from hml.statistics.bootstrap import Array, Index
 
 COVERAGES = (0.5, 0.8, 0.95)
 

@@ -6,7 +6,7 @@ comparable between models, in bits. Pure functions, batched.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -50,13 +50,8 @@ class Mixture:
 
     def mean(self) -> Tensor:
         """Return the mean position, shape (N,); a logistic's before it is rounded, which moves it by less than .01."""
-        parts = torch.cat(
-            [
-                self.location.new_tensor([*ATOMS, 50]).expand(len(self.location), -1),
-                truncated_logistic_mean(self.location, self.scale),
-            ],
-            dim=1,
-        )
+        fixed = self.location.new_tensor([*ATOMS, 50]).expand(len(self.location), -1)
+        parts = torch.cat([fixed, truncated_logistic_mean(self.location, self.scale)], dim=1)  # (N, 4 + J)
         return (self.log_weight.exp() * parts).sum(1)
 
     def shares(self, edges: Sequence[int]) -> Tensor:
@@ -94,21 +89,9 @@ class Mixture:
         atoms = self.location.new_tensor(ATOMS)
         return torch.where(part < len(ATOMS), atoms[part.clamp(max=len(ATOMS) - 1)], position).clamp(0, POSITIONS - 1)
 
-    def __getitem__(self, rows: Tensor) -> "Mixture":
-        return Mixture(*(getattr(self, column.name)[rows] for column in fields(self)))
-
 
 def logistic_log_mass(position: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-    """Return the log of the probability that a logistic, cut to the slider, rounds to a position.
-
-    Args:
-        position: Whole numbers 0 to 100, any shape.
-        location: Locations, broadcasting with it.
-        scale: Scales, above 0.
-
-    Returns:
-        Logs of masses, which sum to 1 over the 101 positions.
-    """
+    """Return the log of the probability that a logistic, cut to the slider, rounds to a position; all broadcast."""
     own = _log_difference((position - 0.5 - location) / scale, (position + 0.5 - location) / scale)
     return own - _log_difference((_LEFT - location) / scale, (_RIGHT - location) / scale)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -14,19 +15,13 @@ from hml.judgements.tables import first_judgements, judgement_table
 
 @dataclass(frozen=True)
 class Material:
-    """Judgements and images.
-
-    Args:
-        bank: The original images.
-        table: What `judgement_table` made, repeats included.
-        provenance: The files' hashes, and how many there are of each.
-    """
+    """The original images, what `judgement_table` made with repeats, and where both came from."""
 
     bank: ImageBank
     table: pd.DataFrame
     provenance: Mapping[str, object]
 
-    @property
+    @cached_property
     def once(self) -> pd.DataFrame:
         """Each person's first judgement of each image, with a fresh index."""
         return first_judgements(self.table).reset_index(drop=True)
@@ -38,8 +33,8 @@ def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo:
     Args:
         data_dir: The data folder.
         cohort: Which of the released judgements.
-        judgements: A file of one's own, instead.
-        demo: Whether to use hml's own made-up images, and its made-up people where there is no file of one's own.
+        judgements: A file of your own judgements instead.
+        demo: Whether to use hml's synthetic images, with simulated people unless there is a file of your own.
 
     Raises:
         InputError: judgements are wrong, or don't fit the images.

@@ -9,15 +9,7 @@ from hml.files.sealed import read_sealed
 
 
 def load_tensors(path: Path, fields: Sequence[str], remedy: str = "Delete it, and run the command again.") -> Any:
-    """Read a file of tensors and plain values.
-
-    Args:
-        path: The file.
-        fields: What must be in it.
-        remedy: What to do where it can't be read.
-
-    Returns:
-        Its content by name.
+    """Read a file of tensors and plain values by name, which must have these fields; errors end with the remedy.
 
     Raises:
         InputError: the file isn't there, is damaged, holds something else, or would run code.

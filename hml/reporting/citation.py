@@ -18,9 +18,5 @@ def name_hml() -> str:
 
 
 def cite(with_hmix: bool) -> list[str]:
-    """List what to cite.
-
-    Args:
-        with_hmix: Whether the judgements are H-Mix's.
-    """
+    """List what to cite, H-Mix included if the judgements are from it."""
     return [PAPER, *([HMIX] if with_hmix else []), f"{name_hml()}."]

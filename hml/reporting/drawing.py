@@ -30,9 +30,9 @@ def finish(axes: Axes, **settings: object) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_mixup_line(axes: Axes, label: str = "mixup: λ_h = λ_f") -> None:
+def draw_mixup_line(axes: Axes) -> None:
     """Draw what mixup assumes."""
-    axes.plot([0, 1], [0, 1], color=MIXUP, linewidth=1.3, label=typeset(label), zorder=1)
+    axes.plot([0, 1], [0, 1], color=MIXUP, linewidth=1.3, label=typeset("mixup: λ_h = λ_f"), zorder=1)
 
 
 def draw_points(
@@ -59,16 +59,13 @@ def draw_points(
     )
 
 
-def draw_forest(
-    axes: Axes, labels: Sequence[str], frame: pd.DataFrame, color: str = PEOPLE, zero: float | None = 0
-) -> None:
-    """Draw one row for each label, from the top: `value` with its interval."""
+def draw_forest(axes: Axes, labels: Sequence[str], frame: pd.DataFrame) -> None:
+    """Draw one row for each label, from the top: `value` with its interval, beside a line at 0."""
     rows = np.arange(len(frame))[::-1]
-    if zero is not None:
-        axes.axvline(zero, color=Color.GREY, linewidth=0.8)
+    axes.axvline(0, color=Color.GREY, linewidth=0.8)
     there = frame["value"].notna().to_numpy()
     shown = frame[there]
-    axes.errorbar(shown["value"], rows[there], xerr=reaches(shown), color=color, fmt="o", markersize=4, linewidth=1.3)
+    axes.errorbar(shown["value"], rows[there], xerr=reaches(shown), color=PEOPLE, fmt="o", markersize=4, linewidth=1.3)
     axes.set_yticks(rows, list(labels))
     axes.set_ylim(-0.7, len(frame) - 0.3)
 

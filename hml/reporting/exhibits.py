@@ -21,11 +21,7 @@ _EVENTS = "events.out.tfevents.percepts"
 
 
 def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
-    """Write a figure's PNG, PDF and CSV.
-
-    Returns:
-        The PNG's bytes.
-    """
+    """Write a figure's PNG, PDF and CSV, and return the PNG's bytes."""
     png = io.BytesIO()
     exhibit.figure.savefig(png, format="png", dpi=_DPI)
     write_atomically(folder / f"{exhibit.name}.png", png.getvalue())
@@ -40,7 +36,7 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
 
 
 def name_exhibits(result: Path) -> set[str]:
-    """Return the names of the figures that an earlier run's percepts.json tells of; none where there is none."""
+    """Return the names of the figures in an earlier run's percepts.json; none where there is no such file."""
     named = (read_json_object(result) or {}).get("figures")
     if not isinstance(named, list):
         return set()

@@ -23,7 +23,7 @@ def render_page(
     footer: Sequence[str],
     citation: Sequence[str] = (),
 ) -> str:
-    """Write the page.
+    """Write the page: HTML that needs no other file, and links to each figure's files in `figures/`.
 
     Args:
         title: Its heading.
@@ -33,9 +33,6 @@ def render_page(
         images: Each exhibit's PNG, by name.
         footer: Paragraphs at the end.
         citation: What to cite, listed after them.
-
-    Returns:
-        HTML that needs no other file, and links to each figure's files in `figures/`.
     """
     environment = Environment(
         loader=PackageLoader("hml.reporting"),

@@ -14,58 +14,33 @@ DECIMALS = 3
 
 @dataclass(frozen=True)
 class Claim:
-    """A number that the page states.
+    """A number that the page states."""
 
-    Args:
-        name: What it is called in `percepts.json`.
-        text: What it is.
-        estimate: The number, its interval and what it rests on.
-    """
-
-    name: str
-    text: str
+    name: str  # in `percepts.json`
+    text: str  # what it is, for people
     estimate: Estimate
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure and the data drawn in it.
+    """A figure and the data drawn in it."""
 
-    Args:
-        name: The files' name, without an ending.
-        title: A few words.
-        caption: What it shows.
-        alt: The same for those who don't see it.
-        figure: The figure.
-        data: What is drawn.
-    """
-
-    name: str
+    name: str  # of its files, without an ending
     title: str
     caption: str
-    alt: str
+    alt: str  # the caption for readers who can't see the figure
     figure: Figure
     data: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A part of the page."""
 
-    Args:
-        name: What it is called in `percepts.json` and in links.
-        title: Its heading.
-        paragraphs: What it says.
-        findings: What its numbers mean, in sentences for the page's summary.
-        claims: The numbers it states.
-        exhibits: Its figures.
-        tables: Its tables.
-    """
-
-    name: str
+    name: str  # in `percepts.json` and in links
     title: str
     paragraphs: list[str]
-    findings: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)  # sentences for the page's summary
     claims: list[Claim] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)

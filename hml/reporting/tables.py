@@ -12,17 +12,11 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text.
-
-    Args:
-        caption: What it shows.
-        header: The columns' names.
-        rows: As many cells each.
-    """
+    """A table of text."""
 
     caption: str
     header: list[str]
-    rows: list[list[str]]
+    rows: list[list[str]]  # each with as many cells as the header
 
 
 def to_text(table: Table) -> str:

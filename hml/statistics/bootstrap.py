@@ -37,21 +37,13 @@ _CHUNK = 250
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, its 95 % interval over people, and what it rests on.
+    """A number, its 95 % interval over people, and what it rests on."""
 
-    Args:
-        value: The number, or None where there is too little to compute it.
-        low: The interval's lower end, or None where there are too few people.
-        high: Its upper end.
-        n: How many observations it rests on.
-        people: How many people gave them.
-    """
-
-    value: float | None
-    low: float | None
+    value: float | None  # None where there is too little to compute it
+    low: float | None  # None where there are too few people
     high: float | None
-    n: int
-    people: int
+    n: int  # observations
+    people: int  # who gave them
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the fields by name."""
@@ -61,12 +53,7 @@ class Estimate:
     def from_row(
         cls, row: Mapping[Hashable, Any], names: tuple[str, str, str] = ("value", "low", "high")
     ) -> "Estimate":
-        """Take an estimate out of a table's row again, where pandas has made NaN of None.
-
-        Args:
-            row: The row by column, with n and people.
-            names: The columns of the value and of its interval's ends.
-        """
+        """Read an estimate from a row's columns `names`, n and people, where pandas has made NaN of None."""
         value, low, high = (None if row[name] is None or math.isnan(row[name]) else float(row[name]) for name in names)
         return cls(value, low, high, int(row["n"]), int(row["people"]))
 
@@ -76,13 +63,9 @@ NOTHING = Estimate(None, None, None, 0, 0)
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Resamples of people.
+    """Resamples of people."""
 
-    Args:
-        weights: How often each resample drew each person, shape (R, A); a row sums to A.
-    """
-
-    weights: Array
+    weights: Array  # (R, A): how often each resample drew each person; a row sums to A
 
     @classmethod
     def over(cls, num_people: int, replicates: int = 1000, seed: int = 0, purpose: str = "bootstrap") -> "Bootstrap":
@@ -131,11 +114,8 @@ class Bootstrap:
         Args:
             statistic: Returns shape (R, K).
             n: Observations behind each, K of them.
-            people: People behind each.
+            people: People behind each, K of them.
             bounds: The least and the largest value that there can be.
-
-        Returns:
-            K estimates.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             values, replicates = self.value(statistic), self.replicate(statistic)
@@ -156,9 +136,6 @@ def make_estimate(value: float, replicates: Array, n: int, people: int, bounds: 
         n: Observations behind it.
         people: People behind it; fewer than `FEWEST_PEOPLE` get no interval.
         bounds: The least and the largest value that there can be, beyond which no interval reaches.
-
-    Returns:
-        The estimate, without NaN.
     """
     if not math.isfinite(value):
         return Estimate(None, None, None, n, people)

@@ -1,8 +1,9 @@
 """Statistics under people's weights, many resamples at once: means, quantiles and correlations."""
 
 import numpy as np
+import pandas as pd
 
-from hml.statistics.bootstrap import Array, Index, Statistic
+from hml.statistics.bootstrap import ANYWHERE, Array, Bootstrap, Bounds, Estimate, Index, Statistic
 
 
 def sums_by_person(person: Index, cell: Index, values: Array, num_people: int, num_cells: int) -> Array:
@@ -27,6 +28,12 @@ def mean(weights: Array, person: Index, values: Array) -> Array:
 def mean_of(person: Index, values: Array) -> Statistic:
     """Return the statistic that averages these values, each (N,)."""
     return lambda weights: mean(weights, person, values)
+
+
+def estimate_mean(bootstrap: Bootstrap, table: pd.DataFrame, values: Array, bounds: Bounds = ANYWHERE) -> Estimate:
+    """Estimate the mean of values (N,), one for each row of a table with a column `person`."""
+    person = table["person"].to_numpy(np.int64)
+    return bootstrap.estimate(mean_of(person, values), len(values), len(np.unique(person)), bounds)
 
 
 def correlation_of(person: Index, x: Array, y: Array) -> Statistic:

@@ -21,7 +21,7 @@ _FOLDER = "checkpoints"
 
 
 class WholeCheckpointIO(CheckpointIO):
-    """Lightning's way to files: whole ones alone, of plain data alone."""
+    """Writes and reads Lightning's checkpoints: only whole files, and only of plain data."""
 
     @override
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
@@ -116,10 +116,7 @@ class LatestCheckpoint(Checkpoint):
 
 
 def find_whole(run_folder: Path) -> tuple[Path, int] | None:
-    """Find a run's newest checkpoint that is whole, and say loudly if that isn't the last one written.
-
-    Returns:
-        The file and the step it was written at; None where the run has left none.
+    """Find a run's newest whole checkpoint and its step, and warn if that isn't the last one written.
 
     Raises:
         InputError: there are checkpoints, and all are broken.
@@ -142,23 +139,19 @@ def find_whole(run_folder: Path) -> tuple[Path, int] | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of Lightning's: plain data alone, and only after what was written is known to be what is there.
+    """Read a checkpoint of Lightning's, after checking that it is undamaged and only holds plain data.
 
     Raises:
         InputError: it can't be read, is damaged, or holds something else.
     """
     try:
-        checkpoint = read_sealed(path)
+        checkpoint: dict[str, Any] = read_sealed(path)
+        if not isinstance(checkpoint, dict) or not {"state_dict", "global_step"} <= checkpoint.keys():
+            raise ValueError("it isn't one of Lightning's")
     except OSError as error:
         raise InputError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
     except ValueError as error:
-        checkpoint, reason = None, str(error)
-    else:
-        is_lightnings = isinstance(checkpoint, dict) and {"state_dict", "global_step"} <= checkpoint.keys()
-        reason = "" if is_lightnings else "it isn't one of Lightning's"
-    if reason:
         previous = path.with_name(PREVIOUS)
         hint = f" The one before it is {previous}." if path.name == LAST and previous.exists() else ""
-        raise InputError(f"Can't use the checkpoint {path}: {reason}.{hint}")
-    assert isinstance(checkpoint, dict), "anything else was refused"
+        raise InputError(f"Can't use the checkpoint {path}: {error}.{hint}") from error
     return checkpoint

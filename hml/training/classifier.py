@@ -68,7 +68,7 @@ class Classifier(LightningModule):
         return self._compilation.is_on
 
     def compile_if_it_pays(self, steps: float) -> str:
-        """Compile the network for so many steps on its device, unless that was chosen already; return what was done."""
+        """Compile the network if that pays, as `Compilation.decide`."""
         return self._compilation.decide(self.device, steps)
 
     @override
@@ -162,8 +162,10 @@ class Classifier(LightningModule):
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         logits = self(batch["image"])
-        accuracy = top_k_accuracy(logits, batch["label"])
-        self._log_epoch("val", soft_cross_entropy(logits, batch["target"]), accuracy, len(logits))
+        # For watching: what is reported comes from the evaluation's callbacks.
+        loss, accuracy = soft_cross_entropy(logits, batch["target"]), top_k_accuracy(logits, batch["label"])
+        values = {"val/loss": loss, "val/accuracy": accuracy}
+        self.log_dict(values, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=len(logits))
         return {"logits": logits}
 
     @override
@@ -188,13 +190,5 @@ class Classifier(LightningModule):
         except (TypeError, ValueError) as error:  # momentum that an optimiser doesn't have, say
             raise InputError(f"model.lr_scheduler: {error}.") from error
         fuse(optimizer)  # which looks at the momentum that the schedule starts with
-        planned: OptimizerLRSchedulerConfig = {
-            "optimizer": optimizer,
-            "lr_scheduler": plan_steps(scheduler, self._lr_interval, self),
-        }
-        return planned
-
-    def _log_epoch(self, stage: str, loss: Tensor, accuracy: Tensor, batch_size: int) -> None:
-        """Log means over an epoch. They are for watching: what is reported comes from the evaluation's callbacks."""
-        values = {f"{stage}/loss": loss, f"{stage}/accuracy": accuracy}
-        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=batch_size)
+        plan = plan_steps(scheduler, self._lr_interval, self)
+        return OptimizerLRSchedulerConfig(optimizer=optimizer, lr_scheduler=plan)

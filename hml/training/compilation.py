@@ -16,9 +16,7 @@ _REMEDY = "TMPDIR or TORCHINDUCTOR_CACHE_DIR names another folder for the compil
 class Compilation:
     """Whether a network is compiled for training, in place: checkpoints are those of an uncompiled one.
 
-    Args:
-        network: The network.
-        choice: Whether to compile it; None leaves it to `decide`.
+    A `choice` of None leaves it to `decide`.
     """
 
     def __init__(self, network: nn.Module, choice: bool | None) -> None:

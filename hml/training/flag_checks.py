@@ -1,4 +1,4 @@
-"""What arguments and configs are refused for before anything is made of them."""
+"""Checks of arguments and configs, before anything is made of them."""
 
 import inspect
 import os
@@ -17,13 +17,13 @@ from hml.files.strict_yaml import find_line, parse_yaml
 
 
 def expand_paths(part: object, owner: object) -> None:
-    """Expand, in place, the paths among settings: what the signature of a class or function says may be a `Path`.
+    """Expand, in place, the paths among settings: what the signature of their class or function says may be a `Path`.
 
     It covers classes that settings name too, such as a logger's `save_dir` or a strategy's `checkpoint`.
 
     Args:
         part: Settings, some of them, or a value of theirs.
-        owner: The class or function that the settings are arguments of; None where they are not.
+        owner: The class or function that the settings are arguments of, if any.
 
     Raises:
         InputError: a path has a variable that is not set.
@@ -58,11 +58,7 @@ def _path_arguments(owner: object) -> set[str]:
 
 
 def reject_empty_groups(groups: Collection[str], args: Sequence[str]) -> None:
-    """Reject a group of flags that a config leaves empty, `trainer:`, which would take all its defaults away.
-
-    Args:
-        groups: The names of the groups.
-        args: The command line that names the configs.
+    """Reject a group of flags that a config on the command line leaves empty, `trainer:`, which would unset defaults.
 
     Raises:
         InputError: there is one; names the config and the line.
@@ -79,14 +75,10 @@ def reject_empty_groups(groups: Collection[str], args: Sequence[str]) -> None:
 
 
 def refuse_empty(part: object, place: str = "") -> None:
-    """Refuse what a config leaves empty among the arguments of classes, `width:`, where something must stand.
-
-    Args:
-        part: Settings, or some of them.
-        place: Where in the settings they stand.
+    """Reject an argument of a class that a config leaves empty, `width:`, though its class doesn't allow None.
 
     Raises:
-        TypeError: something is empty that its class doesn't allow to be None; the parser's words, with the whole key.
+        TypeError: there is one; the parser's message, with the whole key, which starts with `place`.
     """
     values = vars(part).items() if isinstance(part, Namespace) else enumerate(part) if isinstance(part, list) else ()
     for key, value in values:
@@ -102,7 +94,7 @@ def refuse_empty(part: object, place: str = "") -> None:
 
 
 def check_amounts(subcommand: str, settings: Namespace) -> None:
-    """Refuse a Trainer that is to do nothing, or something else than it says, and would say nothing of it.
+    """Reject amounts with which Lightning would do nothing, or something else, without a warning.
 
     Raises:
         InputError: an amount is 0, or batches are to be overfitted.
@@ -131,10 +123,10 @@ def check_amounts(subcommand: str, settings: Namespace) -> None:
 
 
 def check_checkpoint(subcommand: str, path: Path | None) -> None:
-    """Refuse a subcommand without the weights that it needs.
+    """Reject a missing checkpoint.
 
     Raises:
-        InputError: there is no checkpoint, or no such file.
+        InputError: the subcommand needs one and has none, or there is no such file.
     """
     if path is None:
         if subcommand != "fit":
@@ -144,13 +136,7 @@ def check_checkpoint(subcommand: str, path: Path | None) -> None:
 
 
 def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -> str:
-    """Make of jsonargparse's complaint one that says what is missing, or where it stands, and what may be meant.
-
-    Args:
-        complaint: The complaint.
-        args: The command line that it is of.
-        known_words: What flags and classes are called.
-    """
+    """Add to jsonargparse's complaint about a command line where the fault is, and which known word may be meant."""
     complaint = re.sub(r"Group '([\w.]+)' does not accept option '", r"hml does not accept option '\1.", complaint)
     missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):

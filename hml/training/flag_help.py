@@ -43,14 +43,9 @@ class _BriefFormatter(DefaultHelpFormatter):
 
 
 def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
-    """Shorten a parser's help, unless everything is asked for.
+    """Shorten the help of a verb's parser, unless everything is asked for.
 
-    Only for a parser that prints its help and no more: what has none is left out of configs and recipes, too.
-
-    Args:
-        parser: The verb's, with all of its flags.
-        verb: "fit", say.
-        everything: Whether to show all flags.
+    Only for a parser that does nothing but print its help: a flag without help is left out of configs and recipes too.
     """
     parser.usage = f"hml {verb} --config NAME [--config NAME …] [flags]"
     parser.epilog = f"The flags of a class: hml {verb} --data.strategy.help SeparateLabels."

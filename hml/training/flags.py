@@ -20,17 +20,9 @@ from hml.errors import InputError
 from hml.evaluation.callbacks import FGSM, Calibration
 from hml.files.paths import expand
 from hml.randomness import LARGEST_SEED
-from hml.training import flag_help
+from hml.training import flag_checks, flag_help
 from hml.training.checkpoints import LatestCheckpoint
 from hml.training.classifier import Classifier
-from hml.training.flag_checks import (
-    check_amounts,
-    check_checkpoint,
-    expand_paths,
-    explain,
-    refuse_empty,
-    reject_empty_groups,
-)
 from hml.training.hardware import best_precision
 from hml.training.recipe import name_scheme
 from hml.training.resuming import Resume
@@ -44,11 +36,8 @@ _METHODS = LightningCLI.subcommands()
 class Command:
     """A command line that was parsed and checked.
 
-    Args:
-        verb: `fit`, `validate`, `test` or `predict`.
-        settings: The value of every flag: paths are expanded, and what is chosen by itself is filled in.
-        parser: What parsed it, and writes and instantiates settings.
-        method_flags: The names of the flags that the Trainer's method takes, such as `ckpt_path`.
+    `settings` has the value of every flag, with paths expanded and the scheme and precision chosen. `method_flags`
+    names the flags that the Trainer's method takes, such as `ckpt_path`.
     """
 
     verb: str
@@ -58,10 +47,7 @@ class Command:
 
 
 def parse(args: Sequence[str]) -> Command:
-    """Parse and check a command line.
-
-    Args:
-        args: The verb and its flags.
+    """Parse and check a command line: a verb and its flags.
 
     Raises:
         InputError: there is no such verb, or a flag or a config is wrong.
@@ -91,13 +77,8 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
         default_config_files=[str(files("hml.training") / "defaults.yaml")],
     )
     parser.add_argument("-c", "--config", action="config", help="A config.")
-    parser.add_argument(
-        "--seed_everything",
-        "--seed",
-        type=int,
-        default=0,
-        help="Decides the network's first weights and everything that is drawn.",
-    )
+    seed_help = "Decides the network's first weights and everything that is drawn."
+    parser.add_argument("--seed_everything", "--seed", type=int, default=0, help=seed_help)
     parser.add_lightning_class_args(RunTrainer, "trainer")
     parser.add_lightning_class_args(Classifier, "model")
     parser.add_lightning_class_args(HMixDataModule, "data")
@@ -136,17 +117,17 @@ def _add_own_flags(parser: LightningArgumentParser) -> None:
 def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     flags = {option.lstrip("-") for action in flag_help.actions_of(parser) for option in action.option_strings}
     known_words = flags | {*hml.labels.__all__, *hml.data.__all__, *hml.models.__all__}
-    reject_empty_groups(parser.groups or (), given)
+    flag_checks.reject_empty_groups(parser.groups or (), given)
     try:
         settings = parser.parse_args(given)
     except ArgumentError as error:
-        raise InputError(explain(str(error), given, known_words)) from error
+        raise InputError(flag_checks.explain(str(error), given, known_words)) from error
     try:
         # Parsing accepts keys that a config leaves empty, `batch_size:`, whatever their type.
         parser.validate(settings, skip_unset=False)
-        refuse_empty(settings)
+        flag_checks.refuse_empty(settings)
     except TypeError as error:
-        raise InputError(explain(f"{error}. Fill it in, or leave it out.", given, known_words)) from error
+        raise InputError(flag_checks.explain(f"{error}. Fill it in, or leave it out.", given, known_words)) from error
     return settings
 
 
@@ -158,15 +139,15 @@ def _complete(verb: str, settings: Namespace) -> None:
         raise InputError(f"--threads {settings.threads} must be 1 or more.")
     settings["scheme"] = name_scheme(settings)
     for key, owner in (("trainer", RunTrainer), ("data", HMixDataModule), ("model", Classifier)):
-        expand_paths(settings[key], owner)
+        flag_checks.expand_paths(settings[key], owner)
     for key in ("run_folder", "ckpt_path"):
         if settings.get(key) is not None:
             settings[key] = expand(str(settings[key]))
     if "://" in str(root := settings.trainer.default_root_dir):
         raise InputError(f"--trainer.default_root_dir {root} is an address: a run's files are written to a folder.")
-    check_checkpoint(verb, settings.get("ckpt_path"))
+    flag_checks.check_checkpoint(verb, settings.get("ckpt_path"))
     if settings.trainer.precision is None:
         settings.trainer["precision"] = best_precision(str(settings.trainer.accelerator))
     if not re.fullmatch(r"\w[\w.+-]*", settings.scheme):
         raise InputError(f"scheme={settings.scheme!r} names a folder: use letters, digits, and . + - _.")
-    check_amounts(verb, settings)
+    flag_checks.check_amounts(verb, settings)

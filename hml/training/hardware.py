@@ -18,8 +18,6 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 _MOST = 2**31 - 1
 _FEWEST_STEPS = 1000
 """Compiling PreAct ResNet-18 took 25 to 45 s on two CPU cores and saved .1 to .2 s a step of 128 images."""
-
-
 _NARROW = 30_000_000
 """Weights × images of a batch below which one thread trains. Milliseconds a step of PreAct ResNet-18 with one and with
 two threads, on two idle cores: 32 and 27 (5.6 million), 106 and 73 (22 million), 217 and 133 (90 million). On two cores
@@ -67,11 +65,7 @@ def available_memory() -> int | None:
 
 
 def best_precision(accelerator: str) -> str:
-    """Choose a Trainer's precision: bfloat16 where the hardware multiplies it, single precision elsewhere.
-
-    Args:
-        accelerator: As the Trainer takes it: "auto", "cpu", "gpu", "cuda", ….
-    """
+    """Choose a Trainer's precision for its accelerator: bfloat16 where the hardware multiplies it, else float32."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if accelerator in ("auto", "cpu") and _cpu_multiplies_bfloat16() else "32-true"
@@ -83,12 +77,7 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 
 def why_not_compile(device: torch.device, steps: float) -> str | None:
-    """Say why a network should rather not be compiled; None where compiling pays.
-
-    Args:
-        device: Where it trains.
-        steps: How many steps training takes.
-    """
+    """Explain why a network that trains for so many steps should not be compiled; None where compiling pays."""
     if steps < _FEWEST_STEPS:
         return f"{steps:.0f} steps don't earn it back"
     if device.type not in ("cpu", "cuda"):

@@ -22,24 +22,15 @@ class _Step(NamedTuple):
 
 
 class LossWatch:
-    """Collects what steps give, and looks at it every fifty steps.
-
-    Args:
-        module: What is trained.
-    """
+    """Collects the losses and accuracies of a module's training steps, and looks at them every fifty steps."""
 
     def __init__(self, module: LightningModule) -> None:
         self._module = module
         self._unseen: list[_Step] = []
-        self._sums = [0.0, 0.0, 0.0]  # of losses, of accuracies and of images, over the epoch until now
+        self.start_epoch()
 
     def add(self, loss: Tensor, accuracy: Tensor, rows: Tensor) -> None:
-        """Add a step.
-
-        Args:
-            loss: Its mean loss, ().
-            accuracy: Its accuracy, ().
-            rows: The rows of the data set in its batch, (B,).
+        """Add a step: its mean loss, (), its accuracy, (), and the rows of the data set in its batch, (B,).
 
         Raises:
             NonFiniteLossError: a loss since the last look isn't finite.
@@ -49,17 +40,17 @@ class LossWatch:
             self.look()
 
     def start_epoch(self) -> None:
-        """Forget the sums of the last epoch."""
-        self._sums = [0.0, 0.0, 0.0]
+        """Reset the sums over the epoch: of losses, of accuracies and of images."""
+        self._sums = torch.zeros(3, dtype=torch.float64)
 
     def means(self) -> dict[str, float]:
         """Return the epoch's mean loss and accuracy until the last look, by the names they are logged as."""
-        loss, accuracy, images = self._sums
+        loss, accuracy, images = self._sums.tolist()
         return {"train/loss": loss / images, "train/accuracy": accuracy / images} if images else {}
 
     def state(self) -> list[float]:
         """Return the epoch's sums, for a checkpoint."""
-        sums, trainer = torch.tensor(self._sums, dtype=torch.float64), self._module.trainer
+        sums, trainer = self._sums, self._module.trainer
         if trainer.world_size > 1:  # ranks have equal shares, so the mean of their sums has the same means
             sums = trainer.strategy.reduce(sums.to(self._module.device), reduce_op="mean")
         state: list[float] = sums.tolist()
@@ -67,7 +58,7 @@ class LossWatch:
 
     def load(self, state: list[float]) -> None:
         """Continue from a checkpoint's sums."""
-        self._sums = state
+        self._sums = torch.tensor(state, dtype=torch.float64)
 
     def look(self) -> None:
         """Look at the steps since the last look, and stop at a loss that isn't finite.
@@ -85,10 +76,7 @@ class LossWatch:
             what = f"The training loss is {values[bad][0]} at step {steps[bad].number}"
             raise diverged(f"{what}, on images {self._name_images(steps[bad].rows)}", self._module)
         for step, (loss, accuracy) in zip(steps, values, strict=True):
-            images = len(step.rows)
-            self._sums = [
-                total + images * value for total, value in zip(self._sums, (loss, accuracy, 1.0), strict=True)
-            ]
+            self._sums += len(step.rows) * torch.tensor([loss, accuracy, 1.0], dtype=torch.float64)
 
     def _name_images(self, index: Tensor) -> str:
         """Name images by their ids, mixed ones by both: 17, 4+256."""

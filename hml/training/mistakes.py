@@ -1,4 +1,4 @@
-"""Tells users' mistakes from hml's own bugs, by the code that an exception came through."""
+"""Distinguishes users' mistakes from hml's own bugs, by the code that an exception came through."""
 
 import dis
 import sysconfig
@@ -23,9 +23,6 @@ _STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")
 
 def find_mistake(error: Exception) -> str | None:
     """Describe an exception that a user's choice or code is the cause of.
-
-    Args:
-        error: What was raised, with its traceback from hml's call on.
 
     Returns:
         A library's own words, or the exception and the lines of the user's code that it came through. None if it may be

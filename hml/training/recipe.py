@@ -32,22 +32,16 @@ _WEIGHTS = "from"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every choice that decides a run's numbers, but for its seed; of JSON's types only.
+    """Every choice that decides a run's numbers, but for its seed: the arguments of its parts, of JSON's types only.
 
-    Args:
-        code: The SHA-256 of the files of users' classes, by class.
-        data: The data module's arguments.
-        model: The classifier's.
-        trainer: The Trainer's, as far as they change what it trains and tests.
-        calibration: Those of the calibration.
-        fgsm: Those of the attack.
-        weights: The SHA-256 of the checkpoint that training started from, or that is evaluated. Files name it `from`.
+    `code` has the SHA-256 of the files of users' classes, by class. `weights` has that of the checkpoint that training
+    started from, or that is evaluated; files name it `from`.
     """
 
     code: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
-    trainer: Mapping[str, Any] = field(default_factory=dict)
+    trainer: Mapping[str, Any] = field(default_factory=dict)  # only what changes what it trains and tests
     calibration: Mapping[str, Any] = field(default_factory=dict)
     fgsm: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -73,13 +67,10 @@ class Recipe:
 
 
 def make_recipe(choices: Mapping[str, Any]) -> Recipe:
-    """Gather every choice that decides a run's numbers, but for its seed.
-
-    Args:
-        choices: A subcommand's settings, as its config has them.
+    """Gather every choice that decides a run's numbers, but for its seed, from a verb's settings.
 
     Raises:
-        InputError: one is a number that isn't finite, which no JSON can hold.
+        InputError: one is a number that isn't finite, which JSON can't hold.
     """
     weights = choices.get("ckpt_path")
     recipe = Recipe(
@@ -97,15 +88,12 @@ def make_recipe(choices: Mapping[str, Any]) -> Recipe:
     try:
         content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read again
     except ValueError as error:
-        named = [f"{key.replace('/', '.')}={value}" for key, value in flatten(content).items() if _is_not_finite(value)]
+        infinite = {key: value for key, value in flatten(content).items() if str(value) in ("nan", "inf", "-inf")}
+        named = [f"{key.replace('/', '.')}={value}" for key, value in infinite.items()]
         raise InputError(f"{', '.join(named) or 'A choice'} is not a finite number.") from error
     made = Recipe.from_json(content)
     assert made is not None, "a recipe is read as it was written"
     return made
-
-
-def _is_not_finite(value: object) -> bool:
-    return str(value) in ("nan", "inf", "-inf")
 
 
 def name_scheme(settings: Namespace) -> str:

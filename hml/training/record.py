@@ -23,35 +23,21 @@ RECORD = "run.json"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run is.
-
-    Args:
-        scheme: The name of its scheme.
-        seed: Its seed.
-        recipe: Every other choice that decides its numbers.
-        code: The code that runs, as `hash_code` describes it.
-        data: What it trains and tests on; empty until the data are read.
-        threads: How many threads it uses on a CPU; None on another device, and until it starts.
-    """
+    """What a run is."""
 
     scheme: str
     seed: int
     recipe: Recipe
-    code: Mapping[str, str]
-    data: Mapping[str, Any]
-    threads: int | None = None
+    code: Mapping[str, str]  # as `hash_code` describes it
+    data: Mapping[str, Any]  # the data module's `provenance`; empty until the data are read
+    threads: int | None = None  # on a CPU; None on another device, and until the run starts
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `run.json`."""
         return asdict(self) | {"recipe": self.recipe.to_json()}
 
     def compare(self, asked: "RunRecord", *parts: str) -> dict[str, tuple[Any, Any]]:
-        """Find what differs between this run and the one asked for, as `hml.training.choices.differences`.
-
-        Args:
-            asked: The run asked for.
-            parts: The fields to compare.
-        """
+        """Find the differences to the run asked for in these fields, as `hml.training.choices.differences`."""
         there, wanted = self.to_json(), asked.to_json()
         return differences({part: there[part] for part in parts}, {part: wanted[part] for part in parts})
 
@@ -66,13 +52,12 @@ def read_record(folder: Path) -> RunRecord | None:
     content = read_json_object(folder / RECORD)
     if content is None:
         return None
-    scheme, seed, code, data = (content.get(key) for key in ("scheme", "seed", "code", "data"))
-    recipe, threads = Recipe.from_json(content.get("recipe")), content.get("threads")
-    if not (isinstance(scheme, str) and isinstance(seed, int) and isinstance(threads, int | None)) or recipe is None:
+    kinds = {"scheme": str, "seed": int, "code": dict, "data": dict, "threads": int | None}
+    recipe = Recipe.from_json(content.get("recipe"))
+    others: dict[str, Any] = {key: content.get(key) for key in kinds}
+    if recipe is None or not all(isinstance(others[key], kind) for key, kind in kinds.items()):
         return None
-    if not (isinstance(code, dict) and isinstance(data, dict)):
-        return None
-    return RunRecord(scheme, seed, recipe, code, data, threads)
+    return RunRecord(recipe=recipe, **others)
 
 
 @functools.cache

@@ -48,20 +48,14 @@ _SETTINGS = {
 
 
 class Report(Callback):
-    """Writes `metrics.json` last and whole, so that a run which has one is done.
-
-    Args:
-        scheme: What the run is called.
-        seed: Its seed.
-        recipe: Every choice that made it.
-    """
+    """Writes `metrics.json` last and whole, so that a run which has one is done."""
 
     def __init__(self, scheme: str, seed: int, recipe: Recipe) -> None:
         self.scheme = scheme
         self.seed = seed
         self.recipe = recipe
         self._started = 0.0
-        self._before = 0.0  # seconds that a run which goes on has trained already
+        self._before = 0.0  # seconds that a resumed run has trained already
         self._seconds: dict[str, float | None] = {"fit": None, "test": None}
         self._validation: dict[str, float] = {}
         self._training: Training | None = None  # of the weights that are tested

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -24,17 +25,11 @@ _DECIMALS = 3  # of epochs: a share of one comes from max_steps
 
 @dataclass(frozen=True)
 class Training:
-    """How long a network was trained, as counted while it was.
+    """How long a network was trained, as counted while it was."""
 
-    Args:
-        epochs: Passes over the training images; the last one may be a fraction.
-        steps: Steps of the optimiser.
-        stopped_by: What ended training before its `max_epochs`, or else `max_steps`; None if nothing did.
-    """
-
-    epochs: float
-    steps: int
-    stopped_by: str | None = None
+    epochs: float  # passes over the training images, the last of which may be a fraction
+    steps: int  # of the optimiser
+    stopped_by: str | None = None  # what ended training before its `max_epochs`, or else `max_steps`
 
     def __str__(self) -> str:
         """Return the epochs for people, such as `65 epochs` or `1.5 epochs`."""
@@ -43,37 +38,21 @@ class Training:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run.
-
-    Args:
-        scheme: The name of its scheme.
-        seed: Its seed.
-        metrics: What it logged last, by name; None stands for a figure that isn't finite.
-        training: How long its network was trained; None for weights of another program.
-        recipe: Every choice that made it.
-        data: What it was trained and tested on.
-        versions: The packages and the device that it ran on.
-        compiled: Whether its network was compiled.
-        processes: How many processes trained it.
-        threads: How many threads each used for operators on the CPU.
-        seconds: How long its stages took, by name.
-        truth: What each metric compares predictions with.
-        undefined: Why a metric isn't finite, by its name.
-    """
+    """A finished run."""
 
     scheme: str
     seed: int
-    metrics: Mapping[str, float | None]
-    training: Training | None
+    metrics: Mapping[str, float | None]  # as last logged, by name; None stands for a figure that isn't finite
+    training: Training | None  # None for weights of another program
     recipe: Recipe
-    data: Mapping[str, Any]
-    versions: Mapping[str, str]
+    data: Mapping[str, Any]  # the data module's `provenance`
+    versions: Mapping[str, str]  # of the packages, and the device
     compiled: bool
     processes: int
-    threads: int
-    seconds: Mapping[str, float | None]
-    truth: Mapping[str, str] = field(default_factory=dict)
-    undefined: Mapping[str, str] = field(default_factory=dict)
+    threads: int  # of each process, for operators on the CPU
+    seconds: Mapping[str, float | None]  # by stage, fit or test
+    truth: Mapping[str, str] = field(default_factory=dict)  # what each metric compares predictions with
+    undefined: Mapping[str, str] = field(default_factory=dict)  # why a metric isn't finite
 
 
 def measure_training(trainer: Trainer) -> Training:
@@ -120,14 +99,12 @@ def read_result(folder: Path) -> RunResult | None:
     path = folder / RESULT
     if (content := read_json_object(path)) is None:
         return None
-    kinds: dict[str, type | tuple[type, ...]] = {
-        **dict.fromkeys(("metrics", "training", "recipe", "data", "versions", "seconds"), dict),
-        **{"scheme": str, "seed": int, "compiled": bool, "processes": int, "threads": int},
+    kinds: dict[str, type | UnionType] = {
+        **dict.fromkeys(("metrics", "recipe", "data", "versions", "seconds"), dict),
+        **{"scheme": str, "seed": int, "compiled": bool, "processes": int, "threads": int, "training": dict | None},
+        **dict.fromkeys({"truth", "undefined"} & content.keys(), dict),  # older files have neither
     }
-    kinds |= dict.fromkeys({"truth", "undefined"} & content.keys(), dict)  # older files have neither
-    if content.get("training", False) is None:
-        del kinds["training"]
-    if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key), kind)]:
+    if wrong := [key for key, kind in kinds.items() if key not in content or not isinstance(content[key], kind)]:
         raise InputError(f"{path} lacks {', '.join(wrong)}: another version wrote it. Move it away.")
     if (training := content["training"]) is not None:
         training = _read_training(path, training)

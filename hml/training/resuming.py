@@ -32,19 +32,12 @@ _REMEDY = "Start anew with --resume never, or go on from it all the same: --ckpt
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run to go on with.
-
-    Args:
-        folder: Its folder.
-        checkpoint: Where it goes on from; None if it was stopped before its first.
-        step: The step that it goes on from.
-        threads: How many threads it has used until now; None if it is not on a CPU.
-    """
+    """A run to resume."""
 
     folder: Path
-    checkpoint: Path | None = None
-    step: int = 0
-    threads: int | None = None
+    checkpoint: Path | None = None  # None if it was stopped before its first
+    step: int = 0  # of the checkpoint
+    threads: int | None = None  # that it must use; None leaves PyTorch's number as it is
 
 
 def find_unfinished(
@@ -54,13 +47,13 @@ def find_unfinished(
     asked: RunRecord,
     threads_are_chosen: bool = False,
 ) -> Unfinished | None:
-    """Find the run to go on with.
+    """Find the run to resume.
 
     Args:
         resume: "never"; "auto", if there is one; or "must".
-        run_folder: The only one that it may be, where one is named.
-        parent: Else, the folder with the scheme's runs, of which the newest of this recipe and seed is taken.
-        asked: What is asked for.
+        run_folder: Its folder, where the user named one.
+        parent: Otherwise, the folder with the scheme's runs, of which the newest of this recipe and seed is used.
+        asked: The run asked for.
         threads_are_chosen: Whether the user has chosen PyTorch's threads: else the run keeps the number that it had.
 
     Raises:
@@ -94,11 +87,7 @@ def find_unfinished(
 
 
 def _check_threads(folder: Path, threads: int | None, are_chosen: bool) -> int | None:
-    """Return how many threads a run had, if that isn't PyTorch's number now: results on a CPU depend on it.
-
-    Raises:
-        InputError: the user has chosen another number.
-    """
+    """Return how many threads a run had, if that isn't PyTorch's number now: results on a CPU depend on it."""
     now = torch.get_num_threads()
     if threads is None or threads == now:
         return None
@@ -132,7 +121,7 @@ def reject_another_optimizer(checkpoint: Path, recipe: Recipe) -> None:
     """Reject a run's checkpoint for another optimiser or schedule: theirs are restored as they were.
 
     Raises:
-        InputError: they differ from those that the run beside the checkpoint began with; says in what.
+        InputError: they differ from those of the run beside the checkpoint; names the differences.
     """
     if (there := read_record(_run_of(checkpoint))) is None:  # the checkpoint has no run beside it
         return
@@ -189,7 +178,7 @@ class RecordKeeper(Callback):
     """Writes `run.json`, or checks that a run is resumed with the data and threads that it began with.
 
     Args:
-        asked: What the run is, but for its data and threads.
+        asked: The run's record, without its data and threads.
         resumed: The folder of the run that is resumed, if one is.
     """
 

@@ -1,7 +1,7 @@
 """The row of figures that a run prints: what they compare, and what to judge them by."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from hml.evaluation.paper import COLUMNS, HIGHER_IS_BETTER, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
 from hml.training.result import RunResult
@@ -20,10 +20,7 @@ def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, e
         result: The run.
         legend: What each metric is, by its name.
         num_classes: How many classes there are, C.
-        encoding: What the text will be written in: arrows for directions become words where it has none.
-
-    Returns:
-        The lines.
+        encoding: The encoding of the output: where it has no arrows, directions are words.
     """
     down, up = _arrows(encoding)
     header = ["", *(f"{column} {up if column in HIGHER_IS_BETTER else down}" for column in COLUMNS)]
@@ -36,12 +33,13 @@ def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, e
         rows.append(_line("paper, 65 epochs, mean of 5 seeds", paper, 2))
     first = max(len(row[0]) for row in rows)
     lines = [row[0].ljust(first) + "".join(cell.rjust(_WIDTH) for cell in row[1:]) for row in rows]
-    meanings = [f"{column}: {legend[metric]}" for column, metric in COLUMNS.items() if metric in legend]
-    directions = f"{down} lower is better, {up} higher is better."
+    meanings = [f"{column}: {legend[metric]}." for column, metric in COLUMNS.items() if metric in legend]
+    meanings.append(f"{down} lower is better, {up} higher is better.")
+    two_a_line = [" ".join(meanings[i : i + 2]) for i in range(0, len(meanings), 2)]
     undefined = [
         f"No {column}: {result.undefined[metric]}." for column, metric in COLUMNS.items() if metric in result.undefined
     ]
-    return "\n".join([*lines, "", *_wrap([f"{meaning}." for meaning in meanings] + [directions]), *undefined])
+    return "\n".join([*lines, "", *two_a_line, *undefined])
 
 
 def _yardsticks(result: RunResult, num_classes: int) -> list[list[str]]:
@@ -67,8 +65,3 @@ def _arrows(encoding: str) -> tuple[str, str]:
     except (UnicodeEncodeError, LookupError):
         return "(low)", "(high)"
     return "↓", "↑"
-
-
-def _wrap(sentences: Sequence[str]) -> list[str]:
-    """Set two sentences a line."""
-    return [" ".join(sentences[i : i + 2]) for i in range(0, len(sentences), 2)]

@@ -34,7 +34,7 @@ from hml.training.hardware import choose_threads
 from hml.training.interrupts import terminate_at_usr1
 from hml.training.mistakes import find_mistake
 from hml.training.progress_bar import make_progress_bar
-from hml.training.recipe import Recipe, make_recipe
+from hml.training.recipe import make_recipe
 from hml.training.record import RunRecord, hash_code
 from hml.training.rejected_callbacks import reject_callbacks
 from hml.training.report import Report
@@ -56,16 +56,10 @@ _TERMINATED = 143
 
 
 def run(args: Sequence[str]) -> "PreparedRun":
-    """Carry out `fit`, `validate`, `test` or `predict`.
-
-    Args:
-        args: The subcommand and its flags, as on the command line.
-
-    Returns:
-        The finished run: its `trainer`, `model` and `datamodule`.
+    """Carry out a command line, `fit`, `validate`, `test` or `predict` and its flags, and return the finished run.
 
     Raises:
-        HmlError: something that a person can mend is wrong: a flag, a config, a file.
+        HmlError: something that the user can correct is wrong: a flag, a config, a file.
     """
     prepared = prepare(args)
     prepared.carry_out()
@@ -74,9 +68,6 @@ def run(args: Sequence[str]) -> "PreparedRun":
 
 def prepare(args: Sequence[str]) -> "PreparedRun":
     """Put a run together, up to the point of carrying it out.
-
-    Args:
-        args: The subcommand and its flags, as on the command line.
 
     Raises:
         InputError: a flag or a config is wrong.
@@ -100,13 +91,7 @@ def prepare(args: Sequence[str]) -> "PreparedRun":
 class PreparedRun:
     """A run that is put together: a caller may look at it, or share its data, before it is carried out.
 
-    Args:
-        command: The command line.
-        model: What is trained or evaluated.
-        datamodule: The data.
-        trainer: The Trainer.
-        record: What the run is, but for its data and threads.
-        unfinished: The run that is resumed, if one is.
+    `record` has no data and threads yet. `unfinished` is the run that is resumed, if one is.
     """
 
     command: Command
@@ -122,21 +107,16 @@ class PreparedRun:
         return self.command.settings
 
     @property
-    def recipe(self) -> Recipe:
-        """Every choice that decides the run's numbers, but for its seed."""
-        return self.record.recipe
-
-    @property
     def run_folder(self) -> Path | None:
         """The folder of the run's files; None for a new one, which is made once the run is carried out."""
         folder: Path | None = self.settings.run_folder
         return self.unfinished.folder if self.unfinished else folder
 
     def carry_out(self) -> None:
-        """Do what the subcommand says.
+        """Train or evaluate.
 
         Raises:
-            HmlError: something that a person can mend is wrong, or the loss isn't finite.
+            HmlError: something that the user can correct is wrong, or the loss isn't finite.
         """
         with _complaints_for_people():
             if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
@@ -209,12 +189,7 @@ def _scheme_folder(settings: Namespace) -> Path:
 
 
 def _find_unfinished(command: Command, record: RunRecord) -> Unfinished | None:
-    """Find the run to resume, if one is asked for, and reject a folder that has a run already.
-
-    Raises:
-        InputError: there must be a run to resume and there is none, or it differs.
-        FolderInUseError: the folder has a run that isn't resumed.
-    """
+    """Find the run to resume, if one is asked for, and reject a folder that has a run already."""
     settings = command.settings
     if command.verb != "fit":
         return None
@@ -244,17 +219,6 @@ def _make_logger(folder: Path, unfinished: Unfinished | None) -> TensorBoardLogg
 
 
 def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None) -> RunTrainer:
-    """Make the Trainer.
-
-    Args:
-        command: The command line.
-        parts: What its settings are, instantiated.
-        record: What the run is.
-        unfinished: The run that is resumed, if one is.
-
-    Raises:
-        InputError: Lightning rejects a choice.
-    """
     settings = command.settings
     own: dict[str, Any] = {
         "callbacks": _make_callbacks(command, parts, record, unfinished),
@@ -279,7 +243,7 @@ def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinis
 def _make_callbacks(
     command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None
 ) -> list[Callback]:
-    """Make all callbacks: the user's, what a metric is, what records and reports; the config is saved last."""
+    """Make all callbacks: the user's, those that evaluate, record and report; the config is saved last."""
     chosen, settings = parts.trainer, command.settings
     given = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
     users = [callback for callback in given if callback is not None]
@@ -335,8 +299,7 @@ def _complaints_for_people() -> Iterator[None]:
         if "loading state_dict" in str(error):
             raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
         if "SaveConfigCallback expected" in str(error):
-            message = "The folder has another run's config.yaml: give another --run_folder."
-            raise FolderInUseError(message) from error
+            raise FolderInUseError("The folder has another run's config.yaml: give another --run_folder.") from error
         if (mistake := find_mistake(error)) is not None:
             raise InputError(mistake) from error
         raise

@@ -18,15 +18,12 @@ _PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
 
 
 def plan_steps(scheduler: Any, interval: Interval | None, module: LightningModule) -> LRSchedulerConfigType:
-    """Plan when Lightning steps a schedule.
+    """Plan when Lightning steps a schedule, for `LightningModule.configure_optimizers`.
 
     Args:
         scheduler: One of PyTorch's, or `lightning.pytorch.cli.ReduceLROnPlateau`.
         interval: When it is stepped; None chooses by its class.
-        module: What is trained.
-
-    Returns:
-        The schedule's part of what `LightningModule.configure_optimizers` returns.
+        module: The module that is trained.
 
     Raises:
         InputError: the schedule would watch a metric that isn't logged.
@@ -57,8 +54,7 @@ def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> LRSch
             f"ReduceLROnPlateau can't watch {monitor!r}, which isn't logged during training: choose "
             f"--model.lr_scheduler.monitor from {', '.join(logged)}{hint}."
         )
-    every = trainer.check_val_every_n_epoch or 1
-    frequency = every if monitor.startswith("val/") else 1
+    frequency = (trainer.check_val_every_n_epoch or 1) if monitor.startswith("val/") else 1
     return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor, "frequency": frequency}
 
 
@@ -74,11 +70,8 @@ def check_totals(trainer: Trainer) -> None:
     for config in trainer.lr_scheduler_configs:
         if not isinstance(config.scheduler, lr_scheduler.OneCycleLR):
             continue
-        by_step = config.interval == "step"
-        total, steps = (
-            config.scheduler.total_steps,
-            trainer.estimated_stepping_batches if by_step else trainer.max_epochs,
-        )
+        by_step, total = config.interval == "step", config.scheduler.total_steps
+        steps = trainer.estimated_stepping_batches if by_step else trainer.max_epochs
         if total != steps and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise InputError(
                 f"OneCycleLR has total_steps={total}, but the run steps it {steps} times, once "

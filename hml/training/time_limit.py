@@ -17,11 +17,7 @@ class TimeLimit(Checkpoint):
     Lightning's own `Timer` counts the interrupted epoch as done, so that its other images would never be trained on.
     This is a `Checkpoint` only because Lightning calls those last: no other callback misses the end of the batch.
 
-    Args:
-        max_time: The time, as `Trainer(max_time=…)` takes it.
-
-    Raises:
-        MisconfigurationException: it isn't a time.
+    `max_time` is a time as `Trainer(max_time=…)` takes it; anything else raises a MisconfigurationException.
     """
 
     def __init__(self, max_time: str | timedelta | dict[str, int]) -> None:

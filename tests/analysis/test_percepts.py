@@ -369,7 +369,7 @@ def test_wrong_input_exits_with_2_and_says_what(tmp_path, offline, capsys):
     assert re.search(r"responses\.confidence=.*bad\.csv, row 2: it is outside \[0, 100\]", message)
     for option, value, said in (
         ("--pairs", "Cat/Zebra", "Cat/Zebra"),
-        ("--pairs", "Cat", "no pair of classes"),
+        ("--pairs", "Cat", "not a pair of classes"),
         ("--images", "mixed_0.5_Cat_0_Dog_51.png", "Did you mean mixed_0.5_Cat_"),
         ("--replicates", "1", "replicates=1"),
         ("--seed", "-1", "seed=-1"),

@@ -19,6 +19,12 @@ _TEXTS = {
     "ceiling_correlation": "Ceiling: the largest correlation of one number per image with single answers",
     "mixup_correlation": "For comparison: the correlation of λ_f with single answers",
 }
+_FINDINGS = {
+    "disagreement": "the mean |difference| of two people's answers to one image",
+    "retest": "the mean |difference| of one person's two answers to one image",
+    "ceiling_correlation": "the largest possible correlation of one number per image with single answers",
+    "mixup_correlation": "the correlation of λ_f with single answers",
+}
 
 
 def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
@@ -39,14 +45,7 @@ def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     if found["disagreement"].value is None:
         paragraphs.append("No image was judged by two people, so agreement, floors and ceiling can't be computed.")
     claims = [Claim(name, text, found[name]) for name, text in _TEXTS.items()]
-    findings = [
-        *state(found["disagreement"], "the mean |difference| of two people's answers to one image"),
-        *state(found["retest"], "the mean |difference| of one person's two answers to one image"),
-        *state(
-            found["ceiling_correlation"], "the largest possible correlation of one number per image with single answers"
-        ),
-        *state(found["mixup_correlation"], "the correlation of λ_f with single answers"),
-    ]
+    findings = [sentence for name, what in _FINDINGS.items() for sentence in state(found[name], what)]
     exhibits = [_draw(scores, found["floor_rmse"].value)]
     return Section("ceilings", "How well could any relabeller do?", paragraphs, findings, claims, exhibits)
 
@@ -54,11 +53,8 @@ def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
 def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
     names = [name for name in RELABELLERS if name in set(scores["relabeller"])]
     figure = new_figure(9.5, 0.42 * len(names) + 1.3)
-    for axes, (measure, title) in zip(
-        figure.subplots(1, 2, sharey=True),
-        (("mae", "mean absolute error"), ("rmse", "root mean squared error")),
-        strict=True,
-    ):
+    titles = {"mae": "mean absolute error", "rmse": "root mean squared error"}
+    for axes, (measure, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
         part = scores[scores["measure"] == measure].set_index("relabeller").loc[names].reset_index()
         part["row"] = range(len(part))[::-1]
         for _, one in part.iterrows():
@@ -70,18 +66,15 @@ def _draw(scores: pd.DataFrame, floor: float | None) -> Exhibit:
             axes.axvline(floor, color=Color.GREY, linestyle=":", linewidth=1.2)
             axes.text(floor, len(names) - 0.55, " floor of one number per image", fontsize=7.5, color=Color.GREY)
         finish(axes, xlabel=title, xlim=(0, None), ylim=(-0.6, len(names) - 0.2))
+    errors = scores[scores["measure"] == "mae"]
+    listed = "; ".join(f"{RELABELLERS[r['relabeller']]} {write_number(r['value'])}" for _, r in errors.iterrows())
     return Exhibit(
         "ceilings",
         "Relabellers against one person's answer",
         f"Each relabeller's error against one person's answer, with 95 % intervals: people ({PEOPLE.label}), fitted "
         f"curves ({Color.GREEN.label}) and mixup ({MIXUP.label}). The dotted line is the floor for one number per "
         "image. A person's own second answer may be below it, because it isn't one number for all people.",
-        "Errors of relabellers: "
-        + "; ".join(
-            f"{RELABELLERS[r['relabeller']]} {write_number(r['value'])}"
-            for _, r in scores[scores["measure"] == "mae"].iterrows()
-        )
-        + " (mean absolute error).",
+        f"Errors of relabellers: {listed} (mean absolute error).",
         figure,
         scores,
     )

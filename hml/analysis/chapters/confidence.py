@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from hml.analysis.confidence import UNITS, VARIABLES, binned_confidence, correlations
+from hml.analysis.confidence import VARIABLES, binned_confidence, correlations
 from hml.analysis.findings import conclude
 from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
@@ -23,18 +23,14 @@ _FINDINGS = {
 }
 """For a variable: what it is, and when people are more confident if the correlation is below or above 0."""
 
-_UNIT_LABELS = {
-    "judgement": "over judgements",
-    "within_person": "within people",
-    "image": "over images",
-}
+_UNITS = {"judgement": "over judgements", "within_person": "within people", "image": "over images"}
 
 
 def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section; `table` is what `add_variables` made."""
     found = correlations(table, bootstrap)
     claims = [
-        Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNIT_LABELS[unit]}", estimate)
+        Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNITS[unit]}", estimate)
         for (variable, unit), estimate in found.items()
     ]
     paragraphs = [
@@ -81,32 +77,28 @@ def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
 
 def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
     variables = [v for v in VARIABLES if (v, "image") in found]
-    frame = pd.DataFrame([{"variable": v, "unit": u, **found[v, u].as_dict()} for v in variables for u in UNITS])
+    frame = pd.DataFrame([{"variable": v, "unit": u, **found[v, u].as_dict()} for v in variables for u in _UNITS])
     figure = new_figure(8.5, 0.75 * len(variables) + 1.1)
     axes = figure.subplots()
     axes.axvline(0, color=Color.GREY, linewidth=0.8)
-    for i, (unit, color, marker) in enumerate(
-        zip(UNITS, (PEOPLE, Color.LIGHT_ORANGE, Color.GREEN), "osD", strict=True)
-    ):
+    styles = zip(_UNITS, (PEOPLE, Color.LIGHT_ORANGE, Color.GREEN), "osD", strict=True)
+    for i, (unit, color, fmt) in enumerate(styles):
         part = frame[(frame["unit"] == unit) & frame["value"].notna()]
         height = [len(variables) - 1 - variables.index(v) + 0.22 * (1 - i) for v in part["variable"]]
-        axes.errorbar(
-            part["value"], height, xerr=reaches(part), fmt=marker, color=color, markersize=5, label=_UNIT_LABELS[unit]
-        )
-    axes.set_yticks(
-        range(len(variables))[::-1], [typeset(_LABELS[v].replace(" (", "\n(")) for v in variables], fontsize=8.5
-    )
+        label = _UNITS[unit]
+        axes.errorbar(part["value"], height, xerr=reaches(part), fmt=fmt, color=color, markersize=5, label=label)
+    labels = [typeset(_LABELS[v].replace(" (", "\n(")) for v in variables]
+    axes.set_yticks(range(len(variables))[::-1], labels, fontsize=8.5)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8.5)
     finish(axes, xlabel="correlation with confidence ω", ylim=(-0.5, len(variables) - 0.5))
+    listed = "; ".join(f"{v} {write_number(found[v, 'image'].value)} over images" for v in variables)
     return Exhibit(
         "confidence",
         "Correlations of confidence",
         "Pearson's correlation of confidence ω with each variable, with 95 % intervals, over judgements (circles), "
         "within people (squares) and over images (diamonds). Left of 0: people are less sure where the variable is "
         "larger.",
-        "Correlations of confidence with intervals: "
-        + "; ".join(f"{v} {write_number(found[v, 'image'].value)} over images" for v in variables)
-        + ".",
+        f"Correlations of confidence with intervals: {listed}.",
         figure,
         frame,
     )
@@ -114,10 +106,9 @@ def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
 
 def _draw_bins(bins: pd.DataFrame) -> Exhibit:
     variables = [v for v in VARIABLES if v in set(bins["variable"]) and v != "most_ambiguous"]
-    columns = 2
-    rows = -(-len(variables) // columns)
+    rows = -(-len(variables) // 2)
     figure = new_figure(9, 3 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    grid = figure.subplots(rows, 2, squeeze=False, sharey=True).ravel()
     for axes in grid[len(variables) :]:
         axes.axis("off")
     for place, (axes, variable) in enumerate(zip(grid, variables, strict=False)):
@@ -125,7 +116,7 @@ def _draw_bins(bins: pd.DataFrame) -> Exhibit:
         axes.plot(part["x"], part["value"], color=PEOPLE, linewidth=0.8, alpha=0.6)
         draw_points(axes, part, "x")
         label = _LABELS[variable].replace(" (", "\n(")
-        finish(axes, xlabel=label, ylabel="" if place % columns else "mean confidence ω", ylim=(0, 1))
+        finish(axes, xlabel=label, ylabel="" if place % 2 else "mean confidence ω", ylim=(0, 1))
     return Exhibit(
         "confidence_bins",
         "Confidence along each variable",

@@ -77,31 +77,17 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     axes = figure.subplots()
     data = [found.bands.assign(pair="overall")]
     for pair, curve in found.curves.curves.items():
-        axes.plot(
-            _GRID,
-            curve(_GRID),
-            color=Color.GREY,
-            linewidth=0.5,
-            alpha=0.6,
-            label="each class pair" if len(data) == 1 else None,
-        )
+        label = "each class pair" if len(data) == 1 else None
+        axes.plot(_GRID, curve(_GRID), color=Color.GREY, linewidth=0.5, alpha=0.6, label=label)
         data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": CIFAR10.name_pair(*pair)}))
     draw_mixup_line(axes)
     bands = found.bands
-    if bands["low"].notna().all():
-        axes.fill_between(
-            bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float), color=Color.PALE_BLUE, zorder=3
-        )
-    axes.plot(
-        bands["lambda_f"], bands["value"], color=PEOPLE, linewidth=1.6, label="all judgements, 95 % interval", zorder=4
-    )
-    finish(
-        axes,
-        xlim=(0, 1),
-        ylim=(0, 1),
-        xlabel="λ_f, first class's share in the pixels",
-        ylabel="λ_h, share that people infer",
-    )
+    x, low, high = bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float)
+    if low.notna().all():
+        axes.fill_between(x, low, high, color=Color.PALE_BLUE, zorder=3)
+    axes.plot(x, bands["value"], color=PEOPLE, linewidth=1.6, label="all judgements, 95 % interval", zorder=4)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    finish(axes, xlabel="λ_f, first class's share in the pixels", ylabel="λ_h, share that people infer")
     axes.legend(loc="upper left", frameon=False, fontsize=9)
     return Exhibit(
         "curves",
@@ -116,13 +102,12 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
 
 def _draw_biases(found: CurveEstimates) -> Exhibit:
     order = sorted(found.pairs, key=lambda pair: -(found.pairs[pair]["bias"].value or 0))
-    frame = pd.DataFrame(
-        [
-            {"class_1": a, "class_2": b, "parameter": name, **found.pairs[a, b][name].as_dict()}
-            for a, b in order
-            for name in found.pairs[a, b]
-        ]
-    )
+    rows = [
+        {"class_1": a, "class_2": b, "parameter": name, **estimate.as_dict()}
+        for a, b in order
+        for name, estimate in found.pairs[a, b].items()
+    ]
+    frame = pd.DataFrame(rows)
     biases = frame[frame["parameter"] == "bias"]
     figure = new_figure(7, 0.19 * len(order) + 1.2)
     axes = figure.subplots()

@@ -9,6 +9,8 @@ from hml.reporting.drawing import draw_forest, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
+_POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"
+
 
 def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section."""
@@ -26,13 +28,7 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
             "common preference for it, so that this isn't mistaken for strength.",
         ],
         findings,
-        [
-            Claim(
-                "position",
-                "Preference for the first-named class, as a share of the pixels (below 0: for the second)",
-                position,
-            )
-        ],
+        [Claim("position", _POSITION, position)],
         [_draw(named)],
     )
 
@@ -56,14 +52,13 @@ def _draw(named: pd.DataFrame) -> Exhibit:
     axes = figure.subplots()
     draw_forest(axes, [f"{row['class']} (n = {row['n']:,})" for _, row in named.iterrows()], named)
     finish(axes, xlabel="share of the pixels that the class can miss (right: it dominates)")
+    listed = ", ".join(f"{r['class']} {write_number(r['value'])}" for _, r in named.iterrows())
     return Exhibit(
         "dominance",
         "Strength of each class",
         "How much less than half of the pixels each class needs to look like half of a blend with an average class, "
         "with 95 % intervals and the number of judgements of blends that contain the class.",
-        "Classes in order of strength: "
-        + ", ".join(f"{r['class']} {write_number(r['value'])}" for _, r in named.iterrows())
-        + ".",
+        f"Classes in order of strength: {listed}.",
         figure,
         named,
     )

@@ -1,13 +1,16 @@
 """The section that shows mixed images themselves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 
-from hml.analysis.pictures import Pixels, Triptych, most_surprising, picture
 from hml.data.images import ImageBank
+from hml.data.mixing import mix
 from hml.judgements import CIFAR10
 from hml.reporting.drawing import finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE
@@ -20,32 +23,31 @@ PAPERS = (
 )
 """The paper's Figure 1."""
 
+Pixels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Triptych:
+    """A mixed image's row of an `image_table`, each answer's lambda_h, and the pixels, (H, W, 3) in [0, 1]."""
+
+    image: "pd.Series[float]"
+    answers: tuple[float, ...]
+    first: Pixels
+    mixed: Pixels
+    second: Pixels
+
 
 def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame, chosen: Sequence[str]) -> Section:
     """Show the paper's three images where they were judged, and the chosen ones, or else the most surprising."""
-    known = set(images["filename"])
-    exhibits = []
-    if papers := [name for name in PAPERS if name in known]:
-        exhibits.append(
-            _draw(
-                "examples",
-                "The paper's Figure 1",
-                "the three examples of the paper's Figure 1",
-                picture(bank, table, images, papers),
-            )
-        )
+    shown = []
+    if papers := [name for name in PAPERS if name in set(images["filename"])]:
+        shown.append(("examples", "The paper's Figure 1", "The three examples of the paper's Figure 1", papers))
     if chosen:
-        exhibits.append(_draw("chosen", "Chosen images", "the images asked for", picture(bank, table, images, chosen)))
+        shown.append(("chosen", "Chosen images", "The images asked for", list(chosen)))
     else:
-        found = picture(bank, table, images, most_surprising(images))
-        exhibits.append(
-            _draw(
-                "surprising",
-                "The most surprising images",
-                "the images whose mean answer lies farthest from their mixing coefficient",
-                found,
-            )
-        )
+        what = "The images whose mean answer lies farthest from their mixing coefficient"
+        shown.append(("surprising", "The most surprising images", what, most_surprising(images)))
+    exhibits = [_draw(name, title, what, picture(bank, table, images, files)) for name, title, what, files in shown]
     paragraphs = [
         "Each row shows the first endpoint, the mixed image that people saw, and the second endpoint; people saw the "
         "mixed image only. The panel on the right compares the first endpoint's share of the pixels with the share "
@@ -56,6 +58,29 @@ def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame,
     return Section("examples", "Some of the images", paragraphs, exhibits=exhibits)
 
 
+def most_surprising(images: pd.DataFrame, count: int = 6) -> list[str]:
+    """Name the images whose mean lambda_h lies farthest from lambda_f, the farthest first.
+
+    The distance is taken times n/(n + 1) for n judgements, so that one careless answer doesn't make the top.
+    """
+    surprise = images["error"] * images["n"] / (images["n"] + 1)
+    order = surprise.sort_values(ascending=False, kind="stable").index
+    return [str(name) for name in images.loc[order[:count], "filename"]]
+
+
+def picture(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame, filenames: Sequence[str]) -> list[Triptych]:
+    """Mix images and gather what was said of them; `images` is what `image_table` made of the table."""
+    rows = images.set_index("filename", drop=False).loc[list(filenames)]
+    id_1, id_2 = (torch.tensor(rows[name].to_numpy(np.int64)) for name in ("id_1", "id_2"))
+    lambda_f = torch.tensor(rows["lambda_f"].to_numpy(np.float32))
+    one, none = torch.ones_like(lambda_f), torch.zeros_like(lambda_f)
+    mixed, first, second = (
+        mix(bank.images, id_1, id_2, share).movedim(1, -1).numpy() for share in (lambda_f, one, none)
+    )  # (n, H, W, 3)
+    answers = [tuple(table.loc[table["filename"] == name, "lambda_h"].tolist()) for name in filenames]
+    return [Triptych(rows.iloc[i], said, first[i], mixed[i], second[i]) for i, said in enumerate(answers)]
+
+
 def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Exhibit:
     figure = new_figure(9, 1.75 * len(triptychs) + 0.5)
     grid = figure.subplots(len(triptychs), 4, squeeze=False, width_ratios=[1, 1, 1, 3])
@@ -63,42 +88,27 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
     for axes, shown in zip(grid, triptychs, strict=True):
         image = shown.image
         first, second = (CIFAR10[int(image[label])] for label in ("class_1", "class_2"))
-        for place, pixels, label in zip(
-            axes, (shown.first, shown.mixed, shown.second), (first, "mixed", second), strict=False
-        ):
-            _show(place, pixels, label)
+        labels = (first, "mixed", second)
+        for place, pixels, label in zip(axes[:3], (shown.first, shown.mixed, shown.second), labels, strict=True):
+            place.imshow(pixels, interpolation="nearest", vmin=0, vmax=1)
+            place.set_title(label, fontsize=9)
+            place.axis("off")
         _draw_shares(axes[3], shown, first)
-        rows.append(
-            {
-                "filename": image["filename"],
-                "first": first,
-                "second": second,
-                "lambda_f": image["lambda_f"],
-                "lambda_h": image["lambda_h"],
-                "omega": image["omega"],
-                "n": image["n"],
-                "people": image["people"],
-                "answers": " ".join(f"{answer:g}" for answer in shown.answers),
-            }
-        )
+        means = image[["lambda_f", "lambda_h", "omega", "n", "people"]].to_dict()
+        answers = " ".join(f"{answer:g}" for answer in shown.answers)
+        rows.append({"filename": image["filename"], "first": first, "second": second, **means, "answers": answers})
     grid[-1, 3].set_xlabel("share of the first endpoint")
     said = "; ".join(f"{r['first']}/{r['second']} {r['lambda_f']:g} → {r['lambda_h']:.3f}" for r in rows)
     return Exhibit(
         name,
         title,
-        f"{what[0].upper()}{what[1:]}. From the left: first endpoint, mixed image, second endpoint; then the "
-        f"share λ_f of the first endpoint in the pixels ({MIXUP.label} line), people's answers ({PEOPLE.label} dots) "
-        f"and their mean λ_h ({PEOPLE.label} diamond).",
+        f"{what}. From the left: first endpoint, mixed image, second endpoint; then the share λ_f of the first "
+        f"endpoint in the pixels ({MIXUP.label} line), people's answers ({PEOPLE.label} dots) and their mean λ_h "
+        f"({PEOPLE.label} diamond).",
         f"Rows of mixed images between their endpoints, generating to mean inferred share: {said}.",
         figure,
         pd.DataFrame(rows),
     )
-
-
-def _show(axes: Axes, pixels: Pixels, label: str) -> None:
-    axes.imshow(pixels, interpolation="nearest", vmin=0, vmax=1)
-    axes.set_title(label, fontsize=9)
-    axes.axis("off")
 
 
 def _draw_shares(axes: Axes, shown: Triptych, first: str) -> None:

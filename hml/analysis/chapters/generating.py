@@ -1,5 +1,7 @@
 """The section on lambda_f against lambda_h over all class pairs."""
 
+from functools import partial
+
 import pandas as pd
 
 from hml.analysis.findings import list_values, state
@@ -23,12 +25,12 @@ def generating_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Secti
         Claim(
             "error_by_image",
             "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
-            bootstrap.estimate(lambda weights: error_by_image(table, weights), images, people),
+            bootstrap.estimate(partial(error_by_image, table), images, people),
         ),
         Claim(
             "error_by_judgement",
             "How far a single answer lies from it: mean |λ_h − λ_f| over judgements",
-            bootstrap.estimate(lambda weights: error_by_judgement(table, weights), len(table), people),
+            bootstrap.estimate(partial(error_by_judgement, table), len(table), people),
         ),
     ]
     section = Section(
@@ -74,16 +76,7 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         of = {name: part[part["statistic"] == name] for name in STATISTICS}
         x = of["mean"]["lambda_f"].to_numpy()
         low, high = (of[name]["value"].to_numpy(float) for name in ("q25", "q75"))
-        axes.bar(
-            x,
-            high - low,
-            bottom=low,
-            width=0.085,
-            color=Color.PALE_BLUE,
-            edgecolor=PEOPLE,
-            linewidth=0.6,
-            label="middle half",
-        )
+        axes.bar(x, high - low, 0.085, low, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.6, label="middle half")
         middle = of["median"]["value"].to_numpy(float)
         axes.hlines(middle, x - 0.042, x + 0.042, color=PEOPLE, linewidth=2.5, label="median")
         draw_mixup_line(axes)
@@ -115,13 +108,9 @@ def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
     part = levels[levels["unit"] == unit]
     rows = []
     for level, cells in part.groupby("lambda_f", sort=True):
-        estimates = [_estimate(cells, name) for name in STATISTICS]
-        row = [f"{level:g}", f"{estimates[0].n:,}"]
-        row += [f"{write_number(e.value)}\n{write_interval(e)}" for e in estimates]
-        rows.append(row)
+        by_name = cells.set_index("statistic")
+        estimates = [Estimate.from_row(by_name.loc[name].to_dict()) for name in STATISTICS]
+        written = [f"{write_number(e.value)}\n{write_interval(e)}" for e in estimates]
+        rows.append([f"{level:g}", f"{estimates[0].n:,}", *written])
     caption = f"Answers at each λ_f, over {_UNITS[unit]}. Below each number is its 95 % interval."
     return Table(caption, _HEADER, rows)
-
-
-def _estimate(cells: pd.DataFrame, statistic: str) -> Estimate:
-    return Estimate.from_row(cells[cells["statistic"] == statistic].iloc[0].to_dict())

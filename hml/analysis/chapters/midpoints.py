@@ -26,14 +26,7 @@ _TEXTS = {
 def midpoints_section(
     construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
 ) -> Section:
-    """Write the section.
-
-    Args:
-        construct: The construct task's `midpoint_table`.
-        select: The select task's.
-        judgements: The inference task's `judgement_table`.
-        bootstraps: Resamples of each task's people: "construct", "select" and "inference".
-    """
+    """Write the section; `bootstraps` resamples each task's people: "construct", "select" and "inference"."""
     claims = [
         Claim(f"{task}_{name}", f"{title}: {_TEXTS[name]}", estimate)
         for task, title, table in (("construct", "Built", construct), ("select", "Picked", select))
@@ -96,30 +89,22 @@ def _draw(construct: pd.DataFrame, select: pd.DataFrame, shared: pd.DataFrame) -
     left, right = figure.subplots(1, 2)
     levels = np.arange(11) / 10
     rows = []
-    for offset, (task, table, color) in zip(
-        (-0.02, 0.02), (("built", construct, PEOPLE), ("picked", select, Color.LIGHT_ORANGE)), strict=True
+    right.axvline(0.5, color=Color.GREY, linewidth=0.8)
+    right.axhline(0.5, color=Color.GREY, linewidth=0.8)
+    for name, task, table, color, marker, offset in (
+        ("construct", "built", construct, PEOPLE, "o", -0.02),
+        ("select", "picked", select, Color.LIGHT_ORANGE, "s", 0.02),
     ):
         share = np.array([(np.abs(table["lambda_m"] - level) < 0.05).mean() for level in levels])
         left.bar(levels + offset, share, width=0.038, color=color, label=f"{task} (n = {len(table):,})")
+        right.scatter(shared["inferred"], shared[name], s=14, color=color, marker=marker, alpha=0.7, label=task)
         rows += [{"part": task, "midpoint": x, "share": s} for x, s in zip(levels, share, strict=True)]
     left.axvline(0.5, color=MIXUP, linewidth=1.2, label="mixup: ½", zorder=0)
     left.legend(frameon=False, fontsize=8.5)
     finish(left, xlabel="midpoint, share of the first image", ylabel="share of answers")
-    right.axvline(0.5, color=Color.GREY, linewidth=0.8)
-    right.axhline(0.5, color=Color.GREY, linewidth=0.8)
-    for name, label, color, marker in (
-        ("construct", "built", PEOPLE, "o"),
-        ("select", "picked", Color.LIGHT_ORANGE, "s"),
-    ):
-        right.scatter(shared["inferred"], shared[name], s=14, color=color, marker=marker, alpha=0.7, label=label)
     right.legend(frameon=False, fontsize=8.5)
-    finish(
-        right,
-        xlabel="implied by judgements of the even blend, 1 − λ_h",
-        ylabel="mean midpoint",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+    right.set(xlim=(0, 1), ylim=(0, 1))
+    finish(right, xlabel="implied by judgements of the even blend, 1 − λ_h", ylabel="mean midpoint")
     points = [{"part": "shared pair", **row} for row in shared.to_dict("records")]
     return Exhibit(
         "midpoints",

@@ -53,8 +53,8 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in grid[len(chosen) :]:
         axes.axis("off")
-    for axes, pair in zip(grid, chosen, strict=False):
-        part = _of(cells, pair)
+    parts = [cells[(cells["class_1"] == a) & (cells["class_2"] == b)] for a, b in chosen]
+    for axes, pair, part in zip(grid, chosen, parts, strict=False):
         _draw_pair(axes, part, curves, pair)
         _mark_empty(axes, part, 8)
         judged = part[part["n"] > 0]
@@ -65,7 +65,6 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
     grid[0].legend(loc="lower right", frameon=False, fontsize=8)
     figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=10)
     figure.supylabel(typeset("λ_h, share that people infer"), fontsize=10)
-    data = pd.concat([_of(cells, pair) for pair in chosen], ignore_index=True)
     names = ", ".join(CIFAR10.name_pair(*pair) for pair in chosen)
     return Exhibit(
         "pairs",
@@ -74,17 +73,16 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         f"({MIXUP.label}) and the fitted curve ({Color.GREY.label}) for {names}. Shares are the first-named class's.",
         f"Panels of inferred against generating share for {names}: points with intervals around mixup's diagonal.",
         figure,
-        with_pair_names(CIFAR10, data),
+        with_pair_names(CIFAR10, pd.concat(parts, ignore_index=True)),
     )
 
 
 def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
     figure = Figure(figsize=(14, 9.2))  # laying out 45 panels automatically takes seconds
     figure.subplots_adjust(left=0.035, right=0.995, bottom=0.045, top=0.955, wspace=0.12, hspace=0.5)
-    pairs = [(int(a), int(b)) for a, b in cells[["class_1", "class_2"]].drop_duplicates().to_numpy()]
-    for place, pair in enumerate(pairs):
+    for place, (_, part) in enumerate(cells.groupby(["class_1", "class_2"])):
+        pair = (int(part["class_1"].iloc[0]), int(part["class_2"].iloc[0]))
         axes = figure.add_subplot(5, 9, place + 1)
-        part = _of(cells, pair)
         _draw_pair(axes, part, curves, pair, small=True)
         judged = part[part["n"] > 0]
         _mark_empty(axes, part, 6)
@@ -111,22 +109,11 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
 def _draw_pair(axes: Axes, part: pd.DataFrame, curves: PairCurves, pair: tuple[int, int], small: bool = False) -> None:
     draw_mixup_line(axes)
     if pair in curves.curves:
-        axes.plot(
-            _GRID,
-            curves.of(*pair)(_GRID),
-            color=Color.GREY,
-            linewidth=1,
-            linestyle="--",
-            label="fitted curve",
-            zorder=1,
-        )
+        share = curves.of(*pair)(_GRID)
+        axes.plot(_GRID, share, "--", color=Color.GREY, linewidth=1, label="fitted curve", zorder=1)
     draw_points(axes, part, "lambda_f", label="people, 95 % interval", size=2.5 if small else 4)
 
 
 def _mark_empty(axes: Axes, part: pd.DataFrame, size: float) -> None:
     for x in part.loc[part["n"] == 0, "lambda_f"]:
         axes.text(x, 0.5, "empty", rotation=90, ha="center", va="center", fontsize=size, color=Color.GREY)
-
-
-def _of(cells: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:
-    return cells[(cells["class_1"] == pair[0]) & (cells["class_2"] == pair[1])]

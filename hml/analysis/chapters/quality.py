@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
@@ -63,9 +64,8 @@ def _tabulate_effects(found: pd.DataFrame, counts: pd.DataFrame) -> Table:
     rows = []
     for _, part in found.groupby("headline", sort=False):
         by_rule = {str(r["rule"]): r for r in part.to_dict("records")}
-        row = [str(part["label"].iloc[0]), f"{by_rule['none']['n']:,}", _cell(by_rule["none"], "")]
-        row += [_cell(by_rule[name], "change") if name in by_rule else "–" for name in names]
-        rows.append(row)
+        changes = [_cell(by_rule[name], "change") if name in by_rule else "–" for name in names]
+        rows.append([str(part["label"].iloc[0]), f"{by_rule['none']['n']:,}", _cell(by_rule["none"], ""), *changes])
     return Table(
         "The main numbers, and how each changes without some judgements. Below each is its 95 % interval; changes are "
         "over the same resamples. A dash: too few judgements remain. Rules that concern no judgement are not shown.",
@@ -89,13 +89,12 @@ def _draw_effects(found: pd.DataFrame) -> Exhibit:
     figure = new_figure(8.5, 0.42 * len(labels) + 1.1)
     axes = figure.subplots()
     axes.axvline(0, color=Color.GREY, linewidth=0.8)
-    for offset, rule, label, color in (
-        (0.13, "none", "all judgements", PEOPLE),
-        (-0.13, "all", "without any of them", Color.GREY),
+    for offset, rule, label, color, fmt in (
+        (0.13, "none", "all judgements", PEOPLE, "o"),
+        (-0.13, "all", "without any of them", Color.GREY, "s"),
     ):
         part = kept[kept["rule"] == rule].set_index("label").reindex(labels)
-        rows = [len(labels) - 1 - i + offset for i in range(len(labels))]
-        value, fmt = part["value"].astype(float), "o" if rule == "none" else "s"
+        rows, value = np.arange(len(labels))[::-1] + offset, part["value"].astype(float)
         axes.errorbar(value, rows, xerr=reaches(part), fmt=fmt, color=color, markersize=4, label=label)
     axes.set_yticks(range(len(labels))[::-1], [typeset(label) for label in labels], fontsize=8.5)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5)

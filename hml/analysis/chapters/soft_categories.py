@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from hml.analysis.findings import state
+from hml.analysis.findings import capitalise, state
 from hml.analysis.reliability import agreement
 from hml.analysis.soft_categories import MEASURES, endpoint_share, summarise_soft_categories
 from hml.reporting.drawing import finish, new_figure, reaches
@@ -12,35 +12,15 @@ from hml.statistics.bootstrap import Bootstrap, Estimate
 
 
 def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]) -> Section:
-    """Write the section.
-
-    Args:
-        soft: What `soft_category_table` made.
-        judgements: The inference task's `judgement_table`.
-        bootstraps: Resamples of each task's people: "soft" and "inference".
-    """
+    """Write the section; `bootstraps` resamples each task's people: "soft" and "inference"."""
     levels = summarise_soft_categories(soft, bootstraps["soft"])
     overall = levels[levels["lambda_f"] == "all"].set_index("measure")
-    claims = [
-        Claim(
-            name,
-            MEASURES[name][0].upper() + MEASURES[name][1:] + ", share of answers" * (name == "neither"),
-            Estimate.from_row(overall.loc[name].to_dict()),
-        )
-        for name in ("outside", "neither")
-    ]
-    claims.append(
-        Claim(
-            "inference",
-            "Correlation, over images, of the first endpoint's part of the mass on both with the mean λ_h",
-            agreement(
-                (endpoint_share(soft), judgements),
-                "filename",
-                ("share", "lambda_h"),
-                (bootstraps["soft"], bootstraps["inference"]),
-            ),
-        )
-    )
+    tables, both = (endpoint_share(soft), judgements), (bootstraps["soft"], bootstraps["inference"])
+    texts = {"outside": MEASURES["outside"], "neither": f"{MEASURES['neither']}, share of answers"}
+    claims = [Claim(name, capitalise(texts[name]), Estimate.from_row(overall.loc[name].to_dict())) for name in texts]
+    correlation = agreement(tables, "filename", ("share", "lambda_h"), both)
+    text = "Correlation, over images, of the first endpoint's part of the mass on both with the mean λ_h"
+    claims.append(Claim("inference", text, correlation))
     return Section(
         "soft_categories",
         "Answers over all ten classes",

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hml.analysis.pictures import most_surprising, picture
+from hml.analysis.chapters.examples import most_surprising, picture
 from hml.data import ImageBank
 from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
 from hml.judgements.tables import image_table, judgement_table
