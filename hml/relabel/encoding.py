@@ -1,5 +1,6 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,18 +51,18 @@ def swap(batch: MixedBatch) -> MixedBatch:
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
     other = vars(swap(batch))
-    return replace(
-        batch, **{name: torch.where(turned, other[name], column) for name, column in _columns(batch).items()}
-    )
+    columns: dict[str, Any] = {name: torch.where(turned, other[name], column) for name, column in _columns(batch)}
+    return replace(batch, **columns)
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    return replace(batch, **{name: column[rows] for name, column in _columns(batch).items()})
+    columns: dict[str, Any] = {name: column[rows] for name, column in _columns(batch)}
+    return replace(batch, **columns)
 
 
-def _columns(batch: MixedBatch) -> dict[str, Any]:  # Any, since `replace` is typed by field
-    return {name: column for name, column in vars(batch).items() if isinstance(column, Tensor)}
+def _columns(batch: MixedBatch) -> Iterator[tuple[str, Tensor]]:
+    return ((name, column) for name, column in vars(batch).items() if isinstance(column, Tensor))
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:

@@ -127,7 +127,7 @@ def test_soft_labels_are_read_back(open_store, export):
     answer_all(store, start(store))
     answers = parse_soft_categories(export(store).read_bytes(), "x")
     assert len(answers) == 6
-    assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})))}
+    assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})), 10)}
 
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):
