@@ -60,6 +60,7 @@ def _run(folder, args, kill, send, limit_bytes, env):
     for name in (name for name, value in env.items() if value is None):
         os.environ.pop(name, None)
     os.chdir(folder)
+    os.setpgrp()  # as a shell gives each command a group of its own, which Ctrl-C goes to
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started to ignore
     torch.set_num_threads(1)
     SummaryWriter.add_figure = lambda self, *args, **options: None  # drawing takes a quarter of so short a run

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -650,14 +651,24 @@ def test_the_real_data_trains_and_stands_beside_the_papers_row(data_dir, capsys)
 
 
 def run_on(devices, command):
-    """Run a command here, or where it starts another process in one of its own, which that one can call again."""
+    """Run a command here, or in a process a device, as a cluster starts them.
+
+    That Lightning starts the second by itself is shown by `table1` on several devices.
+    """
     if devices == "1":
         assert main(command) == 0
         return
-    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, "-m", "hml", *command]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {"GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": devices}
+    ranks = [
+        processes.start(Path.cwd(), *command, env=shared | {"NODE_RANK": "0", "LOCAL_RANK": str(rank)})
+        for rank in range(int(devices))
+    ]
+    for rank in ranks:
+        rank.join(300)
+    assert [rank.exitcode for rank in ranks] == [0] * len(ranks), Path(processes.OUTPUT).read_text()
 
 
 def test_two_processes_report_what_one_does(tmp_path):

@@ -1,6 +1,5 @@
 """`hml elicit serve` and `hml elicit simulate`: the verbs that need a study's images."""
 
-import ipaddress
 import threading
 import webbrowser
 from pathlib import Path
@@ -22,13 +21,7 @@ LOCK = ".serving.lock"
 
 
 def main(options: Serve | Simulate) -> int:
-    """Serve a study until interrupted, or let made-up people take it.
-
-    Args:
-        options: As `hml elicit` parses them.
-
-    Returns:
-        The exit code, 0.
+    """Serve a study until interrupted, or let simulated people take it; return the exit code, 0.
 
     Raises:
         InputError: the study is wrong, or not to be served so.
@@ -61,7 +54,7 @@ def main(options: Serve | Simulate) -> int:
 
 def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None:
     from hml.elicit.web.app import create_app
-    from hml.elicit.web.server import listen, run
+    from hml.elicit.web.server import listen, make_server
 
     token = store.folder.key.derive("researcher").hex()[:32]
     app = create_app(store, stimuli, token=token, base_url=options.base_url)
@@ -71,10 +64,8 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None
         if options.port is not None or options.base_url is not None:  # a proxy knows of one port alone
             raise
         listener = listen(options.host, 0)
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    address = (
-        f"http://{host}:{listener.getsockname()[1]}" if options.base_url is None else read_origin(options.base_url)
-    )
+    port = listener.getsockname()[1]
+    address = f"http://{_url_host(options.host)}:{port}" if options.base_url is None else read_origin(options.base_url)
     print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(stimuli.all)} images) is open at")
     print(f"  {address}/")
     print("and for you alone, how it goes, at")
@@ -83,33 +74,27 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None
     if not options.no_browser:
         # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
         threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
-    run(app, listener)
+    make_server(app).run(sockets=[listener])
 
 
 def _check_reach(study: Study, options: Serve) -> None:
-    """Keep a demo on this computer, and say what a study that is open to others needs.
-
-    Raises:
-        InputError: it would be open to others without it, or a flag is out of its range.
-    """
+    """Keep a demo on this computer, and raise an InputError if a study that is open to others lacks what that needs."""
     if options.port is not None and not 0 <= options.port <= _LARGEST_PORT:
         raise InputError(f"--port {options.port} must be 0 to {_LARGEST_PORT}.")
     public = None if options.base_url is None else host_of(read_origin(options.base_url))
-    is_local = _is_loopback(options.host) and (public is None or is_loopback(public))
+    listens_here = is_loopback(_url_host(options.host))
+    is_local = listens_here and (public is None or is_loopback(public))
     if study.is_demo and not is_local:
         raise InputError(
             f"{study.name} has no {'ethics_reference' if study.ethics_reference is None else 'contact'}, so it is a "
             "demo and stays on this computer. Give it both, or leave --host and --base_url out."
         )
-    if not _is_loopback(options.host) and options.base_url is None:
+    if not listens_here and options.base_url is None:
         raise InputError(f"--host {options.host} is open to others: say with --base_url by which address they come.")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _require_web() -> None:

@@ -14,13 +14,7 @@ from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rati
 def simulate_people(store: Store, people: int, seed: int = 0) -> int:
     """Let people take a study from consent to completion code, or until its images have all their judgements.
 
-    Args:
-        store: The study's.
-        people: How many.
-        seed: Decides what they say.
-
-    Returns:
-        How many answers they gave.
+    The seed decides what they answer. Returns how many answers they gave.
 
     Raises:
         InputError: the study isn't a demo, so its answers must be people's.

@@ -32,32 +32,21 @@ _LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
 
 @dataclass(frozen=True)
 class Consent:
-    """What people agree to.
+    """What people agree to."""
 
-    Args:
-        version: Tells one wording from the next; raise it with every change of the text.
-        text: The words, paragraphs set apart by blank lines.
-    """
-
-    version: str
-    text: str
+    version: str  # of the text; raise it with every change of that
+    text: str  # its paragraphs are separated by blank lines
 
 
 @dataclass(frozen=True)
 class StimulusChoice:
-    """Which images are shown: a released cohort's, or pairs drawn afresh from the training split.
+    """Which images are shown: a released cohort's, or pairs drawn from the training split."""
 
-    Args:
-        cohort: "paper" or "all" of H-Mix's images; None draws.
-        per_class_pair: Images drawn for each of the 45 class pairs.
-        lambdas: Weights of the first image, dealt out evenly. For the construct task, where people start from.
-        seed: Decides what is drawn, and the order in which each person sees it.
-    """
-
-    cohort: Cohort | None = None
-    per_class_pair: int = 4
+    cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images; None draws
+    per_class_pair: int = 4  # images drawn for each class pair
+    # Weights of the first image, dealt out evenly. For the construct task, where people start from.
     lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
-    seed: int = 0
+    seed: int = 0  # of what is drawn, and of the order in which each person sees it
 
     def __post_init__(self) -> None:
         if self.cohort is not None:
@@ -74,44 +63,30 @@ class StimulusChoice:
 class Study:
     """Everything that a study is made of.
 
-    Args:
-        name: What its folder and the exported `study_id` are called.
-        title: Heading of the pages.
-        task: What is asked of each image.
-        images: Where the original images come from: "cifar10", or hml's own textures, "demo".
-        stimuli: Which mixed images are shown.
-        people_per_image: How many people judge each image.
-        trials: How many images a person judges.
-        consent: What people agree to first.
-        instructions: What they are told before the examples, paragraphs set apart by blank lines.
-        repeats: How many of these images they judge again at the end.
-        hold_minutes: How long an image that was shown waits for its answer before it is offered to others too, and
-            how long somebody who does nothing is counted on.
-        ethics_reference: The approval's number; None makes the study a demo.
-        contact: Whom people can ask; None makes the study a demo.
-        return_url: Where people go back to when they have finished. In it, "{completion_code}" becomes theirs, and
-            "{participant}" the id that their link had.
-        language: Of the title, the consent's text and the instructions, "de" or "pt-BR" say, for those who have pages
-            read out. hml's own words, the question and the quiz among them, are English.
-
     Raises:
         InputError: a value is out of its range.
     """
 
-    name: str
-    title: str
-    task: TaskName
-    images: Images
+    name: str  # what its folder and the exported `study_id` are called
+    title: str  # heading of the pages
+    task: TaskName  # what is asked of each image
+    images: Images  # where the original images come from: "cifar10", or hml's own textures, "demo"
     stimuli: StimulusChoice
-    people_per_image: int
-    trials: int
+    people_per_image: int  # how many people judge each image
+    trials: int  # how many images a person judges
     consent: Consent
-    instructions: str
-    repeats: int = 2
+    instructions: str  # shown before the examples; paragraphs are separated by blank lines
+    repeats: int = 2  # how many of their images people judge again at the end
+    # How long an image that was shown waits for its answer before it is offered to others too, and how long somebody
+    # who does nothing is counted on.
     hold_minutes: float = 60.0
-    ethics_reference: str | None = None
-    contact: str | None = None
+    ethics_reference: str | None = None  # the approval's number; None makes the study a demo
+    contact: str | None = None  # whom people can ask; None makes the study a demo
+    # Where people go back to when they have finished, with the placeholders {completion_code} and {participant}, which
+    # is the id that their link had.
     return_url: str | None = None
+    # Of the title, the consent's text and the instructions, such as "de" or "pt-BR", for those who have pages read out.
+    # hml's own words, such as the question and the quiz, are English.
     language: str = "en"
 
     def __post_init__(self) -> None:
@@ -140,15 +115,7 @@ class Study:
         return self.ethics_reference is None or self.contact is None
 
     def return_address(self, completion_code: str, participant: str | None = None) -> str | None:
-        """Say where a person goes back to.
-
-        Args:
-            completion_code: Theirs.
-            participant: What a recruiting service calls them; None where that isn't known.
-
-        Returns:
-            The address, or None where there is none, or it needs an id that isn't known.
-        """
+        """Return where a person goes back to; None if there is no such place, or it needs an id that isn't known."""
         if self.return_url is None or (participant is None and _PARTICIPANT in self.return_url):
             return None
         return self.return_url.replace(_CODE, completion_code).replace(_PARTICIPANT, quote(participant or "", safe=""))
@@ -193,9 +160,7 @@ def demo_study() -> Study:
 def _check_return_url(return_url: str) -> None:
     """Check an address and its placeholders.
 
-    Raises:
-        InputError: it isn't an address, or has a placeholder that isn't filled in, or one in its host, by which whoever
-            makes a link could lead people elsewhere.
+    A placeholder in its host is an error too: by it, whoever makes a link could lead people elsewhere.
     """
     known = f"{_CODE} and {_PARTICIPANT}"
     address = urlsplit(return_url)

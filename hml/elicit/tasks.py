@@ -44,23 +44,12 @@ class Task(ABC):
     """
 
     name: ClassVar[TaskName]
-    prompt: ClassVar[str]
-    """The question, asked of every image."""
-
-    example: ClassVar[str]
-    """An answer as it is kept, in JSON."""
-
-    shows_grid: ClassVar[bool] = False
-    """Whether a trial shows a pair's blends by all weights of `GRID`, instead of one blend."""
-
-    shuffles: ClassVar[bool] = False
-    """Whether it shows them in an order of its own."""
-
-    controls: ClassVar[tuple[str, ...]] = ()
-    """Keys whose controls stand somewhere from the start."""
-
-    keeps_order: ClassVar[bool] = False
-    """Whether a person sees one order in all their trials, instead of one drawn for each."""
+    prompt: ClassVar[str]  # the question, asked of every image
+    example: ClassVar[str]  # an answer as it is kept, in JSON
+    shows_grid: ClassVar[bool] = False  # whether a trial shows a pair's blends by all weights of `GRID`, not one blend
+    shuffles: ClassVar[bool] = False  # whether it shows them in an order of its own
+    controls: ClassVar[tuple[str, ...]] = ()  # keys whose controls have a position from the start
+    keeps_order: ClassVar[bool] = False  # whether a person sees one order in all trials, not one drawn for each
 
     def check(self, sent: Mapping[str, object], stimulus: Stimulus, swapped: bool = False) -> Answer:
         """Check what a browser sent, and return it as it is kept.
@@ -92,11 +81,7 @@ class Task(ABC):
 
     @abstractmethod
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        """Check an answer itself.
-
-        Raises:
-            InputError: it isn't one.
-        """
+        """Check an answer itself; raise an InputError if it isn't one."""
 
     @abstractmethod
     def difference(self, one: Answer, other: Answer) -> float:

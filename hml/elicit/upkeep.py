@@ -25,17 +25,7 @@ STUDIES = Path("studies")
 
 
 def run(options: OfStudy) -> int:
-    """Run one of the verbs.
-
-    Args:
-        options: As `hml.elicit.command.parse` returns them.
-
-    Returns:
-        The exit code, 0.
-
-    Raises:
-        HmlError: a flag, a file or a folder is wrong.
-    """
+    """Run one of the verbs; return the exit code, 0, or raise an HmlError."""
     if isinstance(options, Serve | Simulate):
         from hml.elicit import serving  # which loads the images, and torch with them
 

@@ -51,7 +51,10 @@ def test_the_host_of_an_origin_has_its_port():
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        *((name, True) for name in ("localhost", "localhost:8000", "127.0.0.1:1", "[::1]", "[::1]:8000")),
+        *(
+            (name, True)
+            for name in ("localhost", "localhost:8000", "127.0.0.1:1", "[::1]", "[::1]:8000", "127.8.0.1:80")
+        ),
         *((name, False) for name in ("", "[", "[::2]", "localhost:x", "localhost.evil.org", "127.0.0.1.evil.org:80")),
     ],
 )

@@ -170,14 +170,14 @@ def test_a_browser_that_returns_when_it_is_closed_keeps_nobody_from_the_study(ca
     def browse(address):
         opened.append((address, is_served.wait(10)))
 
-    def serve(app, listener):
-        listener.close()
+    def serve(server, sockets):
+        sockets[0].close()
         is_served.set()
         while not opened:
             time.sleep(0.01)
 
     monkeypatch.setattr("webbrowser.open", browse)
-    monkeypatch.setattr("hml.elicit.web.server.run", serve)
+    monkeypatch.setattr("uvicorn.Server.run", serve)
     assert main(["elicit", "serve", "--port", "0"]) == 0
     ((address, came_after),) = opened
     assert came_after

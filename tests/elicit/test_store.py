@@ -151,17 +151,16 @@ def test_the_code_comes_only_when_both_have_counted_the_same(store):
     code = start(store)
     answer_all(store, code)
     store.people.comment(code, "", "client-comment")
-    with pytest.raises(ConflictError, match="has 6 answers, the browser 7") as refusal:
+    with pytest.raises(ConflictError, match="has 6 answers, the browser 7"):
         store.people.complete(code, 7)
-    assert refusal.value.count == 6
     assert store.people.complete(code, 6)
 
 
 def test_a_comment_sent_again_is_kept_once(store):
     code = start(store)
     answer_all(store, code)
-    receipts = {store.people.comment(code, "Thank you.", "client-comment") for _ in range(2)}
-    assert len(receipts) == 1
+    for _ in range(2):
+        store.people.comment(code, "Thank you.", "client-comment")
     assert overview(store).comments == ["Thank you."]
     with pytest.raises(ConflictError, match="another comment"):
         store.people.comment(code, "No.", "client-comment")
@@ -316,7 +315,8 @@ def test_a_full_disk_keeps_nothing_by_half(store):
     assert overview(store).comments == []
     with store.folder.database.reading() as rows:
         rows.execute(f"PRAGMA max_page_count = {pages + 100}")
-    assert store.people.comment(code, "x" * 5000, "client-comment").count == 6
+    store.people.comment(code, "x" * 5000, "client-comment")
+    assert overview(store).comments == ["x" * 5000]
 
 
 def test_people_who_answer_at_once_are_all_kept_once(open_store):

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -108,30 +107,25 @@ def test_runs_that_are_done_are_not_run_again(study, capsys):
 
 def test_a_study_grows_by_a_seed_and_mends_what_was_cut_short(study):
     (study / "mixup/seed_0/metrics.json").unlink()
-    (study / "sep_conf/seed_1/metrics.json").write_text('{"metrics": {')
+    (study / "mixup/seed_1/metrics.json").write_text('{"metrics": {')
     before = times(study)
     with pytest.warns(UserWarning, match=r"seed_1.metrics\.json is damaged"):
-        assert main(["table1", *QUICK, *TWO, "--seeds", "0..2"]) == 0
+        assert main(["table1", *QUICK, *TWO, "--schemes", "mixup", "--seeds", "0..2"]) == 0
     after = times(study)
-    assert {str(folder.relative_to(study)) for folder in after if after[folder] != before.get(folder)} == {
-        "mixup/seed_0",
-        "mixup/seed_2",
-        "sep_conf/seed_1",
-        "sep_conf/seed_2",
-    }
+    run_again = {str(folder.relative_to(study)) for folder in after if after[folder] != before.get(folder)}
+    assert run_again == {"mixup/seed_0", "mixup/seed_1", "mixup/seed_2"}
 
 
 def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(study, capsys):
     before = times(study)
-    other = [*QUICK, "--model.optimizer.lr", "0.05", *TWO, "--schemes", "mixup"]
+    other = [*QUICK, "--model.optimizer.lr", "0.05", *TWO, "--schemes", "mixup", "--seeds", "0"]
     message = refused(capsys, 2, *other)
     assert "model.optimizer.init_args.lr: 0.1 there, 0.05 asked for" in message
     assert "--rerun" in message
     assert times(study) == before
     assert main(["table1", *other, "--rerun"]) == 0
     after = times(study)
-    assert {folder.parent.name for folder in before if after[folder] != before[folder]} == {"mixup"}
-    assert [after[folder] == before[folder] for folder in before].count(False) == 2
+    assert [folder for folder in before if after[folder] != before[folder]] == [study / "mixup/seed_0"]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +206,8 @@ def in_use(folder):
 
 def test_a_folder_in_use_is_left_alone_and_stops_no_other_run(finished, capsys):
     run = Path("study/mixup/seed_0")
+    for done in ("mixup/seed_1", "sep_conf/seed_0"):
+        shutil.copytree(finished / done, Path("study") / done)
     with in_use(run):
         assert main(["table1", *QUICK, *TWO]) == 5
         printed = capsys.readouterr().out
@@ -228,6 +224,8 @@ def test_a_folder_in_use_is_left_alone_and_stops_no_other_run(finished, capsys):
 def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys, monkeypatch):
     told = []
     monkeypatch.setattr(slots, "_SECONDS_BETWEEN_LOOKS", 0.02)
+    # Slots are forked from a process that has imported hml. `start_endless_study` has them spawned, as a user does.
+    monkeypatch.setattr("multiprocessing.get_context", lambda method: processes.CONTEXT)
     monkeypatch.setattr(Progress, "advance", lambda self, share: told.append(share))
     Path("dies.py").write_text(DIES)
     Path("dies.yaml").write_text(
@@ -240,7 +238,7 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
     overlay = (CONFIGS / "demo.yaml").read_text()
     start = overlay.index("  network:")
     Path("demo.yaml").write_text(overlay[:start] + overlay[overlay.index("  lr_scheduler:") :])
-    quick = ["--config", "demo.yaml", *QUICK[2:width], *QUICK[width + 2 :]]
+    quick = ["--config", "demo.yaml", *QUICK[2:width], *QUICK[width + 2 :], "--trainer.logger", "false"]
     asked = [*quick, "--schemes", "dies.yaml,sep_conf.yaml", *TWO[2:], "--slots", "2"]
     with in_use(Path("study/dies/seed_1")):
         assert main(["table1", *asked]) == 1
@@ -255,14 +253,37 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
     assert not alike(finished / "sep_conf/seed_0", finished / "sep_conf/seed_1")
 
 
-def test_submitits_jobs_give_what_one_process_gives(finished, capsys):
+PREEMPTED = """\
+import os
+import signal
+from pathlib import Path
+from lightning.pytorch import Callback
+class Once(Callback):
+    def on_train_batch_end(self, trainer, *args):
+        strategy = type(trainer.datamodule.strategy).__name__
+        with Path(strategy).open("a") as file:
+            file.write(f"{trainer.global_step} ")
+        if strategy == "SeparateLabels" and trainer.global_step == 2 and not Path("preempted").exists():
+            Path("preempted").touch()
+            os.kill(os.getpid(), signal.SIGUSR2)
+"""
+
+
+def test_submitits_jobs_give_what_one_process_gives_and_resume_when_preempted(finished, capsys):
+    Path("preempted_once.py").write_text(PREEMPTED)
     asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "2", "--job", "timeout_min=5"]
-    with in_use(Path("study/mixup/seed_1")):
+    asked += ["--checkpoint.minutes", "0", "--checkpoint.steps", "1", "--trainer.callbacks", "preempted_once.Once"]
+    asked += ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "csv"]
+    with in_use(Path("study/sep_conf/seed_1")):
         assert main(["table1", *asked]) == 5
-    assert "mixup: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out
+    assert "sep_conf: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out
     assert len(list(Path("study/jobs").glob("*_result.pkl"))) == 2
-    for run in ("mixup/seed_0", "sep_conf/seed_1"):
+    for run in ("mixup/seed_0", "mixup/seed_1", "sep_conf/seed_0"):
         assert alike(Path("study") / run, finished / run)
+    # The job that was preempted in its second run is requeued, keeps the first, and resumes the second.
+    assert sorted(Path("MixupLabels").read_text().split()) == ["1", "1", "2", "2", "3", "3"]
+    assert Path("SeparateLabels").read_text().split() in (["1", "2", "2", "3"], ["1", "2", "3"])
+    assert list(Path("csv").rglob("metrics.csv"))
 
 
 def test_a_run_on_several_devices_is_a_process_of_its_own(monkeypatch):
@@ -364,40 +385,36 @@ def test_a_second_study_in_the_same_folder_is_refused(capsys):
         assert "--root" in refused(capsys, 5, *QUICK, *TWO)
 
 
-def start_endless_study(number):
-    """Start a study that doesn't end of itself, in a group of processes of its own, and wait until it trains."""
-    command = [sys.executable, "-m", "hml", "table1", *QUICK, *TWO, "--slots", number, "--trainer.max_epochs", "9999"]
-    run = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 600
-    while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    time.sleep(1)
-    return run
+@contextlib.contextmanager
+def start_endless_study(folder, number):
+    """Start a study that doesn't end by itself, and wait until it trains."""
+    study = processes.start(folder, "table1", *QUICK, *TWO, "--slots", number, "--trainer.max_epochs", "9999")
+    try:
+        deadline = time.monotonic() + 600
+        while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
+            assert study.is_alive(), Path(processes.OUTPUT).read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield study
+    finally:
+        study.kill()
+        study.join()
 
 
 @pytest.mark.parametrize("number", ["1", pytest.param("2", marks=pytest.mark.chaos)])
-def test_ctrl_c_stops_a_study(number):
-    with start_endless_study(number) as run:
-        try:
-            os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-            printed, _ = run.communicate(timeout=60)
-        finally:
-            run.kill()
-    assert run.returncode in processes.INTERRUPTED, printed.decode()
-    assert b"Traceback" not in printed
+def test_ctrl_c_stops_a_study(number, tmp_path):
+    with start_endless_study(tmp_path, number) as study:
+        os.killpg(study.pid, signal.SIGINT)  # as a terminal does
+        study.join(60)
+        printed = Path(processes.OUTPUT).read_text()
+        assert study.exitcode in processes.INTERRUPTED, printed
+    assert "Traceback" not in printed
     assert not list(Path("study").glob("*/*/metrics.json"))
 
 
-def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run():
-    with start_endless_study("2") as run:
-        children = subprocess.run(["pgrep", "-P", str(run.pid), "-f", "spawn_main"], capture_output=True, check=True)
+def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run(tmp_path):
+    with start_endless_study(tmp_path, "2") as study:
+        children = subprocess.run(["pgrep", "-P", str(study.pid), "-f", "spawn_main"], capture_output=True, check=True)
         first, *others = map(int, children.stdout.split())
         os.kill(first, signal.SIGKILL)
         deadline = time.monotonic() + 60
@@ -406,26 +423,44 @@ def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run():
             time.sleep(0.2)
         (failed,) = Path("study").glob("*/*/failed.json")
         assert "killed" in failed.read_text()
-        run.terminate()
-        assert run.wait(timeout=60) in (-signal.SIGTERM, 143)
+        study.terminate()
+        study.join(60)
+        assert study.exitcode in (-signal.SIGTERM, 143)
         deadline = time.monotonic() + 20
         while any(Path(f"/proc/{child}").exists() for child in others):
             assert time.monotonic() < deadline, "a slot goes on without its study"
             time.sleep(0.2)
 
 
-def test_a_run_that_was_cut_short_goes_on_in_the_next_study(tmp_path):
+@pytest.fixture(scope="module")
+def cut_short(tmp_path_factory):
+    """A folder with a study of one run that was killed in its eleventh step of twelve, and the study's flags."""
+    folder = tmp_path_factory.mktemp("cut_short")
     asked = ["table1", *processes.QUICK[4:], "--config", str(CONFIGS / "demo.yaml"), "--schemes", "sep", "--seeds", "0"]
-    for name in ("whole", "study"):
-        (tmp_path / name).mkdir()
-    assert processes.hml(tmp_path / "whole", *asked) == 0
-    assert processes.hml(tmp_path / "study", *asked, kill=(10, "start")) == -signal.SIGKILL
-    drawn = tmp_path / "study" / processes.DRAWN
-    drawn.unlink()
-    assert processes.hml(tmp_path / "study", *asked) == 0
-    assert json.loads(drawn.read_text().splitlines()[0])["step"] == 10, "the last save was after step 9"
+    asked += ["--trainer.max_epochs", "2"]
+    assert processes.hml(folder, *asked, kill=(10, "start")) == -signal.SIGKILL
+    (folder / processes.DRAWN).unlink()
+    return folder, asked
+
+
+def resume(cut_short, folder, *others):
+    """Give the study again, with these flags too, in a copy of its folder; return the first step that is trained."""
+    stopped, asked = cut_short
+    shutil.copytree(stopped, folder, dirs_exist_ok=True)
+    assert processes.hml(folder, *asked, *others) == 0
+    return json.loads((folder / processes.DRAWN).read_text().splitlines()[0])["step"]
+
+
+def test_a_run_that_was_cut_short_goes_on_in_the_next_study(cut_short, tmp_path):
+    assert resume(cut_short, tmp_path / "study") == 10, "the last save was after step 9"
+    (tmp_path / "whole").mkdir()
+    assert processes.hml(tmp_path / "whole", *cut_short[1]) == 0
     run = Path("lightning_logs/table1/sep/seed_0")
     assert metrics(tmp_path / "study" / run) == metrics(tmp_path / "whole" / run)
+
+
+def test_a_run_that_was_cut_short_under_another_recipe_starts_anew(cut_short, tmp_path):
+    assert resume(cut_short, tmp_path, "--model.optimizer.lr", "0.05") == 1
 
 
 def test_a_run_that_its_time_limit_stopped_is_unfinished_and_resumed(capsys):
@@ -436,41 +471,3 @@ def test_a_run_that_its_time_limit_stopped_is_unfinished_and_resumed(capsys):
     assert main(asked) == 0
     assert Path("study/sep/seed_0/run.json").stat().st_mtime_ns == begun, "it was resumed, not started again"
     assert "1 epoch in 32-true" in capsys.readouterr().out
-
-
-PREEMPTED = """\
-import os
-import signal
-from pathlib import Path
-from lightning.pytorch import Callback
-class Once(Callback):
-    def on_train_batch_end(self, trainer, *args):
-        with Path("steps").open("a") as file:
-            file.write(f"{trainer.global_step} ")
-        if trainer.global_step == 5 and not Path("preempted").exists():
-            Path("preempted").touch()
-            os.kill(os.getpid(), signal.SIGUSR2)
-"""
-
-
-def test_a_job_that_its_cluster_preempts_is_requeued_and_resumes():
-    Path("preempted_once.py").write_text(PREEMPTED)
-    saved = ["--checkpoint.minutes", "0", "--checkpoint.steps", "2"]
-    others = ["--trainer.callbacks", "preempted_once.Once", "--trainer.logger", "CSVLogger"]
-    asked = ["--schemes", "mixup,sep", "--seeds", "0", "--root", "study", *saved, *others]
-    folder = ["--trainer.logger.save_dir", "csv"]
-    assert main(["table1", *QUICK, *asked, *folder, "--trainer.max_epochs", "2", "--cluster", "local"]) == 0
-    steps = list(map(int, Path("steps").read_text().split()))
-    first, again = steps[:5], steps[5:]
-    assert first == [1, 2, 3, 4, 5]
-    assert again[0] in (4, 5), "the last save was after step 3 or 4"
-    assert len(times(Path("study"))) == 2
-    assert list(Path("csv").rglob("metrics.csv"))
-
-
-def test_a_run_that_was_cut_short_under_another_recipe_starts_anew(tmp_path):
-    asked = ["table1", *processes.QUICK[4:], "--config", str(CONFIGS / "demo.yaml"), "--schemes", "sep", "--seeds", "0"]
-    assert processes.hml(tmp_path, *asked, kill=(10, "start")) == -signal.SIGKILL
-    (tmp_path / processes.DRAWN).unlink()
-    assert processes.hml(tmp_path, *asked, "--model.optimizer.lr", "0.05") == 0
-    assert json.loads((tmp_path / processes.DRAWN).read_text().splitlines()[0])["step"] == 1

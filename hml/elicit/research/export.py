@@ -22,14 +22,7 @@ Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
 
 
 def export_answers(folder: StudyFolder, path: Path) -> int:
-    """Write the answers that count, and how they were asked for.
-
-    Args:
-        folder: The study's.
-        path: Where the answers go, as CSV; beside it, what `history_path` says.
-
-    Returns:
-        How many.
+    """Write the answers that count as CSV, and beside it how they were asked for; return how many.
 
     Raises:
         InputError: there are no answers, or one contains something that must not be exported.

@@ -27,114 +27,67 @@ _ENOUGH = 8
 
 @dataclass(frozen=True)
 class Coverage:
-    """Who has judged what.
-
-    Args:
-        images: How many there are.
-        complete: How many have all their people.
-        judgements: First judgements so far, repeats left out.
-        needed: How many are wanted of all images.
-        left: How many are wanted still; what one image has too many of is none of another's.
-        pending: Images that somebody has before them now.
-        images_by_judgements: How many images have 0, 1, … judgements.
-        by_lambda: Judgements by the images' lambda_f.
-        by_class_pair: Judgements by class pair, "Cat/Dog".
-    """
+    """Who has judged what. Judgements are first ones, repeats left out."""
 
     images: int
-    complete: int
+    complete: int  # images that have all their people
     judgements: int
-    needed: int
-    left: int
-    pending: int
-    images_by_judgements: dict[int, int]
-    by_lambda: dict[float, int]
-    by_class_pair: dict[str, int]
+    needed: int  # judgements wanted of all images
+    left: int  # those still wanted; what one image has too many of is none of another's
+    pending: int  # images that somebody has before them now
+    images_by_judgements: dict[int, int]  # how many images have 0, 1, … judgements
+    by_lambda: dict[float, int]  # judgements by the images' lambda_f
+    by_class_pair: dict[str, int]  # judgements by class pair, "Cat/Dog"
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it goes.
+    """How fast people answer. Answers are all of them, repeats too."""
 
-    Args:
-        enrolled: People who agreed.
-        at_trials: Those between the quiz and the end, also if they have left.
-        finished: Those who have their code.
-        answers: All answers, repeats too.
-        last_hour: Those of the last hour.
-        median_reaction_ms: Time to answer.
-        median_minutes: From agreeing to the code.
-        hours_left: Until all judgements are there at the last hour's pace, repeats left out; None: nothing came in it.
-    """
-
-    enrolled: int
-    at_trials: int
-    finished: int
+    enrolled: int  # people who agreed
+    at_trials: int  # those between the quiz and the end, also if they have left
+    finished: int  # those who have their code
     answers: int
-    last_hour: int
+    last_hour: int  # answers of the last hour
     median_reaction_ms: float | None
-    median_minutes: float | None
-    hours_left: float | None
+    median_minutes: float | None  # from agreeing to the code
+    hours_left: float | None  # until all judgements are there at the last hour's pace; None: nothing came in it
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How one person answers.
+    """How one person answers."""
 
-    Args:
-        subject: What exports call them.
-        answers: How many so far.
-        quiz_wrong: How often the quiz went wrong.
-        median_reaction_ms: Time to answer.
-        most_common_share: Share of their most frequent answer, as they gave it: a slider that is always left at one end
-            is one answer, whichever class is there.
-        retest: Mean difference between their first and second answers to the same images.
-        flags: What is out of the ordinary, in words.
-    """
-
-    subject: str
+    subject: str  # what exports call them
     answers: int
-    quiz_wrong: int
+    quiz_wrong: int  # how often the quiz went wrong
     median_reaction_ms: float | None
+    # Of their most frequent answer, as they gave it: a slider that is always left at one end is one answer, whichever
+    # class is there.
     most_common_share: float
-    retest: float | None
-    flags: tuple[str, ...]
+    retest: float | None  # mean difference between their first and second answers to the same images
+    flags: tuple[str, ...]  # what is out of the ordinary, in words
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far apart answers to one image are, 0 to 1, on average.
+    """How far apart answers to one image are, 0 to 1, on average."""
 
-    Args:
-        images: Those that two people or more have judged.
-        between_people: Mean difference between two of them.
-        repeats: Images that somebody judged twice.
-        within_person: Mean difference between the two.
-    """
-
-    images: int
+    images: int  # those that two people or more have judged
     between_people: float | None
-    repeats: int
+    repeats: int  # images that somebody judged twice
     within_person: float | None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """How a study stands.
-
-    Args:
-        coverage: Who has judged what.
-        pace: How fast it goes.
-        quality: How each person answers.
-        agreement: How far apart answers to one image are.
-        comments: What people wrote at the end, sorted.
-    """
+    """How a study stands."""
 
     coverage: Coverage
     pace: Pace
-    quality: list[Quality]
+    quality: list[Quality]  # of each person
     agreement: Agreement
-    comments: list[str]
+    comments: list[str]  # what people wrote at the end, sorted
 
 
 def overview(store: Store) -> Overview:
@@ -144,25 +97,26 @@ def overview(store: Store) -> Overview:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending = count_pending(folder)
     task, now = TASKS[store.study.task], store.folder.clock()
-    covered = coverage(answers, store.stimuli, store.study.people_per_image, pending)
+    covered = _coverage(answers, store.stimuli, store.study.people_per_image, pending)
+    theirs = defaultdict(list)
+    for kept in answers:
+        theirs[kept.subject].append(kept)
     return Overview(
         coverage=covered,
-        pace=pace(answers, people, covered.left, now),
-        quality=quality(answers, people, task),
+        pace=_pace(answers, people, covered.left, now),
+        quality=[_quality(person, theirs[person.subject], task) for person in people],
         agreement=agreement(answers, task),
         comments=comments,
     )
 
 
-def coverage(
+def _coverage(
     answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], people_per_image: int, pending: int
 ) -> Coverage:
     """Count judgements of images, of which `pending` are before somebody now."""
-    counts = dict.fromkeys(stimuli, 0)
-    names = {stimulus.filename: stimulus for stimulus in counts}
-    for kept in answers:
-        if not kept.is_repeat:  # nor where the first was struck out: its place goes to somebody else
-            counts[names[kept.filename]] += 1
+    # A repeat doesn't count even where the first answer was struck out: its place goes to somebody else.
+    judged = Counter(kept.filename for kept in answers if not kept.is_repeat)
+    counts = {stimulus: judged[stimulus.filename] for stimulus in stimuli}
     by_lambda: Counter[float] = Counter()
     by_pair: Counter[str] = Counter()
     for stimulus, count in counts.items():
@@ -181,7 +135,7 @@ def coverage(
     )
 
 
-def pace(answers: Sequence[KeptAnswer], people: Sequence[Person], left: int, now: datetime) -> Pace:
+def _pace(answers: Sequence[KeptAnswer], people: Sequence[Person], left: int, now: datetime) -> Pace:
     """Count people and time; `left` judgements are still wanted."""
     hour_ago = stamp(now - timedelta(hours=1))
     recent = [kept for kept in answers if kept.received_at >= hour_ago]
@@ -203,14 +157,6 @@ def pace(answers: Sequence[KeptAnswer], people: Sequence[Person], left: int, now
     )
 
 
-def quality(answers: Sequence[KeptAnswer], people: Sequence[Person], task: Task) -> list[Quality]:
-    """Look at each person's answers."""
-    theirs = defaultdict(list)
-    for kept in answers:
-        theirs[kept.subject].append(kept)
-    return [_judge(one.subject, one.quiz_wrong, theirs[one.subject], task) for one in people]
-
-
 def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:
     """Compare people with each other, and with themselves."""
     groups = defaultdict(list)
@@ -225,7 +171,7 @@ def agreement(answers: Sequence[KeptAnswer], task: Task) -> Agreement:
     return Agreement(len(differences), _mean(differences), len(retests), _mean(retests))
 
 
-def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: Task) -> Quality:
+def _quality(person: Person, answers: Sequence[KeptAnswer], task: Task) -> Quality:
     reaction = _median(kept.reaction_ms for kept in answers)
     given = [compact(task.mirror(kept.answer) if kept.swapped else kept.answer) for kept in answers]
     same = max(Counter(given).values(), default=0) / max(len(answers), 1)
@@ -235,10 +181,10 @@ def _judge(subject: str, quiz_wrong: int, answers: Sequence[KeptAnswer], task: T
         # In the midpoint tasks, and where classes are named, honest people say the same of many images.
         "mostly one answer": task.name == "rate_mixture" and len(answers) >= _ENOUGH and same > _SAME_SHARE,
         "repeats differ": retest is not None and retest > _UNSTEADY,
-        "quiz often wrong": quiz_wrong >= _MANY_WRONG,
+        "quiz often wrong": person.quiz_wrong >= _MANY_WRONG,
     }
     flags = tuple(flag for flag, holds in suspicions.items() if holds)
-    return Quality(subject, len(answers), quiz_wrong, reaction, same, retest, flags)
+    return Quality(person.subject, len(answers), person.quiz_wrong, reaction, same, retest, flags)
 
 
 def _retests(answers: Iterable[KeptAnswer], task: Task) -> list[float]:

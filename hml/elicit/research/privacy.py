@@ -8,28 +8,19 @@ _NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 _CLASS = "[A-Z][a-z]{2,9}"
 _PAIR = f"{_CLASS}_[0-9]{{1,5}}_{_CLASS}_[0-9]{{1,5}}"
 _JSON = r'\{"\w{1,30}":("[\w.]{0,30}"|[0-9.]{1,6})(,"\w{1,30}":("[\w.]{0,30}"|[0-9.]{1,6}))*\}'
-_SHAPES = {
-    "": _NUMBER,
-    "index": _NUMBER,
+_COUNTED = ("", "index", "trial_index", "time_elapsed", "rt", "id1", "id2")
+_WEIGHTS = ("mixtureCoeff", "final_value", "start_value", "starting_value")
+_SHAPES = dict.fromkeys((*_COUNTED, *_WEIGHTS), _NUMBER) | {
     "trial_type": "multiple-slider|reconstruction|survey-html-form",
-    "trial_index": _NUMBER,
-    "time_elapsed": _NUMBER,
     "subject": "[a-z0-9]{15}",
     "study_id": "[a-z0-9][a-z0-9_-]{0,39}",
-    "rt": _NUMBER,
     "response": _JSON,
     "responses": _JSON,
     "question_order": r"\[0,1\]",
-    "final_value": _NUMBER,
-    "start_value": _NUMBER,
-    "starting_value": _NUMBER,
     "task": "[a-z_]{1,30}",
     "filename": rf"mixed_0\.[0-9]{{1,3}}_{_PAIR}\.png",
     "label1": _CLASS,
     "label2": _CLASS,
-    "id1": _NUMBER,
-    "id2": _NUMBER,
-    "mixtureCoeff": _NUMBER,
     "class_pair": rf"{_PAIR}(\.png)?",
     "sides_swapped": "[01]",
 }

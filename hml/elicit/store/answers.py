@@ -1,17 +1,15 @@
-"""Answers and their receipts: the tables `answer` and `correction`.
+"""Answers that are kept, and corrected: the tables `answer` and `correction`.
 
 The answers that count are each trial's, in its latest correction, without those that were struck out.
 """
 
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from hml.elicit.store.database import Database
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.history import read_task
 from hml.elicit.store.identities import read_code
-from hml.elicit.store.records import Person, Receipt
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import CIFAR10
@@ -20,48 +18,17 @@ from hml.judgements.hmix_format import Answer, compact, parse_stimulus
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """An answer, and what is known of how it came about.
+    """An answer, and what is known of how it came about. Times are in UTC."""
 
-    Args:
-        subject: What exports call the person.
-        filename: The image's.
-        is_repeat: Whether they had judged it before.
-        number: The trial's place among theirs, from 1.
-        answer: What they said, in H-Mix's terms.
-        swapped: Whether the second class was named first, and was at the left.
-        reaction_ms: Time to answer, in milliseconds.
-        enrolled_at: When they agreed, in UTC.
-        received_at: When the answer came, in UTC.
-    """
-
-    subject: str
-    filename: str
-    is_repeat: bool
-    number: int
-    answer: Answer
-    swapped: bool
+    subject: str  # what exports call the person
+    filename: str  # the image's
+    is_repeat: bool  # whether they had judged it before
+    number: int  # the trial's place among theirs, from 1
+    answer: Answer  # in H-Mix's terms
+    swapped: bool  # whether the second class was named first, and was at the left
     reaction_ms: float | None
     enrolled_at: str
     received_at: str
-
-
-def find_receipt(rows: sqlite3.Connection, person: Person, client_id: str) -> tuple[Receipt, str] | None:
-    """Find what was kept of a person under a browser's id: its receipt and the answer; None if nothing was."""
-    row = rows.execute(
-        "SELECT trial, received_at, count, answer FROM answer WHERE person = ? AND client_id = ?",
-        (person.number, client_id),
-    ).fetchone()
-    if row is None:
-        return None
-    return Receipt(client_id, str(row["trial"]), row["received_at"], row["count"]), row["answer"]
-
-
-def add_answer(
-    rows: sqlite3.Connection, person: Person, receipt: Receipt, answer: str, reaction_ms: float | None
-) -> None:
-    """Add an answer, within a transaction, which its receipt acknowledges."""
-    row = (receipt.trial_id, person.number, receipt.client_id, answer, reaction_ms, receipt.received_at, receipt.count)
-    rows.execute("INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def read_answers(folder: StudyFolder) -> list[KeptAnswer]:
@@ -94,13 +61,13 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
 
     Args:
         folder: The study's.
-        subject: Whose answer it is, as exports call them.
+        subject: What exports call the person.
         number: To which of their trials, as exports' `trial_index` says.
         answer: What counts instead, in H-Mix's terms; None strikes it out.
-        reason: Why; for the study's keepers.
+        reason: Why; for those who keep the study.
 
     Raises:
-        InputError: there is no such answer, or the new one isn't one.
+        InputError: there is no such answer, or the new one isn't valid.
     """
     with folder.database.writing() as rows:
         row = rows.execute(

@@ -17,14 +17,7 @@ _LOCK = ".backup.lock"
 def back_up(folder: StudyFolder, path: Path) -> int:
     """Copy the database as it is at one moment, check the copy, and remember where it is, for withdrawals.
 
-    The key and the list of payments stay where they are.
-
-    Args:
-        folder: The study's.
-        path: Where to; no file may be there yet.
-
-    Returns:
-        How many answers the copy holds.
+    The key and the list of payments stay where they are. Returns how many answers the copy holds.
 
     Raises:
         InputError: a file is there already.

@@ -4,18 +4,9 @@ from hml.errors import HmlError, InputError
 
 
 class ConflictError(HmlError):
-    """What was sent contradicts what is there; nothing was changed.
-
-    Args:
-        message: What contradicts what.
-        count: How many answers of the person the server has, where that is the point.
-    """
+    """What was sent contradicts what is there; nothing was changed."""
 
     exit_code = InputError.exit_code
-
-    def __init__(self, message: str, count: int | None = None) -> None:
-        super().__init__(message)
-        self.count = count
 
 
 class UnknownPersonError(ConflictError):

@@ -14,10 +14,7 @@ DATABASE, KEY, PAYMENTS, BACKUPS = "study.sqlite3", "secret.key", "payments.sqli
 class StudyFolder:
     """A study's folder: its database, its key and its list of payments.
 
-    Args:
-        path: Where it is.
-        create: Whether a missing folder is created, with an empty database and a new key.
-        clock: Tells the time.
+    With `create`, a missing folder is created, with an empty database and a new key.
 
     Raises:
         DataError: there is no study, or its database or key is damaged.

@@ -1,4 +1,4 @@
-"""Which study a folder is of, and how it was asked: the tables `study`, `consent_text` and `history`."""
+"""Which study a folder is of, and how it was asked: the tables `study`, `consent_text`, `history` and `image`."""
 
 import json
 import sqlite3
@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import hml
 from hml.elicit.store.folder import StudyFolder
-from hml.elicit.store.places import read_images, set_images
 from hml.elicit.study import Study
 from hml.errors import FolderInUseError, InputError
 from hml.judgements import TaskName
@@ -20,22 +19,14 @@ _UNRECORDED = ("contact", "return_url")
 def claim_folder(folder: StudyFolder, study: Study, images: Sequence[str], canonical_pixels: bool) -> None:
     """Make a folder this study's, and record how it is asked, if that is not how it was asked before.
 
-    Args:
-        folder: The folder.
-        study: What is asked.
-        images: The filenames of the study's images, in their order.
-        canonical_pixels: Whether the images are made of CIFAR-10's own pixels, to the bit.
-
-    Raises:
-        FolderInUseError: people of another study, of a demo or of other images take part there.
-        InputError: a consent text changed without a new version.
+    `images` are filenames. See `Store` for the other arguments and the errors.
     """
     with folder.database.writing() as rows:
         if rows.execute("SELECT 1 FROM person").fetchone() is None:
-            for table in ("study", "consent_text", "history"):  # of a study that nobody has taken part in
+            for table in ("study", "consent_text", "history", "image"):  # of a study that nobody has taken part in
                 rows.execute(f"DELETE FROM {table}")
             rows.execute("INSERT INTO study VALUES (?, ?, ?, 1)", (study.name, study.task, study.is_demo))
-            set_images(rows, images)
+            rows.executemany("INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(images)))
         name, task, is_demo = rows.execute("SELECT name, task, is_demo FROM study").fetchone()
         problem = ""
         if (name, task) != (study.name, study.task):
@@ -45,7 +36,7 @@ def claim_folder(folder: StudyFolder, study: Study, images: Sequence[str], canon
             problem = f"{whose} answers, and {study.name!r} is {what}"
         if problem:
             raise FolderInUseError(f"{folder.path} holds {problem}: choose another --folder.")
-        if read_images(rows) != list(images):
+        if [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")] != list(images):
             raise FolderInUseError(
                 f"{folder.path} holds answers to other images: the seed, cohort, per_class_pair or lambdas under "
                 "stimuli have changed. Put them back, or choose another --folder."

@@ -33,11 +33,8 @@ def read_code(text: str) -> str:
 def read_outside_id(text: str) -> str:
     """Read what a recruiting service calls somebody, as a link or a person gives it.
 
-    Args:
-        text: With whitespace around it or invisible characters in it, perhaps, and in any of Unicode's forms.
-
-    Returns:
-        The id, in Unicode's composed form. Empty: there is none.
+    Whitespace around it and invisible characters are dropped, and it is put into Unicode's composed form. An empty id
+    is none.
 
     Raises:
         InputError: it can't be an id.
@@ -93,14 +90,7 @@ class Key:
         return hmac.new(self._secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
 
     def hash_outside_id(self, outside_id: str) -> str:
-        """Make what is kept of an outside id: the same for the same id, and not to be undone without the key.
-
-        Args:
-            outside_id: As `read_outside_id` takes it.
-
-        Raises:
-            InputError: it isn't an id.
-        """
+        """Hash an outside id, as `read_outside_id` takes it, or raise an InputError if it is empty."""
         if not (read := read_outside_id(outside_id)):
             raise InputError("The participant id is empty.")
         return self.derive("outside id", read).hex()

@@ -24,11 +24,7 @@ class Payment:
 
 
 class Payments:
-    """The list; its file is opened for each call, so that deleting it is always safe.
-
-    Args:
-        path: Its file.
-    """
+    """The list; its file is opened for each call, so that deleting it is always safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -8,7 +8,7 @@ from hml.elicit.store.conflicts import ConflictError, StudyFullError, UnknownPer
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.identities import new_code, read_code, read_outside_id
 from hml.elicit.store.places import count_places
-from hml.elicit.store.records import Person, Receipt, Stage
+from hml.elicit.store.records import Person, Stage
 from hml.elicit.study import Study
 from hml.errors import InputError
 
@@ -24,12 +24,7 @@ _SELECT = """
 
 
 class People:
-    """The people of a study; every method that changes something returns only when that is on disk.
-
-    Args:
-        folder: The study's.
-        study: What is asked.
-    """
+    """The people of a study; every method that changes something returns only when that is on disk."""
 
     def __init__(self, folder: StudyFolder, study: Study) -> None:
         self._folder = folder
@@ -111,7 +106,7 @@ class People:
                 raise ConflictError(f"{person.stage} comes before {stage}: go back to it.")
             return known_person(rows, code)
 
-    def comment(self, code: str, text: str, client_id: str) -> Receipt:
+    def comment(self, code: str, text: str, client_id: str) -> None:
         """Keep a comment, which may be empty; after it a person is done.
 
         Raises:
@@ -127,27 +122,23 @@ class People:
                 raise ConflictError(f"{person.stage} comes before the comment: go back to it.")
             row = (person.number, client_id, text, self._folder.now(), person.answered)
             rows.execute("INSERT OR IGNORE INTO comment VALUES (?, ?, ?, ?, ?)", row)
-            kept, time, count = rows.execute(
-                "SELECT text, received_at, count FROM comment WHERE person = ? AND client_id = ?", row[:2]
-            ).fetchone()
-            if kept != text:
+            kept = rows.execute("SELECT text FROM comment WHERE person = ? AND client_id = ?", row[:2]).fetchone()
+            if kept["text"] != text:
                 raise ConflictError(f"{client_id} stands for another comment, which was kept: reload the page.")
             set_stage(rows, person, "done")
-            return Receipt(client_id, None, time, count)
 
     def complete(self, code: str, claimed: int) -> str:
         """Return the completion code, if the server has every answer that the browser has a receipt for.
 
         Raises:
-            ConflictError: the counts differ (`count` is the server's), or something is left to do.
+            ConflictError: the counts differ, or something is left to do.
         """
         with self._folder.database.writing() as rows:
             person = known_person(rows, code)
             if person.stage != "done":
-                raise ConflictError(f"{person.stage} is left to do: go back to it.", person.answered)
+                raise ConflictError(f"{person.stage} is left to do: go back to it.")
             if claimed != person.answered:
-                words = f"The server has {person.answered} answers, the browser {claimed}: send the rest."
-                raise ConflictError(words, person.answered)
+                raise ConflictError(f"The server has {person.answered} answers, the browser {claimed}: send the rest.")
             time = person.completed_at or self._folder.now()
             rows.execute("UPDATE person SET completed_at = ? WHERE number = ?", (time, person.number))
         completion_code = self._folder.key.completion_code(code)
@@ -157,21 +148,13 @@ class People:
 
 
 def check_client_id(client_id: str) -> None:
-    """Check what a browser calls something that it sends.
-
-    Raises:
-        InputError: it isn't an id.
-    """
+    """Check what a browser calls something that it sends; raise an InputError if it isn't an id."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise InputError("client_id must be 8 to 64 letters, digits and hyphens, as of crypto.randomUUID().")
 
 
 def known_person(rows: sqlite3.Connection, code: str) -> Person:
-    """Find somebody within a transaction.
-
-    Raises:
-        UnknownPersonError: nobody has this code.
-    """
+    """Find somebody within a transaction; raise an UnknownPersonError if nobody has this code."""
     if (person := _find(rows, "code", code)) is None:
         raise UnknownPersonError("Nobody has this code: they have withdrawn.")
     return person
@@ -180,12 +163,6 @@ def known_person(rows: sqlite3.Connection, code: str) -> Person:
 def set_stage(rows: sqlite3.Connection, person: Person, stage: Stage) -> None:
     """Keep what somebody does next, within a transaction."""
     rows.execute("UPDATE person SET stage = ? WHERE number = ?", (stage, person.number))
-
-
-def ask_for_fewer(rows: sqlite3.Connection, person: Person) -> None:
-    """Ask for no more images than somebody has answered, within a transaction."""
-    fewer = (person.answered, min(person.repeats, person.answered), person.number)
-    rows.execute("UPDATE person SET trials = ?, repeats = ? WHERE number = ?", fewer)
 
 
 def find_code(folder: StudyFolder, name: str) -> str | None:

@@ -1,7 +1,6 @@
-"""Who has a place at which image: the table `image`, and which image comes next."""
+"""Who has a place at which image, and which image comes next."""
 
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,17 +17,6 @@ _COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the la
 """Selects the trials that fill, or may fill, a place of their image."""
 
 
-def set_images(rows: sqlite3.Connection, filenames: Iterable[str]) -> None:
-    """Replace the study's images, in their order."""
-    rows.execute("DELETE FROM image")
-    rows.executemany("INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(filenames)))
-
-
-def read_images(rows: sqlite3.Connection) -> list[str]:
-    """List the filenames of the study's images, in their order."""
-    return [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")]
-
-
 def count_pending(folder: StudyFolder) -> int:
     """Count the images that somebody has before them now."""
     with folder.database.reading() as rows:
@@ -38,15 +26,8 @@ def count_pending(folder: StudyFolder) -> int:
 def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
     """Count the judgements that are still wanted, beyond what people who take part now are about to give.
 
-    Whoever has done nothing for the study's `hold_minutes` has left, and their places are free again.
-
-    Args:
-        rows: The study's database.
-        study: What is asked.
-        now: The time.
-
-    Returns:
-        How many, repeats left out; 0 or less if nobody new is needed.
+    Repeats are left out. It is 0 or less if nobody new is needed. Whoever has done nothing for the study's
+    `hold_minutes` has left, and their places are free again.
     """
     (wanted,) = rows.execute(
         f"""
@@ -76,16 +57,8 @@ def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
 def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: str) -> str | None:
     """Choose an image that a person hasn't seen: one that the fewest have judged or are judging.
 
-    Which of equally good images comes first is drawn from the study's seed and the person's number.
-
-    Args:
-        rows: The study's database; the caller's transaction gives the person the image.
-        person: Who is to judge it.
-        study: What is asked.
-        now: The time.
-
-    Returns:
-        Its filename, or None if every other image has its people.
+    Which of equally good images comes first is drawn from the study's seed and the person's number. Returns the
+    filename, to be assigned in the same transaction, or None if every other image has its people.
     """
     found = rows.execute(
         f"""

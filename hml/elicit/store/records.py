@@ -11,33 +11,19 @@ Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
 
 @dataclass(frozen=True)
 class Person:
-    """A person who takes part, and how far they are.
+    """A person who takes part, and how far they are. Times are in UTC."""
 
-    Args:
-        number: From which their draws come; never used twice.
-        code: What their session holds.
-        subject: What exports call them.
-        outside_hash: Of what a recruiting service calls them; None if they came without an id.
-        stage: What they do next.
-        trials: How many images they get.
-        repeats: How many of these they judge again.
-        quiz_wrong: How often the quiz went wrong.
-        enrolled_at: When they agreed, in UTC.
-        completed_at: When they first got their completion code.
-        answered: Trials that they have answered.
-    """
-
-    number: int
-    code: str
-    subject: str
-    outside_hash: str | None
+    number: int  # from which their draws come; never used twice
+    code: str  # what their session holds
+    subject: str  # what exports call them
+    outside_hash: str | None  # of what a recruiting service calls them; None if they came without an id
     stage: Stage
-    trials: int
-    repeats: int
-    quiz_wrong: int
+    trials: int  # how many images they get
+    repeats: int  # how many of these they judge again
+    quiz_wrong: int  # how often the quiz went wrong
     enrolled_at: str
-    completed_at: str | None
-    answered: int
+    completed_at: str | None  # when they first got their completion code
+    answered: int  # trials, repeats included
 
     @property
     def total(self) -> int:
@@ -47,27 +33,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Trial:
-    """One image put to one person.
+    """One image shown to one person."""
 
-    Args:
-        id: Its own, never used again.
-        stimulus: The image.
-        is_repeat: Whether they have judged it before.
-        number: Its place among their trials, from 1.
-        total: How many they get.
-        start: Where the construct task starts from, a weight of the first image.
-        lambdas: By which weights the blends are shown, and in which order, where there are several.
-        swapped: Whether the second class is named first, and is at the left.
-    """
-
-    id: str
+    id: str  # never used again
     stimulus: Stimulus
-    is_repeat: bool
-    number: int
-    total: int
-    start: float | None
-    lambdas: tuple[float, ...]
-    swapped: bool
+    is_repeat: bool  # whether they have judged the image before
+    number: int  # its place among their trials, from 1
+    total: int  # how many they get
+    start: float | None  # where the construct task starts from, a weight of the first image
+    lambdas: tuple[float, ...]  # the weights of the blends that are shown, in their order, where there are several
+    swapped: bool  # whether the second class is named first, and is at the left
 
     @property
     def sides(self) -> tuple[Endpoint, Endpoint]:
@@ -78,16 +53,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Says that something is on disk; the same again whenever the same is sent again.
+    """Confirms that an answer is on disk. The same answer sent again gets the same receipt."""
 
-    Args:
-        client_id: What the browser called it.
-        trial_id: The trial answered; None for a comment.
-        received_at: When it first came, in UTC.
-        count: The person's answers up to and with it.
-    """
-
-    client_id: str
-    trial_id: str | None
-    received_at: str
-    count: int
+    client_id: str  # what the browser called the answer
+    trial_id: str
+    count: int  # the person's answers up to and with it

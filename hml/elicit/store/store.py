@@ -22,7 +22,7 @@ class Store:
         study: What is asked.
         stimuli: The images, in their order.
         canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
-        clock: Tells the time.
+        clock: Returns the time.
 
     Raises:
         FolderInUseError: people of another study, of a demo or of other images take part in the folder.

@@ -2,15 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
-from hml.elicit.store.answers import add_answer, find_receipt
 from hml.elicit.store.conflicts import ConflictError, StudyFullError
 from hml.elicit.store.database import stamp
 from hml.elicit.store.folder import StudyFolder
-from hml.elicit.store.people import ask_for_fewer, check_client_id, known_person, set_stage
+from hml.elicit.store.people import check_client_id, known_person, set_stage
 from hml.elicit.store.places import choose_image, choose_repeat
 from hml.elicit.store.records import Person, Receipt, Trial
 from hml.elicit.study import Study
@@ -24,13 +24,7 @@ _LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the ex
 
 
 class Trials:
-    """The trials of a study; an answer is on disk when its receipt is returned.
-
-    Args:
-        folder: The study's.
-        study: What is asked.
-        stimuli: The images.
-    """
+    """The trials of a study; an answer is on disk when its receipt is returned."""
 
     def __init__(self, folder: StudyFolder, study: Study, stimuli: Iterable[Stimulus]) -> None:
         self._folder = folder
@@ -60,15 +54,17 @@ class Trials:
             ).fetchone()
             if row is not None:
                 return self._make_trial(row, person)
-            filename = choose_image(rows, person, self._study, stamp(now)) if person.answered < person.trials else None
-            if filename is None and person.answered < person.trials:  # images have run out: this person gets fewer
-                if not person.answered:  # a code for nothing would be paid for; images may still come back
-                    raise StudyFullError("Every image has its people now: nobody else is needed.")
-                ask_for_fewer(rows, person)
-                person = known_person(rows, code)
-            is_repeat = filename is None
             seed = self._study.stimuli.seed
-            filename = choose_repeat(rows, person, seed) if filename is None else filename
+            filename = choose_image(rows, person, self._study, stamp(now)) if person.answered < person.trials else None
+            is_repeat = filename is None
+            if filename is None:
+                if person.answered < person.trials:  # images have run out: this person gets fewer
+                    if not person.answered:  # a code for nothing would be paid for; images may still come back
+                        raise StudyFullError("Every image has its people now: nobody else is needed.")
+                    person = replace(person, trials=person.answered, repeats=min(person.repeats, person.answered))
+                    fewer = (person.trials, person.repeats, person.number)
+                    rows.execute("UPDATE person SET trials = ?, repeats = ? WHERE number = ?", fewer)
+                filename = choose_repeat(rows, person, seed)
             if filename is None:
                 set_stage(rows, person, "comment")
                 return None
@@ -88,8 +84,8 @@ class Trials:
         """Keep an answer.
 
         Args:
-            code: Whose.
-            trial_id: To what.
+            code: The person's.
+            trial_id: The trial's.
             client_id: What the browser calls it; if it is sent again, the first receipt is returned again.
             answer: As `Task.check` takes it.
             reaction_ms: Time to answer, in milliseconds.
@@ -109,27 +105,32 @@ class Trials:
             if row is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
             text = compact(self._task.check(answer, self._stimuli[row["filename"]], bool(row["swapped"])))
-            kept = find_receipt(rows, person, client_id)
-            if kept is None:
-                if row["held_until"] is None:
-                    raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
-                # An answer counts even if its place was given back: one too many is better than one lost.
-                rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (row["id"],))
-                receipt = Receipt(client_id, trial_id, self._folder.now(), person.answered + 1)
-                add_answer(rows, person, receipt, text, reaction_ms)
-                if receipt.count == person.total:
-                    set_stage(rows, person, "comment")
-                return receipt
-            receipt, kept_text = kept
-            if (receipt.trial_id, kept_text) != (trial_id, text):
-                raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
+            kept = rows.execute(
+                "SELECT trial, answer, count FROM answer WHERE person = ? AND client_id = ?", (person.number, client_id)
+            ).fetchone()
+            if kept is not None:
+                if (kept["trial"], kept["answer"]) != (row["id"], text):
+                    raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
+                return Receipt(client_id, trial_id, kept["count"])
+            if row["held_until"] is None:
+                raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
+            # An answer counts even if its place was given back: one too many is better than one lost.
+            rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (row["id"],))
+            receipt = Receipt(client_id, trial_id, person.answered + 1)
+            rows.execute(
+                "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (row["id"], person.number, client_id, text, reaction_ms, self._folder.now(), receipt.count),
+            )
+            if receipt.count == person.total:
+                set_stage(rows, person, "comment")
             return receipt
 
     def _make_trial(self, row: sqlite3.Row, person: Person) -> Trial:
         stimulus = self._stimuli[row["filename"]]
         lambdas = GRID if self._task.shows_grid else ()
         if self._task.shuffles:
-            lambdas = shuffle(lambdas, person.number, row["number"], self._study.stimuli.seed)
+            draws = Draws(self._study.stimuli.seed, person.number, np.arange(len(GRID)))
+            lambdas = tuple(GRID[place] for place in draws.order(f"blends of trial {row['number']}").tolist())
         return Trial(
             id=str(row["id"]),
             stimulus=stimulus,
@@ -150,9 +151,3 @@ def draw_swap(person: int, number: int, seed: int) -> bool:
     pair, place = divmod(number, 2)
     first_is_swapped = Draws(seed, person, np.array([pair])).uniform("sides")[0] < 0.5
     return bool(first_is_swapped != place)
-
-
-def shuffle(lambdas: tuple[float, ...], person: int, number: int, seed: int) -> tuple[float, ...]:
-    """Put the blends of a person's trial in an order of its own."""
-    order = Draws(seed, person, np.arange(len(lambdas))).order(f"blends of trial {number}")
-    return tuple(lambdas[place] for place in order.tolist())

@@ -15,10 +15,6 @@ from hml.errors import HmlError
 def withdraw(folder: StudyFolder, code: str) -> list[Path]:
     """Delete everything about somebody; what was overwritten can't be recovered from the files.
 
-    Args:
-        folder: The study's.
-        code: The person's.
-
     Returns:
         Backups that may still hold them: they aren't where they were made, or can't be written.
 

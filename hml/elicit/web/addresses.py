@@ -1,11 +1,11 @@
 """The addresses that a study is served at."""
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
 from hml.errors import InputError
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
 _ADDRESS = re.compile(rf"(https?)://{_HOST.pattern}/?")
 _PORTS = {"http": "80", "https": "443"}
@@ -30,8 +30,12 @@ def read_origin(base_url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a `Host`, with or without a port, is this computer alone."""
-    return (match := _HOST.fullmatch(host)) is not None and match[1] in _LOOPBACK
+    """Check whether a `Host`, with or without a port, is only this computer."""
+    name = match[1].strip("[]") if (match := _HOST.fullmatch(host)) else ""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def host_of(origin: str) -> str:

@@ -27,7 +27,6 @@ MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each as a form
 MAX_WAITING = 40  # as many as there are threads to serve them
 
 _LOG = logging.getLogger("uvicorn.error")
-_STATUS: dict[type[Exception], int] = {ConflictError: 409, InputError: 422}
 
 
 def create_app(
@@ -39,11 +38,8 @@ def create_app(
         store: The study, and where answers go.
         stimuli: The images.
         token: What the researcher's page asks for.
-        base_url: The public address, `https://study.example.org`; by default only this machine's loopback is served.
+        base_url: The public address, as `read_origin` takes it; by default only this machine's loopback is served.
         max_waiting: Requests at a time; whoever comes beyond is asked to come again.
-
-    Raises:
-        InputError: base_url isn't such an address.
     """
     origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
@@ -67,7 +63,8 @@ def create_app(
         exception_handlers={
             HTTPException: _refuse,
             ClientDisconnect: _left,
-            **dict.fromkeys(_STATUS, _object),
+            ConflictError: _object,
+            InputError: _object,
             HmlError: _unavailable,
         },
     )
@@ -90,8 +87,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _object(request: Request, error: Exception) -> Response:
     """Say what is wrong with what was sent."""
-    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-    return _explain(request, status, str(error), {})
+    return _explain(request, 409 if isinstance(error, ConflictError) else 422, str(error), {})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -25,11 +26,11 @@ _HEADERS: Mapping[str, str] = {
 }
 
 
+@dataclass
 class SecurityHeaders:
     """Sends headers along that let a page load and run nothing but the server's own assets; pages aren't kept."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -41,68 +42,58 @@ class SecurityHeaders:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+@dataclass
 class OriginCheck:
     """Answers only at the server's own address, and takes only what its own pages send.
 
     A name that is made to point at this machine (DNS rebinding) has another `Host`; another site's form has another
     `Origin`.
-
-    Args:
-        app: What answers.
-        origin: The server's, as `read_origin` returns it; by default, whatever port of this machine's loopback.
     """
 
-    def __init__(self, app: ASGIApp, origin: str | None) -> None:
-        self._app = app
-        self._origin = origin
+    app: ASGIApp
+    origin: str | None  # the server's, as `read_origin` returns it; None: whatever port of this machine's loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "").lower()
-            origin = self._origin or f"http://{host}"
-            if not (is_loopback(host) if self._origin is None else host == host_of(origin)):
+            origin = self.origin or f"http://{host}"
+            if not (is_loopback(host) if self.origin is None else host == host_of(origin)):
                 refusal = PlainTextResponse("This study isn't served under this address.", 421)
                 return await refusal(scope, receive, send)
             if scope["method"] not in _READS and headers.get("origin", "").lower() != origin:
                 refusal = PlainTextResponse("This was not sent by one of the study's own pages.", 403)
                 return await refusal(scope, receive, send)
-        return await self._app(scope, receive, send)
+        return await self.app(scope, receive, send)
 
 
+@dataclass
 class BodyLimit:
-    """Reads bodies whole before anything else has to do with them, and refuses those that are too large or too slow.
+    """Reads bodies whole before anything else has to do with them, and rejects those that are too large or too slow."""
 
-    Args:
-        app: What answers.
-        max_bytes: Larger than any answer or comment is.
-        max_seconds: For a body to arrive.
-    """
-
-    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = 20) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-        self._max_seconds = max_seconds
+    app: ASGIApp
+    max_bytes: int  # larger than any answer or comment is
+    max_seconds: float = 20  # for a body to arrive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse to read it."""
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            return await self.app(scope, receive, send)
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._max_bytes:
+        if not length.isdecimal() or int(length) > self.max_bytes:
             return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
         messages: list[Message] = []
         read = 0
         try:
-            async with asyncio.timeout(self._max_seconds):
+            async with asyncio.timeout(self.max_seconds):
                 while not messages or messages[-1].get("more_body"):
                     messages.append(await receive())
                     read += len(messages[-1].get("body", b""))
-                    if read > self._max_bytes:  # sent in chunks, without a length
+                    if read > self.max_bytes:  # sent in chunks, without a length
                         return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
         except TimeoutError:
             refusal = PlainTextResponse("This took too long to arrive.", 408, {"Connection": "close"})
@@ -111,33 +102,28 @@ class BodyLimit:
         async def receive_again() -> Message:
             return messages.pop(0) if messages else await receive()
 
-        return await self._app(scope, receive_again, send)
+        return await self.app(scope, receive_again, send)
 
 
+@dataclass
 class LoadLimit:
-    """Asks whoever comes while too many wait to come again, so that none of them waits until they give up.
+    """Asks whoever comes while too many wait to come again, so that none of them waits until they give up."""
 
-    Args:
-        app: What answers.
-        max_waiting: Requests at a time.
-    """
-
-    def __init__(self, app: ASGIApp, max_waiting: int) -> None:
-        self._app = app
-        self._max_waiting = max_waiting
-        self._waiting = 0
+    app: ASGIApp
+    max_waiting: int  # requests at a time
+    waiting: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or ask for it again."""
         if scope["type"] != "http" or scope["path"].startswith(_LIGHT):
-            return await self._app(scope, receive, send)
-        if self._waiting >= self._max_waiting:
+            return await self.app(scope, receive, send)
+        if self.waiting >= self.max_waiting:
             return await _busy(scope)(scope, receive, send)
-        self._waiting += 1
+        self.waiting += 1
         try:
-            return await self._app(scope, receive, send)
+            return await self.app(scope, receive, send)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
 
 def _busy(scope: Scope) -> Response:

@@ -8,12 +8,12 @@ from hml.judgements import Stimulus
 
 
 class ImageNames:
-    """Names each image that may be shown by a key that says nothing about it.
+    """Names each image that may be shown by a secret key.
 
     Args:
-        key: The secret that makes the names.
-        stimuli: What may be shown, at its own weight and both ends.
-        weights: At which others.
+        key: Makes the names.
+        stimuli: What may be shown, at its own weight, 0 and 1.
+        weights: Others at which each may be shown.
     """
 
     def __init__(self, key: bytes, stimuli: Iterable[Stimulus], weights: Sequence[float]) -> None:

@@ -15,7 +15,7 @@ from hml.elicit.store.identities import read_code, read_outside_id
 from hml.elicit.store.records import Person
 from hml.elicit.store.withdrawal import withdraw as withdraw_person
 from hml.elicit.web.quiz import QUIZ
-from hml.elicit.web.sessions import Session, new_session
+from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.errors import InputError
 from hml.judgements import CIFAR10
@@ -39,7 +39,7 @@ async def consent(request: Request) -> Response:
     if person is not None and meant is not None and meant.code == person.code:
         return RedirectResponse(PAGE_OF[person.stage], 303)
     if session.code is not None:  # of somebody else, or of somebody who has been deleted
-        session = new_session()
+        session = Session()
     return site.render("consent", session, outside_id=outside_id)
 
 
@@ -157,7 +157,7 @@ def withdrawn(site: Site, session: Session, person: Person, sent: QueryParams) -
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
     for path in withdraw_person(site.store.folder, person.code):
         _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", path)
-    return site.render("withdrawn", new_session())
+    return site.render("withdrawn", Session())
 
 
 ROUTES = [

@@ -7,19 +7,12 @@ from hml.judgements import TaskName
 
 @dataclass(frozen=True)
 class Question:
-    """One question.
+    """One question."""
 
-    Args:
-        id: Its form field.
-        text: What is asked.
-        options: What can be answered.
-        right: The right option's place; checked on the server, and never sent to the browser.
-    """
-
-    id: str
+    id: str  # its form field
     text: str
     options: tuple[str, ...]
-    right: int
+    right: int  # the right option's place; checked on the server, and never sent to the browser
 
 
 _OTHERS = Question(
@@ -34,12 +27,7 @@ _ENDS = Question(
     ("The image shows B alone", "It is half A and half B", "The image shows A alone"),
     2,
 )
-_SURE = Question(
-    "sure",
-    "You have no idea what others would say. How sure are you?",
-    ("0 %", "50 %", "100 %"),
-    0,
-)
+_SURE = Question("sure", "You have no idea what others would say. How sure are you?", ("0 %", "50 %", "100 %"), 0)
 _HALF = Question(
     "half",
     "Which image is wanted?",

@@ -26,13 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until interrupted; what is under way is finished first."""
-    make_server(app).run(sockets=[listener])
-
-
 def make_server(app: ASGIApp) -> uvicorn.Server:
-    """Make the server; setting its `should_exit` ends it."""
+    """Make the server; setting its `should_exit` ends it, and what is under way is finished first."""
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -3,8 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, field
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
@@ -16,31 +15,21 @@ _RESEARCHER_SECONDS = 12 * 3600
 
 @dataclass(frozen=True)
 class Session:
-    """Who a browser belongs to.
+    """Who a browser belongs to; by default nobody in particular."""
 
-    Args:
-        nonce: What makes this session's CSRF token its own.
-        code: The person's code, once they have agreed.
-        is_by_id: Whether they were found again by an outside id alone, which others may know: this browser isn't shown
-            their code, by which they withdraw, and can't delete them without it. It is shown the completion code, for
-            which people come back by their link, and which is worth money to its own id alone.
-    """
-
-    nonce: str
-    code: str | None = None
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # makes this session's CSRF token its own
+    code: str | None = None  # the person's, once they have agreed
+    # Whether they were found again only by an outside id, which others may know. This browser isn't shown their code,
+    # by which they withdraw, and can't delete them without it. It is shown the completion code: people come back by
+    # their link for it, and it is worth money only to its own id.
     is_by_id: bool = False
-
-
-def new_session() -> Session:
-    """Begin a session of nobody in particular."""
-    return Session(secrets.token_urlsafe(16))
 
 
 class Sessions:
     """Reads and writes the two cookies, both signed: a person's, and the researcher's.
 
     Args:
-        key: What signs them; it stays out of the database.
+        key: Signs them; it stays out of the database.
         secure: Whether cookies go over https only.
         token: The researcher's.
     """
@@ -50,6 +39,8 @@ class Sessions:
         self._serializer = URLSafeTimedSerializer(key, salt="hml.elicit.session")
         self._secure = secure
         self._token = token
+        # Another token ends the researcher's session.
+        self._researcher = {"researcher": hashlib.sha256(token.encode()).hexdigest()}
         # Named by the study: browsers send one port's cookies to another's too, and two studies must not end each
         # other's sessions. By its prefix, no other site of the same domain can set the person's.
         study = hmac.new(key, b"cookies", hashlib.sha256).hexdigest()[:8]
@@ -62,7 +53,7 @@ class Sessions:
         match content:
             case {"nonce": str(nonce), "code": str() | None as code, "is_by_id": bool(is_by_id)}:
                 return Session(nonce, code, is_by_id)
-        return new_session()
+        return Session()
 
     def write(self, response: Response, session: Session) -> None:
         """Give a browser its session."""
@@ -83,14 +74,12 @@ class Sessions:
 
     def admit_researcher(self, response: Response) -> None:
         """Let a browser see the researcher's page without the token in its address."""
-        digest = hashlib.sha256(self._token.encode()).hexdigest()  # another token ends it
-        content = self._serializer.dumps({"researcher": digest})
+        content = self._serializer.dumps(self._researcher)
         self._set(response, self.researcher_cookie, content, _RESEARCHER_SECONDS, "/researcher")
 
     def is_researcher(self, request: Request) -> bool:
         """Tell whether a browser was admitted with the present token."""
-        content = self._loads(request.cookies.get(self.researcher_cookie), _RESEARCHER_SECONDS)
-        return content == {"researcher": hashlib.sha256(self._token.encode()).hexdigest()}
+        return self._loads(request.cookies.get(self.researcher_cookie), _RESEARCHER_SECONDS) == self._researcher
 
     def _loads(self, cookie: str | None, seconds: int) -> object:
         try:
@@ -99,9 +88,7 @@ class Sessions:
             return None
         return content
 
-    def _set(
-        self, response: Response, name: str, content: str, seconds: int, path: Literal["/", "/researcher"]
-    ) -> None:
+    def _set(self, response: Response, name: str, content: str, seconds: int, path: str) -> None:
         response.set_cookie(
             name, content, max_age=seconds, path=path, secure=self._secure, httponly=True, samesite="lax"
         )

@@ -20,37 +20,21 @@ from hml.elicit.web.images import ImageNames
 from hml.elicit.web.sessions import Session, Sessions
 
 HERE = Path(__file__).parent
-PAGE_OF = {
-    "instructions": "/instructions",
-    "quiz": "/quiz",
-    "trials": "/trial",
-    "comment": "/comment",
-    "done": "/done",
-}
+PAGE_OF = {"instructions": "/instructions", "quiz": "/quiz", "trials": "/trial", "comment": "/comment", "done": "/done"}
 """Where a person belongs, by how far they have come."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One study being served.
-
-    Args:
-        store: The study, and where answers go.
-        stimuli: The images.
-        sessions: Who is who.
-        images: What the images are called.
-        templates: Of the pages.
-        enrolling: Held while somebody is taken in.
-        enrolled: What became of each session that agreed while this server has run, by its nonce.
-    """
+    """One study being served."""
 
     store: Store
     stimuli: Stimuli
     sessions: Sessions
     images: ImageNames
     templates: jinja2.Environment
-    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
-    enrolled: dict[str, Session] = field(default_factory=dict)
+    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while somebody is taken in
+    enrolled: dict[str, Session] = field(default_factory=dict)  # sessions that agreed since the start, by their nonce
 
     def show(self, template: str, status: int = 200, **context: object) -> Response:
         """Make a page that leaves the session as it is."""
@@ -81,21 +65,13 @@ class Site:
         return await run_in_threadpool(self.store.people.find, session.code)
 
     async def read_form(self, request: Request, session: Session) -> QueryParams:
-        """Read a form that one of the session's own pages sent.
-
-        Raises:
-            HTTPException: it isn't one.
-        """
+        """Read a form that one of the session's own pages sent; raise an HTTPException if it isn't one."""
         form = await read_fields(request)
         self.check_token(session, form.get("csrf"))
         return form
 
     def check_token(self, session: Session, token: object) -> None:
-        """Refuse what wasn't sent by one of the session's own pages.
-
-        Raises:
-            HTTPException: it wasn't.
-        """
+        """Raise an HTTPException if a request wasn't sent by one of the session's own pages."""
         if not self.sessions.is_own_form(session, token):
             raise HTTPException(
                 403,
@@ -105,11 +81,7 @@ class Site:
 
 
 async def read_fields(request: Request) -> QueryParams:
-    """Read a form's fields.
-
-    Raises:
-        HTTPException: they can't be read.
-    """
+    """Read a form's fields; raise an HTTPException if they can't be read."""
     try:
         return QueryParams((await request.body()).decode())
     except UnicodeDecodeError as error:

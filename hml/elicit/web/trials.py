@@ -52,11 +52,7 @@ async def answer(request: Request) -> Response:
 
 
 def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
-    """Read an answer as `trial.js` sends it.
-
-    Raises:
-        InputError: it isn't one.
-    """
+    """Read an answer as `trial.js` sends it; raise an InputError if it isn't one."""
     try:
         content = parse_json(body)
         json.dumps(content, ensure_ascii=False).encode()  # fails on a lone surrogate, which is JSON, but no text

@@ -47,38 +47,29 @@ export class Shelf {
   constructor(storage, prefix) {
     this.prefix = prefix;
     try {
-      storage().setItem("hml:probe", "");
-      storage().removeItem("hml:probe");
       this.storage = storage();
+      this.put("probe", "");
+      this.drop("probe");
     } catch {
-      const items = new Map();
-      this.storage = {
-        getItem: (key) => items.get(key) ?? null,
-        setItem: (key, value) => items.set(key, value),
-        removeItem: (key) => items.delete(key),
-        key: (index) => [...items.keys()][index],
-        get length() {
-          return items.size;
-        },
-      };
+      this.storage = {};
     }
   }
 
   get(name) {
-    return JSON.parse(this.storage.getItem(this.prefix + name));
+    return JSON.parse(this.storage[this.prefix + name] ?? null);
   }
 
   put(name, value) {
-    this.storage.setItem(this.prefix + name, JSON.stringify(value));
+    this.storage[this.prefix + name] = JSON.stringify(value);
   }
 
   drop(name) {
-    this.storage.removeItem(this.prefix + name);
+    delete this.storage[this.prefix + name];
   }
 
   names() {
-    const keys = Array.from({ length: this.storage.length }, (_, index) => this.storage.key(index));
-    return keys.filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length));
+    const keys = Object.keys(this.storage).filter((key) => key.startsWith(this.prefix));
+    return keys.map((key) => key.slice(this.prefix.length));
   }
 }
 

@@ -51,27 +51,18 @@ const MISSING = {
   },
   choice: (fieldset) => (fieldset.querySelector(":checked") ? null : fieldset.querySelector("input")),
   class: (fieldset, form) => {
-    const error = fieldset.querySelector(".error");
     const chosen = fieldset.querySelector(":checked");
-    if (!chosen) {
-      error.textContent = "Choose one.";
-      return fieldset.querySelector("input:not(:disabled)");
-    }
     const percent = fieldset.querySelector("[type=number]");
-    if (chosen.value === "secondProbNo") return null;
-    if (percent.value === "" || !percent.validity.valid) {
-      error.textContent = "Give a number from 0 to 100.";
-      return percent;
-    }
-    if (percent.name === "prob2" && percent.valueAsNumber > form.elements.prob.valueAsNumber) {
-      error.textContent = "The second class can't be more probable than the first.";
-      return percent;
-    }
-    if (percent.name === "prob2" && percent.valueAsNumber + form.elements.prob.valueAsNumber > 100) {
-      error.textContent = "Both together can't be more than 100 %.";
-      return percent;
-    }
-    return null;
+    const first = percent.name === "prob2" ? form.elements.prob.valueAsNumber : NaN; // with which no comparison holds
+    let words = "";
+    if (!chosen) words = "Choose one.";
+    else if (chosen.value === "secondProbNo") return null;
+    else if (percent.value === "" || !percent.validity.valid) words = "Give a number from 0 to 100.";
+    else if (percent.valueAsNumber > first) words = "The second class can't be more probable than the first.";
+    else if (percent.valueAsNumber + first > 100) words = "Both together can't be more than 100 %.";
+    else return null;
+    fieldset.querySelector(".error").textContent = words;
+    return chosen ? percent : fieldset.querySelector("input:not(:disabled)");
   },
 };
 
