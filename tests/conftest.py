@@ -83,10 +83,10 @@ def make_example():
     from hml.judgements import Endpoint, Judgement, Stimulus
     from hml.labels import MixedExample
 
-    def make(*answers, lambda_f=0.5, classes=(3, 5)):
+    def make(*answers, lambda_f=0.5, classes=(3, 5), num_classes=10):
         stimulus = Stimulus("mixed_0.5_Cat_1_Dog_2.png", lambda_f, (Endpoint(1, classes[0]), Endpoint(2, classes[1])))
         judgements = [Judgement(stimulus, f"person{i}", *answer) for i, answer in enumerate(answers)]
-        return MixedExample(stimulus, judgements, torch.zeros(3, 32, 32))
+        return MixedExample(stimulus, judgements, torch.zeros(3, 32, 32), num_classes)
 
     return make
 

@@ -27,7 +27,7 @@ from hml.analysis.sources import Sources, read_sources
 from hml.data.download import find_data_dir
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import pair_name, parse_pair
+from hml.judgements import CIFAR10
 from hml.judgements.tables import image_table
 from hml.reporting.citation import cite, name_hml
 from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
@@ -52,7 +52,7 @@ def run(options: Options) -> int:
         DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
     """
     started = time.perf_counter()
-    pairs = [parse_pair(pair) for pair in options.pairs]
+    pairs = [CIFAR10.parse_pair(pair) for pair in options.pairs]
     sources = read_sources(options.cohort, options.judgements, find_data_dir(options.data_dir))
     _check_images(options.images, sources)
     table = add_variables(sources.judgements, sources.human)
@@ -112,7 +112,9 @@ def _measure(
         sections.append(soft_categories_section(sources.soft, table, bootstraps))
     quality, effects = quality_section(table, bootstrap)
     sections.append(quality)
-    named = cells.assign(pair=[pair_name(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)])
+    named = cells.assign(
+        pair=[CIFAR10.name_pair(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)]
+    )
     return sections, {"generating": levels, "cells": named, "quality": effects}, curves
 
 
@@ -149,7 +151,7 @@ def _summarise(
 ) -> dict[str, object]:
     """Gather what goes into percepts.json."""
     of_pairs = {
-        pair_name(*pair): asdict(curve) | {"intervals": {k: e.as_dict() for k, e in curves.pairs[pair].items()}}
+        CIFAR10.name_pair(*pair): asdict(curve) | {"intervals": {k: e.as_dict() for k, e in curves.pairs[pair].items()}}
         for pair, curve in curves.curves.curves.items()
     }
     return {

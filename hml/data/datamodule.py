@@ -17,7 +17,6 @@ from hml.data.mixed import HMix, MixedSource
 from hml.data.mixing import Rows, mix
 from hml.data.splits import hold_out
 from hml.errors import InputError, check_choice
-from hml.judgements import CLASS_NAMES
 from hml.labels import LabelStrategy, MixedExample, label_checked
 from hml.randomness import Draws
 
@@ -28,7 +27,7 @@ _FIRST_ROWS = 16
 
 
 class HMixDataModule(LightningDataModule):
-    """CIFAR-10 and human-judged mixed images, or whatever else is put in their place.
+    """Images and human-judged mixtures of them: CIFAR-10 and H-Mix, or your own.
 
     Args:
         strategy: Makes the labels of mixed images.
@@ -122,25 +121,27 @@ class HMixDataModule(LightningDataModule):
 
     def _label(self) -> tuple[Rows, Tensor]:
         bank, examples = self.bank, self.examples
+        if self.plain_labels == "human" and bank.human is None:
+            raise InputError("plain_labels=human needs people's labels of the images, and there are none: use hard.")
         ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples])
         ids = ids.long().view(-1, 2)  # (S, 2)
         lambda_f = torch.tensor([example.lambda_f for example in examples])  # (S,)
         self.strategy.prepare(examples, Draws(self.seed, 0, np.arange(len(examples))))
-        labels = [label_checked(self.strategy, example, len(CLASS_NAMES)).float() for example in examples]
+        labels = [label_checked(self.strategy, example).float() for example in examples]
         num_labels = torch.tensor([len(label) for label in labels], dtype=torch.int64)  # (S,)
         used = num_labels > 0
         mixed = Rows(
             ids[used, 0],
             ids[used, 1],
             lambda_f[used],
-            torch.cat([*labels, torch.empty(0, len(CLASS_NAMES))]),
+            torch.cat([*labels, torch.empty(0, len(bank.classes))]),
             num_labels[used],
         )
         if self.label_draw == "expand":
             mixed = mixed.expanded()
         plain_ids, val_ids = hold_out(bank.train_ids, bank.labels, ids.flatten(), self.val_size)
-        hard = torch.nn.functional.one_hot(bank.labels, len(CLASS_NAMES)).float()
-        plain = Rows.plain(plain_ids, (hard if self.plain_labels == "hard" else bank.human)[plain_ids])
+        plain_labels = bank.hard_labels if self.plain_labels == "hard" else bank.soft_labels
+        plain = Rows.plain(plain_ids, plain_labels[plain_ids])
         return Rows.concatenate(plain, mixed), val_ids
 
     @property
@@ -168,7 +169,7 @@ class HMixDataModule(LightningDataModule):
         return self._evaluation_loader(self.bank.test_ids)
 
     def _evaluation_loader(self, ids: Tensor) -> MixingLoader:
-        return self._loader(Rows.plain(ids, self.bank.human[ids]), train=False)
+        return self._loader(Rows.plain(ids, self.bank.soft_labels[ids]), train=False)
 
     def _loader(self, rows: Rows, train: bool) -> MixingLoader:
         # Outside of a Trainer, in a notebook say, batches are made where the bank is: on the CPU.
@@ -194,4 +195,6 @@ def _make_examples(judged: JudgedImages) -> list[MixedExample]:
     ids = ids.long().view(-1, 2)  # (S, 2)
     lambda_f = torch.tensor([stimulus.lambda_f for stimulus in judged.groups])  # (S,)
     pixels = mix(judged.bank.images, ids[:, 0], ids[:, 1], lambda_f)  # (S, 3, H, W)
-    return [MixedExample(*group, image) for group, image in zip(judged.groups.items(), pixels, strict=True)]
+    num_classes = len(judged.bank.classes)
+    groups = zip(judged.groups.items(), pixels, strict=True)
+    return [MixedExample(stimulus, said, image, num_classes) for (stimulus, said), image in groups]

@@ -1,7 +1,7 @@
-"""A small made-up data set: ten kinds of textures, and simulated people who judge mixtures of them.
+"""A small synthetic data set: ten kinds of textures, and simulated people who judge mixtures of them.
 
-It lets the whole path run offline in under a minute. It wears CIFAR-10's class names, and nothing that comes out of it
-says anything about CIFAR-10 or about people.
+It lets the whole path run offline in under a minute. Nothing that comes out of it says anything about CIFAR-10 or about
+people.
 """
 
 import itertools
@@ -14,13 +14,21 @@ import torch
 from typing_extensions import override
 
 from hml.data.download import RemoteFile
-from hml.data.images import ImageBank, ImageSource
+from hml.data.images import CIFAR10_NORMALIZATION, ImageBank, ImageSource
 from hml.data.mixed import MixedSet, MixedSource
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Judgement, name_stimulus
+from hml.judgements import CIFAR10, Classes, Endpoint, Judgement, name_stimulus
+
+TEXTURES = Classes(
+    (
+        *("Vertical stripes", "Horizontal stripes", "Diagonal stripes", "Antidiagonal stripes", "Checks"),
+        *("Rings", "Spokes", "Dots", "Disc", "Clouds"),
+    )
+)
+"""The kinds of textures, in the order of their labels."""
 
 _SIZE = 32
-_NUM_CLASSES = len(CLASS_NAMES)
+_NUM_CLASSES = len(TEXTURES)
 _Array = npt.NDArray[np.float64]
 
 
@@ -46,6 +54,10 @@ class DemoImages(ImageSource):
         return []
 
     @override
+    def classes(self, data_dir: Path) -> Classes:
+        return CIFAR10
+
+    @override
     def load(self, data_dir: Path) -> ImageBank:
         rng = np.random.default_rng(0)
         count = self.num_train + self.num_test
@@ -67,10 +79,12 @@ class DemoImages(ImageSource):
         human[np.arange(count), others] += 1 - seen
         return ImageBank(
             images=torch.from_numpy((images * 255).round().astype(np.uint8)),
+            classes=CIFAR10,
             labels=torch.from_numpy(labels.astype(np.int64)),
-            human=torch.from_numpy(human).float(),
             train_ids=torch.arange(self.num_train),
             test_ids=torch.arange(self.num_train, count),
+            human=torch.from_numpy(human).float(),
+            normalization=CIFAR10_NORMALIZATION,  # so that the demo's figures stay what they have been
             canonical_pixels=False,
         )
 
@@ -79,7 +93,7 @@ class DemoMixes(MixedSource):
     """Mixed textures, judged by simulated people who bend lambda, disagree, and say how sure they are.
 
     Args:
-        images_per_pair: Mixed images of each of the 45 class pairs.
+        images_per_pair: Mixed images of each class pair; the demo's images have 45.
         annotators: How many people there are.
         judgements_per_image: How many of them judge each image.
     """
@@ -104,13 +118,13 @@ class DemoMixes(MixedSource):
         noise = rng.uniform(0.02, 0.2, self.annotators)  # some people are steadier than others
         train_labels = bank.labels[bank.train_ids].numpy()
         judgements = []
-        for class_1, class_2 in itertools.combinations(range(_NUM_CLASSES), 2):
+        for class_1, class_2 in bank.classes.pairs:
             for lambda_f in itertools.islice(itertools.cycle((0.5, 0.25, 0.75, 0.1, 0.9)), self.images_per_pair):
                 first, second = (
                     Endpoint(int(bank.train_ids[rng.choice(np.flatnonzero(train_labels == label))]), label)
                     for label in (class_1, class_2)
                 )
-                stimulus = name_stimulus(lambda_f, first, second)
+                stimulus = name_stimulus(bank.classes, lambda_f, first, second)
                 for person in rng.choice(self.annotators, self.judgements_per_image, replace=False):
                     lambda_h = simulate_lambda_h(lambda_f, class_1, class_2) + rng.normal(0, noise[person])
                     lambda_h = round(float(np.clip(lambda_h, 0, 1)), 2)

@@ -97,8 +97,9 @@ class Remixer:
         partner = torch.from_numpy((draws.uniform("partner") * len(plain)).astype(np.int64)).to(device)  # (B,)
         lambda_f = torch.from_numpy(draw_lambda_f(draws, self.mixes.alpha, self.mixes.lambdas)).to(device)  # (B,)
         id_1, id_2 = plain.id_1[index], plain.id_1[partner]
-        batch = MixedBatch(id_1, id_2, self.labels.to(device)[id_1], self.labels.to(device)[id_2], lambda_f)
-        soft_labels = self._label(batch, draws, plain.soft_labels.shape[1])  # (B, C)
+        labels, num_classes = self.labels.to(device), plain.soft_labels.shape[1]
+        batch = MixedBatch(id_1, id_2, labels[id_1], labels[id_2], lambda_f, num_classes)
+        soft_labels = self._label(batch, draws)  # (B, C)
         if self.mixes.share < 1:
             is_mixed = torch.from_numpy(draws.uniform("mixed") < self.mixes.share).to(device)  # (B,)
             id_2 = torch.where(is_mixed, id_2, id_1)
@@ -106,15 +107,15 @@ class Remixer:
             soft_labels = torch.where(is_mixed[:, None], soft_labels, plain.soft_labels[index])
         return Rows(id_1, id_2, lambda_f, soft_labels, torch.ones_like(id_1))
 
-    def _label(self, batch: MixedBatch, draws: Draws, num_classes: int) -> Tensor:
+    def _label(self, batch: MixedBatch, draws: Draws) -> Tensor:
         soft_labels = self.strategy.label_batch(batch, draws)
         name = type(self.strategy).__name__
-        expected = (len(batch.id_1), num_classes)
+        expected = (len(batch.id_1), batch.num_classes)
         if not isinstance(soft_labels, Tensor) or soft_labels.shape != expected:
             found = tuple(soft_labels.shape) if isinstance(soft_labels, Tensor) else type(soft_labels).__name__
             raise InputError(f"{name}.label_batch returned {found}: return a tensor of shape {expected}.")
         try:
-            check_soft_labels(soft_labels, num_classes)
+            check_soft_labels(soft_labels, batch.num_classes)
         except InputError as error:
             raise InputError(f"{name}.label_batch labelled a fresh batch wrongly: {error}") from error
         return soft_labels.float()

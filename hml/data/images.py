@@ -1,4 +1,4 @@
-"""Where the plain images come from: a bank of pixels, their labels, what people see in them, and the split."""
+"""`ImageBank` and `ImageSource`: pixels, classes, labels, what people see in each image, and the split; CIFAR-10's."""
 
 import hashlib
 import io
@@ -6,6 +6,7 @@ import pickle
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from hml.data.download import (
     read_verified,
 )
 from hml.errors import DataError, InputError
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10, Classes
 from hml.labels import check_soft_labels
 
 STAND_IN = "cifar10_test.npz"
@@ -37,16 +38,30 @@ _TEST_BATCH_MD5 = "40351d587109b95175f43aff81a1287e"
 _LABELS_SHA256 = "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5"
 
 
+Normalization = tuple[Sequence[float], Sequence[float]]
+"""The mean and the standard deviation of each channel of pixels in [0, 1]."""
+
+CIFAR10_NORMALIZATION: Normalization = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+"""Over CIFAR-10's 50,000 training images."""
+
+_BLOCK = 1024
+
+
 @dataclass(frozen=True)
 class ImageBank:
     """All original images of a data set, and what is known of each.
 
     Args:
         images: Pixels, uint8, shape (M, 3, H, W).
-        labels: True classes, int64, shape (M,), in CIFAR-10's order.
-        human: The distribution of what people say each image is, floating point, shape (M, 10), rows sum to 1.
+        classes: The names of the classes, C of them.
+        labels: True classes, int64, shape (M,).
         train_ids: Images to train on, int64, shape (n,).
         test_ids: Images to evaluate on, int64, shape (m,), none of them among the former.
+        human: The distribution of what people say each image is, floating point, shape (M, C), rows sum to 1. None
+            where nobody was asked: then true classes are evaluated against.
+        names: What files call each image, M of them, such as its path in a folder; by default its id.
+        normalization: Mean and standard deviation of each channel of pixels in [0, 1], two triples; by default the
+            training images' own.
         files: The SHA-256 of each file it was read from.
         canonical_pixels: Whether the pixels are the released ones, to the bit.
 
@@ -55,28 +70,60 @@ class ImageBank:
     """
 
     images: Tensor
+    classes: Classes
     labels: Tensor
-    human: Tensor
     train_ids: Tensor
     test_ids: Tensor
+    human: Tensor | None = None
+    names: Sequence[str] | None = None
+    normalization: Normalization | None = None
     files: dict[str, str] = field(default_factory=dict)
     canonical_pixels: bool = True
 
     def __post_init__(self) -> None:
-        size, num_classes = len(self.images), len(CLASS_NAMES)
+        size, num_classes = len(self.images), len(self.classes)
         is_rgb = self.images.ndim == 4 and self.images.shape[1] == 3
         _check("images", self.images, torch.uint8, "(M, 3, H, W)", is_rgb, 256)
         _check("labels", self.labels, torch.int64, f"({size},)", self.labels.shape == (size,), num_classes)
         for name, ids in (("train_ids", self.train_ids), ("test_ids", self.test_ids)):
             _check(name, ids, torch.int64, "(n,)", ids.ndim == 1, size)
-        try:
-            check_soft_labels(self.human, num_classes)
-        except InputError as error:
-            raise InputError(f"ImageBank.human: {error} Counts are to be divided by their sum.") from error
-        if len(self.human) != size:
-            raise InputError(f"ImageBank.human has {len(self.human)} rows for {size} images.")
+        if self.human is not None:
+            try:
+                check_soft_labels(self.human, num_classes)
+            except InputError as error:
+                raise InputError(f"ImageBank.human: {error} Counts are to be divided by their sum.") from error
+            if len(self.human) != size:
+                raise InputError(f"ImageBank.human has {len(self.human)} rows for {size} images.")
+        if self.names is not None and len(self.names) != size:
+            raise InputError(f"ImageBank.names has {len(self.names)} names for {size} images.")
         if bool((both := torch.isin(self.train_ids, self.test_ids)).any()):
             raise InputError(f"images {self.train_ids[both][:10].tolist()} are in both halves of the split.")
+
+    @property
+    def hard_labels(self) -> Tensor:
+        """The true classes as soft labels, one-hot, shape (M, C)."""
+        return torch.nn.functional.one_hot(self.labels, len(self.classes)).float()
+
+    @property
+    def soft_labels(self) -> Tensor:
+        """What predictions are compared with: people's distributions, or else the true classes, shape (M, C)."""
+        return self.hard_labels if self.human is None else self.human
+
+    def measure_channels(self) -> Normalization:
+        """Return each channel's mean and standard deviation: those given, or else the training images' own."""
+        if self.normalization is not None:
+            return self.normalization
+        # Sums of whole numbers, a block of images at a time: exact, and without a copy of all images.
+        total, squares = torch.zeros(3, dtype=torch.int64), torch.zeros(3, dtype=torch.int64)
+        for ids in torch.split(self.train_ids, _BLOCK):
+            pixels = self.images[ids].long()
+            total += pixels.sum((0, 2, 3))
+            squares += pixels.square().sum((0, 2, 3))
+        count = max(1, len(self.train_ids) * self.images.shape[2] * self.images.shape[3])
+        mean = total.double() / count
+        std = (squares.double() / count - mean.square()).clamp(min=1).sqrt()  # an image of one colour has none
+        triples = [tuple(round(value / 255, 6) for value in part.tolist()) for part in (mean, std)]
+        return triples[0], triples[1]
 
 
 def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape: bool, limit: int) -> None:
@@ -92,7 +139,7 @@ def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape:
 
 
 class ImageSource(ABC):
-    """A data set of plain images. Subclass it to bring one of your own."""
+    """A data set of plain images. Subclass it to bring your own."""
 
     @abstractmethod
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
@@ -105,6 +152,14 @@ class ImageSource(ABC):
         Raises:
             DataError: a file is missing or corrupt.
         """
+
+    def classes(self, data_dir: Path) -> Classes:
+        """Return the classes, which a network is made for before the images are read; override it where that is quick.
+
+        Raises:
+            DataError: a file is missing or corrupt.
+        """
+        return self.load(data_dir).classes
 
 
 class Cifar10(ImageSource):
@@ -129,6 +184,10 @@ class Cifar10(ImageSource):
         return [*pixels, CIFAR10H_COUNTS, TRAIN_INDICES, TEST_INDICES]
 
     @override
+    def classes(self, data_dir: Path) -> Classes:
+        return CIFAR10
+
+    @override
     def load(self, data_dir: Path) -> ImageBank:
         name, digest, images, labels = _read_pixels(data_dir, self.stand_in)
         if hashlib.sha256(labels.tobytes()).hexdigest() != _LABELS_SHA256:
@@ -143,10 +202,12 @@ class Cifar10(ImageSource):
         counts = torch.from_numpy(arrays[CIFAR10H_COUNTS.name]).double()  # (10000, 10)
         return ImageBank(
             images=torch.from_numpy(images),
+            classes=CIFAR10,
             labels=torch.from_numpy(labels.astype(np.int64)),
-            human=(counts / counts.sum(1, keepdim=True)).float(),
             train_ids=torch.from_numpy(arrays[TRAIN_INDICES.name]),
             test_ids=torch.from_numpy(arrays[TEST_INDICES.name]),
+            human=(counts / counts.sum(1, keepdim=True)).float(),
+            normalization=CIFAR10_NORMALIZATION,
             files={name: digest} | {file.name: file.sha256 for file in _ARRAYS},
             canonical_pixels=canonical,
         )

@@ -12,7 +12,7 @@ from hml.data.download import fetch
 from hml.data.images import ImageBank, ImageSource
 from hml.data.mixed import MixedSource
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Judgement, Stimulus, group_by_stimulus
+from hml.judgements import Judgement, Stimulus, group_by_stimulus
 
 Mixable = Literal["any", "not evaluated", "training"]
 """Which images may be endpoints: to describe what people perceive, any image; to train, none that is evaluated on; in a
@@ -93,12 +93,14 @@ def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixab
     for stimulus in stimuli:
         for endpoint in stimulus.endpoints:
             if endpoint.image_id >= len(bank.labels):
-                raise InputError(f"{stimulus.filename}: there are only {len(bank.labels)} images to mix.")
+                raise InputError(
+                    f"{stimulus.filename}: there is no image {endpoint.image_id}; ids are 0 to {len(bank.labels) - 1}."
+                )
             label = int(bank.labels[endpoint.image_id])
             if label != endpoint.label:
                 raise InputError(
-                    f"{stimulus.filename}: image {endpoint.image_id} is of class {CLASS_NAMES[label]}, "
-                    f"not {CLASS_NAMES[endpoint.label]}. Ids count the images of the test set."
+                    f"{stimulus.filename}: image {endpoint.image_id} is of class {bank.classes[label]}, "
+                    f"not {bank.classes[endpoint.label]}. Ids count the images of the data set from 0."
                 )
             used.add(endpoint.image_id)
     if mixable == "training" and (outside := sorted(used - set(bank.train_ids.tolist()))):

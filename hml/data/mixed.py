@@ -12,9 +12,9 @@ from typing_extensions import override
 from hml.data.download import HMIX_INFERENCES, RemoteFile, read_verified
 from hml.data.images import ImageBank
 from hml.data.mixing import Rows
-from hml.errors import check_choice
+from hml.errors import InputError, check_choice
 from hml.files.paths import expand
-from hml.judgements import Cohort, Judgement, parse_hmix
+from hml.judgements import CIFAR10, Classes, Cohort, Judgement, parse_hmix
 from hml.judgements.rows import read_file
 from hml.labels import LabelStrategy
 from hml.randomness import Draws
@@ -84,13 +84,18 @@ class HMix(MixedSource):
 
     @override
     def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
-        return self.read(data_dir)
+        if self.judgements is None and bank.classes != CIFAR10:
+            raise InputError(
+                "H-Mix's released judgements are of CIFAR-10's images, not of these: give your own with "
+                "--data.mixed.judgements, or mix images freshly with --data.mixed FreshMixes."
+            )
+        return self.read(data_dir, bank.classes)
 
-    def read(self, data_dir: Path) -> MixedSet:
-        """Read the judgements, without the images; otherwise as `load`."""
+    def read(self, data_dir: Path, classes: Classes = CIFAR10) -> MixedSet:
+        """Read the judgements without the images, whose classes are given; otherwise as `load`."""
         if self.judgements is None:
             name, content, cohort = HMIX_INFERENCES.name, read_verified(HMIX_INFERENCES, data_dir), self.cohort
         else:
             (name, content), cohort = read_file(self.judgements), "all"
-        judgements = parse_hmix(content, name, cohort, self.include_repeats)
+        judgements = parse_hmix(content, name, cohort, self.include_repeats, classes)
         return MixedSet(judgements, {name: hashlib.sha256(content).hexdigest()})

@@ -7,7 +7,7 @@ from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.store import Store
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Stimulus, TaskName
+from hml.judgements import CIFAR10, Stimulus, TaskName
 from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rating, selection
 
 
@@ -50,7 +50,7 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
 def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.random.Generator) -> Answer:
     """Answer in H-Mix's terms as the demo's simulated people do, who bend lambda_f, disagree, and hesitate near 1/2."""
     classes = [endpoint.label for endpoint in stimulus.endpoints]
-    names = [CLASS_NAMES[label] for label in classes]
+    names = [CIFAR10[label] for label in classes]
     lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, *classes) + rng.normal(0, noise), 0, 1))
     middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, *classes) + rng.normal(0, noise) - 0.5))
     match task:
@@ -64,5 +64,5 @@ def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.ra
         case "categorical":
             first, second = names if lambda_h >= 0.5 else names[::-1]
             prob = round(100 * max(lambda_h, 1 - lambda_h))
-            others = [name for name in CLASS_NAMES if name not in names]
+            others = [name for name in CIFAR10 if name not in names]
             return categories(first, prob, second, 100 - prob, others)

@@ -16,11 +16,11 @@ from hml.data.judged import fetch_judged, load_judged
 from hml.elicit.study import StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Stimulus, name_stimulus
+from hml.judgements import CIFAR10, Endpoint, Stimulus, name_stimulus
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
-_PAIRS = tuple(itertools.combinations(range(len(CLASS_NAMES)), 2))
+_PAIRS = tuple(itertools.combinations(range(len(CIFAR10)), 2))
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
         InputError: there are too few originals.
     """
     by_class = _shuffled_by_class(bank, choice.seed)
-    needed, least = choice.per_class_pair * (len(CLASS_NAMES) - 1), min(map(len, by_class.values()))
+    needed, least = choice.per_class_pair * (len(CIFAR10) - 1), min(map(len, by_class.values()))
     if needed > least:
         raise InputError(
             f"per_class_pair={choice.per_class_pair} takes {needed} originals of each class, and the training split "
-            f"has {least}: {least // (len(CLASS_NAMES) - 1)} at most."
+            f"has {least}: {least // (len(CIFAR10) - 1)} at most."
         )
     order = Draws(choice.seed, 0, np.arange(len(_PAIRS))).order("class pairs").tolist()
     stimuli = []
@@ -115,20 +115,22 @@ def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
     for pair in order:
         for _ in range(choice.per_class_pair):
             first, second = (Endpoint(by_class[label].pop(), label) for label in _PAIRS[pair])
-            stimuli.append(name_stimulus(next(weights), first, second))
+            stimuli.append(name_stimulus(CIFAR10, next(weights), first, second))
     return stimuli
 
 
 def _shuffled_by_class(bank: ImageBank, seed: int) -> dict[int, list[int]]:
     ids = Draws(seed, 0, bank.train_ids.numpy().astype(np.int64)).order("originals")
     labels = bank.labels.numpy()[ids]
-    return {label: ids[labels == label].tolist() for label in range(len(CLASS_NAMES))}
+    return {label: ids[labels == label].tolist() for label in range(len(CIFAR10))}
 
 
 def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...]) -> list[Stimulus]:
     """Keep each pair of originals once, with the weights dealt out evenly: what varies there is shown by the grid."""
     pairs = dict.fromkeys(stimulus.endpoints for stimulus in stimuli)
-    return [name_stimulus(weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)]
+    return [
+        name_stimulus(CIFAR10, weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)
+    ]
 
 
 def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
@@ -139,6 +141,6 @@ def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[S
     free = {label: ids if len(ids) >= len(_EXAMPLE_LAMBDAS) else by_class[label] for label, ids in free.items()}
     pairs = Draws(seed, 0, np.arange(len(_PAIRS))).order("examples")[: len(_EXAMPLE_LAMBDAS)].tolist()
     return [
-        name_stimulus(weight, *(Endpoint(free[label][-1 - place], label) for label in _PAIRS[pair]))
+        name_stimulus(CIFAR10, weight, *(Endpoint(free[label][-1 - place], label) for label in _PAIRS[pair]))
         for place, (weight, pair) in enumerate(zip(_EXAMPLE_LAMBDAS, pairs, strict=True))
     ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Stimulus, TaskName
+from hml.judgements import CIFAR10, Stimulus, TaskName
 from hml.judgements.hmix_format import (
     CONFIDENCE,
     FINAL,
@@ -176,11 +176,11 @@ class Categorical(Task):
 
     @override
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        ruled_out = [name for name in CLASS_NAMES if f"{IMPROBABLE}{name}" in answer]
+        ruled_out = [name for name in CIFAR10 if f"{IMPROBABLE}{name}" in answer]
         flags = [f"{IMPROBABLE}{name}" for name in ruled_out]
         _check_keys(answer, (MOST, PROB, SECOND, PROB2, *flags))
-        first = _named_class(answer, MOST, MOST_PREFIX, CLASS_NAMES)
-        second = _named_class(answer, SECOND, SECOND_PREFIX, (*CLASS_NAMES, NO))
+        first = _named_class(answer, MOST, MOST_PREFIX, CIFAR10.names)
+        second = _named_class(answer, SECOND, SECOND_PREFIX, (*CIFAR10, NO))
         prob, prob2 = _percent_text(answer, PROB), 0
         if second == NO:
             if answer[PROB2] != "":

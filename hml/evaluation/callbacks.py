@@ -15,25 +15,25 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from typing_extensions import override
 
-from hml.data import Batch
+from hml.data import Batch, ImageBank
 from hml.errors import InputError
 from hml.evaluation.attack import fgsm, full_precision
 from hml.evaluation.figures import attack_grid, reliability_diagram
 from hml.evaluation.metrics import (
-    PEOPLES_LABELS,
-    PEOPLES_MAJORITY,
     TRUE_CLASS,
     AttackedMetrics,
     CalibrationMetrics,
     GatheredPredictions,
     HumanAlignmentMetrics,
 )
+from hml.judgements import Classes
 
 
 class EvaluationCallback(Callback):
     """Feeds a metric in test and validate, and logs its scalars at the end.
 
     `truth` has what each scalar compares predictions with, and `undefined` why a scalar is NaN, by what is logged.
+    Where nobody was asked what they see in the images, true classes take the place of people's labels.
 
     Args:
         metric: What gathers the predictions and computes scalars by name.
@@ -43,6 +43,16 @@ class EvaluationCallback(Callback):
         self.metric = metric
         self.truth: dict[str, str] = {}
         self.undefined: dict[str, str] = {}
+        self.has_people = True
+
+    def truth_of(self, name: str) -> str:
+        """Return what a scalar of the metric compares predictions with."""
+        return self.metric.truth[name] if self.has_people else TRUE_CLASS
+
+    def describe_truth(self, name: str) -> str:
+        """Name that for a reader."""
+        truth = self.truth_of(name)
+        return f"the {truth}" if truth == TRUE_CLASS else truth
 
     def legend(self) -> dict[str, str]:
         """Describe scalars of the paper's table, by name, for the row that a run prints."""
@@ -52,7 +62,7 @@ class EvaluationCallback(Callback):
         """Take up a batch and the model's logits, shape (B, C)."""
         self.metric.update(logits, batch["target"], batch["label"], batch["index"])
 
-    def draw(self) -> dict[str, Figure]:
+    def draw(self, classes: Classes) -> dict[str, Figure]:
         """Draw figures by name, once everything is gathered."""
         return {}
 
@@ -64,10 +74,12 @@ class EvaluationCallback(Callback):
         # All ranks computed the same numbers from the same predictions: averaging them changes nothing.
         values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
         module.log_dict(values, sync_dist=True)
-        self.truth |= {f"{stage}/{name}": truth for name, truth in self.metric.truth.items()}
+        bank: ImageBank = trainer.datamodule.bank  # type: ignore[attr-defined]
+        self.has_people = bank.human is not None
+        self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in self.metric.truth}
         self._explain_nans(values, stage, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
         if tensorboards := find_tensorboards(trainer):
-            for name, figure in self.draw().items():
+            for name, figure in self.draw(bank.classes).items():
                 for tensorboard in tensorboards:
                     tensorboard.experiment.add_figure(f"{stage}/{name}", figure, global_step=trainer.global_step)
 
@@ -117,7 +129,10 @@ class HumanAlignment(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        return {"cross_entropy": f"cross entropy to {PEOPLES_LABELS}", "accuracy": f"against the {TRUE_CLASS}"}
+        return {
+            "cross_entropy": f"cross entropy to {self.describe_truth('cross_entropy')}",
+            "accuracy": f"against {self.describe_truth('accuracy')}",
+        }
 
 
 class Calibration(EvaluationCallback):
@@ -139,11 +154,12 @@ class Calibration(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        return {"rms_calibration": f"RMS calibration error against {PEOPLES_MAJORITY}"}
+        return {"rms_calibration": f"RMS calibration error against {self.describe_truth('rms_calibration')}"}
 
     @override
-    def draw(self) -> dict[str, Figure]:
-        return {"reliability": reliability_diagram(*self.calibration.predictions, self.calibration.num_bins)}
+    def draw(self, classes: Classes) -> dict[str, Figure]:
+        truth = self.describe_truth("ece")
+        return {"reliability": reliability_diagram(*self.calibration.predictions, truth, self.calibration.num_bins)}
 
 
 class FGSM(EvaluationCallback):
@@ -191,8 +207,8 @@ class FGSM(EvaluationCallback):
         return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
-    def draw(self) -> dict[str, Figure]:
-        return {} if self._pictures is None else {"fgsm": attack_grid(*self._pictures)}
+    def draw(self, classes: Classes) -> dict[str, Figure]:
+        return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
 
 
 def find_tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from hml.evaluation.calibration import equal_width_bin
-from hml.judgements import CLASS_NAMES
+from hml.judgements import Classes
 from hml.labels import MixedExample
 from hml.reporting.palette import Color
 
@@ -15,12 +15,13 @@ _INCHES, _MARGIN = 1.9, 0.4  # of an image in a grid, and around the grid
 _GAP, _TITLE = 0.1, 0.2  # between an image and the next, and above it, in widths of an image
 
 
-def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15) -> Figure:
-    """Draw the share that most people agree with against confidence, in equal-width bins, and how many each bin holds.
+def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bins: int = 15) -> Figure:
+    """Draw accuracy against confidence, in equal-width bins, and how many predictions each bin holds.
 
     Args:
         confidence: Largest class probability, shape (N,).
-        correct: Whether the prediction is what most people say, shape (N,).
+        correct: Whether the prediction is right, shape (N,).
+        truth: What counts as right: "people's majority", say.
         num_bins: Bins of equal width.
     """
     figure = Figure(figsize=(4.5, 5), layout="constrained")
@@ -32,7 +33,7 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     top.plot([0, 1], [0, 1], color=Color.GREY, linestyle="--", label="perfectly calibrated")
     top.plot(means, accuracy, color=Color.BLUE, marker="o", label="model")
     title = f"Reliability, n = {len(confidence):,}"
-    top.set(ylabel="accuracy against people's majority", xlim=(0, 1), ylim=(0, 1), title=title)
+    top.set(ylabel=f"accuracy against {truth}", xlim=(0, 1), ylim=(0, 1), title=title)
     top.legend(loc="upper left", frameon=False)
     centres = [(int(b) + 0.5) / num_bins for b in used]
     bottom.bar(centres, [int((which_bin == b).sum()) for b in used], width=0.9 / num_bins, color=Color.BLUE)
@@ -40,11 +41,11 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, num_bins: int = 15)
     return figure
 
 
-def mixed_grid(examples: Sequence[MixedExample], columns: int = 6) -> Figure:
+def mixed_grid(classes: Classes, examples: Sequence[MixedExample], columns: int = 6) -> Figure:
     """Draw mixed images, each under lambda_f and what people said: the first endpoint's share."""
     images, titles = [], []
     for example in examples:
-        first, second = (CLASS_NAMES[label] for label in example.classes)
+        first, second = (classes[label] for label in example.classes)
         said = ", ".join(f"{judgement.lambda_h:.2f}" for judgement in example.judgements[:5])
         more = ", …" if len(example.judgements) > 5 else ""
         images.append(example.image)
@@ -54,14 +55,16 @@ def mixed_grid(examples: Sequence[MixedExample], columns: int = 6) -> Figure:
     return figure
 
 
-def attack_grid(clean: Tensor, attacked: Tensor, clean_logits: Tensor, attacked_logits: Tensor) -> Figure:
+def attack_grid(
+    classes: Classes, clean: Tensor, attacked: Tensor, clean_logits: Tensor, attacked_logits: Tensor
+) -> Figure:
     """Draw images before and after an attack, (n, 3, H, W), with what the model says, logits (n, C), and the change."""
     change = attacked - clean
     change = 0.5 + change / (2 * change.abs().max().clamp(min=1e-8))
     titles = []
     for logits in (*clean_logits, *attacked_logits):
         confidence, label = logits.softmax(0).max(0)
-        titles.append(f"{CLASS_NAMES[int(label)]} {confidence:.2f}")
+        titles.append(f"{classes[int(label)]} {confidence:.2f}")
     figure, axes = _draw_images([*clean, *attacked, *change], [*titles, *[""] * len(change)], columns=len(clean))
     for row, name in enumerate(("clean", "attacked", "change, scaled")):
         axes.text(-0.05, row * (1 + _TITLE) + _TITLE + 0.5, name, rotation=90, va="center", ha="right")

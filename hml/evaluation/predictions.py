@@ -10,7 +10,6 @@ from hml.data import HMixDataModule
 from hml.evaluation.metrics import GatheredPredictions
 from hml.files.atomic import write_atomically
 from hml.files.spreadsheets import to_csv
-from hml.judgements import CLASS_NAMES
 
 
 class PredictionWriter(Callback):
@@ -40,12 +39,13 @@ class PredictionWriter(Callback):
         folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
+        classes = data.bank.classes
         ids = data.bank.test_ids[gathered["index"]].tolist()
         probabilities = gathered["logits"].double().softmax(1).tolist()
         rows = (
-            [image_id, CLASS_NAMES[label], *(f"{value:.8g}" for value in row)]
+            [image_id, classes[label], *(f"{value:.8g}" for value in row)]
             for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True)
         )
         path = Path(folder) / "predictions.csv"
-        write_atomically(path, to_csv(["image_id", "label", *CLASS_NAMES], rows))
+        write_atomically(path, to_csv(["image_id", "label", *classes], rows))
         print(f"{len(ids):,} predictions: {path}")

@@ -1,39 +1,92 @@
-"""CIFAR-10's classes: their names, their indices, and pairs of them."""
+"""The classes of a data set: their names, in the order of its labels, and pairs of them."""
 
 import difflib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hml.errors import InputError
 
-CLASS_NAMES = ("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck")
-"""The classes in the order of CIFAR-10's labels, spelled as H-Mix spells them."""
 
+@dataclass(frozen=True)
+class Classes:
+    """Names of classes in the order of their labels, which count from 0.
 
-def class_index(name: str) -> int:
-    """Return the index of a class.
-
-    Raises:
-        InputError: there is no such class; the message names the most similar one.
-    """
-    if name in CLASS_NAMES:
-        return CLASS_NAMES.index(name)
-    nearest = difflib.get_close_matches(name.capitalize(), CLASS_NAMES, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"the classes are {', '.join(CLASS_NAMES)}."
-    raise InputError(f"unknown class {name!r}: {hint}")
-
-
-def pair_name(class_1: int, class_2: int) -> str:
-    """Name a pair of classes: "Cat/Dog"."""
-    return f"{CLASS_NAMES[class_1]}/{CLASS_NAMES[class_2]}"
-
-
-def parse_pair(text: str) -> tuple[int, int]:
-    """Read a class pair, "Cat/Dog" in either order, as class indices in ascending order.
+    Args:
+        names: The names, two or more. They may hold spaces, punctuation and letters of any alphabet.
 
     Raises:
-        InputError: it is not a pair of classes.
+        InputError: there are fewer than two, a name is empty, has blanks around it or control characters, or two names
+            are the same but for upper and lower case.
+
+    Example:
+        >>> classes = Classes(("Cat", "Dog", "Frog"))
+        >>> classes[1], classes.index("Frog"), classes.name_pair(0, 2), len(classes.pairs)
+        ('Dog', 2, 'Cat/Frog', 3)
     """
-    names = [name.capitalize() for name in text.split("/")]
-    labels = sorted({CLASS_NAMES.index(name) for name in names if name in CLASS_NAMES})
-    if len(names) != 2 or len(labels) != 2:
-        raise InputError(f"--pairs {text!r} is no pair of classes such as Cat/Dog; they are {', '.join(CLASS_NAMES)}.")
-    return labels[0], labels[1]
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2:
+            raise InputError(f"there must be two classes or more, and there is {', '.join(self.names) or 'none'}.")
+        for name in self.names:
+            if not name or name != name.strip() or not name.isprintable():
+                raise InputError(f"{name!r} can't name a class: use printable characters, without blanks around them.")
+        known: dict[str, str] = {}
+        for name in self.names:
+            if (folded := name.casefold()) in known:
+                raise InputError(f"{known[folded]!r} and {name!r} differ in case at most: rename one, or join them.")
+            known[folded] = name
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __getitem__(self, label: int) -> str:
+        return self.names[label]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """All pairs of different classes, the lower label first."""
+        return list(itertools.combinations(range(len(self)), 2))
+
+    def index(self, name: str) -> int:
+        """Return a class's label.
+
+        Raises:
+            InputError: there is no such class; the message names the most similar one.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        folded = {known.casefold(): known for known in self.names}
+        nearest = difflib.get_close_matches(name.casefold(), folded, n=1)
+        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
+        hint = f"did you mean {folded[nearest[0]]}?" if nearest else f"the classes are {shown}."
+        raise InputError(f"unknown class {name!r}: {hint}")
+
+    def name_pair(self, class_1: int, class_2: int) -> str:
+        """Name a pair of classes: "Cat/Dog"."""
+        return f"{self[class_1]}/{self[class_2]}"
+
+    def parse_pair(self, text: str) -> tuple[int, int]:
+        """Read a pair of classes, "Cat/Dog" in either order and any case, as labels in ascending order.
+
+        Raises:
+            InputError: it is not a pair of classes.
+        """
+        folded = [name.casefold() for name in self.names]
+        parts = text.casefold().split("/")
+        for cut in range(1, len(parts)):  # a class's own name may hold a slash
+            ends = "/".join(parts[:cut]).strip(), "/".join(parts[cut:]).strip()
+            if ends[0] != ends[1] and all(end in folded for end in ends):
+                low, high = sorted(map(folded.index, ends))
+                return low, high
+        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
+        raise InputError(f"{text!r} is not a pair of classes such as {self.name_pair(0, 1)}: the classes are {shown}.")
+
+
+CIFAR10 = Classes(("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck"))
+"""CIFAR-10's classes in the order of its labels, spelled as H-Mix spells them."""

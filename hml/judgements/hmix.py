@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from hml.errors import InputError, check_choice
+from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.hmix_format import FORMATS, parse_rating, parse_stimulus, parse_subject, stimulus_columns
 from hml.judgements.rows import Row, read_file, read_rows, refuse
 from hml.judgements.schema import Judgement, Stimulus, drop_repeats
@@ -19,7 +20,9 @@ _FORMAT = FORMATS["rate_mixture"]
 _REQUIRED = ("subject", "filename", "responses")
 
 
-def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool = True) -> list[Judgement]:
+def read_hmix(
+    path: str | Path, cohort: Cohort = "paper", include_repeats: bool = True, classes: Classes = CIFAR10
+) -> list[Judgement]:
     """Read judgements in H-Mix's columns.
 
     A file of one's own needs `subject` (the annotator), `filename`
@@ -32,6 +35,7 @@ def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool 
         cohort: "paper" keeps the released file's first collection (810 images, 33 people, 1,974 judgements),
             "all" keeps every row (in the released file 2,070 images, 81 people, 4,950 judgements).
         include_repeats: Whether an annotator's second judgement of an image counts, as it does for the authors.
+        classes: The images' classes; H-Mix's are CIFAR-10's.
 
     Returns:
         The judgements, in the file's order.
@@ -40,10 +44,12 @@ def read_hmix(path: str | Path, cohort: Cohort = "paper", include_repeats: bool 
         InputError: the file isn't such a CSV; the message names file, row (the header is row 1), field and value.
     """
     name, content = read_file(path)
-    return parse_hmix(content, name, cohort, include_repeats)
+    return parse_hmix(content, name, cohort, include_repeats, classes)
 
 
-def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repeats: bool = True) -> list[Judgement]:
+def parse_hmix(
+    content: bytes, name: str, cohort: Cohort = "paper", include_repeats: bool = True, classes: Classes = CIFAR10
+) -> list[Judgement]:
     """Read judgements from a file's content, called `name` in errors; otherwise as `read_hmix`."""
     check_choice("cohort", cohort, Cohort)
     required = (*_REQUIRED, "study_id") if cohort == "paper" else _REQUIRED
@@ -57,7 +63,7 @@ def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repe
         if cohort == "paper" and row["study_id"] not in PAPER_STUDY_IDS:
             others = True
             continue
-        judgements.append(_parse_row(row, stimuli, where))
+        judgements.append(_parse_row(classes, row, stimuli, where))
     if not include_repeats:
         judgements = drop_repeats(judgements, lambda judgement: (judgement.annotator, judgement.stimulus))
     if not judgements:
@@ -67,11 +73,11 @@ def parse_hmix(content: bytes, name: str, cohort: Cohort = "paper", include_repe
     return judgements
 
 
-def _parse_row(row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:
+def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:
     filename = row["filename"]
     if filename not in stimuli:
-        stimuli[filename] = parse_stimulus(filename, where)
-    _check_redundant_columns(row, stimuli[filename], where)
+        stimuli[filename] = parse_stimulus(classes, filename, where)
+    _check_redundant_columns(classes, row, stimuli[filename], where)
     annotator = parse_subject(row, where)
     is_repeat = _FORMAT.is_repeat(row.get("task", _FORMAT.tasks[0]), where)
     reaction = row.get("rt", "")
@@ -83,9 +89,9 @@ def _parse_row(row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:
         refuse(where, "rt", reaction, "give milliseconds, or leave it empty.", error)
 
 
-def _check_redundant_columns(row: Row, stimulus: Stimulus, where: str) -> None:
+def _check_redundant_columns(classes: Classes, row: Row, stimulus: Stimulus, where: str) -> None:
     """Refuse a row whose columns say something else than its filename."""
-    for column, expected in stimulus_columns(stimulus).items():
+    for column, expected in stimulus_columns(classes, stimulus).items():
         value = row.get(column, "").strip()
         try:
             agrees = not value or (value == expected if isinstance(expected, str) else float(value) == expected)

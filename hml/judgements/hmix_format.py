@@ -4,6 +4,7 @@ H-Mix is the data that "Human-in-the-loop mixup" (Collins, Bhatt, Liu, Love, Wel
 https://github.com/cambridge-mlg/hill-mixup. `hmix`, `midpoints` and `soft_categories` read its files row by row.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hml.errors import InputError
-from hml.judgements.classes import CLASS_NAMES, class_index
+from hml.judgements.classes import Classes
 from hml.judgements.rows import Row, parse_object, refuse
 from hml.judgements.schema import Endpoint, Stimulus
 
@@ -39,8 +40,8 @@ MOST_PREFIX, SECOND_PREFIX, IMPROBABLE = "mostProb", "secondProb", "improbClassS
 NO = "No"
 """What follows `SECOND_PREFIX` where there is no second class."""
 
-_PAIR = r"(?P<class1>[^_]+)_(?P<id1>[0-9]{1,9})_(?P<class2>[^_]+)_(?P<id2>[0-9]{1,9})"
-_FILENAME = re.compile(rf"mixed_(?P<lambda_f>[^_]+)_{_PAIR}\.png")
+_FILENAME = re.compile(r"mixed_(?P<lambda_f>[^_]+)_(?P<pair>.+)\.png")
+_FILENAME_REMEDY = "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png."
 _CATEGORIES_REMEDY = (
     'expected {"classSelect": "mostProbCat", "prob": "80", "classSelect2": "secondProbDog" or "secondProbNo", '
     '"prob2": "20", "improbClassSelectTruck": "1", …}.'
@@ -113,12 +114,12 @@ FORMATS: dict[TaskName, TaskFormat] = {
 }
 
 
-def name_stimulus(lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
+def name_stimulus(classes: Classes, lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
     """Make a stimulus with the name that H-Mix gives such an image."""
-    return Stimulus(f"mixed_{lambda_f}_{name_endpoints(first, second)}.png", lambda_f, (first, second))
+    return Stimulus(f"mixed_{lambda_f}_{name_endpoints(classes, first, second)}.png", lambda_f, (first, second))
 
 
-def parse_stimulus(filename: str, where: str) -> Stimulus:
+def parse_stimulus(classes: Classes, filename: str, where: str) -> Stimulus:
     """Read the name of a mixed image, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`.
 
     Raises:
@@ -126,47 +127,70 @@ def parse_stimulus(filename: str, where: str) -> Stimulus:
     """
     match = _FILENAME.fullmatch(filename)
     if match is None:
-        refuse(where, "filename", filename, "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png.")
+        refuse(where, "filename", filename, _FILENAME_REMEDY)
     try:
         lambda_f = float(match["lambda_f"])
     except ValueError as error:
         refuse(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
     try:
-        return Stimulus(filename, lambda_f, _endpoints(match))
+        endpoints = _endpoints(classes, match["pair"])
+        if endpoints is None:
+            refuse(where, "filename", filename, _FILENAME_REMEDY)
+        return Stimulus(filename, lambda_f, endpoints)
     except InputError as error:
         refuse(where, "filename", filename, str(error), error)
 
 
-def name_endpoints(first: Endpoint, second: Endpoint) -> str:
+def name_endpoints(classes: Classes, first: Endpoint, second: Endpoint) -> str:
     """Name two images: "Cat_12_Dog_5"."""
-    return "_".join(f"{CLASS_NAMES[end.label]}_{end.image_id}" for end in (first, second))
+    return "_".join(f"{classes[end.label]}_{end.image_id}" for end in (first, second))
 
 
-def parse_endpoints(text: str, where: str) -> tuple[Endpoint, Endpoint]:
+def parse_endpoints(classes: Classes, text: str, where: str) -> tuple[Endpoint, Endpoint]:
     """Read the column `class_pair` of the midpoint tasks, `{class1}_{id1}_{class2}_{id2}`.
 
     Raises:
         InputError: it is not such a pair; the message contains `where`.
     """
-    if (match := re.fullmatch(_PAIR, text)) is None:
-        refuse(where, "class_pair", text, "expected {class1}_{id1}_{class2}_{id2}.")
     try:
-        return _endpoints(match)
+        endpoints = _endpoints(classes, text)
     except InputError as error:
         refuse(where, "class_pair", text, str(error), error)
+    if endpoints is None:
+        refuse(where, "class_pair", text, "expected {class1}_{id1}_{class2}_{id2}.")
+    return endpoints
 
 
-def _endpoints(match: re.Match[str]) -> tuple[Endpoint, Endpoint]:
-    return (
-        Endpoint(int(match["id1"]), class_index(match["class1"])),
-        Endpoint(int(match["id2"]), class_index(match["class2"])),
-    )
+def _endpoints(classes: Classes, text: str) -> tuple[Endpoint, Endpoint] | None:
+    """Read two images' names; None where the text is nothing of the kind.
+
+    Raises:
+        InputError: it names a class that there isn't.
+    """
+    # Names may hold underscores and digits, so the known ones are tried first; the other pattern finds what is unknown.
+    match = _pair_pattern(classes).fullmatch(text) or _ANY_PAIR.fullmatch(text)
+    if match is None:
+        return None
+    label_1, label_2 = classes.index(match["class1"]), classes.index(match["class2"])
+    return Endpoint(int(match["id1"]), label_1), Endpoint(int(match["id2"]), label_2)
 
 
-def stimulus_columns(stimulus: Stimulus) -> dict[str, str | int | float]:
+@functools.cache
+def _pair_pattern(classes: Classes) -> re.Pattern[str]:
+    return _compile_pair("|".join(map(re.escape, sorted(classes, key=len, reverse=True))))
+
+
+def _compile_pair(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?P<class1>{name})_(?P<id1>[0-9]{{1,9}})_(?P<class2>{name})_(?P<id2>[0-9]{{1,9}})")
+
+
+_ANY_PAIR = _compile_pair(".+?")
+
+
+def stimulus_columns(classes: Classes, stimulus: Stimulus) -> dict[str, str | int | float]:
     """Return what the columns beside `filename` hold of a stimulus."""
     first, second = stimulus.endpoints
-    labels = CLASS_NAMES[first.label], CLASS_NAMES[second.label]
+    labels = classes[first.label], classes[second.label]
     values = (*labels, stimulus.lambda_f, first.image_id, second.image_id)
     return dict(zip(_STIMULUS, values, strict=True))
 
@@ -183,11 +207,18 @@ def parse_subject(row: Row, where: str) -> str:
 
 
 def write_row(
-    task: TaskName, stimulus: Stimulus, subject: str, answer: Answer, reaction_ms: float | None, is_repeat: bool
+    classes: Classes,
+    task: TaskName,
+    stimulus: Stimulus,
+    subject: str,
+    answer: Answer,
+    reaction_ms: float | None,
+    is_repeat: bool,
 ) -> dict[str, str]:
     """Write an answer as a row of the task's file.
 
     Args:
+        classes: The images'.
         task: What was asked.
         stimulus: What was shown; in tasks by pair, its endpoints.
         subject: Who answered.
@@ -199,7 +230,7 @@ def write_row(
         Cells by column. Columns that are not among them are empty, and some among them are not in the task's file.
     """
     spelled = FORMATS[task]
-    pair = name_endpoints(*stimulus.endpoints)
+    pair = name_endpoints(classes, *stimulus.endpoints)
     row = {
         "trial_type": spelled.trial_type,
         "subject": subject,
@@ -207,7 +238,7 @@ def write_row(
         "task": spelled.tasks[is_repeat],
         "filename": "" if spelled.by_pair else stimulus.filename,
         "class_pair": pair if spelled.by_pair else f"{pair}.png",
-        **{column: str(value) for column, value in stimulus_columns(stimulus).items()},
+        **{column: str(value) for column, value in stimulus_columns(classes, stimulus).items()},
     }
     if spelled.answer is None:
         return row | {key: str(value) for key, value in answer.items()} | {"start_value": str(answer[STARTING])}
@@ -297,7 +328,7 @@ def categories(
     }
 
 
-def parse_categories(text: str, where: str) -> Categories:
+def parse_categories(classes: Classes, text: str, where: str) -> Categories:
     """Read what a person says of an image's class.
 
     Raises:
@@ -309,11 +340,11 @@ def parse_categories(text: str, where: str) -> Categories:
         refuse(where, "response", text, _CATEGORIES_REMEDY)
     try:
         return Categories(
-            class_index(first.removeprefix(MOST_PREFIX)),
+            classes.index(first.removeprefix(MOST_PREFIX)),
             _probability(answer.get(PROB)),
-            None if second == f"{SECOND_PREFIX}{NO}" else class_index(second.removeprefix(SECOND_PREFIX)),
+            None if second == f"{SECOND_PREFIX}{NO}" else classes.index(second.removeprefix(SECOND_PREFIX)),
             _probability(answer.get(PROB2) or "0"),
-            frozenset(class_index(key.removeprefix(IMPROBABLE)) for key in answer if key.startswith("improb")),
+            frozenset(classes.index(key.removeprefix(IMPROBABLE)) for key in answer if key.startswith("improb")),
         )
     except ValueError as error:
         refuse(where, "response", text, f"{error} {_CATEGORIES_REMEDY}", error)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from hml.errors import InputError
+from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.hmix_format import (
     FINAL,
     FORMATS,
@@ -48,12 +49,13 @@ class Midpoint:
             raise InputError(f"reaction_ms={self.reaction_ms} is not a time in milliseconds.")
 
 
-def parse_construct(content: bytes, name: str) -> list[Midpoint]:
+def parse_construct(content: bytes, name: str, classes: Classes = CIFAR10) -> list[Midpoint]:
     """Read `hmix_construct_midpoint.csv`: blends that people built with two keys, from .1 or .9.
 
     Args:
         content: The file's bytes.
         name: What errors call it.
+        classes: The images' classes; H-Mix's are CIFAR-10's.
 
     Returns:
         The midpoints, in the file's order.
@@ -64,6 +66,7 @@ def parse_construct(content: bytes, name: str) -> list[Midpoint]:
     required = ("subject", "class_pair", "task", FINAL, STARTING)
     return [
         _make(
+            classes,
             row,
             where,
             FORMATS["construct"],
@@ -75,19 +78,21 @@ def parse_construct(content: bytes, name: str) -> list[Midpoint]:
     ]
 
 
-def parse_select(content: bytes, name: str) -> list[Midpoint]:
+def parse_select(content: bytes, name: str, classes: Classes = CIFAR10) -> list[Midpoint]:
     """Read `hmix_select_shuffled_midpoint.csv`: blends picked out of eleven; otherwise as `parse_construct`."""
     required = ("subject", "class_pair", "task", "response")
     return [
-        _make(row, where, FORMATS["select"], parse_selection(row["response"], where))
+        _make(classes, row, where, FORMATS["select"], parse_selection(row["response"], where))
         for where, row in read_rows(content, name, required)
     ]
 
 
-def _make(row: Row, where: str, spelled: TaskFormat, lambda_m: float, start: float | None = None) -> Midpoint:
+def _make(
+    classes: Classes, row: Row, where: str, spelled: TaskFormat, lambda_m: float, start: float | None = None
+) -> Midpoint:
     is_repeat = spelled.is_repeat(row["task"], where)
     annotator = parse_subject(row, where)
-    endpoints = parse_endpoints(row["class_pair"], where)
+    endpoints = parse_endpoints(classes, row["class_pair"], where)
     reaction = _number(row, "rt", where) if row.get("rt", "").strip() else None
     try:
         return Midpoint(endpoints, annotator, lambda_m, start, reaction, is_repeat)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from hml.judgements import Judgement, Midpoint, SoftCategories, Stimulus, drop_repeats, pair_name
+from hml.judgements import Classes, Judgement, Midpoint, SoftCategories, Stimulus, drop_repeats
 
 _MOST_LEVELS = 21
 _LEVEL_WIDTH = 0.05
@@ -108,10 +108,10 @@ def name_image_pairs(table: pd.DataFrame) -> "pd.Series[str]":
     return table["id_1"].astype(str) + "_" + table["id_2"].astype(str)
 
 
-def with_pair_names(frame: pd.DataFrame) -> pd.DataFrame:
+def with_pair_names(classes: Classes, frame: pd.DataFrame) -> pd.DataFrame:
     """Replace class_1 and class_2 by a first column `pair`, "Cat/Dog"."""
     named = frame.drop(columns=["class_1", "class_2"])
-    pairs = [pair_name(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
+    pairs = [classes.name_pair(int(a), int(b)) for a, b in zip(frame["class_1"], frame["class_2"], strict=True)]
     named.insert(0, "pair", pairs)
     return named
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hml.errors import InputError
 from hml.judgements import Judgement, Stimulus
-from hml.labels.soft_labels import check_soft_labels
+from hml.labels.soft_labels import check_soft_labels, two_hot
 from hml.randomness import Draws
 
 
@@ -22,11 +22,13 @@ class MixedExample:
         stimulus: Which two images, mixed by which lambda_f.
         judgements: What each person said, K of them, in the file's order.
         image: The mixed pixels in [0, 1], shape (3, H, W).
+        num_classes: C, the number of classes in the data set.
     """
 
     stimulus: Stimulus
     judgements: Sequence[Judgement]
     image: Tensor
+    num_classes: int
 
     @property
     def lambda_f(self) -> float:
@@ -35,7 +37,7 @@ class MixedExample:
 
     @property
     def classes(self) -> tuple[int, int]:
-        """The endpoints' classes."""
+        """The labels of the endpoints' classes."""
         first, second = self.stimulus.endpoints
         return first.label, second.label
 
@@ -49,10 +51,14 @@ class MixedExample:
         """Each person's confidence, shape (K,)."""
         return torch.tensor([judgement.omega for judgement in self.judgements])
 
+    def two_hot(self, lambda_g: Tensor) -> Tensor:
+        """Share labels between the endpoints' classes: weights of the first, shape (K,), to soft labels, (K, C)."""
+        return two_hot(lambda_g, *self.classes, self.num_classes)
+
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """Images mixed freshly, which nobody has judged: all tensors of shape (B,).
+    """Images mixed freshly, which nobody has judged; tensors have the shape (B,).
 
     Args:
         id_1: The first endpoints' image ids.
@@ -60,6 +66,7 @@ class MixedBatch:
         class_1: The first endpoints' classes.
         class_2: The second endpoints' classes.
         lambda_f: The first endpoints' weights in the pixels.
+        num_classes: C, the number of classes in the data set.
     """
 
     id_1: Tensor
@@ -67,6 +74,11 @@ class MixedBatch:
     class_1: Tensor
     class_2: Tensor
     lambda_f: Tensor
+    num_classes: int
+
+    def two_hot(self, lambda_g: Tensor) -> Tensor:
+        """Share labels between the endpoints' classes: weights of the first, shape (B,), to soft labels, (B, C)."""
+        return two_hot(lambda_g, self.class_1, self.class_2, self.num_classes)
 
 
 class LabelStrategy(ABC):
@@ -111,7 +123,7 @@ class LabelStrategy(ABC):
         )
 
 
-def label_checked(strategy: LabelStrategy, example: MixedExample, num_classes: int = 10) -> Tensor:
+def label_checked(strategy: LabelStrategy, example: MixedExample) -> Tensor:
     """Label an example and check what came out.
 
     Returns:
@@ -127,9 +139,11 @@ def label_checked(strategy: LabelStrategy, example: MixedExample, num_classes: i
         error.add_note(f"This came up when {where}.")
         raise
     if not isinstance(soft_label, Tensor):
-        raise InputError(f"{where} with a {type(soft_label).__name__}: return a tensor of shape (K, {num_classes}).")
+        raise InputError(
+            f"{where} with a {type(soft_label).__name__}: return a tensor of shape (K, {example.num_classes})."
+        )
     try:
-        check_soft_labels(soft_label, num_classes)
+        check_soft_labels(soft_label, example.num_classes)
     except InputError as error:
         raise InputError(f"{where} wrongly: {error}") from error
     return soft_label

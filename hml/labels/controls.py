@@ -8,12 +8,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Judgement, Stimulus
+from hml.judgements import Judgement, Stimulus
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label, two_hot
+from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
 from hml.randomness import Draws
-
-_NUM_CLASSES = len(CLASS_NAMES)
 
 
 class _SmoothedMixupLabels(LabelStrategy):
@@ -36,7 +34,7 @@ class ConfidenceOnlyLabels(_SmoothedMixupLabels):
     @override
     def label(self, example: MixedExample) -> Tensor:
         omega = example.omega  # (K,)
-        label = two_hot(torch.full_like(omega, example.lambda_f), *example.classes, num_classes=_NUM_CLASSES)
+        label = example.two_hot(torch.full_like(omega, example.lambda_f))
         return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
 
 
@@ -58,7 +56,7 @@ class ConstantSmoothingLabels(_SmoothedMixupLabels):
     def label(self, example: MixedExample) -> Tensor:
         if self._share is None:
             raise _unprepared(self)
-        label = two_hot(torch.tensor([example.lambda_f]), *example.classes, num_classes=_NUM_CLASSES)
+        label = example.two_hot(torch.tensor([example.lambda_f]))
         # With omega = 1 the uniform part is gamma itself.
         return smooth_label(label, torch.ones(1), self._share, example.classes, self.smooth_over)
 

@@ -7,13 +7,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from hml.errors import check_choice
-from hml.judgements import CLASS_NAMES
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label, two_hot
+from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
 
 Order = Literal["smooth_then_mean", "mean_then_smooth"]
-
-_NUM_CLASSES = len(CLASS_NAMES)
 
 
 class SeparateLabels(LabelStrategy):
@@ -31,7 +28,7 @@ class SeparateLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        own = two_hot(example.lambda_h, *example.classes, num_classes=_NUM_CLASSES)  # (K, C)
+        own = example.two_hot(example.lambda_h)  # (K, C)
         if self.gamma is None:
             return own
         return smooth_label(own, example.omega, self.gamma, example.classes, self.smooth_over)
@@ -61,7 +58,7 @@ class AggregateLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        soft_label = two_hot(example.lambda_h, *example.classes, num_classes=_NUM_CLASSES)  # (K, C)
+        soft_label = example.two_hot(example.lambda_h)  # (K, C)
         omega = example.omega  # (K,)
         if self.order == "mean_then_smooth":
             soft_label, omega = soft_label.mean(0, keepdim=True), omega.mean(0, keepdim=True)  # (1, C), (1,)
@@ -81,4 +78,4 @@ class ConfidenceWeightedLabels(LabelStrategy):
     def label(self, example: MixedExample) -> Tensor:
         weight = example.omega if example.omega.sum() > 0 else torch.ones_like(example.omega)  # (K,)
         lambda_g = (weight * example.lambda_h).sum() / weight.sum()
-        return two_hot(lambda_g.unsqueeze(0), *example.classes, num_classes=_NUM_CLASSES)
+        return example.two_hot(lambda_g.unsqueeze(0))

@@ -4,12 +4,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from hml.judgements import CLASS_NAMES
 from hml.labels.base import LabelStrategy, MixedBatch, MixedExample
-from hml.labels.soft_labels import two_hot
 from hml.randomness import Draws
-
-_NUM_CLASSES = len(CLASS_NAMES)
 
 
 class NoMixed(LabelStrategy):
@@ -17,7 +13,7 @@ class NoMixed(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        return torch.empty(0, _NUM_CLASSES)
+        return torch.empty(0, example.num_classes)
 
 
 class MixupLabels(LabelStrategy):
@@ -28,11 +24,11 @@ class MixupLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        return two_hot(torch.tensor([example.lambda_f]), *example.classes, num_classes=_NUM_CLASSES)
+        return example.two_hot(torch.tensor([example.lambda_f]))
 
     @override
     def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
-        return two_hot(batch.lambda_f, batch.class_1, batch.class_2, num_classes=_NUM_CLASSES)
+        return batch.two_hot(batch.lambda_f)
 
 
 class UniformLabels(LabelStrategy):
@@ -40,8 +36,8 @@ class UniformLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        return torch.full((1, _NUM_CLASSES), 1 / _NUM_CLASSES)
+        return torch.full((1, example.num_classes), 1 / example.num_classes)
 
     @override
     def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
-        return batch.lambda_f.new_full((len(batch.lambda_f), _NUM_CLASSES), 1 / _NUM_CLASSES)
+        return batch.lambda_f.new_full((len(batch.lambda_f), batch.num_classes), 1 / batch.num_classes)

@@ -10,7 +10,7 @@ from hml.errors import InputError, check_choice
 SmoothOver = Literal["all", "endpoints"]
 
 
-def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_classes: int = 10) -> Tensor:
+def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_classes: int) -> Tensor:
     """Share each label between two classes: lambda_g to the first, 1 − lambda_g to the second.
 
     Args:

@@ -32,17 +32,17 @@ class Answers:
         return len(self.slider)
 
     @classmethod
-    def of(cls, table: pd.DataFrame) -> "Answers":
-        """Take them out of a `judgement_table`; answers between two of the slider's positions are rounded."""
+    def of(cls, table: pd.DataFrame, num_classes: int) -> "Answers":
+        """Read a `judgement_table` about C classes; answers between two of the slider's positions are rounded."""
 
         def column(name: str) -> Tensor:
             return torch.from_numpy(table[name].to_numpy(np.int64).copy())
 
         lambda_f = torch.from_numpy(table["lambda_f"].to_numpy(np.float32).copy())
         return cls(
-            MixedBatch(column("id_1"), column("id_2"), column("class_1"), column("class_2"), lambda_f),
-            _per_cent(table["lambda_h"]),
-            _per_cent(table["omega"]),
+            MixedBatch(column("id_1"), column("id_2"), column("class_1"), column("class_2"), lambda_f, num_classes),
+            per_cent(table["lambda_h"]),
+            per_cent(table["omega"]),
             torch.from_numpy(table["person"].to_numpy(np.int64) + 1),
         )
 
@@ -51,5 +51,6 @@ class Answers:
         return Answers(take(self.batch, at), self.slider[at], self.confidence[at], self.person[at])
 
 
-def _per_cent(values: "pd.Series[float]") -> Tensor:
+def per_cent(values: "pd.Series[float]") -> Tensor:
+    """Round shares to the slider's positions, whole per cents, shape (N,)."""
     return torch.from_numpy((100 * values.to_numpy(float)).round().astype(np.float32))

@@ -45,7 +45,7 @@ def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> A
 
     The noise is fitted to predictions for image pairs that the trees weren't fitted to.
     """
-    answers = Answers.of(learn)
+    answers = Answers.of(learn, table.num_classes)
     inputs = np.concatenate([encode(side, table).numpy() for side in (answers.batch, swap(answers.batch))])
     target = np.concatenate([learn["lambda_h"], 1 - learn["lambda_h"]]).astype(float)
     groups = np.tile(group_by_pair(learn), 2)
@@ -55,7 +55,7 @@ def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> A
     inner = min(3, len(np.unique(groups)))
     unseen = cross_val_predict(trees, inputs, target, groups=groups, cv=GroupKFold(inner))
     trees.fit(inputs, target)
-    batch = Answers.of(predict).batch
+    batch = Answers.of(predict, table.num_classes).batch
     sides = [trees.predict(encode(side, table).numpy()) for side in (batch, swap(batch))]
     half = len(learn)
     return _with_noise(learn, (unseen[:half] + 1 - unseen[half:]) / 2, (sides[0] + 1 - sides[1]) / 2)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hml.errors import InputError
 from hml.files.sealed import write_sealed
-from hml.relabel.encoding import NUM_CLASSES, ImageTable
+from hml.relabel.encoding import ImageTable
 from hml.relabel.network import AnswerNetwork, Shape
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.storage import load_tensors
@@ -72,7 +72,7 @@ class Checkpoint:
             table = ImageTable(**content["table"])
             judged = (float(content["judged"][0]), float(content["judged"][1]))
             relabeller = Relabeller(networks, table, tuple(content["annotators"]), judged)
-            curves = content["curves"].reshape(NUM_CLASSES, NUM_CLASSES, 3)
+            curves = content["curves"].reshape(table.num_classes, table.num_classes, 3)
         except (TypeError, RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise InputError(f"{path} is no relabeller of this version of hml. {_REMEDY}") from error
         return cls(relabeller, curves, content["provenance"])

@@ -1,13 +1,14 @@
 """What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hml.labels import MixedBatch
 
-NUM_CLASSES = 10
 _LARGEST_LOGIT = 4.0
 
 
@@ -32,25 +33,36 @@ class ImageTable:
         return ImageTable(**{name: column.to(device) for name, column in vars(self).items()})
 
     @property
+    def num_classes(self) -> int:
+        """C."""
+        return self.human.shape[1]
+
+    @property
     def width(self) -> int:
         """How many numbers `encode` makes of a mixed image."""
-        return 3 + 2 * (NUM_CLASSES + 5 + self.features.shape[1])
+        return 3 + 2 * (self.num_classes + 5 + self.features.shape[1])
 
 
 def swap(batch: MixedBatch) -> MixedBatch:
     """Call the second endpoint the first: the same images, seen from the other side."""
-    return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f)
+    return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f, batch.num_classes)
 
 
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
     """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
     other = vars(swap(batch))
-    return MixedBatch(**{name: torch.where(turned, other[name], column) for name, column in vars(batch).items()})
+    columns: dict[str, Any] = {name: torch.where(turned, other[name], column) for name, column in _columns(batch)}
+    return replace(batch, **columns)
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     """Keep some rows."""
-    return MixedBatch(**{name: column[rows] for name, column in vars(batch).items()})
+    columns: dict[str, Any] = {name: column[rows] for name, column in _columns(batch)}
+    return replace(batch, **columns)
+
+
+def _columns(batch: MixedBatch) -> Iterator[tuple[str, Tensor]]:
+    return ((name, column) for name, column in vars(batch).items() if isinstance(column, Tensor))
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
@@ -63,6 +75,6 @@ def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
         entropy = torch.special.entr(human).sum(1, keepdim=True)
         of_human = human.gather(1, torch.stack([own, other], dim=1))  # (B, 2)
         of_network = network.gather(1, torch.stack([own, other], dim=1)) / 4
-        kind = torch.nn.functional.one_hot(own, NUM_CLASSES).to(human.dtype)
+        kind = torch.nn.functional.one_hot(own, table.num_classes).to(human.dtype)
         parts += [kind, entropy, of_human, of_network, table.features[image]]
     return torch.cat(parts, dim=1)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hml.analysis.reliability import score_relabellers
 from hml.relabel import scores
-from hml.relabel.answers import Answers
+from hml.relabel.answers import Answers, per_cent
 from hml.relabel.baselines import BASELINES, level_histogram
 from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_networks
@@ -56,7 +56,7 @@ def predict_held_out(
         options: How the relabeller is fitted.
     """
     group = groups_of(table, split)
-    answers = Answers.of(table)
+    answers = Answers.of(table, images.num_classes)
     names = [*BASELINES, RELABELLER, *([KNOWN_PERSON] if split == "pair" else [])]
     masses = {name: np.zeros((len(table), 101)) for name in names}
     joint = {name: np.zeros(len(table)) for name in ("histogram", RELABELLER)}
@@ -88,7 +88,7 @@ def judged(table: pd.DataFrame) -> tuple[float, float]:
 
 def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, Array]]:
     """Score each judgement: by model and measure, shape (N,)."""
-    answer = Answers.of(table).slider.long().numpy()
+    answer = per_cent(table["lambda_h"]).long().numpy()
     found: dict[str, dict[str, Array]] = {
         POINT: dict.fromkeys(("crps", "mae"), (table["lambda_h"] - table["lambda_f"]).abs().to_numpy(float))
     }

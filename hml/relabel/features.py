@@ -44,7 +44,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
     logits, seen = look(network, bank.images)
     components = principal_components(seen, bank.train_ids, COMPONENTS)
     features = standardise(torch.cat([appearance(bank.images), components], dim=1), bank.train_ids)
-    table = ImageTable(bank.labels, bank.human, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
+    table = ImageTable(bank.labels, bank.soft_labels, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
     write_sealed(path, vars(table))
     return table
 
@@ -52,7 +52,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
 def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
     """Hash all that a table depends on."""
     digest = hashlib.sha256(f"{WIDTH} {epochs} {COMPONENTS} {seed}".encode())
-    for tensor in (bank.images, bank.labels, bank.human, bank.train_ids):
+    for tensor in (bank.images, bank.labels, bank.soft_labels, bank.train_ids):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
 
@@ -76,7 +76,7 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> PreActResNet18:
     """Train a narrow network on the bank's training images, by mixup on the fly; the global generator isn't moved."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = PreActResNet18(width=WIDTH)
+        network = PreActResNet18(len(bank.classes), width=WIDTH)
         data = HMixDataModule(MixupLabels(), images=_Given(bank), mixed=FreshMixes(), batch_size=64, seed=seed)
         classifier = Classifier(
             network,

@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from hml.data import ImageBank
-from hml.judgements import CLASS_NAMES, pair_name
+from hml.judgements import CIFAR10
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
@@ -44,7 +44,7 @@ def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
         axes.bar(grid, predicted, width=0.01, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.3)
         axes.plot(said, np.zeros(len(said)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False)
         axes.axvline(float(first["lambda_f"]), color=Color.GREY, linewidth=0.8)
-        first_name, second_name = CLASS_NAMES[int(first["class_1"])], CLASS_NAMES[int(first["class_2"])]
+        first_name, second_name = CIFAR10[int(first["class_1"])], CIFAR10[int(first["class_2"])]
         finish(axes, xlim=(-0.02, 1.02), yticks=[])
         axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
         answers = np.bincount((100 * said).round().astype(int), minlength=101)
@@ -80,7 +80,7 @@ def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, p
     mean = mass @ np.arange(101) / 100
     data = pd.DataFrame({"lambda_f": grid, "mean": mean, "low_80": low, "high_80": high, "pair_curve": curve.numpy()})
     table = material.once
-    (first, second), name = (CLASS_NAMES[label] for label in pair), pair_name(*pair)
+    (first, second), name = (CIFAR10[label] for label in pair), CIFAR10.name_pair(*pair)
     return Exhibit(
         f"boundary_{first}_{second}",
         f"{name}: the learned boundary",
@@ -117,6 +117,7 @@ def _average_mass(relabeller: Relabeller, pair: tuple[int, int], bank: ImageBank
         ids.append(own[torch.from_numpy((draws.uniform(f"endpoint {side}") * len(own)).astype(np.int64))])
     first, second = ids
     classes = bank.labels[first], bank.labels[second]
-    batches = [MixedBatch(first, second, *classes, torch.full((_BLENDS,), lambda_f)) for lambda_f in grid.tolist()]
+    weights = [torch.full((_BLENDS,), lambda_f) for lambda_f in grid.tolist()]
+    batches = [MixedBatch(first, second, *classes, weight, len(bank.classes)) for weight in weights]
     masses: Array = np.stack([relabeller.mass(batch).double().mean(0).numpy() for batch in batches])
     return masses

@@ -10,7 +10,7 @@ from typing_extensions import override
 from hml.errors import check_choice
 from hml.files.paths import expand
 from hml.files.sealed import hash_file
-from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence, two_hot
+from hml.labels import LabelStrategy, MixedBatch, MixedExample, smooth_by_confidence
 from hml.labels.soft_labels import SmoothOver, check_gamma
 from hml.randomness import Draws
 from hml.relabel.checkpoint import Checkpoint, curve_at
@@ -77,7 +77,7 @@ class LearnedLabels(LabelStrategy):
         return torch.full_like(batch.id_1, self._person)
 
     def _label(self, batch: MixedBatch, lambda_h: Tensor, omega: Tensor | None) -> Tensor:
-        label = two_hot(lambda_h, batch.class_1, batch.class_2)  # (B, C)
+        label = batch.two_hot(lambda_h)  # (B, C)
         if self.gamma is None or omega is None:
             return label
         support = None
@@ -119,7 +119,7 @@ class CurveLabels(LabelStrategy):
         lambda_h = curve_at(self._curves, batch.class_1, batch.class_2, inside)
         certain = certainty(batch.lambda_f, self._judged)
         lambda_g = torch.lerp(lambda_h, (batch.lambda_f > 0.5).to(lambda_h.dtype), certain)
-        return two_hot(lambda_g, batch.class_1, batch.class_2)
+        return batch.two_hot(lambda_g)
 
 
 def _batch_of(example: MixedExample) -> MixedBatch:
@@ -130,4 +130,5 @@ def _batch_of(example: MixedExample) -> MixedBatch:
         class_1=torch.tensor([first.label]),
         class_2=torch.tensor([second.label]),
         lambda_f=torch.tensor([example.lambda_f]),
+        num_classes=example.num_classes,
     )

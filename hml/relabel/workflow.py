@@ -9,7 +9,7 @@ import hml
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.files.sealed import hash_file
-from hml.judgements import CLASS_NAMES, parse_pair
+from hml.judgements import CIFAR10
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
 from hml.relabel.checkpoint import Checkpoint
@@ -72,7 +72,7 @@ def _fit(options: Fit, fitting: FitOptions) -> None:
 
 def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
     started = time.perf_counter()
-    pairs = [parse_pair(pair) for pair in options.pairs]
+    pairs = [CIFAR10.parse_pair(pair) for pair in options.pairs]
     material = _read(options)
     splits = choose_splits(material.once, options.folds, options.seed)  # checked before anything that takes long
     images = _describe(material, options)
@@ -115,8 +115,8 @@ def _fit_all(material: Material, images: ImageTable, fitting: FitOptions) -> tup
     """
     table = material.once
     names = table.drop_duplicates("person").sort_values("person")["annotator"].tolist()
-    networks = fit_networks(Answers.of(table), images, int(table["person"].max()) + 1, fitting)
+    networks = fit_networks(Answers.of(table, images.num_classes), images, int(table["person"].max()) + 1, fitting)
     curves = fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
-    every = [[curves.of(a, b) for b in range(len(CLASS_NAMES))] for a in range(len(CLASS_NAMES))]
+    every = [[curves.of(a, b) for b in range(len(CIFAR10))] for a in range(len(CIFAR10))]
     parameters = torch.tensor([[(curve.bias, curve.slope, curve.lapse) for curve in row] for row in every])
     return Relabeller(networks, images, names, judged(table)), parameters

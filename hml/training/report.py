@@ -67,7 +67,7 @@ class Report(Callback):
         for tensorboard in find_tensorboards(trainer) if data.examples else []:
             # Spread over the set, so that more than one class pair and lambda_f is seen.
             chosen = numpy.linspace(0, len(data.examples) - 1, _PICTURES).astype(int).tolist()
-            figure = mixed_grid([data.examples[i] for i in dict.fromkeys(chosen)])
+            figure = mixed_grid(data.bank.classes, [data.examples[i] for i in dict.fromkeys(chosen)])
             tensorboard.experiment.add_figure("mixed images", figure)
 
     @override
@@ -135,7 +135,7 @@ class Report(Callback):
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
         path = write_result(Path(folder), result)
         legend = {f"test/{name}": text for name, text in _join(part.legend() for part in evaluations).items()}
-        row = format_row(result, legend, data.bank.human.shape[1], getattr(sys.stdout, "encoding", None) or "utf-8")
+        row = format_row(result, legend, len(data.bank.classes), getattr(sys.stdout, "encoding", None) or "utf-8")
         print(f"\n{row}\n\n{path}")
 
     def _log_choices(self, tensorboard: TensorBoardLogger, metrics: Mapping[str, float], step: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hml.analysis.confidence import add_variables
 from hml.judgements import (
+    CIFAR10,
     Endpoint,
     Judgement,
     name_stimulus,
@@ -24,7 +25,7 @@ PAIRS = list(itertools.combinations(range(10), 2))
 
 def make_stimulus(rng, pair, lambda_f):
     first, second = (Endpoint(int(rng.integers(10_000)), label) for label in pair)
-    return name_stimulus(lambda_f, first, second)
+    return name_stimulus(CIFAR10, lambda_f, first, second)
 
 
 @pytest.fixture(scope="session")

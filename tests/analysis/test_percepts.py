@@ -18,7 +18,7 @@ import hml
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 from hml.reporting.versions import UNKNOWN, find_commit
 
 QUICK = ["--replicates", "60"]
@@ -293,7 +293,7 @@ def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     assert main(["percepts", *args, *QUICK, "--pairs", "Truck/Airplane", "cat/dog"]) == 0
     strengths = pd.read_csv(tmp_path / "out" / "figures" / "dominance.csv")
     # The demo's people favour later classes.
-    ranks = [CLASS_NAMES.index(name) for name in strengths["class"]]
+    ranks = [CIFAR10.index(name) for name in strengths["class"]]
     assert np.corrcoef(ranks, range(10))[0, 1] < -0.9
     shown = pd.read_csv(tmp_path / "out" / "figures" / "pairs.csv")
     assert shown["pair"].unique().tolist() == ["Airplane/Truck", "Cat/Dog"]
@@ -369,7 +369,7 @@ def test_wrong_input_exits_with_2_and_says_what(tmp_path, offline, capsys):
     assert re.search(r"responses\.confidence=.*bad\.csv, row 2: it is outside \[0, 100\]", message)
     for option, value, said in (
         ("--pairs", "Cat/Zebra", "Cat/Zebra"),
-        ("--pairs", "Cat", "no pair of classes"),
+        ("--pairs", "Cat", "not a pair of classes"),
         ("--images", "mixed_0.5_Cat_0_Dog_51.png", "Did you mean mixed_0.5_Cat_"),
         ("--replicates", "1", "replicates=1"),
         ("--seed", "-1", "seed=-1"),

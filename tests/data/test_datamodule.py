@@ -6,7 +6,7 @@ import torch
 
 from hml.data import DemoImages, DemoMixes, HMix, HMixDataModule, MixedSet, MixedSource
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, Judgement, Stimulus
+from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
 from hml.labels import AggregateLabels, ConfidenceWeightedLabels, LabelStrategy, MixupLabels, NoMixed, SeparateLabels
 
 
@@ -148,7 +148,7 @@ class Given(MixedSource):
     [
         ([((3, 3), (65, 5)), ((92, 2), (61, 1))], "3 endpoints .* among the 33 evaluation images.*ids 61, 65, 92"),
         ([((3, 4), (5, 5))], "mix0.png: image 3 is of class Cat, not Deer"),
-        ([((3, 3), (93, 3))], "mix0.png: there are only 93 images"),
+        ([((3, 3), (93, 3))], "mix0.png: there is no image 93; ids are 0 to 92"),
     ],
 )
 def test_judgements_that_do_not_fit_the_images_are_refused(tiny, pairs, message):
@@ -162,7 +162,7 @@ def test_two_images_without_leaks_are_accepted(tiny):
 
 def test_judgements_of_ones_own_are_read_from_a_csv_file(tiny, tmp_path):
     path = tmp_path / "mine.csv"
-    names = CLASS_NAMES[3], CLASS_NAMES[5]
+    names = CIFAR10[3], CIFAR10[5]
     answer = '"{""mixingcoeff"": 20, ""confidence"": 50}"'
     path.write_text(f"subject,filename,responses\nann,mixed_0.5_{names[0]}_3_{names[1]}_5.png,{answer}\n")
     module = tiny(SeparateLabels(), mixed=HMix(judgements=path))

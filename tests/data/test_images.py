@@ -12,6 +12,7 @@ import torch
 from hml.data import Cifar10, ImageBank
 from hml.data import images as images_module
 from hml.errors import DataError, InputError
+from hml.judgements import CIFAR10
 
 COUNT = 10_000
 LABELS = (np.arange(COUNT) * 7 % 10).astype(np.uint8)
@@ -209,7 +210,8 @@ def make_bank(**other):
     """Three images, with something put in another's place."""
     ids = torch.arange(3)
     images = torch.zeros(3, 3, 32, 32, dtype=torch.uint8)
-    return ImageBank(**{"images": images, "labels": ids, "human": torch.eye(3, 10), "train_ids": ids[:2]} | other)
+    known = {"images": images, "classes": CIFAR10, "labels": ids, "human": torch.eye(3, 10), "train_ids": ids[:2]}
+    return ImageBank(**known | other)
 
 
 def test_images_on_both_sides_of_the_split_are_refused():

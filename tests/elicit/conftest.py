@@ -8,7 +8,7 @@ import pytest
 
 from hml.elicit.store.store import Store
 from hml.elicit.study import Consent, StimulusChoice, Study
-from hml.judgements import Endpoint, name_stimulus
+from hml.judgements import CIFAR10, Endpoint, name_stimulus
 
 STUDY = Study(
     name="cats",
@@ -29,7 +29,7 @@ def make_images(number=6):
     """Make images of a cat and a dog each, which start the construct task at .1 or .9."""
     images = []
     for i, lambda_f in zip(range(number), LAMBDAS * number, strict=False):
-        images.append(name_stimulus(lambda_f, Endpoint(2 * i, 3), Endpoint(2 * i + 1, 5)))
+        images.append(name_stimulus(CIFAR10, lambda_f, Endpoint(2 * i, 3), Endpoint(2 * i + 1, 5)))
     return images
 
 

@@ -21,7 +21,7 @@ from hml.elicit.store.store import Store
 from hml.elicit.study import StimulusChoice, read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, parse_construct, parse_select, parse_soft_categories, read_hmix
+from hml.judgements import CIFAR10, parse_construct, parse_select, parse_soft_categories, read_hmix
 from hml.judgements.hmix_format import FORMATS, Categories
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
@@ -80,7 +80,7 @@ def test_whoever_means_a_share_exports_it_whichever_side_is_left(open_store, exp
     cats, positions, sides = [], [], set()
     while trial := store.trials.next(code):
         cats.append(rng.randrange(101))  # how much of the cat, in percent
-        names = [CLASS_NAMES[end.label] for end in trial.sides]
+        names = [CIFAR10[end.label] for end in trial.sides]
         # At the left end all is of the class named there, and the cat is the first in each filename.
         positions.append({"Cat": 100 - cats[-1], "Dog": cats[-1]}[names[0]])
         said = {"mixingcoeff": positions[-1], "confidence": 50, "moved": ["mixingcoeff", "confidence"]}
@@ -127,7 +127,7 @@ def test_soft_labels_are_read_back(open_store, export):
     answer_all(store, start(store))
     answers = parse_soft_categories(export(store).read_bytes(), "x")
     assert len(answers) == 6
-    assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})))}
+    assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})), 10)}
 
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):

@@ -10,6 +10,7 @@ from hml.evaluation import alignment
 from hml.evaluation.attack import fgsm
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.judgements import CIFAR10
 from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
 
@@ -131,8 +132,8 @@ def test_figures_reach_tensorboard(tiny, classifier, make_trainer):
 def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_trainer):
     without, three = FGSM(num_pictures=0), FGSM(num_pictures=3)
     make_trainer(without, three).test(classifier, datamodule=tiny(), verbose=False)
-    assert without.draw() == {}
-    assert len(three.draw()["fgsm"].axes[0].images) == 9
+    assert without.draw(CIFAR10) == {}
+    assert len(three.draw(CIFAR10)["fgsm"].axes[0].images) == 9
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from hml.evaluation.figures import attack_grid, mixed_grid, reliability_diagram
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 
 
 def test_reliability_shows_the_means_of_each_bin():
     confidence = torch.tensor([0.1, 0.15, 0.6, 0.9, 1.0]).double()
     correct = torch.tensor([False, True, True, False, True])
-    top, bottom = reliability_diagram(confidence, correct, num_bins=4).axes
+    top, bottom = reliability_diagram(confidence, correct, "people's majority", num_bins=4).axes
     diagonal, model = top.lines
     assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
     assert model.get_xdata() == pytest.approx([0.125, 0.6, 0.95])
@@ -23,7 +23,7 @@ def test_reliability_shows_the_means_of_each_bin():
 
 def test_mixed_images_stand_under_what_people_said(tiny):
     examples = tiny().examples[:8]
-    (axes,) = mixed_grid(examples, columns=6).axes
+    (axes,) = mixed_grid(CIFAR10, examples, columns=6).axes
     lefts, rights, bottoms, tops = zip(*(image.get_extent() for image in axes.images), strict=True)
     assert len(set(tops)) == 2
     assert lefts[6:] == lefts[:2]
@@ -36,7 +36,7 @@ def test_mixed_images_stand_under_what_people_said(tiny):
         x, y = title.get_position()
         assert left < x < right
         assert y < top < bottom  # y runs downwards
-        first, second = (CLASS_NAMES[label] for label in example.classes)
+        first, second = (CIFAR10[label] for label in example.classes)
         names, numbers = title.get_text().split("\n")
         assert names == f"{first} / {second}"
         lambda_f, said = numbers.split(" → ")
@@ -46,7 +46,7 @@ def test_mixed_images_stand_under_what_people_said(tiny):
 
 def test_a_crowd_is_cut_after_five(make_example):
     example = make_example(*[(0.1 * i, 1.0) for i in range(6)])
-    (title,) = mixed_grid([example], columns=1).axes[0].texts
+    (title,) = mixed_grid(CIFAR10, [example], columns=1).axes[0].texts
     assert title.get_text().endswith("0.00, 0.10, 0.20, 0.30, 0.40, …")
 
 
@@ -56,28 +56,28 @@ def test_attack_shows_images_before_after_and_the_change(n):
     clean = torch.rand(n, 3, 32, 32, generator=generator)
     attacked = (clean + 0.01).clamp(0, 1)
     logits = torch.tensor([[0.0] * 9 + [5.0]] * n)
-    (axes,) = attack_grid(clean, attacked, logits, -logits).axes
+    (axes,) = attack_grid(CIFAR10, clean, attacked, logits, -logits).axes
     shown = [torch.as_tensor(image.get_array()).movedim(-1, 0) for image in axes.images]
     assert torch.equal(torch.stack(shown[: 2 * n]), torch.cat([clean, attacked]))
     assert torch.stack(shown[2 * n :]).amax((1, 2, 3)) == pytest.approx([1] * n, rel=1e-3)
     texts = [text.get_text() for text in axes.texts]
-    assert texts[0] == f"{CLASS_NAMES[9]} {logits[0].softmax(0)[9]:.2f}"
-    assert texts[n] == f"{CLASS_NAMES[0]} 0.11"
+    assert texts[0] == f"{CIFAR10[9]} {logits[0].softmax(0)[9]:.2f}"
+    assert texts[n] == f"{CIFAR10[0]} 0.11"
     assert texts[-3:] == ["clean", "attacked", "change, scaled"]
 
 
 def test_attack_that_changes_nothing_is_drawn_grey():
     clean, logits = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 10)
-    (axes,) = attack_grid(clean, clean, logits, logits).axes
+    (axes,) = attack_grid(CIFAR10, clean, clean, logits, logits).axes
     assert (axes.images[2].get_array() == 0.5).all()
 
 
 def test_figures_can_be_drawn(tiny):
     clean, logits = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.zeros(2, 10)
     figures = [
-        reliability_diagram(torch.rand(9), torch.ones(9)),
-        mixed_grid(tiny().examples[:2]),
-        attack_grid(clean, 1 - clean, logits, logits),
+        reliability_diagram(torch.rand(9), torch.ones(9), "people's majority"),
+        mixed_grid(CIFAR10, tiny().examples[:2]),
+        attack_grid(CIFAR10, clean, 1 - clean, logits, logits),
     ]
     for figure in figures:
         figure.savefig(file := io.BytesIO(), format="png")

@@ -9,6 +9,7 @@ from hml.evaluation import alignment
 from hml.evaluation.calibration import rms_calibration_error
 from hml.evaluation.callbacks import Calibration
 from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
+from hml.judgements import CIFAR10
 from tests.processes import CONTEXT
 
 METRICS = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics)
@@ -130,7 +131,7 @@ def _share(rank, folder):
     calibration = Calibration()
     calibration.metric.update(*(column[rank::2] for column in predictions(33)))
     calibration.metric.compute()
-    results["drawn"] = calibration.draw()["reliability"].axes[0].get_title()
+    results["drawn"] = calibration.draw(CIFAR10)["reliability"].axes[0].get_title()
     (folder / f"{rank}.json").write_text(json.dumps(results))
     dist.destroy_process_group()
 

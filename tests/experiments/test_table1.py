@@ -162,10 +162,10 @@ def test_other_data_are_another_recipe(study, capsys):
 
 def test_a_users_strategy_joins_the_table_and_is_run_anew_when_its_code_changes(study, tmp_path, capsys):
     code = (
-        "import torch\nfrom hml.labels import LabelStrategy, two_hot\n\n\n"
+        "import torch\nfrom hml.labels import LabelStrategy\n\n\n"
         "class Always(LabelStrategy):\n"
         "    def label(self, example):\n"
-        "        return two_hot(torch.tensor([1.0]), *example.classes)\n"
+        "        return example.two_hot(torch.tensor([1.0]))\n"
     )
     Path("my_table_labels.py").write_text(code)
     Path("always.yaml").write_text("scheme: always\ndata: {strategy: {class_path: my_table_labels.Always}}\n")

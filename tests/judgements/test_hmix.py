@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, Endpoint, group_by_stimulus, parse_hmix, read_hmix
+from hml.judgements import CIFAR10, Endpoint, group_by_stimulus, parse_hmix, read_hmix
 
 FIRST_STUDY = "6286131f274e4b5d5357425c"
 
@@ -98,7 +98,7 @@ def test_every_image_equals_the_authors_own_summary(everything, authors_summary)
         assert [j.lambda_h for j in group] == pytest.approx(theirs["Predicted Mixing Factor"], abs=1e-12)
         assert [j.omega for j in group] == pytest.approx(theirs["Predicted Confidence"], abs=1e-12)
         assert group[0].stimulus.lambda_f == theirs["True Mixing Factor"]
-        assert [CLASS_NAMES[end.label] for end in group[0].stimulus.endpoints] == theirs["Endpoints"]
+        assert [CIFAR10[end.label] for end in group[0].stimulus.endpoints] == theirs["Endpoints"]
 
 
 def test_slider_is_complement_of_lambda_h_in_the_files_order(everything, released):
@@ -185,7 +185,6 @@ def answer(text):
         (answer("[" * 100_000), "responses", "[[["),
         ({"filename": "mixed_0.75_Cat_12_Dogg_5.png"}, "filename", "did you mean Dog?"),
         ({"filename": "mixed_0.75_Cat_12_Zebra_5.png"}, "filename", "the classes are Airplane"),
-        ({"filename": "mixed_0.75_Cat_12_Dog_10000.png"}, "filename", "10000"),
         ({"filename": "mixed_1.5_Cat_12_Dog_5.png"}, "filename", "lambda_f=1.5"),
         ({"filename": "mixed_nan_Cat_12_Dog_5.png"}, "filename", "nan"),
         ({"filename": "mixed_half_Cat_12_Dog_5.png"}, "filename", "'half' is not a number"),

@@ -45,7 +45,6 @@ def test_a_picked_midpoint_is_read():
         (parse_construct, CONSTRUCT, "subject", " "),
         (parse_construct, CONSTRUCT, "class_pair", "Bird_1"),
         (parse_construct, CONSTRUCT, "class_pair", "Birt_1_Deer_2"),
-        (parse_construct, CONSTRUCT, "class_pair", "Bird_10000_Deer_2"),
         (parse_construct, CONSTRUCT, "task", "rate_mixture"),
         (parse_construct, CONSTRUCT, "final_value", "half"),
         (parse_construct, CONSTRUCT, "starting_value", ""),

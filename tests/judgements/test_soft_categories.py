@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES, SoftCategories, Stimulus, parse_soft_categories
+from hml.judgements import CIFAR10, SoftCategories, Stimulus, parse_soft_categories
 from hml.judgements.hmix_format import Categories
 from hml.judgements.schema import Endpoint
 from hml.judgements.soft_categories import spread
@@ -31,10 +31,10 @@ def make_csv(*answers, **changes):
 
 def test_an_answers_rest_goes_to_the_classes_not_ruled_out():
     (found,) = parse_soft_categories(make_csv(ANSWER), "mine.csv")
-    expected = dict.fromkeys(CLASS_NAMES, 0.0) | {"Truck": 0.7, "Automobile": 0.2}
+    expected = dict.fromkeys(CIFAR10, 0.0) | {"Truck": 0.7, "Automobile": 0.2}
     expected |= dict.fromkeys(("Airplane", "Horse", "Ship"), 0.1 / 3)
-    assert found.probabilities == pytest.approx(tuple(expected[name] for name in CLASS_NAMES))
-    assert found.stimulus.endpoints[0].label == CLASS_NAMES.index("Ship")
+    assert found.probabilities == pytest.approx(tuple(expected[name] for name in CIFAR10))
+    assert found.stimulus.endpoints[0].label == CIFAR10.index("Ship")
 
 
 def test_other_trials_are_left_out():
@@ -43,9 +43,9 @@ def test_other_trials_are_left_out():
 
 def test_a_certain_answer_leaves_a_tenth_for_what_was_not_ruled_out():
     others = frozenset(range(2, 10))
-    assert spread(Categories(0, 1.0, None, 0.0, others))[:2] == pytest.approx((1 / 1.1, 0.1 / 1.1))
-    assert spread(Categories(0, 1.0, None, 0.0, frozenset(range(1, 10))))[0] == 1
-    assert spread(Categories(0, 0.0, None, 0.0, frozenset(range(1, 10)))) == (0.1,) * 10
+    assert spread(Categories(0, 1.0, None, 0.0, others), 10)[:2] == pytest.approx((1 / 1.1, 0.1 / 1.1))
+    assert spread(Categories(0, 1.0, None, 0.0, frozenset(range(1, 10))), 10)[0] == 1
+    assert spread(Categories(0, 0.0, None, 0.0, frozenset(range(1, 10))), 10) == (0.1,) * 10
 
 
 @pytest.mark.parametrize(

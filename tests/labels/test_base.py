@@ -61,7 +61,7 @@ def test_a_strategys_own_error_says_which_image_it_came_up_with(make_example):
 
 def test_a_strategy_of_judgements_refuses_freshly_mixed_images():
     ids = torch.zeros(1, dtype=torch.int64)
-    batch = MixedBatch(ids, ids, ids, ids, torch.ones(1))
+    batch = MixedBatch(ids, ids, ids, ids, torch.ones(1), num_classes=10)
     with pytest.raises(InputError, match="SeparateLabels needs people's judgements"):
         SeparateLabels().label_batch(batch, Draws(0, 0, np.arange(1)))
 

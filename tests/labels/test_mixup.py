@@ -11,6 +11,7 @@ BATCH = MixedBatch(
     class_1=torch.tensor([3, 5]),
     class_2=torch.tensor([5, 5]),
     lambda_f=torch.tensor([0.75, 0.25]),
+    num_classes=10,
 )
 DRAWS = Draws(0, 0, np.arange(2))
 

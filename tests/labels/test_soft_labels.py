@@ -20,14 +20,14 @@ def test_two_hot_of_one_class_twice_is_one_hot():
 
 
 def test_two_hot_of_no_rows_is_empty():
-    assert two_hot(torch.empty(0), 1, 2).shape == (0, 10)
+    assert two_hot(torch.empty(0), 1, 2, num_classes=10).shape == (0, 10)
 
 
 @given(lambda_g=st.lists(UNIT, min_size=1, max_size=5), class_1=st.integers(0, 9), class_2=st.integers(0, 9))
 def test_swapped_endpoints_with_one_minus_lambda_give_the_same_label(lambda_g, class_1, class_2):
     weight = torch.tensor(lambda_g, dtype=torch.float64)
-    label = two_hot(weight, class_1, class_2)
-    torch.testing.assert_close(label, two_hot(1 - weight, class_2, class_1))
+    label = two_hot(weight, class_1, class_2, num_classes=10)
+    torch.testing.assert_close(label, two_hot(1 - weight, class_2, class_1, num_classes=10))
     torch.testing.assert_close(label.sum(1), torch.ones(len(weight), dtype=torch.float64))
 
 

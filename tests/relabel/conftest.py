@@ -48,7 +48,7 @@ def make_batch():
     def make(lambda_f):
         lambda_f = torch.as_tensor(lambda_f, dtype=torch.float32)
         full = [torch.full(lambda_f.shape, value) for value in (3, 15, 3, 5)]
-        return MixedBatch(*full, lambda_f)
+        return MixedBatch(*full, lambda_f, num_classes=10)
 
     return make
 

@@ -13,7 +13,7 @@ from hml.errors import InputError
 from hml.experiments.schemes import ON_THE_FLY
 from hml.files.sealed import hash_file
 from hml.judgements.curves import Curve
-from hml.labels import MixedBatch, smooth_by_confidence, two_hot
+from hml.labels import MixedBatch, smooth_by_confidence
 from hml.randomness import Draws
 from hml.relabel import CurveLabels, LearnedLabels
 from hml.relabel.checkpoint import Checkpoint, curve_at
@@ -36,7 +36,7 @@ def batch():
     """Twelve mixes of the demo's images, whose class is the last digit of their ids; one is of two of one class."""
     id_1 = torch.arange(12)
     id_2 = torch.tensor([13, 24, 35, 46, 57, 68, 79, 80, 91, 100, 11, 12])
-    return MixedBatch(id_1, id_2, id_1 % 10, id_2 % 10, torch.linspace(0.05, 0.95, 12))
+    return MixedBatch(id_1, id_2, id_1 % 10, id_2 % 10, torch.linspace(0.05, 0.95, 12), 10)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_labels_sum_to_one_and_lie_on_the_endpoints(checkpoint, batch, draws):
 
 def test_a_sampled_label_is_the_drawn_answer_smoothed_by_the_drawn_confidence(checkpoint, batch, draws):
     lambda_h, omega = Checkpoint.load(Path(checkpoint)).relabeller.sample(batch, draws)
-    expected = smooth_by_confidence(two_hot(lambda_h, batch.class_1, batch.class_2), omega, 0.005)
+    expected = smooth_by_confidence(batch.two_hot(lambda_h), omega, 0.005)
     found = LearnedLabels(checkpoint, draw="sample", gamma=0.005).label_batch(batch, draws)
     torch.testing.assert_close(found, expected)
 
@@ -76,7 +76,8 @@ def test_a_sampled_label_is_the_drawn_answer_smoothed_by_the_drawn_confidence(ch
 def test_samples_depend_on_seed_epoch_and_index_alone(checkpoint, batch):
     strategy = LearnedLabels(checkpoint, draw="sample")
     label = strategy.label_batch(batch, Draws(3, 1, np.arange(12)))
-    turned = MixedBatch(*(getattr(batch, n).flip(0) for n in ("id_1", "id_2", "class_1", "class_2", "lambda_f")))
+    columns = ("id_1", "id_2", "class_1", "class_2", "lambda_f")
+    turned = MixedBatch(*(getattr(batch, name).flip(0) for name in columns), num_classes=10)
     again = strategy.label_batch(turned, Draws(3, 1, np.arange(12)[::-1].copy()))
     torch.testing.assert_close(again.flip(0), label)
     assert not torch.equal(strategy.label_batch(batch, Draws(3, 2, np.arange(12))), label)
@@ -112,7 +113,7 @@ def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
     loaded.save(tmp_path / "again.pt")
     again = Checkpoint.load(tmp_path / "again.pt").relabeller
     ids = torch.tensor([1]), torch.tensor([2])
-    batch = MixedBatch(*ids, *ids, torch.tensor([0.4]))
+    batch = MixedBatch(*ids, *ids, torch.tensor([0.4]), 10)
     assert torch.equal(again.mass(batch), loaded.relabeller.mass(batch))
 
 
@@ -198,7 +199,7 @@ def test_without_a_checkpoint_the_remedy_is_said(tmp_path, monkeypatch, capsys):
 
 def test_both_strategies_see_a_plain_image_as_what_it_is(checkpoint):
     ids = torch.tensor([3, 3]), torch.tensor([15, 15])
-    batch = MixedBatch(*ids, ids[0] % 10, ids[1] % 10, torch.tensor([0.0, 1.0]))
+    batch = MixedBatch(*ids, ids[0] % 10, ids[1] % 10, torch.tensor([0.0, 1.0]), 10)
     for strategy in (LearnedLabels(checkpoint), LearnedLabels(checkpoint, draw="sample"), CurveLabels(checkpoint)):
         assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).argmax(1).tolist() == [5, 3]
         assert strategy.label_batch(batch, Draws(0, 0, np.arange(2))).amax(1).tolist() == [1, 1]

@@ -23,7 +23,7 @@ def known(lambda_f, class_1, class_2, person, rng):
 @pytest.fixture(scope="module")
 def relabeller(simulate, images):
     table = simulate(known, repeats=8)
-    return Relabeller(fit_networks(Answers.of(table), images, 8, QUICK), images, [f"p{i}" for i in range(8)])
+    return Relabeller(fit_networks(Answers.of(table, 10), images, 8, QUICK), images, [f"p{i}" for i in range(8)])
 
 
 def test_a_simulated_annotators_distribution_is_recovered(relabeller, make_batch):
@@ -85,7 +85,7 @@ def test_the_mean_confidence_is_that_of_all_answers_not_of_the_mean_answer(simul
         lambda_h = float(rng.choice([0, 0.5, 1]))
         return lambda_h, 0.2 if lambda_h == 0.5 else 0.9
 
-    answers = Answers.of(simulate(divided))
+    answers = Answers.of(simulate(divided), 10)
     relabeller = Relabeller(fit_networks(answers, images, 8, QUICK), images)
     mean_omega = float(relabeller.mean_omega(make_batch([0.5])))
     assert mean_omega == pytest.approx(2 / 3, abs=0.1)
@@ -108,7 +108,7 @@ def test_draws_are_a_function_of_seed_epoch_and_index(relabeller, make_batch):
 
 
 def test_fitting_leaves_the_global_generator_alone_and_repeats(simulate, images, make_batch):
-    answers = Answers.of(simulate(known, repeats=1))
+    answers = Answers.of(simulate(known, repeats=1), 10)
     before = torch.get_rng_state()
     options = FitOptions(steps=3, members=1, seed=7)
     a, b = (Relabeller(fit_networks(answers, images, 8, options), images).mass(make_batch([0.3])) for _ in range(2))
@@ -119,8 +119,8 @@ def test_fitting_leaves_the_global_generator_alone_and_repeats(simulate, images,
 def test_other_images_and_unknown_people_are_refused(relabeller, make_batch):
     right = make_batch([0.5])
     with pytest.raises(InputError, match="other images"):
-        relabeller.mass(MixedBatch(right.id_1 + 1, right.id_2, right.class_1, right.class_2, right.lambda_f))
+        relabeller.mass(MixedBatch(right.id_1 + 1, right.id_2, right.class_1, right.class_2, right.lambda_f, 10))
     with pytest.raises(InputError, match="other images"):
-        relabeller.mass(MixedBatch(right.id_1 + 100, right.id_2, right.class_1, right.class_2, right.lambda_f))
+        relabeller.mass(MixedBatch(right.id_1 + 100, right.id_2, right.class_1, right.class_2, right.lambda_f, 10))
     with pytest.raises(InputError, match="annotator='nobody'"):
         relabeller.number_of("nobody")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
-from hml.judgements import pair_name
+from hml.judgements import CIFAR10
 from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_forest, draw_mixup_line, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
@@ -79,7 +79,7 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     for pair, curve in found.curves.curves.items():
         label = "each class pair" if len(data) == 1 else None
         axes.plot(_GRID, curve(_GRID), color=Color.GREY, linewidth=0.5, alpha=0.6, label=label)
-        data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": pair_name(*pair)}))
+        data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": CIFAR10.name_pair(*pair)}))
     draw_mixup_line(axes)
     bands = found.bands
     x, low, high = bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float)
@@ -111,7 +111,8 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
     biases = frame[frame["parameter"] == "bias"]
     figure = new_figure(7, 0.19 * len(order) + 1.2)
     axes = figure.subplots()
-    draw_forest(axes, [f"{pair_name(*pair)} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)], biases)
+    named = [f"{CIFAR10.name_pair(*pair)} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)]
+    draw_forest(axes, named, biases)
     axes.tick_params(axis="y", labelsize=7.5)
     finish(axes, xlabel="bias, in λ_f (left of 0: the first-named class dominates; right: the second)")
     return Exhibit(
@@ -121,5 +122,5 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
         "judgements is in brackets. Estimates are shrunk towards the overall bias, which the intervals account for.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
-        with_pair_names(frame),
+        with_pair_names(CIFAR10, frame),
     )

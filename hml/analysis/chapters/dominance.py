@@ -4,7 +4,7 @@ import pandas as pd
 
 from hml.analysis.dominance import dominance
 from hml.analysis.findings import list_values
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 from hml.reporting.drawing import draw_forest, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Bootstrap, Estimate
@@ -15,7 +15,7 @@ _POSITION = "Preference for the first-named class, as a share of the pixels (bel
 def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section."""
     classes, position = dominance(table, bootstrap)
-    named = classes.assign(**{"class": [CLASS_NAMES[c] for c in classes["class"]]})
+    named = classes.assign(**{"class": [CIFAR10[c] for c in classes["class"]]})
     findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
     return Section(
         "dominance",

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from hml.data.images import ImageBank
 from hml.data.mixing import mix
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 from hml.reporting.drawing import finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE
 from hml.reporting.sections import Exhibit, Section
@@ -87,7 +87,7 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
     rows = []
     for axes, shown in zip(grid, triptychs, strict=True):
         image = shown.image
-        first, second = (CLASS_NAMES[int(image[label])] for label in ("class_1", "class_2"))
+        first, second = (CIFAR10[int(image[label])] for label in ("class_1", "class_2"))
         labels = (first, "mixed", second)
         for place, pixels, label in zip(axes[:3], (shown.first, shown.mixed, shown.second), labels, strict=True):
             place.imshow(pixels, interpolation="nearest", vmin=0, vmax=1)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.judgements import pair_name
+from hml.judgements import CIFAR10
 from hml.judgements.curves import PairCurves
 from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
@@ -61,11 +61,11 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         tops = judged["high"].astype(float).fillna(judged["value"].astype(float))
         for x, top, n in zip(judged["lambda_f"], tops, judged["n"], strict=True):
             axes.text(x, min(top + 0.025, 1.02), f"n = {n}", ha="center", fontsize=7.5)
-        finish(axes, title=pair_name(*pair), xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
+        finish(axes, title=CIFAR10.name_pair(*pair), xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
     grid[0].legend(loc="lower right", frameon=False, fontsize=8)
     figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=10)
     figure.supylabel(typeset("λ_h, share that people infer"), fontsize=10)
-    names = ", ".join(pair_name(*pair) for pair in chosen)
+    names = ", ".join(CIFAR10.name_pair(*pair) for pair in chosen)
     return Exhibit(
         "pairs",
         "λ_f against λ_h for chosen pairs",
@@ -73,7 +73,7 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         f"({MIXUP.label}) and the fitted curve ({Color.GREY.label}) for {names}. Shares are the first-named class's.",
         f"Panels of inferred against generating share for {names}: points with intervals around mixup's diagonal.",
         figure,
-        with_pair_names(pd.concat(parts, ignore_index=True)),
+        with_pair_names(CIFAR10, pd.concat(parts, ignore_index=True)),
     )
 
 
@@ -88,7 +88,7 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         _mark_empty(axes, part, 6)
         for x, n in zip(judged["lambda_f"], judged["n"], strict=True):
             axes.text(x, 1.03, f"{n}", ha="center", va="bottom", fontsize=6)
-        axes.set_title(pair_name(*pair), fontsize=8, pad=9)
+        axes.set_title(CIFAR10.name_pair(*pair), fontsize=8, pad=9)
         axes.tick_params(labelsize=6, length=2)
         finish(axes, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         if place % 9:
@@ -102,7 +102,7 @@ def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
         "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
         "Forty-five small panels, one for each class pair, of inferred against generating share.",
         figure,
-        with_pair_names(cells),
+        with_pair_names(CIFAR10, cells),
     )
 
 

@@ -10,7 +10,7 @@ from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.history import read_history
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import TaskName
+from hml.judgements import CIFAR10, TaskName
 from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
 from hml.judgements.rows import write_rows
 
@@ -55,10 +55,10 @@ def history_path(path: Path) -> Path:
 
 def _cells(kept: KeptAnswer, task: TaskName) -> dict[str, str]:
     """Return what H-Mix's columns, and the one beside them, hold of an answer."""
-    stimulus = parse_stimulus(kept.filename, "the study")
+    stimulus = parse_stimulus(CIFAR10, kept.filename, "the study")
     elapsed = datetime.fromisoformat(kept.received_at) - datetime.fromisoformat(kept.enrolled_at)
     return {
-        **write_row(task, stimulus, kept.subject, kept.answer, kept.reaction_ms, kept.is_repeat),
+        **write_row(CIFAR10, task, stimulus, kept.subject, kept.answer, kept.reaction_ms, kept.is_repeat),
         "trial_index": str(kept.number),
         "time_elapsed": str(round(elapsed.total_seconds() * 1000)),
         SIDES: str(int(kept.swapped)),

@@ -16,7 +16,7 @@ from hml.elicit.store.places import count_pending
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
 from hml.elicit.tasks import TASKS, Task
-from hml.judgements import FAST_MS, Stimulus, drop_repeats, pair_name
+from hml.judgements import CIFAR10, FAST_MS, Stimulus, drop_repeats
 from hml.judgements.hmix_format import compact
 
 _SAME_SHARE = 0.5
@@ -121,7 +121,7 @@ def _coverage(
     by_pair: Counter[str] = Counter()
     for stimulus, count in counts.items():
         by_lambda[stimulus.lambda_f] += count
-        by_pair[pair_name(*(end.label for end in stimulus.endpoints))] += count
+        by_pair[CIFAR10.name_pair(*(end.label for end in stimulus.endpoints))] += count
     return Coverage(
         images=len(counts),
         complete=sum(count >= people_per_image for count in counts.values()),

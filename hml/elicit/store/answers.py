@@ -12,6 +12,7 @@ from hml.elicit.store.history import read_task
 from hml.elicit.store.identities import read_code
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
+from hml.judgements import CIFAR10
 from hml.judgements.hmix_format import Answer, compact, parse_stimulus
 
 
@@ -78,7 +79,7 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
             raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")
         text = None
         if answer is not None:
-            stimulus = parse_stimulus(row["filename"], "the study")
+            stimulus = parse_stimulus(CIFAR10, row["filename"], "the study")
             text = compact(TASKS[read_task(rows)].check_values(answer, stimulus))
         rows.execute(
             "INSERT INTO correction (trial, answer, reason, made_at) VALUES (?, ?, ?, ?)",

@@ -18,7 +18,7 @@ from hml.elicit.web.quiz import QUIZ
 from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.errors import InputError
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 
 _LOG = logging.getLogger("uvicorn.error")
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
@@ -80,7 +80,7 @@ def instructions(site: Site, session: Session, person: Person, sent: QueryParams
         session,
         person=person,
         examples_shown=site.stimuli.examples,
-        class_names=CLASS_NAMES,
+        class_names=CIFAR10.names,
         questions=len(questions),
         wrong=[question for question in questions if question.id in sent.getlist("wrong")],
     )

@@ -15,7 +15,7 @@ from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import Site, at_stage
 from hml.errors import InputError
 from hml.files.strict_json import parse_json
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 
 
 @at_stage("trials")
@@ -27,7 +27,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
-    left, right = (CLASS_NAMES[endpoint.label] for endpoint in shown.sides)
+    left, right = (CIFAR10[endpoint.label] for endpoint in shown.sides)
     return site.render(
         "trial",
         session,
@@ -35,7 +35,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         prompt=TASKS[site.store.study.task].prompt,
         left=left,
         right=right,
-        class_names=CLASS_NAMES[::-1] if shown.swapped else CLASS_NAMES,
+        class_names=CIFAR10.names[::-1] if shown.swapped else CIFAR10.names,
     )
 
 

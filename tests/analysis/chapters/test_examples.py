@@ -5,13 +5,14 @@ import torch
 
 from hml.analysis.chapters.examples import most_surprising, picture
 from hml.data import ImageBank
-from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
 from hml.judgements.tables import image_table, judgement_table
 
 
 def test_a_mixed_image_stands_between_its_endpoints():
     bank = ImageBank(
         images=torch.tensor([0, 100, 200], dtype=torch.uint8)[:, None, None, None].expand(3, 3, 2, 2),
+        classes=CIFAR10,
         labels=torch.tensor([0, 1, 2]),
         human=torch.eye(3, 10),
         train_ids=torch.tensor([0, 1, 2]),

@@ -11,7 +11,7 @@ from hml.elicit.research.overview import overview
 from hml.elicit.store.answers import read_answers
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.people import read_people
-from hml.judgements import CLASS_NAMES, read_hmix
+from hml.judgements import CIFAR10, read_hmix
 from tests.elicit.people import answer_all, start
 from tests.elicit.web.serving import make_study, serve, serve_by_command
 from tests.processes import OUTPUT
@@ -147,7 +147,7 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path)
         theirs = [judgement for judgement in judgements if judgement.annotator == subject]
         read = []
         for judgement in theirs:
-            first, second = (CLASS_NAMES[end.label] for end in judgement.stimulus.endpoints)
+            first, second = (CIFAR10[end.label] for end in judgement.stimulus.endpoints)
             share = round(100 * judgement.lambda_h)
             read.append(({first: share, second: 100 - share}, round(100 * judgement.omega)))
         assert read == [({left: 100 - mix, right: mix}, sure) for left, right, mix, sure in said]

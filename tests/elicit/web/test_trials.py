@@ -7,7 +7,7 @@ from hml.elicit.research.overview import overview
 from hml.elicit.store.answers import read_answers
 from hml.elicit.web.images import ImageNames
 from hml.errors import StorageError
-from hml.judgements import CLASS_NAMES
+from hml.judgements import CIFAR10
 from tests.elicit.people import ANSWERS
 from tests.elicit.web.client import Client, find_trial
 from tests.elicit.web.serving import make_study
@@ -63,7 +63,7 @@ def test_the_classes_of_the_list_are_shown_both_ways(serve_study):
         client = Client(served)
         client.start("categorical")
         orders.add(tuple(re.findall(r'value="mostProb(\w+)"', client.get("/trial").text)))
-    assert orders == {CLASS_NAMES, CLASS_NAMES[::-1]}
+    assert orders == {CIFAR10, CIFAR10[::-1]}
 
 
 def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):
