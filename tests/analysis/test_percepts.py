@@ -21,8 +21,8 @@ from hml.data import Cifar10
 from hml.judgements import CIFAR10
 from hml.reporting.versions import UNKNOWN, find_commit
 
-QUICK = ["--replicates", "60"]
-FEW = ["--replicates", "20"]
+QUICK = ["--replicates", "30"]
+FEW = ["--replicates", "5"]
 RELEASED = ("hmix_infer_mixing_factor.csv",)
 
 

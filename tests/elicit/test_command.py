@@ -52,6 +52,7 @@ def elicit_blocks():
     return [[re.sub(" +#.*", "", line) for line in block.splitlines()] for block in blocks]
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(tmp_path, capsys):
     serve, export, *following = elicit_blocks()[0]
     assert (serve, export) == ("hml elicit serve", "hml elicit export judgements.csv")
@@ -65,7 +66,7 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert len(firsts) == len(stimuli) == 180
     assert {j.stimulus for j in firsts} == set(stimuli)
     percepts, fit = (shlex.split(line)[1:] for line in following)
-    assert main([*percepts, "--replicates", "5", "--data_dir", str(tmp_path)]) == 0
+    assert main([*percepts, "--replicates", "2", "--data_dir", str(tmp_path)]) == 0
     percepts = json.loads(Path("lightning_logs", "percepts", "percepts.json").read_text())
     assert "judgements.csv" in json.dumps(percepts)
     Path("configs").symlink_to(CONFIGS)

@@ -17,7 +17,7 @@ def evaluated(learned):
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        args = ["--folds", "2", "--replicates", "50", "--pairs", "Dog/Cat", "Bird/Cat"]
+        args = ["--folds", "2", "--replicates", "20", "--pairs", "Dog/Cat", "Bird/Cat"]
         assert main(["relabel", "evaluate", *QUICK, *args, "--out", str(learned)]) == 0
     return learned, printed.getvalue()
 

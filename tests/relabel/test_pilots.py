@@ -90,7 +90,7 @@ def test_a_pilot_has_a_page(pilot, write, monkeypatch, tmp_path):
 
     monkeypatch.setattr(hml.analysis.percepts, "write_exhibit", draw)
     args = ["--judgements", write(pilot), "--data_dir", str(tmp_path), "--out", str(tmp_path)]
-    assert main(["percepts", *args, "--replicates", "5"]) == 0
+    assert main(["percepts", *args, "--replicates", "2"]) == 0
     result = json.loads((tmp_path / "percepts.json").read_text())
     assert result["judgements"]["judgements"] == len(PILOTS[pilot])
 
@@ -108,12 +108,13 @@ def evaluate(write, out):
     """Run `hml relabel evaluate` on a pilot; returns the exit code."""
 
     def evaluate_(pilot, folds):
-        args = ["--judgements", write(pilot), "--out", str(out), "--folds", str(folds), "--replicates", "5"]
+        args = ["--judgements", write(pilot), "--out", str(out), "--folds", str(folds), "--replicates", "2"]
         return main(["relabel", "evaluate", *QUICK, *args])
 
     return evaluate_
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_one_persons_judgements_are_evaluated_by_pairs_only(evaluate, out, capsys):
     assert evaluate("one person", 2) == 0
     result = json.loads((out / "relabel.json").read_text())
