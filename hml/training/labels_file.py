@@ -20,6 +20,7 @@ from hml.labels import label_checked
 from hml.training.flags import parse as parse_run
 from hml.training.run import instantiate, make_record
 
+
 @dataclass(frozen=True)
 class LabelTable:
     """Soft labels of mixed images: S images with L labels over C classes."""
