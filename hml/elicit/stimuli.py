@@ -126,7 +126,7 @@ def make_source(images: str | Mapping[str, Any], folder: Path) -> ImageSource:
                 given[name] = folder / value
         source: ImageSource = parser.instantiate_classes(found).images
     except (ArgumentError, TypeError, ValueError) as error:
-        raise InputError(f"images: {error}") from error
+        raise InputError(f"images: {' '.join(str(error).split())}") from error
     return source
 
 
