@@ -15,7 +15,7 @@ FLOORS = {
         {"hml", "command_line", "errors", "files", "kernels", "memory", "randomness"},
         {"judgements", "models", "statistics"},
         {"labels", "reporting"},
-        {"data"},
+        {"data", "transforms"},
         {"evaluation"},
         {"training"},
         {"experiments", "analysis", "elicit"},
