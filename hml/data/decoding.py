@@ -53,7 +53,8 @@ def decode(
     def read(index: int) -> str | None:
         try:
             image, labels[index] = open_image(index)
-            images[index] = np.asarray(_fit(_to_rgb(image), (width, height), resize)).transpose(2, 0, 1)
+            with image:
+                images[index] = np.asarray(_fit(_to_rgb(image), (width, height), resize)).transpose(2, 0, 1)
         except Exception as error:  # Pillow raises all kinds of errors on damaged files
             return f"{names[index]} ({_reason(error)})"
         return None
@@ -77,10 +78,10 @@ def in_threads(work: Callable[[int], _T], count: int) -> list[_T]:
 def _most_common_size(open_image: Opener, names: Sequence[str], resize: Resize) -> Size:
     def measure(index: int) -> Size | None:
         try:
-            width, height = open_image(index)[0].size
-        except Exception:  # whose turn to be reported comes when all images are decoded
+            with open_image(index)[0] as image:
+                return image.height, image.width
+        except Exception:  # reported when all images are decoded
             return None
-        return height, width
 
     sizes = in_threads(measure, len(names))
     counts = Counter(size for size in sizes if size is not None)
@@ -90,7 +91,7 @@ def _most_common_size(open_image: Opener, names: Sequence[str], resize: Resize) 
         (height, width), (other_height, other_width) = list(counts)[:2]
         first, other = (names[sizes.index(size)] for size in list(counts)[:2])
         raise InputError(
-            f"images are of {len(counts)} sizes, and resize=none leaves them as they are: {first} is {height} × {width} "
+            f"images are of {len(counts)} sizes, and resize=none leaves them so: {first} is {height} × {width} "
             f"and {other} {other_height} × {other_width} pixels. Use resize=crop or resize=stretch."
         )
     chosen = min(counts, key=lambda size: (-counts[size], size[0] * size[1], size))

@@ -44,20 +44,19 @@ def read_human_labels(
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"Can't read human labels from {path}: {error.strerror}.") from error
+    expected = f"{len(labels)}, one per image, or {len(test_ids)}, one per evaluation image"
     if path.suffix == ".npy":
         weights = _read_array(content, path.name, len(classes))
+        if len(weights) not in (len(labels), len(test_ids)):
+            raise InputError(f"{path.name} has {len(weights)} rows. It must have {expected}.")
         ids = torch.arange(len(labels)) if len(weights) == len(labels) else test_ids
     else:
-        found, weights = _read_csv(content, path.name, classes, names, len(labels))
-        order = found.argsort()
-        ids, weights = found[order], weights[order.numpy()]
-    if not any(torch.equal(ids, described) for described in (torch.arange(len(labels)), test_ids)) or len(ids) != len(
-        weights
-    ):
-        raise InputError(
-            f"{path.name} has {len(weights)} rows. It must have {len(labels)}, one per image, or {len(test_ids)}, one per "
-            "evaluation image."
-        )
+        by_id = _read_csv(content, path.name, classes, names, len(labels))
+        ids = torch.arange(len(labels)) if len(by_id) > len(test_ids) else test_ids
+        if missing := [image for image in ids.tolist() if image not in by_id]:
+            example = names[missing[0]] if names else missing[0]
+            raise InputError(f"{path.name} describes {len(by_id)} images, not {example}. It must describe {expected}.")
+        weights = np.array([by_id[image] for image in ids.tolist()])
     human = torch.nn.functional.one_hot(labels, len(classes)).float()
     human[ids] = torch.from_numpy(weights / weights.sum(1, keepdims=True)).float()
     return human, {path.name: hashlib.sha256(content).hexdigest()}
@@ -70,5 +69,38 @@ def _read_array(content: bytes, name: str, num_classes: int) -> _Array:
         raise InputError(f"{name} can't be read as an array of numbers: {error}.") from error
     if weights.ndim != 2 or weights.shape[1] != num_classes:
         raise InputError(f"{name} has shape {weights.shape}, expected {num_classes} columns, one per class.")
-    _check(weights, [f"{name}, row {row}" for row in range(len(weights))])
+    for number, row in enumerate(weights):
+        _check(row, f"{name}, row {number}")
     return weights
+
+
+def _read_csv(
+    content: bytes, name: str, classes: Classes, names: Sequence[str] | None, count: int
+) -> dict[int, list[float]]:
+    """Read each image's weights, by its id."""
+    known = {str(image): image for image in range(count)} | {each: image for image, each in enumerate(names or ())}
+    found: dict[int, list[float]] = {}
+    for where, row in read_rows(content, name, [_IMAGE]):
+        columns = [column for column in row if column != _IMAGE]
+        if set(columns) != set(classes):
+            unknown = [f"{column!r} is no class" for column in columns if column not in classes.names]
+            missing = [f"{each!r} is missing" for each in classes if each not in columns]
+            raise InputError(
+                f"{name} has {len(columns)} columns beside {_IMAGE!r} for {len(classes)} classes: "
+                f"{', '.join([*unknown, *missing][:10])}. It needs one column per class."
+            )
+        if (image := known.get(row[_IMAGE])) is None:
+            refuse(where, _IMAGE, row[_IMAGE], f"no such image among {count}. Write its path in the folder, or its id.")
+        if image in found:
+            refuse(where, _IMAGE, row[_IMAGE], "an earlier row describes it. Keep one.")
+        try:
+            found[image] = [float(row[each]) for each in classes]
+        except ValueError as error:
+            raise InputError(f"{where}: {error}. Give counts or probabilities.") from error
+        _check(np.array(found[image]), where)
+    return found
+
+
+def _check(weights: _Array, where: str) -> None:
+    if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+        raise InputError(f"{where} is {weights.tolist()}. Give counts or probabilities, at least one of them above 0.")
