@@ -80,7 +80,7 @@ class TorchvisionImages(PictureSource):
         names = self.class_names or getattr(part, "classes", None)
         if names is None:
             raise InputError(
-                f"{self.dataset} doesn't name its classes: list them in class_names, in order of their labels."
+                f"{self.dataset} doesn't name its classes: list them in `class_names`, in order of their labels."
             )
         try:  # ImageNet's have several names each
             return Classes(tuple(name if isinstance(name, str) else name[0] for name in names))
