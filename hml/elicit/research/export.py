@@ -10,10 +10,9 @@ from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.history import read_classes, read_history
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import Classes, TaskName, parse_hmix
+from hml.judgements import Classes, TaskName, parse_hmix, write_plain
 from hml.judgements.formats import FormatName
 from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
-from hml.judgements.plain_format import write_plain
 from hml.judgements.rows import write_rows
 
 SIDES = "sides_swapped"
