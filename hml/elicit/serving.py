@@ -33,7 +33,7 @@ def main(options: Serve | Simulate) -> int:
     if isinstance(options, Serve):
         _check_reach(study, options)
         _require_web()
-    stimuli = load_stimuli(study, find_data_dir(options.data_dir), beside)
+    stimuli = load_stimuli(study, find_data_dir(options.data_dir).absolute(), beside)
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
