@@ -34,7 +34,7 @@ def run(options: OfStudy) -> int:
         match options:
             case Export():
                 _check_csv(options.file)
-                count = export_answers(folder, options.file)
+                count = export_answers(folder, options.file, options.format)
                 print(
                     f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
                 )

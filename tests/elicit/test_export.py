@@ -23,6 +23,7 @@ from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import CIFAR10, parse_construct, parse_select, parse_soft_categories, read_hmix
 from hml.judgements.hmix_format import FORMATS, Categories
+from hml.judgements.plain_format import parse_plain
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
 from tests.elicit.people import answer_all, finish, start
@@ -230,3 +231,22 @@ def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir
     for example in module.examples:
         shown = Image.open(io.BytesIO(stimuli.png(example.stimulus)))
         assert np.abs(np.asarray(shown) / 255 - example.image.permute(1, 2, 0).numpy()).max() <= 0.5001 / 255
+
+
+def test_plain_judgements_are_those_of_the_export_in_hmix_columns(store, export, tmp_path):
+    finish(store, start(store))
+    judgements = read_hmix(export(store), "all")
+    assert export_answers(store.folder, tmp_path / "plain.csv", "plain") == len(judgements)
+    content = (tmp_path / "plain.csv").read_bytes()
+    assert parse_plain(content, "plain.csv", CIFAR10) == judgements
+    assert content.startswith(b"annotator,image_1,class_1,image_2,class_2,lambda_f,lambda_h,omega,")
+    assert (tmp_path / "plain.study.json").exists()
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "rate_mixture"])
+def test_only_mixing_coefficients_have_a_plain_format(open_store, tmp_path, task):
+    store = open_store(task=task)
+    answer_all(store, start(store))
+    with pytest.raises(InputError, match=f"--format plain is for answers to rate_mixture, .* task is {task}"):
+        export_answers(store.folder, tmp_path / "plain.csv", "plain")
+    assert not list(tmp_path.glob("plain.*"))

@@ -1,4 +1,4 @@
-"""Writes a study's answers in the columns of the H-Mix file of its task, and beside them how they were asked for."""
+"""Writes a study's answers in H-Mix's columns or the plain ones, and beside them how they were asked for."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,8 @@ from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.history import read_history
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import CIFAR10, TaskName
+from hml.judgements import CIFAR10, TaskName, parse_hmix, write_plain
+from hml.judgements.formats import FormatName
 from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
 from hml.judgements.rows import write_rows
 
@@ -21,11 +22,12 @@ Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
 """
 
 
-def export_answers(folder: StudyFolder, path: Path) -> int:
+def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "hmix") -> int:
     """Write the answers that count as CSV, and beside it how they were asked for; return how many.
 
     Raises:
-        InputError: there are no answers, or one contains something that must not be exported.
+        InputError: there are no answers, one contains something that must not be exported, or the task's answers don't
+            fit the plain format.
         StorageError: the file can't be written.
     """
     answers, history = read_answers(folder), read_history(folder)
@@ -33,6 +35,8 @@ def export_answers(folder: StudyFolder, path: Path) -> int:
         raise InputError("Nobody has answered anything yet: there is nothing to export.")
     study = history[-1]["study"]
     name, task = study["name"], study["task"]
+    if format_name == "plain" and task != "rate_mixture":
+        raise InputError(f"--format plain is for answers to rate_mixture, and this study's task is {task}: use hmix.")
     columns = (*FORMATS[task].columns, SIDES)
     rows = []
     for index, kept in enumerate(answers):
@@ -44,7 +48,10 @@ def export_answers(folder: StudyFolder, path: Path) -> int:
         {"first_index": sum(kept.received_at < row["since"] for kept in answers), **row} for row in history
     ]
     write_atomically(history_path(path), json.dumps(asked, indent=2, ensure_ascii=False) + "\n")
-    write_atomically(path, write_rows(columns, rows))
+    text = write_rows(columns, rows)
+    if format_name == "plain":
+        text = write_plain(parse_hmix(text.encode(), path.name, "all"), CIFAR10)
+    write_atomically(path, text)
     return len(answers)
 
 
