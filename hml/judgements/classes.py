@@ -42,6 +42,9 @@ class Classes:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __str__(self) -> str:
+        return ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
@@ -63,8 +66,7 @@ class Classes:
             return self.names.index(name)
         folded = {known.casefold(): known for known in self.names}
         nearest = difflib.get_close_matches(name.casefold(), folded, n=1)
-        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
-        hint = f"did you mean {folded[nearest[0]]}?" if nearest else f"the classes are {shown}."
+        hint = f"did you mean {folded[nearest[0]]}?" if nearest else f"the classes are {self}."
         raise InputError(f"unknown class {name!r}: {hint}")
 
     def name_pair(self, class_1: int, class_2: int) -> str:
@@ -84,8 +86,7 @@ class Classes:
             if ends[0] != ends[1] and all(end in folded for end in ends):
                 low, high = sorted(map(folded.index, ends))
                 return low, high
-        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
-        raise InputError(f"{text!r} is not a pair of classes such as {self.name_pair(0, 1)}: the classes are {shown}.")
+        raise InputError(f"{text!r} is not a pair of classes such as {self.name_pair(0, 1)}: the classes are {self}.")
 
 
 CIFAR10 = Classes(("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck"))
