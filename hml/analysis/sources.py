@@ -92,7 +92,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
     if images is not None:
         fetch(images.remote_files(data_dir), data_dir)
         bank = images.load(data_dir)
-    classes = CIFAR10 if bank is None else bank.classes
+    classes = _find_classes(mixed, data_dir) if bank is None else bank.classes
     said = mixed.read(data_dir, classes) if bank is None else mixed.load(data_dir, bank)
     (name,) = said.files
     judged, left_out = _keep_two_classes(said.judgements, name)
@@ -119,6 +119,12 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
             "--source hml.data.ImageFolder."
         )
     return sources
+
+
+def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
+    """Return CIFAR-10's classes where only those were judged, which may be some of them, or else the judged ones."""
+    found = mixed.classes(data_dir)
+    return CIFAR10 if set(found) <= set(CIFAR10) else found
 
 
 def _add_bank(sources: Sources, bank: ImageBank) -> None:
