@@ -46,7 +46,7 @@ class Sources:
     """What was read.
 
     Args:
-        judgements: What `judgement_table` made.
+        judgements: What `judgement_table` made; without the column omega where some judgements have none.
         description: What the judgements are.
         classes: The names of the classes, C of them.
         files: The SHA-256 of each file read.
@@ -98,7 +98,11 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
     judged, left_out = _keep_two_classes(said.judgements, name)
     stimuli = {judgement.stimulus for judgement in judged}
     which = name if judgements else _COHORTS[cohort]
-    sources = Sources(judgement_table(judged), which, classes, dict(said.files), left_out=left_out)
+    table = judgement_table(judged)
+    if unsure := int(table["omega"].isna().sum()):
+        table = table.drop(columns="omega")
+        left_out.append(f"Confidence: {unsure:,} of {len(table):,} judgements have no ω.")
+    sources = Sources(table, which, classes, dict(said.files), left_out=left_out)
     if bank is not None:
         check_endpoints(stimuli, bank, "any")
         _add_bank(sources, bank)
@@ -116,7 +120,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
     elif bank is None:
         sources.left_out.append(
             "The images themselves, and how ambiguous they are: name them with --source, such as "
-            "--source hml.data.ImageFolder."
+            "--source hml.data.ImageFolder --source.root DIR."
         )
     return sources
 
@@ -130,7 +134,9 @@ def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
 def _add_bank(sources: Sources, bank: ImageBank) -> None:
     sources.bank = bank
     sources.files |= bank.files
-    if bank.human is not None:
+    ends = sources.judgements[["id_1", "id_2"]].to_numpy()
+    # Images that nobody labelled have their class as a label.
+    if bank.human is not None and not bool((bank.human[ends] == bank.hard_labels[ends]).all()):
         sources.human = bank.human.double().numpy()
     else:
         sources.left_out.append("How ambiguous endpoint images are: the source has no labels by people for them.")

@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hml.errors import InputError
@@ -38,6 +38,21 @@ class Classes:
             if (folded := name.casefold()) in known:
                 raise InputError(f"{known[folded]!r} and {name!r} differ in case at most: rename one, or join them.")
             known[folded] = name
+
+    @classmethod
+    def collect(cls, found: Iterable[str], file: str) -> "Classes":
+        """Return the classes that a file of judgements names, in alphabetical order.
+
+        Raises:
+            InputError: it is one class only, or they can't be classes.
+        """
+        names = tuple(sorted(set(found)))
+        if len(names) == 1:
+            raise InputError(
+                f"All judgements in {file} are of blends of two images of one class, {names[0]}: judge blends of two "
+                "classes."
+            )
+        return cls(names)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -88,7 +88,7 @@ def find_hmix_classes(content: bytes, name: str) -> Classes:
         InputError: the file isn't such a CSV, or a filename can be read in several ways.
     """
     rows = read_rows(content, name, REQUIRED)
-    return Classes(tuple(sorted({found for where, row in rows for found in find_class_names(row["filename"], where)})))
+    return Classes.collect((found for where, row in rows for found in find_class_names(row["filename"], where)), name)
 
 
 def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:

@@ -56,7 +56,7 @@ def find_plain_classes(content: bytes, name: str) -> Classes:
         InputError: the file isn't such a CSV, or its names can't be classes.
     """
     rows = [row for _, row in read_rows(content, name, REQUIRED)]
-    return Classes(tuple(sorted({row[column].strip() for row in rows for column in ("class_1", "class_2")})))
+    return Classes.collect((row[column].strip() for row in rows for column in ("class_1", "class_2")), name)
 
 
 def write_plain(judgements: Iterable[Judgement], classes: Classes, images: Sequence[str] | None = None) -> str:
