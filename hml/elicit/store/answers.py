@@ -13,7 +13,8 @@ from hml.elicit.store.identities import read_code
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import CIFAR10
-from hml.judgements.hmix_format import Answer, compact, parse_stimulus
+from hml.judgements.hmix_format import Answer, compact
+from hml.judgements.stimulus_names import parse_stimulus
 
 
 @dataclass(frozen=True)
