@@ -50,10 +50,6 @@ class DemoImages(ImageSource):
         self.num_test = num_test
 
     @override
-    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        return []
-
-    @override
     def classes(self, data_dir: Path) -> Classes:
         return CIFAR10
 
