@@ -24,8 +24,8 @@ FLOORS = {
         {"__main__"},
     ),
     "hml.elicit": (
-        {"study"},
         {"tasks"},
+        {"study"},
         {"command", "stimuli", "store"},
         {"research", "simulated"},
         {"web"},

@@ -155,7 +155,7 @@ def test_an_empty_study_has_nothing_to_export(store, tmp_path):
 )
 def test_what_tells_who_somebody_is_is_never_exported(column, text, what):
     with pytest.raises(InputError, match=what) as refusal:
-        check_cell(column, text, "judgements.csv, row 2")
+        check_cell(column, text, "judgements.csv, row 2", CIFAR10)
     assert text not in str(refusal.value)
 
 
@@ -167,9 +167,9 @@ def test_the_released_files_cells_pass_but_for_its_ids(other_tasks):
         table = table[table["trial_type"] != "survey-text"]
         for column in {"subject", "responses", "filename", "label1", "mixtureCoeff", "rt"} & set(table):
             for text in table[column]:
-                check_cell(column, text[:15] if column == "rt" else text, name)
+                check_cell(column, text[:15] if column == "rt" else text, name, CIFAR10)
     with pytest.raises(InputError, match="24-digit"):
-        check_cell("study_id", table["study_id"].iloc[0], "released")
+        check_cell("study_id", table["study_id"].iloc[0], "released", CIFAR10)
 
 
 def test_a_row_that_should_not_be_there_keeps_the_file_from_being_written(store, tmp_path):
@@ -220,7 +220,7 @@ def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
 def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):
     study = replace(read_study(EXAMPLE), trials=5)
     stimuli = load_stimuli(study, data_dir)
-    store = Store(tmp_path / "cifar10", study, stimuli.all)
+    store = Store(tmp_path / "cifar10", study, stimuli.all, stimuli.classes)
     simulate_people(store, 4)
     module = HMixDataModule(SeparateLabels(), mixed=HMix(judgements=export(store)), data_dir=str(data_dir))
     module.setup("fit")
