@@ -12,8 +12,9 @@ from hml.errors import InputError
 from hml.files.atomic import write_atomically
 from hml.judgements import Classes, TaskName, parse_hmix, write_plain
 from hml.judgements.formats import FormatName
-from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
+from hml.judgements.hmix_format import FORMATS, write_row
 from hml.judgements.rows import write_rows
+from hml.judgements.stimulus_names import parse_stimulus
 
 SIDES = "sides_swapped"
 """A column that H-Mix lacks: 1 where the second class was named first and was at the left, else 0.
