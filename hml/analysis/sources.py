@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hml.data.download import (
     CIFAR10H_COUNTS,
@@ -135,7 +134,7 @@ def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
 def _add_bank(sources: Sources, bank: ImageBank) -> None:
     sources.bank = bank
     sources.files |= bank.files
-    ends = torch.from_numpy(sources.judgements[["id_1", "id_2"]].to_numpy(np.int64, copy=True))
+    ends = sources.judgements[["id_1", "id_2"]].to_numpy(copy=True)  # torch warns of arrays that are read-only
     # Images that nobody labelled have their class as a label.
     if bank.human is not None and not bool((bank.human[ends] == bank.hard_labels[ends]).all()):
         sources.human = bank.human.double().numpy()
