@@ -134,7 +134,7 @@ def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
 def _add_bank(sources: Sources, bank: ImageBank) -> None:
     sources.bank = bank
     sources.files |= bank.files
-    ends = sources.judgements[["id_1", "id_2"]].to_numpy()
+    ends = sources.judgements[["id_1", "id_2"]].to_numpy(copy=True)  # torch warns of arrays that are read-only
     # Images that nobody labelled have their class as a label.
     if bank.human is not None and not bool((bank.human[ends] == bank.hard_labels[ends]).all()):
         sources.human = bank.human.double().numpy()

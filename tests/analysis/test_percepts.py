@@ -296,6 +296,7 @@ def test_repeats_alone_are_judgements_like_any_others(small, tmp_path):
 @pytest.mark.usefixtures("offline", "without_drawing")
 def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     from hml.data import DemoImages, DemoMixes
+    from hml.data.demo import TEXTURES
 
     judgements = DemoMixes(images_per_pair=5).load(tmp_path, DemoImages(60, 10).load(tmp_path)).judgements
     rows = [
@@ -309,13 +310,13 @@ def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "demo.csv", index=False)
     args = ["--judgements", str(tmp_path / "demo.csv"), "--data_dir", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert main(["percepts", *args, *QUICK, "--pairs", "Truck/Airplane", "cat/dog"]) == 0
+    assert main(["percepts", *args, *QUICK, "--pairs", "Clouds/Vertical stripes", "antidiagonal stripes/rings"]) == 0
     strengths = pd.read_csv(tmp_path / "out" / "figures" / "dominance.csv")
     # The demo's people favour later classes.
-    ranks = [CIFAR10.index(name) for name in strengths["class"]]
+    ranks = [TEXTURES.index(name) for name in strengths["class"]]
     assert np.corrcoef(ranks, range(10))[0, 1] < -0.9
     shown = pd.read_csv(tmp_path / "out" / "figures" / "pairs.csv")
-    assert shown["pair"].unique().tolist() == ["Airplane/Truck", "Cat/Dog"]
+    assert shown["pair"].unique().tolist() == ["Clouds/Vertical stripes", "Antidiagonal stripes/Rings"]
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")

@@ -49,7 +49,8 @@ def test_answers_about_other_classes_have_another_folder(tmp_path, store):
 
 def test_a_folder_of_an_earlier_hml_is_left_to_that_version(store, open_store, tmp_path):
     finish(store, start(store))
-    with store.folder.database.writing() as rows:  # as it was before classes were recorded
+    with store.folder.database.writing() as rows:  # as it was before classes were recorded, and sides were drawn
+        rows.execute("ALTER TABLE trial DROP COLUMN swapped")
         rows.execute("UPDATE history SET study = json_remove(study, '$.classes')")
     with pytest.raises(DataError, match="An earlier hml made this study's folder"):
         open_store()

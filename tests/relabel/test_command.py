@@ -18,7 +18,15 @@ def evaluated(learned):
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        args = ["--folds", "2", "--replicates", "20", "--pairs", "Dog/Cat", "Bird/Cat"]
+        args = [
+            "--folds",
+            "2",
+            "--replicates",
+            "20",
+            "--pairs",
+            "rings/Antidiagonal stripes",
+            "Diagonal stripes/Checks",
+        ]
         assert main(["relabel", "evaluate", *QUICK, *args, "--out", str(learned)]) == 0
     return learned, printed.getvalue()
 
@@ -42,7 +50,7 @@ def test_evaluate_tells_every_model_under_both_splits(evaluated):
 
 def test_evaluate_draws_held_out_images_and_boundaries(evaluated):
     folder, _ = evaluated
-    for name in ("held_out", "boundary_Cat_Dog", "boundary_Bird_Cat"):
+    for name in ("held_out", "boundary_3_5", "boundary_2_4"):
         assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
     page = (folder / "relabel.html").read_text()
     assert "the learned boundary" in page
@@ -60,10 +68,11 @@ def test_the_images_description_is_kept(learned, capsys):
 def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
     (kept,) = learned.glob("features-*.pt")
     shutil.copy(kept, tmp_path)
+    answer = '"{""mixingcoeff"": 40, ""confidence"": 70}"'
     rows = [
-        f'{who},mixed_0.5_Cat_{cat}_Dog_{cat + 2}.png,"{{""mixingcoeff"": 40, ""confidence"": 70}}"\n'
+        f"{who},mixed_0.5_Antidiagonal stripes_{first}_Rings_{first + 2}.png,{answer}\n"
         for who in ("ann", "bob")
-        for cat in (3, 13, 23)  # the demo's classes are the last digits of its images' ids
+        for first in (3, 13, 23)  # the demo's classes are the last digits of its images' ids
     ]
     (tmp_path / "mine.csv").write_text("".join(["subject,filename,responses\n", *rows]))
     own = ["--judgements", str(tmp_path / "mine.csv"), "--out", str(tmp_path)]
