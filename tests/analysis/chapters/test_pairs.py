@@ -56,4 +56,4 @@ def test_the_atlas_has_a_panel_for_each_pair_that_is_shown(num_classes, shown, t
     assert len(atlas.figure.axes) == shown
     assert atlas.data["pair"].unique().tolist() == [classes.name_pair(*pair) for pair in pairs]
     assert any("435 pairs" in text and "only 66" in text for text in section.paragraphs) == (num_classes == 30)
-    atlas.figure.canvas.draw()  # a name's dollar sign begins no formula
+    atlas.figure.draw_without_rendering()  # a name's dollar sign begins no formula
