@@ -57,9 +57,9 @@ def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_spl
     callback = FGSM(epsilon=0.02, num_images=num_images)
     (logged,) = make_trainer(callback).test(classifier, datamodule=data, verbose=False)
     image, target, label, _ = whole_split(classifier, data.test_dataloader())
-    adversarial = fgsm(classifier.network, image[:attacked], target[:attacked], 0.02)
+    adversarial = fgsm(classifier, image[:attacked], target[:attacked], 0.02)
     with torch.no_grad():
-        logits = classifier.network(adversarial)
+        logits = classifier(adversarial)
     assert len(callback.metric.gathered()["index"]) == attacked
     assert logged == pytest.approx(
         {
@@ -81,8 +81,8 @@ def test_attack_runs_in_full_precision_under_bf16(tiny, classifier, make_trainer
 def test_attack_changes_neither_weights_nor_predictions(tiny, make_trainer):
     torch.manual_seed(0)
     classifier = Classifier(PreActResNet18(width=2))
-    before = {name: value.clone() for name, value in classifier.state_dict().items()}
     (alone,) = make_trainer(HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
     (beside,) = make_trainer(FGSM(), HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
     assert {name: beside[name] for name in alone} == alone
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
@@ -104,7 +104,7 @@ def test_validation_logs_under_its_own_name(tiny, classifier, make_trainer, whol
     assert logged["val/cross_entropy"] == pytest.approx(float(alignment.soft_cross_entropy(logits, target)), abs=1e-5)
     assert logged["val/accuracy"] == pytest.approx(float((logits.argmax(1) == label).float().mean()), abs=1e-6)
     with torch.no_grad():
-        attacked = classifier.network(fgsm(classifier.network, image, target))
+        attacked = classifier(fgsm(classifier, image, target))
     expected = float(alignment.soft_cross_entropy(attacked, target))
     assert logged["val/fgsm_cross_entropy"] == pytest.approx(expected, abs=1e-5)
     assert {"val/rms_calibration_full", "val/ece", "val/loss"} <= set(logged)
