@@ -21,7 +21,7 @@ from hml.data.images import Cifar10, ImageBank
 from hml.data.judged import check_endpoints
 from hml.data.mixed import HMix
 from hml.errors import DataError, InputError
-from hml.judgements import Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
+from hml.judgements import CIFAR10, Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
 from hml.statistics.bootstrap import Array, Index
 
@@ -70,7 +70,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
     """
     mixed = HMix(cohort, judgements)
     fetch(mixed.remote_files(data_dir), data_dir)
-    said = mixed.read(data_dir)
+    said = mixed.read(data_dir, CIFAR10)
     (name,) = said.files
     judged, left_out = _keep_two_classes(said.judgements, name)
     which = name if judgements else _COHORTS[cohort]

@@ -89,6 +89,7 @@ def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixab
     Raises:
         InputError: an endpoint is not in the bank, is of another class there, or may not be mixed.
     """
+    names = bank.names or range(len(bank.labels))
     used = set()
     for stimulus in stimuli:
         for endpoint in stimulus.endpoints:
@@ -99,15 +100,17 @@ def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixab
             label = int(bank.labels[endpoint.image_id])
             if label != endpoint.label:
                 raise InputError(
-                    f"{stimulus.filename}: image {endpoint.image_id} is of class {bank.classes[label]}, "
+                    f"{stimulus.filename}: image {names[endpoint.image_id]} is of class {bank.classes[label]}, "
                     f"not {bank.classes[endpoint.label]}. Ids count the images of the data set from 0."
                 )
             used.add(endpoint.image_id)
     if mixable == "training" and (outside := sorted(used - set(bank.train_ids.tolist()))):
-        raise InputError(f"originals {outside[:10]} are outside the training split, and can't be trained on.")
+        shown = ", ".join(str(names[image_id]) for image_id in outside[:10])
+        raise InputError(f"originals {shown} are outside the training split, and can't be trained on.")
     if mixable == "not evaluated" and (leaked := sorted(used & set(bank.test_ids.tolist()))):
+        shown = ", ".join(str(names[image_id]) for image_id in leaked)
         raise InputError(
             f"{len(leaked)} endpoints of mixed images are among the {len(bank.test_ids)} evaluation images, and to "
-            f"train on them would make the evaluation worthless: ids {', '.join(map(str, leaked))}. "
+            f"train on them would make the evaluation worthless: images {shown}. "
             "Leave their judgements out."
         )

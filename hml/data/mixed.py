@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hml.data.mixing import Rows
 from hml.errors import InputError, check_choice
 from hml.files.paths import expand
 from hml.judgements import CIFAR10, Classes, Cohort, Judgement, parse_hmix
+from hml.judgements.formats import find_classes, parse_judgements
 from hml.judgements.rows import read_file
 from hml.labels import LabelStrategy
 from hml.randomness import Draws
@@ -61,12 +62,12 @@ class MixedSource(ABC):
 
 
 class HMix(MixedSource):
-    """H-Mix, the data of "Human-in-the-loop mixup", or judgements of one's own in its columns.
+    """H-Mix, the data of "Human-in-the-loop mixup", or your own judgements, in its columns or in the plain format.
 
     Args:
         cohort: "paper": 810 images, 33 people, 1,974 judgements; "all" adds the second collection: 2,070 images,
             81 people, 4,950 judgements. Concerns the released file alone.
-        judgements: A CSV file of one's own to use instead, taken whole.
+        judgements: Your own CSV file, which is used instead. `hml/data/README.md` describes its columns.
         include_repeats: Whether a person's second judgement of an image counts, as in the authors' own file.
     """
 
@@ -89,13 +90,33 @@ class HMix(MixedSource):
                 "H-Mix's released judgements are of CIFAR-10's images, not of these: give your own with "
                 "--data.mixed.judgements, or mix images freshly with --data.mixed FreshMixes."
             )
-        return self.read(data_dir, bank.classes)
+        images = bank.names or [str(image_id) for image_id in range(len(bank.labels))]
+        return self.read(data_dir, bank.classes, images)
 
-    def read(self, data_dir: Path, classes: Classes = CIFAR10) -> MixedSet:
-        """Read the judgements without the images, whose classes are given; otherwise as `load`."""
+    def classes(self, data_dir: Path) -> Classes:
+        """Return the judged images' classes, where the images aren't at hand: CIFAR-10's, or those your file names.
+
+        Raises:
+            InputError: your file is wrong, or its classes' names can't be told apart.
+        """
         if self.judgements is None:
-            name, content, cohort = HMIX_INFERENCES.name, read_verified(HMIX_INFERENCES, data_dir), self.cohort
+            return CIFAR10
+        name, content = read_file(self.judgements)
+        return find_classes(content, name)
+
+    def read(self, data_dir: Path, classes: Classes | None = None, images: Sequence[str] | None = None) -> MixedSet:
+        """Read the judgements without the images; otherwise as `load`.
+
+        Args:
+            data_dir: The data folder.
+            classes: The images' classes; by default what `classes` returns.
+            images: What your file calls each image, in the order of their ids, where that is known.
+        """
+        classes = self.classes(data_dir) if classes is None else classes
+        if self.judgements is None:
+            name, content = HMIX_INFERENCES.name, read_verified(HMIX_INFERENCES, data_dir)
+            judgements = parse_hmix(content, name, self.cohort, self.include_repeats, classes)
         else:
-            (name, content), cohort = read_file(self.judgements), "all"
-        judgements = parse_hmix(content, name, cohort, self.include_repeats, classes)
+            name, content = read_file(self.judgements)
+            judgements = parse_judgements(content, name, classes, images, self.include_repeats)
         return MixedSet(judgements, {name: hashlib.sha256(content).hexdigest()})

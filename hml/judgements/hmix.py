@@ -5,7 +5,14 @@ from typing import Literal
 
 from hml.errors import InputError, check_choice
 from hml.judgements.classes import CIFAR10, Classes
-from hml.judgements.hmix_format import FORMATS, parse_rating, parse_stimulus, parse_subject, stimulus_columns
+from hml.judgements.hmix_format import (
+    FORMATS,
+    find_class_names,
+    parse_rating,
+    parse_stimulus,
+    parse_subject,
+    stimulus_columns,
+)
 from hml.judgements.rows import Row, read_file, read_rows, refuse
 from hml.judgements.schema import Judgement, Stimulus, drop_repeats
 
@@ -17,7 +24,8 @@ PAPER_STUDY_IDS = frozenset({"6286131f274e4b5d5357425c", "62868d1c77a67aae6b2e50
 collections, so only `study_id` tells them apart."""
 
 _FORMAT = FORMATS["rate_mixture"]
-_REQUIRED = ("subject", "filename", "responses")
+REQUIRED = ("subject", "filename", "responses")
+"""The columns that a file of your own must have."""
 
 
 def read_hmix(
@@ -52,7 +60,7 @@ def parse_hmix(
 ) -> list[Judgement]:
     """Read judgements from a file's content, called `name` in errors; otherwise as `read_hmix`."""
     check_choice("cohort", cohort, Cohort)
-    required = (*_REQUIRED, "study_id") if cohort == "paper" else _REQUIRED
+    required = (*REQUIRED, "study_id") if cohort == "paper" else REQUIRED
     hint = "Judgements are read from H-Mix's columns: subject, filename, responses" + (
         ", and study_id for cohort paper." if cohort == "paper" else "."
     )
@@ -71,6 +79,16 @@ def parse_hmix(
             f"{name} holds no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")
         )
     return judgements
+
+
+def find_hmix_classes(content: bytes, name: str) -> Classes:
+    """Return the classes that a file's filenames name, in alphabetical order.
+
+    Raises:
+        InputError: the file isn't such a CSV, or a filename can be read in several ways.
+    """
+    rows = read_rows(content, name, REQUIRED)
+    return Classes(tuple(sorted({found for where, row in rows for found in find_class_names(row["filename"], where)})))
 
 
 def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:

@@ -146,6 +146,23 @@ def name_endpoints(classes: Classes, first: Endpoint, second: Endpoint) -> str:
     return "_".join(f"{classes[end.label]}_{end.image_id}" for end in (first, second))
 
 
+def find_class_names(filename: str, where: str) -> tuple[str, str]:
+    """Return the two classes that a filename names, where the classes aren't known.
+
+    Raises:
+        InputError: it isn't such a name, or names of classes hold "_1_" or the like, so that it has several readings.
+    """
+    match = _FILENAME.fullmatch(filename)
+    readings = [] if match is None else [*re.finditer("(?=_[0-9]{1,9}_(.+)_[0-9]{1,9}$)", match["pair"])]
+    if match is None or not readings:
+        refuse(where, "filename", filename, _FILENAME_REMEDY)
+    if len(readings) > 1:
+        refuse(
+            where, "filename", filename, "several classes' names fit it: give the images too, whose classes are known."
+        )
+    return match["pair"][: readings[0].start()], readings[0][1]
+
+
 def parse_endpoints(classes: Classes, text: str, where: str) -> tuple[Endpoint, Endpoint]:
     """Read the column `class_pair` of the midpoint tasks, `{class1}_{id1}_{class2}_{id2}`.
 

@@ -26,6 +26,19 @@ def read_file(path: str | Path) -> tuple[str, bytes]:
         raise InputError(f"Can't read judgements from {path}: {error.strerror}.") from error
 
 
+def read_columns(content: bytes, name: str) -> list[str]:
+    """Read the names of a CSV file's columns.
+
+    Args:
+        content: The file's bytes.
+        name: What errors call it.
+
+    Raises:
+        InputError: it isn't CSV in UTF-8.
+    """
+    return _read(content, name)[0]
+
+
 def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = "") -> Iterator[tuple[str, Row]]:
     """Read a CSV file's rows, each with the words that say where it stands.
 
@@ -41,15 +54,7 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
     Raises:
         InputError: it isn't CSV in UTF-8, a column is missing or stands twice, or a row has too few or many fields.
     """
-    try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not a CSV file in UTF-8: {error}. Save it as one.") from error
-    try:
-        columns = next(reader, [])
-        rows = list(reader)
-    except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num} is not CSV: {error}. Mend the line.") from error
+    columns, rows = _read(content, name)
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
         raise InputError(f"{name} has two columns called {', '.join(repeated)[:200]}: keep one of each.")
     if missing := [column for column in required if column not in columns]:
@@ -63,6 +68,19 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
         if len(fields) != len(columns):
             raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
         yield where, dict(zip(columns, fields, strict=True))
+
+
+def _read(content: bytes, name: str) -> tuple[list[str], list[list[str]]]:
+    """Read the header and the rows; blanks after a comma are left out, since people write them."""
+    try:
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not a CSV file in UTF-8: {error}. Save it as one.") from error
+    reader = csv.reader(text, strict=True, skipinitialspace=True)
+    try:
+        return [column.strip() for column in next(reader, [])], list(reader)
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num} is not CSV: {error}. Mend the line.") from error
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:

@@ -71,7 +71,7 @@ class Judgement:
         stimulus: What they saw.
         annotator: Who they are: any name that tells people apart.
         lambda_h: The weight they gave the first endpoint, in [0, 1].
-        omega: Their confidence, in [0, 1].
+        omega: Their confidence, in [0, 1], or None where they weren't asked.
         reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.
         is_repeat: Whether they had judged this stimulus before.
 
@@ -82,13 +82,14 @@ class Judgement:
     stimulus: Stimulus
     annotator: str
     lambda_h: float
-    omega: float
+    omega: float | None = None
     reaction_ms: float | None = None
     is_repeat: bool = False
 
     def __post_init__(self) -> None:
         _check_unit_interval("lambda_h", self.lambda_h, "it is the share a person gives the first image")
-        _check_unit_interval("omega", self.omega, "raw confidence is 0 to 100, divide by 100")
+        if self.omega is not None:
+            _check_unit_interval("omega", self.omega, "raw confidence is 0 to 100, divide by 100")
         if self.reaction_ms is not None and not 0.0 <= self.reaction_ms < math.inf:
             raise InputError(f"reaction_ms={self.reaction_ms} is not a time in milliseconds.")
 

@@ -17,9 +17,10 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
 
     Returns:
         One row a judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
-        id_2), the answer (lambda_h, omega, reaction_ms, is_repeat), error = |lambda_h − lambda_f|, and three codes
-        that count from 0: `image` by first appearance, `person` by the annotators' names in order, and `level`,
-        lambda_f itself, or to the nearest .05 where there are more than 21 different ones.
+        id_2), the answer (lambda_h, omega, reaction_ms, is_repeat; NaN where omega or reaction_ms isn't known),
+        error = |lambda_h − lambda_f|, and three codes that count from 0: `image` by first appearance, `person` by the
+        annotators' names in order, and `level`, lambda_f itself, or to the nearest .05 where there are more than 21
+        different ones.
     """
     judgements = list(judgements)
     table = pd.DataFrame(
@@ -28,7 +29,7 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
                 **_describe(j.stimulus),
                 "annotator": j.annotator,
                 "lambda_h": j.lambda_h,
-                "omega": j.omega,
+                "omega": np.nan if j.omega is None else j.omega,
                 "reaction_ms": np.nan if j.reaction_ms is None else j.reaction_ms,
                 "is_repeat": j.is_repeat,
             }

@@ -48,8 +48,18 @@ class MixedExample:
 
     @property
     def omega(self) -> Tensor:
-        """Each person's confidence, shape (K,)."""
-        return torch.tensor([judgement.omega for judgement in self.judgements])
+        """Each person's confidence, shape (K,).
+
+        Raises:
+            InputError: somebody's isn't known.
+        """
+        known = [judgement.omega for judgement in self.judgements if judgement.omega is not None]
+        if len(known) < len(self.judgements):
+            raise InputError(
+                f"{self.stimulus.filename} has judgements without omega (confidence): use a strategy without it, such "
+                "as SeparateLabels or AggregateLabels without gamma, or add omega to the judgements."
+            )
+        return torch.tensor(known)
 
     def two_hot(self, lambda_g: Tensor) -> Tensor:
         """Share labels between the endpoints' classes: weights of the first, shape (K,), to soft labels, (K, C)."""

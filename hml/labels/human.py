@@ -59,10 +59,10 @@ class AggregateLabels(LabelStrategy):
     @override
     def label(self, example: MixedExample) -> Tensor:
         soft_label = example.two_hot(example.lambda_h)  # (K, C)
-        omega = example.omega  # (K,)
-        if self.order == "mean_then_smooth":
-            soft_label, omega = soft_label.mean(0, keepdim=True), omega.mean(0, keepdim=True)  # (1, C), (1,)
         if self.gamma is not None:
+            omega = example.omega  # (K,)
+            if self.order == "mean_then_smooth":
+                soft_label, omega = soft_label.mean(0, keepdim=True), omega.mean(0, keepdim=True)  # (1, C), (1,)
             soft_label = smooth_label(soft_label, omega, self.gamma, example.classes, self.smooth_over)
         return soft_label.mean(0, keepdim=True)  # (1, C)
 

@@ -48,3 +48,8 @@ def test_mass_outside_the_endpoints_is_what_they_leave():
     probabilities = (0.0, 0.1, 0.0, 0.6, 0.0, 0.3, 0.0, 0.0, 0.0, 0.0)
     (row,) = soft_category_table([SoftCategories(CAT_DOG, "a", probabilities)]).to_dict("records")
     assert (row["mass_1"], row["mass_2"], row["outside"], row["top"]) == (0.6, 0.3, pytest.approx(0.1), 3)
+
+
+def test_confidence_that_is_not_known_is_nan():
+    table = judgement_table([Judgement(CAT_DOG, "ann", 0.4, 0.75), Judgement(CAT_DOG, "bob", 0.4)])
+    assert table["omega"].isna().tolist() == [False, True]

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from hml.errors import InputError
-from hml.labels import LabelStrategy, MixedBatch, SeparateLabels, label_checked
+from hml.labels import (
+    AggregateLabels,
+    ConfidenceOnlyLabels,
+    ConfidenceWeightedLabels,
+    LabelStrategy,
+    MixedBatch,
+    SeparateLabels,
+    label_checked,
+)
 from hml.randomness import Draws
 
 
@@ -69,3 +77,12 @@ def test_a_strategy_of_judgements_refuses_freshly_mixed_images():
 def test_a_strategy_must_say_how_it_labels():
     with pytest.raises(TypeError, match="abstract"):
         LabelStrategy()
+
+
+def test_confidence_that_is_missing_is_an_error_only_where_it_is_used(make_example):
+    example = make_example((0.25, 1.0), (0.75, None))
+    assert AggregateLabels(order="mean_then_smooth").label(example)[0, 3] == 0.5
+    assert SeparateLabels().label(example)[:, 3].tolist() == [0.25, 0.75]
+    for strategy in (SeparateLabels(0.1), AggregateLabels(0.1), ConfidenceWeightedLabels(), ConfidenceOnlyLabels()):
+        with pytest.raises(InputError, match=r"mixed_0.5_Cat_1_Dog_2.png .* without omega .* without gamma"):
+            strategy.label(example)
