@@ -13,9 +13,24 @@ from hml.errors import InputError, check_choice
 
 CalibrationMode = Literal["pixmix", "full"]
 
+PAPER_BIN_SIZE = 100
+_FEWEST_BINS = 10
+
+
+def choose_bin_size(total: int) -> int:
+    """Choose how many of so many predictions are in a bin: the paper's 100, or fewer where that makes too few bins.
+
+    There are at least ten bins, of which PixMix's error leaves out the last. The paper's 3,000 images fill thirty.
+
+    Example:
+        >>> [choose_bin_size(total) for total in (3000, 1000, 120, 7)]
+        [100, 100, 12, 1]
+    """
+    return min(PAPER_BIN_SIZE, max(1, total // _FEWEST_BINS))
+
 
 def rms_calibration_error(
-    confidence: Tensor, correct: Tensor, bin_size: int = 100, mode: CalibrationMode = "pixmix"
+    confidence: Tensor, correct: Tensor, bin_size: int = PAPER_BIN_SIZE, mode: CalibrationMode = "pixmix"
 ) -> Tensor:
     """RMS calibration error over adaptive bins: sqrt(Σ n_b / N · (mean confidence_b − accuracy_b)²).
 

@@ -64,8 +64,8 @@ def reject_other_classes(trained: Classes, there: Classes) -> None:
     for label, (ours, theirs) in enumerate(itertools.zip_longest(trained, there)):
         if ours != theirs:
             raise InputError(
-                f"The network was trained on {len(trained)} classes, the data have {len(there)}, and they differ: class "
-                f"{label} is {_quote(ours)} to the network and {_quote(theirs)} in the data."
+                f"The network was trained on {len(trained)} classes, the data have {len(there)}, and they differ: "
+                f"class {label} is {_quote(ours)} to the network and {_quote(theirs)} in the data."
             )
 
 

@@ -1,4 +1,4 @@
-"""A network's number of outputs follows the data: it is filled in where a network takes it and the user leaves it open."""
+"""Fills in a network's number of outputs, as many as the data have classes, where the user leaves it open."""
 
 import inspect
 import json
@@ -62,7 +62,7 @@ def _read_classes(data: Namespace) -> Classes:
     if data.images is not None:
         parser = ArgumentParser(exit_on_error=False)
         parser.add_argument("--images", type=ImageSource)
-        source = parser.instantiate_classes(Namespace(images=data.images)).images
+        source = parser.instantiate_classes(parser.parse_object({"images": data.images})).images
     data_dir = find_data_dir(data.data_dir)
     try:
         return source.classes(data_dir)

@@ -171,6 +171,11 @@ def _instantiate(command: Command) -> Namespace:
     try:
         parts: Namespace = command.parser.instantiate_classes(command.settings)
     except ValueError as error:
+        if "'num_classes' expected value" in str(error):  # torchvision's words
+            raise InputError(
+                f"The network's weights are for other classes than the data's: {error} Leave the weights out, or write "
+                "a function that loads them and replaces the last layer, and name it by --model.network."
+            ) from error
         # What an optional part's __init__ rejects, jsonargparse 4.53 wraps into the text of an error of its own.
         if "Union subtypes" not in str(error):
             raise
