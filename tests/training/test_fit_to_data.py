@@ -204,7 +204,13 @@ def test_a_checkpoint_without_its_classes_is_rejected_in_a_sentence(checkpoint, 
     assert "lacks the names of its classes, or the mean and std of its pixels" in said
 
 
-def test_table1_runs_on_three_classes():
+def test_table1_runs_on_three_classes_and_names_the_truth(capsys):
     flags = [*FIT[2:], "--model.network.width", "2"]
     assert main(["table1", "--schemes", "regular", "mixup", "--seeds", "0", "--root", "table", *flags]) == 0
     assert recipe_of("table/mixup/seed_0")["init_args"]["num_classes"] == 3
+    told = capsys.readouterr().out
+    assert "Predictions are compared: CE, Calib, FGSM, accuracy with true class." in told
+    assert "Calibration errors are in bins of 10 images." in told
+    saved = json.loads(Path("table/mixup/seed_0/metrics.json").read_text())
+    assert set(saved["truth"].values()) == {"true class"}
+    assert saved["bin_size"]["test/rms_calibration"] == 10
