@@ -40,6 +40,11 @@ _OWN_VERBS = {
         parse="hml.experiments.command:parse",
         run="hml.experiments.table1:run",
     ),
+    "labels": _Verb(
+        "write the labels of mixed images to a file that any framework can train on",
+        parse="hml.command_line.labels:parse",
+        run="hml.training.labels_file:run",
+    ),
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",

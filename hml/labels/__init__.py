@@ -2,6 +2,7 @@
 
 from hml.labels.base import LabelStrategy, MixedBatch, MixedExample, label_checked
 from hml.labels.controls import ConfidenceOnlyLabels, ConstantSmoothingLabels, ShuffledJudgements
+from hml.labels.crowd import ReliableLabels, ShrunkLabels
 from hml.labels.human import AggregateLabels, ConfidenceWeightedLabels, SeparateLabels
 from hml.labels.mixup import MixupLabels, NoMixed, UniformLabels
 from hml.labels.soft_labels import check_soft_labels, smooth_by_confidence, two_hot
@@ -16,7 +17,9 @@ __all__ = [
     "MixedExample",
     "MixupLabels",
     "NoMixed",
+    "ReliableLabels",
     "SeparateLabels",
+    "ShrunkLabels",
     "ShuffledJudgements",
     "UniformLabels",
     "check_soft_labels",

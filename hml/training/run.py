@@ -77,11 +77,11 @@ def prepare(args: Sequence[str]) -> "PreparedRun":
     with _complaints_for_people():
         command = parse(args)
         settings = command.settings
-        record = _make_record(command)
+        record = make_record(command)
         if command.verb != "fit":
             reject_another_name(Path(settings.ckpt_path), record)
         seed_everything(settings.seed_everything, workers=True)
-        parts = _instantiate(command)
+        parts = instantiate(command)
         _set_threads(settings, parts.model)
         unfinished = _find_unfinished(command, record)
         trainer = _make_trainer(command, parts, record, unfinished)
@@ -161,13 +161,15 @@ class PreparedRun:
             yield
 
 
-def _make_record(command: Command) -> RunRecord:
+def make_record(command: Command) -> RunRecord:
+    """Describe the run that a command line asks for, before its data are read."""
     settings = command.settings
     recipe = make_recipe(yaml.safe_load(command.parser.dump(settings, skip_none=False)))
     return RunRecord(settings.scheme, settings.seed_everything, recipe, hash_code(), data={})
 
 
-def _instantiate(command: Command) -> Namespace:
+def instantiate(command: Command) -> Namespace:
+    """Make the objects that settings name: `data`, `model`, callbacks and the Trainer's arguments."""
     try:
         parts: Namespace = command.parser.instantiate_classes(command.settings)
     except ValueError as error:

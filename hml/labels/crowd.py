@@ -1,0 +1,79 @@
+"""One label an image from a model of the people who judged it: `ReliableLabels` and `ShrunkLabels`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from hml.errors import InputError
+from hml.judgements import Stimulus
+from hml.judgements.annotators import Crowd, fit_crowd
+from hml.judgements.curves import fit_pair_curves
+from hml.labels.base import LabelStrategy, MixedExample
+from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
+from hml.randomness import Draws
+
+
+class ShrunkLabels(LabelStrategy):
+    """The mean lambda_h of an image's judgements, drawn to its class pair's curve by how few people saw it.
+
+    How strongly is estimated from all judgements: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean, where
+    τ² is how far images scatter around their curves, and σ² how far people do around an image.
+
+    Args:
+        gamma: Base of the smoothing by the image's mean confidence, in (0, 1]; null doesn't smooth.
+        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+
+    Source: Efron and Morris, "Stein's Estimation Rule and Its Competitors", 1973.
+    """
+
+    individual = False
+    """Whether people differ in bias, scale and noise."""
+
+    def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
+        check_smoothing(gamma, smooth_over)
+        self.gamma = gamma
+        self.smooth_over = smooth_over
+        self.crowd: Crowd | None = None
+        self._share: dict[Stimulus, float] = {}
+
+    @override
+    def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:
+        judged = [example for example in examples if example.judgements]
+        if not judged:
+            return
+        said = [judgement for example in judged for judgement in example.judgements]
+        image = np.repeat(np.arange(len(judged)), [len(example.judgements) for example in judged])
+        lambda_h = np.array([judgement.lambda_h for judgement in said])
+        lambda_f = np.array([example.lambda_f for example in judged])
+        classes = np.array([example.classes for example in judged])
+        curves = fit_pair_curves(lambda_f[image], lambda_h, classes[image, 0], classes[image, 1])
+        expected = np.array([float(curves.of(*example.classes)(example.lambda_f)) for example in judged])
+        person = np.unique([judgement.annotator for judgement in said], return_inverse=True)[1]
+        self.crowd = fit_crowd(lambda_h, image, person, expected, self.individual)
+        shares = self.crowd.image.clip(0, 1).tolist()
+        self._share = {example.stimulus: share for example, share in zip(judged, shares, strict=True)}
+
+    @override
+    def label(self, example: MixedExample) -> Tensor:
+        if example.stimulus not in self._share:
+            raise InputError(f"{type(self).__name__} must see all judged images first: call its prepare with them.")
+        label = example.two_hot(torch.tensor([self._share[example.stimulus]]))  # (1, C)
+        if self.gamma is None:
+            return label
+        omega = example.omega.mean(0, keepdim=True)  # (1,)
+        return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
+
+
+class ReliableLabels(ShrunkLabels):
+    """As `ShrunkLabels`, with people who differ: who is noisy counts less, who leans or exaggerates is corrected.
+
+    The model is `hml.judgements.annotators`: each person has a bias, a scale and a noise on the slider. What it
+    estimated is in `crowd` after `prepare`.
+
+    Source: the crowd-labelling models' idea (Dawid and Skene, 1979), for continuous answers.
+    """
+
+    individual = True
