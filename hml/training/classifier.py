@@ -115,7 +115,7 @@ class Classifier(LightningModule):
         self._classes = bank.classes
         shape = *bank.images.shape[1:], len(bank.classes)
         if self._fits != shape:
-            check_network(self, shape, flag)
+            check_network(self, self.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
             self._fits = shape
 
     @override

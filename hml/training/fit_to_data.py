@@ -14,29 +14,29 @@ from hml.judgements import Classes
 from hml.training.mistakes import find_mistake
 
 
-def check_network(model: LightningModule, shape: tuple[int, ...], flag: str | None) -> None:
-    """Check, with two black images, that a model maps images of a size to a logit for each class.
+def check_network(model: LightningModule, images: Tensor, num_classes: int, flag: str | None) -> None:
+    """Check that a model maps images to a logit for each class, and leave it as it was.
 
     Args:
         model: Maps images in [0, 1], shape (B, 3, H, W), to logits; its `network` is what messages name.
-        shape: (3, H, W, C).
+        images: Some images, shape (B, 3, H, W).
+        num_classes: C.
         flag: What sets the network's number of outputs on the command line, if anything does.
 
     Raises:
         InputError: the model doesn't; says what to do.
     """
-    *size, num_classes = shape
     name = type(model.network).__name__
-    with torch.no_grad(), evaluating(model), unmoved(model, model.device):
+    with torch.no_grad(), evaluating(model), unmoved(model, images.device):
         try:
-            logits = model(torch.zeros(2, *size, device=model.device))
+            logits = model(images)
         except (RuntimeError, ValueError, AssertionError) as error:  # what layers raise of shapes
             words = find_mistake(error) or " ".join(str(error).split()) or type(error).__name__
-            pixels = f"{size[1]} × {size[2]} pixels"
-            raise InputError(f"--model.network {name} can't take images of {pixels}: {words}") from error
-    if logits.shape == (2, num_classes):
+            size = f"{images.shape[2]} × {images.shape[3]} pixels"
+            raise InputError(f"--model.network {name} can't take images of {size}: {words}") from error
+    if logits.shape == (len(images), num_classes):
         return
-    found = f"{logits.shape[1]} logits" if logits.ndim == 2 else f"logits of shape {tuple(logits.shape)} for 2 images"
+    found = f"{logits.shape[1]} logits" if logits.ndim == 2 else f"outputs of shape {tuple(logits.shape)}"
     remedy = f"give {flag} {num_classes}" if flag else f"give a --model.network with {num_classes} outputs"
     raise InputError(f"The network {name} gives {found}, and the data have {num_classes} classes: {remedy}.")
 
