@@ -14,19 +14,18 @@ from hml.errors import InputError, check_choice
 CalibrationMode = Literal["pixmix", "full"]
 
 PAPER_BIN_SIZE = 100
-_FEWEST_BINS = 10
 
 
 def choose_bin_size(total: int) -> int:
-    """Choose how many of so many predictions are in a bin: the paper's 100, or fewer where that makes too few bins.
+    """Choose how many predictions are in a bin: the paper's 100 where they fill two bins, otherwise a tenth of them.
 
-    There are at least ten bins, of which PixMix's error leaves out the last. The paper's 3,000 images fill thirty.
+    With fewer than two bins of 100, PixMix's error, which leaves out the last one, would be NaN.
 
     Example:
-        >>> [choose_bin_size(total) for total in (3000, 1000, 120, 7)]
+        >>> [choose_bin_size(total) for total in (3000, 200, 120, 7)]
         [100, 100, 12, 1]
     """
-    return min(PAPER_BIN_SIZE, max(1, total // _FEWEST_BINS))
+    return PAPER_BIN_SIZE if total >= 2 * PAPER_BIN_SIZE else max(1, total // 10)
 
 
 def rms_calibration_error(

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.figure import Figure
@@ -28,6 +27,7 @@ from hml.evaluation.metrics import (
     GatheredPredictions,
     HumanAlignmentMetrics,
 )
+from hml.evaluation.trackers import log_figure, takes_figures
 from hml.judgements import Classes
 
 
@@ -82,10 +82,8 @@ class EvaluationCallback(Callback):
         self.has_people = bank.human is not None
         self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in self.metric.truth}
         self._explain_nans(values, stage, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
-        if tensorboards := find_tensorboards(trainer):
-            for name, figure in self.draw(bank.classes).items():
-                for tensorboard in tensorboards:
-                    tensorboard.experiment.add_figure(f"{stage}/{name}", figure, global_step=trainer.global_step)
+        for name, figure in self.draw(bank.classes).items() if takes_figures(trainer) else ():
+            log_figure(trainer, f"{stage}/{name}", figure)
 
     def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
         reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
@@ -148,7 +146,7 @@ class Calibration(EvaluationCallback):
     `ece_true`, if it is the true class.
 
     Args:
-        bin_size: Predictions in an adaptive bin; by default 100, as in the paper, or a tenth of fewer than 1,000.
+        bin_size: Predictions in an adaptive bin; by default 100, as in the paper, or a tenth of fewer than 200.
         num_bins: Equal-width bins of ECE and of the reliability diagram.
     """
 
@@ -230,10 +228,3 @@ class FGSM(EvaluationCallback):
     @override
     def draw(self, classes: Classes) -> dict[str, Figure]:
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
-
-
-def find_tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
-    """List the TensorBoard loggers that this process draws figures for: on other ranks than the first, none."""
-    if not trainer.is_global_zero:
-        return []
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

@@ -50,7 +50,8 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
 
 def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
     """Hash all that a table depends on."""
-    digest = hashlib.sha256(f"{WIDTH} {epochs} {COMPONENTS} {seed}".encode())
+    settings = WIDTH, epochs, COMPONENTS, seed, bank.classes.names, tuple(bank.images.shape)
+    digest = hashlib.sha256(repr(settings).encode())
     for tensor in (bank.images, bank.labels, bank.soft_labels, bank.train_ids):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()

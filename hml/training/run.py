@@ -181,7 +181,7 @@ def instantiate(command: Command) -> Namespace:
         # What an optional part's __init__ rejects, jsonargparse 4.53 wraps into the text of an error of its own.
         if "Union subtypes" not in str(error):
             raise
-        raise InputError(str(error)) from error
+        raise InputError(str(error.__cause__ if isinstance(error.__cause__, HmlError) else error)) from error
     return parts
 
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from hml.analysis.pairs import CurveFits, estimate_curves, summarise_cells
-from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
 from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 
 def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):
-    cells = summarise_cells(*paper)
+    cells = summarise_cells(*paper, CIFAR10.pairs)
     assert len(cells) == 225
     empty = cells[cells["n"] == 0]
     assert len(empty) == 6
@@ -20,7 +20,7 @@ def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):
 
 def test_cells_hold_the_means_of_their_judgements(paper):
     table, bootstrap = paper
-    cells = summarise_cells(table, bootstrap).set_index(["class_1", "class_2", "lambda_f"])
+    cells = summarise_cells(table, bootstrap, CIFAR10.pairs).set_index(["class_1", "class_2", "lambda_f"])
     means = table.groupby(["class_1", "class_2", "lambda_f"])["lambda_h"].agg(["mean", "size"])
     for key, (mean, n) in zip(means.index, means.to_numpy(), strict=True):
         assert cells.loc[key, "value"] == pytest.approx(mean)
@@ -34,7 +34,7 @@ def test_pairs_the_other_way_round_are_turned():
     forward = Stimulus("a.png", 0.25, (Endpoint(1, 3), Endpoint(2, 5)))
     backward = Stimulus("b.png", 0.75, (Endpoint(2, 5), Endpoint(1, 3)))
     table = judgement_table([Judgement(forward, "a", 0.3, 1), Judgement(backward, "b", 0.5, 1)])
-    (cell,) = summarise_cells(table, Bootstrap.over(2, 10)).query("n > 0").to_dict("records")
+    (cell,) = summarise_cells(table, Bootstrap.over(2, 10), CIFAR10.pairs).query("n > 0").to_dict("records")
     assert (cell["class_1"], cell["class_2"], cell["lambda_f"], cell["n"]) == (3, 5, 0.25, 2)
     assert cell["value"] == pytest.approx(0.4)
 

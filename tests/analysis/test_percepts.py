@@ -373,7 +373,7 @@ def test_a_second_run_replaces_its_files_and_keeps_the_users(data_dir, tmp_path,
 
 
 def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
-    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), data_dir)
+    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), None, data_dir)
     assert sources.bank is None
     assert sources.human is None
     assert sum("other images were judged" in reason for reason in sources.left_out) == 2

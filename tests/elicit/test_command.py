@@ -24,7 +24,7 @@ from hml.elicit.store.database import Database
 from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.files.locks import claim
-from hml.judgements import read_hmix
+from hml.judgements import parse_judgements, read_hmix
 from tests.elicit.conftest import make_images
 from tests.elicit.people import answer, answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE
@@ -118,6 +118,9 @@ def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
         for name in ("one", "again", "other")
     )
     assert one == again != other
+    assert main(["elicit", "export", "plain.csv", "--format", "plain", "--folder", "one"]) == 0
+    plain = parse_judgements(Path("plain.csv").read_bytes(), "plain.csv", DemoImages().classes(Path()))
+    assert [(j.stimulus, j.lambda_h, j.omega) for j in plain] == one
 
 
 def test_simulated_people_stop_when_every_image_has_its_people(open_store):

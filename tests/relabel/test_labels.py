@@ -124,13 +124,13 @@ def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
         (b"not a checkpoint", "can't be read"),
         ({"members": []}, "has no format"),
         (
-            dict.fromkeys(("shape", "members", "table", "annotators", "judged", "curves", "provenance"))
+            dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
             | {"format": 9},
             "9",
         ),
         (
-            dict.fromkeys(("shape", "members", "table", "annotators", "judged", "curves", "provenance"))
-            | {"format": 1},
+            dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
+            | {"format": 2},
             "no",
         ),
         ({"format": Path("code/that/runs")}, "can't be read"),

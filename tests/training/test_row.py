@@ -51,6 +51,12 @@ def test_yardsticks_are_of_the_data_the_run_was_tested_on():
     assert floor.split()[-4] == f"{math.log(2) / 2:.3f}"  # one image of two is a coin toss
 
 
+def test_without_peoples_labels_there_is_no_row_for_them():
+    text = format_row(dataclasses.replace(RESULT, truth={"test/cross_entropy": "true class"}), {}, 10)
+    assert len(rows(text)) == 3
+    assert "people" not in text
+
+
 def test_columns_and_directions_are_explained():
     text = format_row(RESULT, LEGEND, 10)
     assert "CE: cross entropy to people's labels. accuracy: against the true class." in text
