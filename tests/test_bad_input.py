@@ -113,8 +113,10 @@ def read_people(path):
 
 def read_picture(folder, content):
     for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
-        (folder / "own" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "own" / name).write_bytes(content if name == "b/1.png" else picture())
+        if not (path := folder / "own" / name).exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture())
+    (folder / "own/b/1.png").write_bytes(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of images that are far too large
         return ImageFolder(folder / "own", size=8).load(folder)

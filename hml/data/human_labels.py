@@ -66,7 +66,7 @@ def _read_array(content: bytes, name: str, num_classes: int) -> _Array:
     try:
         weights = np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float64)
     except Exception as error:  # NumPy raises all kinds of errors on damaged files
-        raise InputError(f"{name} can't be read as an array of numbers: {error}.") from error
+        raise InputError(f"{name} can't be read as an array of numbers: {str(error)[:200]}.") from error
     if weights.ndim != 2 or weights.shape[1] != num_classes:
         raise InputError(f"{name} has shape {weights.shape}, expected {num_classes} columns, one per class.")
     for number, row in enumerate(weights):

@@ -89,9 +89,17 @@ def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, p
         f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Nobody judged anything "
         "outside of the answers' own λ_f: there it is what the relabeller makes of it, up to certainty at 0 and 1.",
         f"Curves of perceived against true share for {name}, with people's answers as points.",
-        _draw_boundary(data, table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])], escape(first)),
+        _draw_boundary(data, said_of(table, pair), escape(first)),
         data,
     )
+
+
+def said_of(table: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:
+    """Return the judgements of blends of two classes, turned so that shares are the first's."""
+    ends = list(zip(table["class_1"], table["class_2"], strict=True))
+    forward, backward = (table[[end == wanted for end in ends]] for wanted in (pair, pair[::-1]))
+    turned = backward.assign(lambda_f=1 - backward["lambda_f"], lambda_h=1 - backward["lambda_h"])
+    return pd.concat([forward, turned])
 
 
 def _draw_boundary(data: pd.DataFrame, said: pd.DataFrame, first: str) -> Figure:

@@ -69,6 +69,14 @@ def test_without_lapse_it_is_logistic_regression_with_a_ridge():
     assert found[2:] == pytest.approx(reference.coef_[0, 2:], abs=0.01)
 
 
+def test_classes_that_nobody_judged_change_nothing(judged):
+    fits = CurveFits.of(judged)
+    sums = fits.cell_sums(np.ones((1, judged["person"].nunique())))
+    few, many = (fit_strengths(fits.cells, *sums, 0.1, 0.15, num_classes)[0] for num_classes in (10, 40))
+    assert many[:12] == pytest.approx(few, abs=1e-7)
+    assert many[12:] == pytest.approx(np.zeros(30), abs=1e-12)
+
+
 def test_the_papers_cohort_sees_more_of_automobiles_than_of_deer(paper):
     classes, _ = dominance(*paper, 10)
     assert len(classes) == 10

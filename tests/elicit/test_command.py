@@ -15,6 +15,7 @@ import pytest
 import hml
 from hml.cli import main
 from hml.data import DemoImages
+from hml.data.demo import TEXTURES
 from hml.elicit.research.overview import overview
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
@@ -59,7 +60,7 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert main(["elicit", "simulate", "--people", "12"]) == 0
     assert main(shlex.split(export)[1:]) == 0
     assert following == [line.strip() for line in capsys.readouterr().out.partition("Next:")[2].splitlines() if line]
-    judgements = read_hmix("judgements.csv", "all")
+    judgements = read_hmix("judgements.csv", "all", classes=TEXTURES)
     stimuli = load_stimuli(demo_study(), None).all
     firsts = [j for j in judgements if not j.is_repeat]
     # Everybody judges 15 images and two of them again, and 12 people come to each of the 180 images once.
@@ -114,7 +115,7 @@ def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
         main(["elicit", "simulate", "--people", "2", "--seed", seed, "--folder", folder])
         main(["elicit", "export", f"{folder}.csv", "--folder", folder])
     one, again, other = (
-        [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all")]
+        [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all", classes=TEXTURES)]
         for name in ("one", "again", "other")
     )
     assert one == again != other

@@ -5,8 +5,8 @@ import pytest
 from torch import nn
 
 from hml.data import DemoMixes, HMixDataModule
+from hml.data.demo import TEXTURES
 from hml.evaluation.predictions import PredictionWriter
-from hml.judgements import CIFAR10
 from hml.labels import NoMixed
 from hml.training.classifier import Classifier
 from tests.three_classes import ThreeClasses
@@ -21,9 +21,9 @@ def predicted(trainer, classifier, data):
 def test_file_holds_each_test_image_in_order(tiny, classifier, make_trainer, whole_split):
     data = tiny()
     header, *rows = predicted(make_trainer(PredictionWriter(), tensorboard=True), classifier, data)
-    assert header == ["image_id", "label", *CIFAR10]
+    assert header == ["image_id", "label", *TEXTURES]
     assert [int(row[0]) for row in rows] == data.bank.test_ids.tolist() == list(range(60, 93))
-    assert [CIFAR10.index(row[1]) for row in rows] == data.bank.labels[60:].tolist()
+    assert [TEXTURES.index(row[1]) for row in rows] == data.bank.labels[60:].tolist()
     probabilities = whole_split(classifier, data.predict_dataloader())[3].softmax(1)
     for row, expected in zip(rows, probabilities.tolist(), strict=True):
         values = [float(cell) for cell in row[2:]]

@@ -1,8 +1,8 @@
 import pytest
 
 from hml.analysis.chapters.pairs import PAPERS, default_pairs, pairs_section
-from hml.analysis.pairs import summarise_cells
-from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
+from hml.analysis.pairs import choose_pairs, summarise_cells
+from hml.judgements import CIFAR10, Classes, Endpoint, Judgement, Stimulus
 from hml.judgements.curves import Curve, PairCurves
 from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
@@ -37,3 +37,23 @@ def test_the_figures_data_and_marks_are_those_of_the_cells():
     assert len(atlas.figure.axes) == 45
     colours = {line.get_color() for line in cat_dog.lines}
     assert {"#0072b2", "#d55e00"} <= colours  # people blue, mixup red
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "shown", "title"),
+    [(2, 1, "all 1 class pair"), (3, 3, "all 3 class pairs"), (30, 66, "66 class pairs")],
+)
+def test_the_atlas_has_a_panel_for_each_pair_that_is_shown(num_classes, shown, title):
+    classes = Classes(tuple(f"kind_{i} $x/y" for i in range(num_classes)))
+    table = make_table(*classes.pairs)
+    pairs = choose_pairs(table, classes)
+    cells = summarise_cells(table, Bootstrap.over(len(table), 2), pairs)
+    drawn = default_pairs(table, classes)
+    assert drawn == classes.pairs[:4]
+    section = pairs_section(classes, cells, PairCurves(Curve(0.0, 5.0)), drawn)
+    atlas = section.exhibits[1]
+    assert atlas.title == f"Atlas of {title}"
+    assert len(atlas.figure.axes) == shown
+    assert atlas.data["pair"].unique().tolist() == [classes.name_pair(*pair) for pair in pairs]
+    assert any("435 pairs" in text and "only 66" in text for text in section.paragraphs) == (num_classes == 30)
+    atlas.figure.canvas.draw()  # a name's dollar sign begins no formula
