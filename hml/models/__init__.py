@@ -1,4 +1,4 @@
-"""Networks: each takes images in [0, 1] and returns logits."""
+"""Networks: each takes normalised images and returns logits."""
 
 from hml.models.preact_resnet import PreActResNet18
 

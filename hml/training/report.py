@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import numpy
@@ -35,6 +35,7 @@ from hml.training.recipe import Recipe
 from hml.training.result import TRAINING, RunResult, Training, measure_training, write_result
 from hml.training.row import format_row
 
+T = TypeVar("T")
 _PICTURES = 18
 _SETTINGS = {
     "strategy": "data/strategy/class_path",
@@ -135,6 +136,7 @@ class Report(Callback):
             seconds=self._seconds,
             truth=_join(part.truth for part in evaluations),
             undefined=_join(part.undefined for part in evaluations),
+            bin_size=_join(part.bin_size for part in evaluations),
         )
         for logger in trainer.loggers:
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
@@ -166,7 +168,7 @@ def choose_hyperparameters(scheme: str, seed: int, recipe: Recipe) -> dict[str, 
     return {"scheme": scheme, "seed": seed, **settings}
 
 
-def _join(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def _join(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: text for part in parts for name, text in part.items()}
 
 

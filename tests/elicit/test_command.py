@@ -136,6 +136,25 @@ def test_simulated_people_know_every_task(open_store, task):
     assert simulate_people(open_store(task=task), 3) == 3 * 6
 
 
+def test_a_study_beside_its_classes_asks_about_those_it_may_export(capsys):
+    Path("mine").mkdir()
+    Path("mine", "study.yaml").write_text(
+        "name: mine\ntask: rate_mixture\npeople_per_image: 3\ntrials: 4\n"
+        "images: {class_path: tests.elicit.sources.Blots, init_args: {root: names.txt}}\n"
+    )
+    Path("mine", "names.txt").write_text("ann@example.org\nbenign")
+    simulate = ["elicit", "simulate", "--people", "1", "--study", "mine/study.yaml"]
+    assert main(simulate) == 2
+    assert "The class 'ann@example.org': label1 holds an email address" in capsys.readouterr().err
+    Path("mine", "names.txt").write_text("T-shirt/top\nbenign")
+    assert main(simulate) == 0
+    assert main(["elicit", "export", "mine.csv"]) == 0
+    source = "tests.elicit.sources.Blots --{0}.root names.txt"
+    printed = capsys.readouterr().out
+    assert f"hml percepts --source {source.format('source')} --judgements mine.csv" in printed
+    assert f"--data.images {source.format('data.images')} --data.mixed.judgements mine.csv" in printed
+
+
 def test_made_up_people_take_no_real_study(tmp_path, capsys):
     text = EXAMPLE.read_text(encoding="utf-8").replace("images: cifar10", "images: demo")
     text = text.replace("ethics_reference: null", "ethics_reference: E-17").replace("contact: null", "contact: us")
