@@ -1,7 +1,5 @@
 """`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns."""
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,9 +16,11 @@ from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
 from hml.judgements import Classes
 from hml.kernels import use_cpu_kernels
+from hml.models import Normalize
+from hml.training import generators
 from hml.training.compilation import Compilation
 from hml.training.fit_to_data import check_logits, check_network, reject_other_classes
-from hml.training.hardware import fuse, keep_memory
+from hml.training.hardware import describe_training, fuse, keep_memory
 from hml.training.loss_watch import LossWatch, diverged
 from hml.training.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
 
@@ -47,9 +47,6 @@ class Classifier(LightningModule):
         InputError: mean or std isn't three finite numbers, or one of std isn't positive.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         network: nn.Module,
@@ -67,13 +64,7 @@ class Classifier(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
-        self._chosen = {"mean": mean, "std": std}
-        for name, values, otherwise in (("mean", mean, 0.0), ("std", std, 1.0)):
-            if values is not None and not (len(values) == 3 and all(map(math.isfinite, values))):
-                raise InputError(f"model.{name}={values} must be three numbers, for red, green and blue in [0, 1].")
-            self.register_buffer(name, _per_channel(values or [otherwise] * 3))
-        if not bool((self.std > 0).all()):
-            raise InputError(f"model.std={std} must be positive.")
+        self.normalise = Normalize(mean, std)
         self._classes: Classes | None = None  # of the data that the network is trained on
         self._fits: tuple[int, ...] | None = None  # what the network is known to map: (3, H, W) to C
         self.channels_last = channels_last
@@ -83,7 +74,7 @@ class Classifier(LightningModule):
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
         self._losses = LossWatch(self)
-        self._rng_state: dict[str, Tensor] = {}
+        self._generators: dict[str, Tensor] = {}
         self._compilation = Compilation(network, compile)
 
     @property
@@ -107,15 +98,13 @@ class Classifier(LightningModule):
                 of outputs than there are classes.
         """
         if self._classes is None:
-            for name, values in zip(("mean", "std"), bank.measure_channels(), strict=True):
-                if self._chosen[name] is None:
-                    getattr(self, name).copy_(_per_channel(values))
+            self.normalise.follow(*bank.measure_channels())
         else:
             reject_other_classes(self._classes, bank.classes)
         self._classes = bank.classes
         shape = *bank.images.shape[1:], len(bank.classes)
         if self._fits != shape:
-            check_network(self, self.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
+            check_network(self, self.normalise.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
             self._fits = shape
 
     @override
@@ -129,19 +118,9 @@ class Classifier(LightningModule):
     def on_train_start(self) -> None:
         check_totals(self.trainer)
         done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
-        on_cpu = self.device.type == "cpu"
-        threads = torch.get_num_threads()
-        rank_zero_info(
-            f"Trains in {self.trainer.precision}, "
-            + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
-            + f"{done} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
-            "true or false choose otherwise)."
-        )
-        if self._rng_state:  # a user's network may have dropout, which draws from torch's own generators
-            torch.set_rng_state(self._rng_state["cpu"])
-            if self.device.type == "cuda" and "cuda" in self._rng_state:
-                torch.cuda.set_rng_state(self._rng_state["cuda"], self.device)
-            self._rng_state = {}
+        rank_zero_info(describe_training(str(self.trainer.precision), self.device, done))
+        generators.restore(self._generators, self.device)  # a user's network may draw, as dropout does
+        self._generators = {}
 
     @override
     def forward(self, image: Tensor) -> Tensor:
@@ -156,10 +135,6 @@ class Classifier(LightningModule):
         # Compiling again for evaluation would take longer than evaluating.
         with full_precision(image.device), torch.compiler.set_stance("force_eager"):
             return check_logits(self.network(image))
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """Map images in [0, 1], shape (B, 3, H, W), to what the network takes."""
-        return (image - self.mean) / self.std
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -194,9 +169,7 @@ class Classifier(LightningModule):
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
                 raise diverged(f"{name} is not finite after step {self.global_step}", self)
         names = None if self._classes is None else list(self._classes)
-        checkpoint["hml"] = {"sums": self._losses.state(), "rng": {"cpu": torch.get_rng_state()}, "classes": names}
-        if self.device.type == "cuda":
-            checkpoint["hml"]["rng"]["cuda"] = torch.cuda.get_rng_state(self.device)
+        checkpoint["hml"] = {"sums": self._losses.state(), "rng": generators.state(self.device), "classes": names}
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -206,7 +179,7 @@ class Classifier(LightningModule):
             InputError: it was, or the checkpoint doesn't have its classes and how pixels were normalised.
         """
         own = checkpoint.get("hml", {})
-        if not own.get("classes") or not {"mean", "std"} <= checkpoint["state_dict"].keys():
+        if not own.get("classes") or "normalise.mean" not in checkpoint["state_dict"]:
             raise InputError(
                 "The checkpoint lacks the names of its classes, or the mean and std of its pixels: another program or "
                 "an older hml wrote it. Train again."
@@ -217,7 +190,7 @@ class Classifier(LightningModule):
         self._classes = classes
         if "sums" in own:
             self._losses.load(own["sums"])
-        self._rng_state = own.get("rng", {})
+        self._generators = own.get("rng", {})
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -252,7 +225,3 @@ class Classifier(LightningModule):
         fuse(optimizer)  # which looks at the momentum that the schedule starts with
         plan = plan_steps(scheduler, self._lr_interval, self)
         return OptimizerLRSchedulerConfig(optimizer=optimizer, lr_scheduler=plan)
-
-
-def _per_channel(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)

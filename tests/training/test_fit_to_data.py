@@ -132,19 +132,21 @@ def test_pixels_are_normalised_by_the_training_images():
     classifier = Classifier(Linear(3))
     classifier.adapt(bank)
     pixels = bank.images[bank.train_ids].double() / 255
-    torch.testing.assert_close(classifier.mean.flatten().double(), pixels.mean((0, 2, 3)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(classifier.normalise.mean.flatten().double(), pixels.mean((0, 2, 3)), atol=1e-6, rtol=0)
     torch.testing.assert_close(
-        classifier.std.flatten().double(), pixels.std((0, 2, 3), correction=0), atol=1e-6, rtol=0
+        classifier.normalise.std.flatten().double(), pixels.std((0, 2, 3), correction=0), atol=1e-6, rtol=0
     )
     image = torch.rand(2, 3, 24, 24)
-    by_hand = torch.stack([(image[:, i] - classifier.mean[0, i]) / classifier.std[0, i] for i in range(3)], dim=1)
+    by_hand = torch.stack(
+        [(image[:, i] - classifier.normalise.mean[0, i]) / classifier.normalise.std[0, i] for i in range(3)], dim=1
+    )
     torch.testing.assert_close(classifier.eval()(image), classifier.network(by_hand))
 
 
 def test_the_demo_is_normalised_as_cifar10():
     classifier = Classifier(FixedSize(10))
     classifier.adapt(DemoImages(60, 33).load(Path()))
-    assert (classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()) == tuple(
+    assert (classifier.normalise.mean.flatten().tolist(), classifier.normalise.std.flatten().tolist()) == tuple(
         torch.tensor(part).tolist() for part in CIFAR10_NORMALIZATION
     )
 
@@ -153,9 +155,9 @@ def test_a_given_mean_and_std_take_precedence_and_are_saved():
     flags = ["--model.mean", "[0.5, 0.4, 0.3]", "--model.network.width", "2", "--run_folder", "run"]
     assert fit(*flags) == 0
     state = read_checkpoint(Path("run/checkpoints/last.ckpt"))["state_dict"]
-    assert state["mean"].flatten().tolist() == pytest.approx([0.5, 0.4, 0.3])
-    assert state["std"].shape == (1, 3, 1, 1)
-    assert float(state["std"][0, 0]) != 1
+    assert state["normalise.mean"].flatten().tolist() == pytest.approx([0.5, 0.4, 0.3])
+    assert state["normalise.std"].shape == (1, 3, 1, 1)
+    assert float(state["normalise.std"][0, 0]) != 1
 
 
 @pytest.mark.parametrize("options", [{"mean": [0.5]}, {"std": [1, 0, 1]}, {"std": [1, 1, float("nan")]}])
@@ -173,7 +175,7 @@ def test_a_checkpoint_keeps_what_it_was_trained_with(tmp_path):
     assert torch.load("own.ckpt", weights_only=True)["hml"]["classes"] == list(NAMES)
     loaded = Classifier.load_from_checkpoint("own.ckpt", network=Linear(3), weights_only=True)
     make_trainer(tmp_path).test(loaded, datamodule=data, verbose=False)
-    assert torch.equal(loaded.mean, trained.mean)
+    assert torch.equal(loaded.normalise.mean, trained.normalise.mean)
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_a_checkpoint_of_other_classes_is_rejected_by_every_verb(checkpoint, cap
 
 def test_a_checkpoint_without_its_classes_is_rejected_in_a_sentence(checkpoint, capsys):
     old = read_checkpoint(Path(checkpoint))
-    del old["hml"]["classes"], old["state_dict"]["mean"], old["state_dict"]["std"]
+    del old["hml"]["classes"], old["state_dict"]["normalise.mean"], old["state_dict"]["normalise.std"]
     write_sealed(Path("old.ckpt"), old)
     assert main(["test", *FIT, "--model.network.width", "2", "--ckpt_path", "old.ckpt"]) == 2
     said = capsys.readouterr().err
