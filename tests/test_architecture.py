@@ -12,7 +12,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Lowest first. Imports go to lower floors only; what is on hml's ground may also use its neighbours there.
 FLOORS = {
     "hml": (
-        {"hml", "command_line", "errors", "files", "kernels", "randomness"},
+        {"hml", "command_line", "errors", "files", "kernels", "memory", "randomness"},
         {"judgements", "models", "statistics"},
         {"labels", "reporting"},
         {"data", "transforms"},
@@ -24,8 +24,8 @@ FLOORS = {
         {"__main__"},
     ),
     "hml.elicit": (
-        {"study"},
         {"tasks"},
+        {"study"},
         {"command", "stimuli", "store"},
         {"research", "simulated"},
         {"web"},

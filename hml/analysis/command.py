@@ -14,7 +14,7 @@ class Options:
 
     Args:
         cohort: Which of H-Mix.
-        judgements: A file of your own judgements instead, in H-Mix's columns.
+        judgements: A file of your own judgements instead, in the plain columns or in H-Mix's: see hml/data/README.md.
         out: The folder for results.
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
         pairs: Class pairs to draw large, such as Cat/Dog.

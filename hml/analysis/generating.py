@@ -16,19 +16,20 @@ def summarise_levels(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
 
     Returns:
         One row for each unit ("image": an image's mean judgement; "judgement"), level and statistic (mean, median,
-        q25 and q75 of lambda_h; error = mean |lambda_h − lambda_f|; omega = mean omega).
+        q25 and q75 of lambda_h; error = mean |lambda_h − lambda_f|; omega = mean omega, where it is known).
     """
+    statistics = STATISTICS if "omega" in table else STATISTICS[:-1]
     rows = []
     for level, part in table.groupby("level", sort=True):
-        people = [part["person"].nunique()] * len(STATISTICS)
+        people = [part["person"].nunique()] * len(statistics)
         for unit, summarise, n in (
             ("image", _over_images, part["image"].nunique()),
             ("judgement", _over_judgements, len(part)),
         ):
-            estimates = bootstrap.estimates(partial(summarise, part), [n] * len(STATISTICS), people, SHARE)
+            estimates = bootstrap.estimates(partial(summarise, part), [n] * len(statistics), people, SHARE)
             rows += [
                 {"unit": unit, "lambda_f": level, "statistic": name, **estimate.as_dict()}
-                for name, estimate in zip(STATISTICS, estimates, strict=True)
+                for name, estimate in zip(statistics, estimates, strict=True)
             ]
     return pd.DataFrame(rows)
 
@@ -56,17 +57,19 @@ def error_by_image(table: pd.DataFrame, weights: Array) -> Array:
 
 
 def _over_images(part: pd.DataFrame, weights: Array) -> Array:
-    lambda_h, omega = image_means(part, "lambda_h", weights), image_means(part, "omega", weights)  # (R, I)
+    lambda_h = image_means(part, "lambda_h", weights)  # (R, I)
     quantiles = [weighted.row_quantiles(lambda_h, q) for q in (0.5, 0.25, 0.75)]
     error = np.abs(lambda_h - image_lambda_f(part))
-    return np.stack([_row_means(lambda_h), *quantiles, _row_means(error), _row_means(omega)], axis=1)
+    means = [_row_means(values) for values in (lambda_h, error)]
+    omega = [_row_means(image_means(part, "omega", weights))] if "omega" in part else []
+    return np.stack([means[0], *quantiles, means[1], *omega], axis=1)
 
 
 def _over_judgements(part: pd.DataFrame, weights: Array) -> Array:
     person = part["person"].to_numpy(np.int64)
-    lambda_h, error, omega = (part[name].to_numpy(float) for name in ("lambda_h", "error", "omega"))
-    quantiles = [weighted.weighted_quantiles(lambda_h, weights[:, person], q) for q in (0.5, 0.25, 0.75)]
-    mean, *others = (weighted.mean(weights, person, values) for values in (lambda_h, error, omega))
+    columns = [part[name].to_numpy(float) for name in ("lambda_h", "error", "omega") if name in part]
+    quantiles = [weighted.weighted_quantiles(columns[0], weights[:, person], q) for q in (0.5, 0.25, 0.75)]
+    mean, *others = (weighted.mean(weights, person, values) for values in columns)
     return np.stack([mean, *quantiles, *others], axis=1)
 
 

@@ -40,7 +40,7 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
         Headline("mixup_correlation", "corr(λ_f, λ_h), judgements", follows, judgements, people, CORRELATION),
     ]
     for variable, label in (("distance", "|λ_f − ½|"), ("ambiguity", "endpoints' entropy"), ("error", "|λ_h − λ_f|")):
-        if variable in table:
+        if variable in table and "omega" in table:
             for unit, n in (("judgement", judgements), ("image", images)):
                 statistic = partial(correlate, table, variable, unit)
                 name = f"omega_{variable}" + ("_by_image" if unit == "image" else "")

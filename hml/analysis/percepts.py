@@ -98,7 +98,7 @@ def _measure(
         pairs_section(cells, curves.curves, pairs or default_pairs(cells)),
         curves_section(curves),
         dominance_section(table, bootstrap),
-        confidence_section(table, bootstrap),
+        *([confidence_section(table, bootstrap)] if "omega" in table else []),
         ceilings_section(table, bootstrap),
     ]
     bootstraps = {"inference": bootstrap}
@@ -121,11 +121,12 @@ def _measure(
 def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Write what stands above and below the sections."""
     images, people = table["image"].nunique(), table["person"].nunique()
+    sure = ", with a confidence ω" if "omega" in table else ""
     introduction = [
         f"{sources.description}: {count(len(table), 'judgement')} of {count(images, 'mixed image')} by "
         f"{count(people, 'person', 'people')}.",
         "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels with the same "
-        "weights. People who look at the blend infer a share λ_h, with a confidence ω. This page compares λ_h with "
+        f"weights. People who look at the blend infer a share λ_h{sure}. This page compares λ_h with "
         "λ_f, and these judgements with the paper's findings (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023).",
         "Every number has n, its number of observations, and a 95 % interval by bootstrap over people "
         f"({options.replicates:,} resamples, seed {options.seed}), because one person's answers aren't independent. "

@@ -14,8 +14,10 @@ fast answers; people with fewer answers than this aren't judged."""
 
 
 def is_untouched(table: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell judgements with both sliders in the middle, where they may have stood."""
-    return ((table["lambda_h"] - 0.5).abs() < 1e-9) & ((table["omega"] - 0.5).abs() < 1e-9)
+    """Tell judgements with all sliders in the middle, where they may have stood; without omega there is one only."""
+    sliders = [name for name in ("lambda_h", "omega") if name in table]
+    untouched: pd.Series[bool] = ((table[sliders] - 0.5).abs() < 1e-9).all(axis=1)
+    return untouched
 
 
 def is_fast(table: pd.DataFrame) -> "pd.Series[bool]":
@@ -61,7 +63,7 @@ def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
     repeat = ~table.index.to_series().isin(first_judgements(table).index)
     return {
         "repeats": ("second judgements of an image by one person", repeat),
-        "untouched": ("both sliders at 50", untouched),
+        "untouched": ("both sliders at 50" if "omega" in table else "the slider at 50", untouched),
         "fast": (f"answers in under {FAST_MS / 1000:g} s", fast),
         "alike": (f"people who gave one answer in {ALIKE:.0%} of their judgements or more", alike),
         "careless": (f"people with {MOSTLY:.0%} or more untouched or fast answers", careless),

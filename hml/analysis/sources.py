@@ -34,7 +34,7 @@ class Sources:
     """What was read.
 
     Args:
-        judgements: What `judgement_table` made.
+        judgements: What `judgement_table` made; without the column omega where some judgements have none.
         description: What the judgements are.
         files: The SHA-256 of each file read.
         human: What people say each original image is, shape (10000, 10).
@@ -74,7 +74,11 @@ def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sou
     (name,) = said.files
     judged, left_out = _keep_two_classes(said.judgements, name)
     which = name if judgements else _COHORTS[cohort]
-    sources = Sources(judgement_table(judged), which, dict(said.files), left_out=left_out)
+    table = judgement_table(judged)
+    if unsure := int(table["omega"].isna().sum()):
+        table = table.drop(columns="omega")
+        left_out.append(f"Confidence: {unsure:,} of {len(table):,} judgements have no ω.")
+    sources = Sources(table, which, dict(said.files), left_out=left_out)
     _add_human(sources, data_dir)
     if judgements is None:
         _add_tasks(sources, data_dir)

@@ -38,7 +38,7 @@ class HMixDataModule(LightningDataModule):
         batch_size: Images in a batch of all ranks together.
         label_draw: How an image with K labels trains: "sample" draws one of them anew each epoch, "expand" makes
             K copies.
-        augment: "crop_flip" shifts training images by up to four pixels and mirrors half of them.
+        augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them.
         plain_labels: What plain images are trained on: "hard" true classes, or what people say, "human".
         val_size: Images held out of the training split for `hml validate`.
         seed: Decides every draw; the command line's `seed_everything`.
@@ -121,8 +121,13 @@ class HMixDataModule(LightningDataModule):
 
     def _label(self) -> tuple[Rows, Tensor]:
         bank, examples = self.bank, self.examples
-        if self.plain_labels == "human" and bank.human is None:
-            raise InputError("plain_labels=human needs people's labels of the images, and there are none: use hard.")
+        if self.plain_labels == "human":
+            train_ids = bank.train_ids
+            if torch.equal(bank.soft_labels[train_ids], bank.hard_labels[train_ids]):
+                raise InputError(
+                    "plain_labels=human would train on true classes: nobody labelled the training images, or all "
+                    "people name the true class. Use plain_labels=hard."
+                )
         ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples])
         ids = ids.long().view(-1, 2)  # (S, 2)
         lambda_f = torch.tensor([example.lambda_f for example in examples])  # (S,)

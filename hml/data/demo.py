@@ -50,10 +50,6 @@ class DemoImages(ImageSource):
         self.num_test = num_test
 
     @override
-    def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        return []
-
-    @override
     def classes(self, data_dir: Path) -> Classes:
         return CIFAR10
 
@@ -135,7 +131,7 @@ class DemoMixes(MixedSource):
         return MixedSet(judgements)
 
 
-def simulate_lambda_h(lambda_f: float, class_1: int, class_2: int) -> float:
+def simulate_lambda_h(lambda_f: float, class_1: float, class_2: float) -> float:
     """Bend lambda_f as the simulated people do: steeper than straight, and drawn towards the class they favour.
 
     Swapping the classes gives 1 − lambda_h of 1 − lambda_f. An unmixed image is seen as what it is.

@@ -141,9 +141,9 @@ def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape:
 class ImageSource(ABC):
     """A data set of plain images. Subclass it to bring your own."""
 
-    @abstractmethod
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        """List the pinned files that `load` needs in the data folder."""
+        """List the pinned files that `load` needs in the data folder; none by default."""
+        return []
 
     @abstractmethod
     def load(self, data_dir: Path) -> ImageBank:

@@ -42,7 +42,7 @@ class MixingLoader:
         train: Whether to shuffle, to draw labels, to augment and to leave out the epoch's last incomplete batch:
             batch normalisation is not to be trained on two images. Evaluation takes every row once, in order,
             in batches of nearly equal size.
-        augment: "crop_flip" shifts by up to four pixels and mirrors, in training.
+        augment: "crop_flip" shifts by up to an eighth of the side and mirrors, in training.
         seed: The run's seed.
         rank: Which share of every batch is this process's.
         world_size: Number of processes.

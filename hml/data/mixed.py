@@ -14,8 +14,8 @@ from hml.data.images import ImageBank
 from hml.data.mixing import Rows
 from hml.errors import InputError, check_choice
 from hml.files.paths import expand
-from hml.judgements import CIFAR10, Classes, Cohort, Judgement, parse_hmix
-from hml.judgements.formats import find_classes, parse_judgements
+from hml.judgements import CIFAR10, Classes, Cohort, Judgement, parse_hmix, parse_judgements
+from hml.judgements.formats import find_classes
 from hml.judgements.rows import read_file
 from hml.labels import LabelStrategy
 from hml.randomness import Draws

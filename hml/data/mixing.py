@@ -68,23 +68,24 @@ def mix(images: Tensor, id_1: Tensor, id_2: Tensor, lambda_f: Tensor) -> Tensor:
     return torch.lerp(second, first, lambda_f.view(-1, 1, 1, 1)) / 255
 
 
-def crop_and_flip(image: Tensor, draws: Tensor, padding: int = 4) -> Tensor:
-    """Shift each image by up to `padding` pixels, filling with black, and mirror half of them.
+def crop_and_flip(image: Tensor, draws: Tensor) -> Tensor:
+    """Shift each image by up to an eighth of its height and width, filling with black, and mirror half of them.
 
     Args:
         image: Pixels, shape (B, 3, H, W).
         draws: Random numbers in [0, 1), shape (B, 3): down, right, mirror.
-        padding: The largest shift.
 
     Returns:
         Pixels, shape (B, 3, H, W).
     """
     height, width = image.shape[-2:]
+    down, right = height // 8, width // 8  # 4 of CIFAR-10's 32 pixels, as is usual
+    largest = torch.tensor([down, right], device=image.device)
     # In single precision a draw can round up to 1.
-    shift = (draws[:, :2] * (2 * padding + 1)).long().clamp(max=2 * padding)  # (B, 2)
+    shift = (draws[:, :2] * (2 * largest + 1)).long().minimum(2 * largest)  # (B, 2)
     rows = torch.arange(height, device=image.device) + shift[:, :1]  # (B, H)
     columns = torch.arange(width, device=image.device).expand(len(image), -1)
     columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns) + shift[:, 1:]  # (B, W)
-    padded = torch.nn.functional.pad(image, (padding,) * 4).movedim(1, -1)  # (B, H + 2p, W + 2p, 3)
+    padded = torch.nn.functional.pad(image, (right, right, down, down)).movedim(1, -1)  # (B, H + 2p, W + 2q, 3)
     which = torch.arange(len(image), device=image.device)[:, None, None]
     return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()

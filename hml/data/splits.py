@@ -1,4 +1,4 @@
-"""Holding images out of the training split, for choices that must not see the evaluation images."""
+"""Splitting images by class: evaluation images off a data set, validation images off its training images."""
 
 import numpy as np
 import torch
@@ -31,10 +31,38 @@ def hold_out(train_ids: Tensor, labels: Tensor, endpoint_ids: Tensor, size: int)
             f"val_size={size} must be 0 to {len(candidates)}: that many training images are no mixed image's endpoint."
         )
     shuffled = torch.from_numpy(Draws(0, 0, candidates.numpy().astype(np.int64)).order("hold out"))
-    classes = labels[shuffled]  # (n',)
+    chosen = shuffled[torch.argsort(_place_in_class(labels[shuffled]), stable=True)[:size]].sort().values
+    return train_ids[~torch.isin(train_ids, chosen)], chosen
+
+
+def split_by_class(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Split a share of each class's images off, to evaluate on.
+
+    Args:
+        labels: Class of every image, shape (M,).
+        share: What share of a class, above 0 and below 1. It is rounded to whole images: one or more stay, and one or
+            more are split off where a class has two.
+        seed: Decides which.
+
+    Returns:
+        Training ids, shape (M − m,), and evaluation ids, shape (m,), both in order.
+
+    Example:
+        >>> split_by_class(torch.tensor([0, 0, 0, 0, 0, 1, 1, 2]), share=0.4, seed=0)
+        (tensor([0, 1, 3, 5, 7]), tensor([2, 4, 6]))
+    """
+    shuffled = torch.from_numpy(Draws(seed, 0, np.arange(len(labels))).order("test split"))
+    sizes = labels.bincount()  # (C,)
+    num_test = (sizes * share).round().long().clamp(min=1).minimum(sizes - 1)  # (C,)
+    classes = labels[shuffled]
+    is_test = _place_in_class(classes) < num_test[classes]
+    return shuffled[~is_test].sort().values, shuffled[is_test].sort().values
+
+
+def _place_in_class(classes: Tensor) -> Tensor:
+    """Count how many of its class come before each, shape (N,)."""
     by_class = torch.argsort(classes, stable=True)
     sizes = classes.bincount()  # (C,)
-    place_in_class = torch.empty_like(classes)  # how many of its class come before it
-    place_in_class[by_class] = torch.arange(len(classes)) - (sizes.cumsum(0) - sizes)[classes[by_class]]
-    chosen = shuffled[torch.argsort(place_in_class, stable=True)[:size]].sort().values
-    return train_ids[~torch.isin(train_ids, chosen)], chosen
+    place = torch.empty_like(classes)
+    place[by_class] = torch.arange(len(classes)) - (sizes.cumsum(0) - sizes)[classes[by_class]]
+    return place

@@ -9,11 +9,12 @@ from typing import ClassVar
 from hml.command_line import configs, flags
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
+from hml.judgements.formats import FormatName
 
 _EPILOG = """\
   hml elicit serve                                      a demo study, on this computer
   hml elicit serve --study configs/my_study.yaml        a real one; copy configs/elicit/cifar10.yaml
-  hml elicit export judgements.csv                      in H-Mix's columns, for hml percepts and hml fit
+  hml elicit export judgements.csv                      for hml percepts, hml fit and hml relabel
   hml elicit backup monday.sqlite3                      while people answer
   hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
 """
@@ -80,13 +81,15 @@ class Simulate(OfImages):
 
 @dataclass(frozen=True)
 class Export(OfStudy):
-    """Write the answers in H-Mix's columns, and how they were asked for.
+    """Write the answers as CSV, and how they were asked for.
 
     Args:
         file: The file to write, such as judgements.csv.
+        format: H-Mix's columns, or the plain ones that hml/data/README.md describes; plain is for rate_mixture only.
     """
 
     file: Path
+    format: FormatName = field(default="hmix", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -28,15 +28,16 @@ def main(options: Serve | Simulate) -> int:
         FolderInUseError: another server has its folder, or another study is in it.
     """
     study = demo_study() if options.study is None else read_study(options.study)
+    beside = Path() if options.study is None else options.study.parent
     folder = options.folder or Path("studies") / study.name
     if isinstance(options, Serve):
         _check_reach(study, options)
         _require_web()
-    stimuli = load_stimuli(study, find_data_dir(options.data_dir))
+    stimuli = load_stimuli(study, find_data_dir(options.data_dir), beside)
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
-        store = Store(folder, study, stimuli.all, stimuli.canonical_pixels)
+        store = Store(folder, study, stimuli.all, stimuli.classes, stimuli.canonical_pixels)
         try:
             if isinstance(options, Simulate):
                 if options.people < 1 or options.seed < 0:

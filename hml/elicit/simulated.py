@@ -7,7 +7,7 @@ from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.store import Store
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CIFAR10, Stimulus, TaskName
+from hml.judgements import Classes, Stimulus, TaskName
 from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rating, selection
 
 
@@ -36,7 +36,7 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
         noise = rng.uniform(0.02, 0.2)  # some are steadier than others
         count = 0
         while trial := store.trials.next(code):
-            answer = simulate_answer(store.study.task, trial.stimulus, noise, rng)
+            answer = simulate_answer(store.study.task, trial.stimulus, store.classes, noise, rng)
             answer = dict(task.mirror(answer) if trial.swapped else answer)  # as the page sends it
             answer |= {"moved": list(task.controls)} if task.controls else {}
             client_id = f"{code}-{trial.number}"
@@ -47,12 +47,15 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
     return answers
 
 
-def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.random.Generator) -> Answer:
+def simulate_answer(
+    task: TaskName, stimulus: Stimulus, classes: Classes, noise: float, rng: np.random.Generator
+) -> Answer:
     """Answer in H-Mix's terms as the demo's simulated people do, who bend lambda_f, disagree, and hesitate near 1/2."""
-    classes = [endpoint.label for endpoint in stimulus.endpoints]
-    names = [CIFAR10[label] for label in classes]
-    lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, *classes) + rng.normal(0, noise), 0, 1))
-    middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, *classes) + rng.normal(0, noise) - 0.5))
+    names = [classes[endpoint.label] for endpoint in stimulus.endpoints]
+    # As favoured as the demo's ten, however many there are.
+    first, second = (endpoint.label * 9 / (len(classes) - 1) for endpoint in stimulus.endpoints)
+    lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, first, second) + rng.normal(0, noise), 0, 1))
+    middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, first, second) + rng.normal(0, noise) - 0.5))
     match task:
         case "rate_mixture":
             omega = np.clip(0.35 + 1.2 * abs(lambda_h - 0.5) - noise + rng.normal(0, 0.1), 0, 1)
@@ -62,7 +65,7 @@ def simulate_answer(task: TaskName, stimulus: Stimulus, noise: float, rng: np.ra
         case "select":
             return selection(middle)
         case "categorical":
-            first, second = names if lambda_h >= 0.5 else names[::-1]
+            likely, next_likely = names if lambda_h >= 0.5 else names[::-1]
             prob = round(100 * max(lambda_h, 1 - lambda_h))
-            others = [name for name in CIFAR10 if name not in names]
-            return categories(first, prob, second, 100 - prob, others)
+            others = [name for name in classes if name not in names]
+            return categories(likely, prob, next_likely, 100 - prob, others)

@@ -2,25 +2,29 @@
 
 import io
 import itertools
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from jsonargparse import ArgumentError, ArgumentParser
 from PIL import Image
 
-from hml.data import Cifar10, DemoImages, HMix, ImageBank
+from hml.data import HMix, ImageBank, ImageSource
 from hml.data.download import fetch
 from hml.data.judged import fetch_judged, load_judged
 from hml.elicit.study import StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import CIFAR10, Endpoint, Stimulus, name_stimulus
+from hml.judgements import Classes, Endpoint, Stimulus, name_stimulus
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
-_PAIRS = tuple(itertools.combinations(range(len(CIFAR10)), 2))
+_NAMED = {"cifar10": "hml.data.Cifar10", "demo": "hml.data.DemoImages"}
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class Stimuli:
     Args:
         all: Those of the trials.
         examples: Two for the instructions, of endpoints that no trial shows where any are left.
+        classes: What they are of.
         images: The original images, uint8, shape (M, 3, H, W).
         canonical_pixels: Whether the original images are CIFAR-10's own, to the bit.
     """
 
     all: list[Stimulus]
     examples: list[Stimulus]
+    classes: Classes
     images: npt.NDArray[np.uint8]
     canonical_pixels: bool
 
@@ -65,14 +71,20 @@ def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f:
     return ((2 * mixed + whole) // (2 * whole)).astype(np.uint8)
 
 
-def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
+def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli:
     """Read the original images, fetching what is missing, and choose or draw the study's.
+
+    Args:
+        study: The study.
+        data_dir: The data folder.
+        folder: Where relative paths under the study's `images` start: its YAML file's folder.
 
     Raises:
         DataError: a file can't be had.
-        InputError: the study wants more images than there are, or a cohort's lie outside the training split.
+        InputError: there is no such source, the study wants more images than there are, a cohort's are outside the
+            training split, or the task can't ask about the classes.
     """
-    source = DemoImages() if study.images == "demo" else Cifar10()
+    source = make_source(study.images, folder)
     choice = study.stimuli
     if choice.cohort is None:
         fetch(source.remote_files(data_dir), data_dir)
@@ -83,64 +95,109 @@ def load_stimuli(study: Study, data_dir: Path) -> Stimuli:
         fetch_judged(source, released, data_dir)
         judged = load_judged(source, released, data_dir, "training")
         bank, stimuli = judged.bank, list(judged.groups)
+    if (name := TASKS[study.task].reserved) in bank.classes:
+        raise InputError(f"a class is called {name!r}, by which answers to {study.task} mean no class: rename it.")
     if TASKS[study.task].shows_grid:
         if off := [weight for weight in choice.lambdas if weight not in GRID]:
             raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
-        stimuli = _one_a_pair(stimuli, choice.lambdas)
+        stimuli = _one_a_pair(stimuli, choice.lambdas, bank.classes)
     if study.trials > len(stimuli):
         raise InputError(
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
             "trials, or raise stimuli.per_class_pair."
         )
-    return Stimuli(stimuli, draw_examples(stimuli, bank, choice.seed), bank.images.numpy(), bank.canonical_pixels)
+    examples = draw_examples(stimuli, bank, choice.seed)
+    return Stimuli(stimuli, examples, bank.classes, bank.images.numpy(), bank.canonical_pixels)
+
+
+def make_source(images: str | Mapping[str, Any], folder: Path) -> ImageSource:
+    """Make the image source that a study names; relative paths that it takes start from `folder`.
+
+    Raises:
+        InputError: there is no such source, or what it is given is wrong.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--images", type=ImageSource)
+    try:
+        found = parser.parse_object({"images": _NAMED.get(images, images) if isinstance(images, str) else dict(images)})
+        given = found.images.get("init_args") or {}
+        for name, value in list(given.items()):
+            if isinstance(value, Path):
+                given[name] = folder / value
+        source: ImageSource = parser.instantiate_classes(found).images
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise InputError(f"images: {' '.join(str(error).split())}") from error
+    return source
 
 
 def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
-    """Draw images of all class pairs alike, of each weight alike, no original in two of them.
+    """Draw images of the chosen class pairs alike, of each weight alike, no original in two of them.
 
     Raises:
         InputError: there are too few originals.
     """
     by_class = _shuffled_by_class(bank, choice.seed)
-    needed, least = choice.per_class_pair * (len(CIFAR10) - 1), min(map(len, by_class.values()))
-    if needed > least:
+    pairs = _choose_pairs(choice, bank.classes)
+    times = Counter(itertools.chain(*pairs))  # in how many pairs a class is
+    scarce = min(times, key=lambda label: len(by_class[label]) // times[label])
+    needed, there = choice.per_class_pair * times[scarce], len(by_class[scarce])
+    if needed > there:
         raise InputError(
-            f"per_class_pair={choice.per_class_pair} takes {needed} originals of each class, and the training split "
-            f"has {least}: {least // (len(CIFAR10) - 1)} at most."
+            f"per_class_pair={choice.per_class_pair} takes {needed} originals of {bank.classes[scarce]}, and the "
+            f"training split has {there}: {there // times[scarce]} at most, or fewer stimuli.pairs."
         )
-    order = Draws(choice.seed, 0, np.arange(len(_PAIRS))).order("class pairs").tolist()
     stimuli = []
     # Dealt out in turn, weights are even over the whole and within each class pair.
     weights = itertools.cycle(choice.lambdas)
-    for pair in order:
+    for pair in pairs:
         for _ in range(choice.per_class_pair):
-            first, second = (Endpoint(by_class[label].pop(), label) for label in _PAIRS[pair])
-            stimuli.append(name_stimulus(CIFAR10, next(weights), first, second))
+            first, second = (Endpoint(by_class[label].pop(), label) for label in pair)
+            stimuli.append(name_stimulus(bank.classes, next(weights), first, second))
     return stimuli
+
+
+def _choose_pairs(choice: StimulusChoice, classes: Classes) -> list[tuple[int, int]]:
+    """Return the class pairs that images are drawn for, in an order that the seed draws."""
+    named = choice.pairs if isinstance(choice.pairs, tuple) else None
+    pairs = classes.pairs if named is None else sorted({classes.parse_pair(pair) for pair in named})
+    order = Draws(choice.seed, 0, np.arange(len(pairs))).order("class pairs").tolist()
+    if isinstance(choice.pairs, int):
+        if choice.pairs > len(pairs):
+            raise InputError(f"stimuli.pairs={choice.pairs} is more than the {len(pairs)} pairs of the classes.")
+        order = order[: choice.pairs]
+    return [pairs[place] for place in order]
 
 
 def _shuffled_by_class(bank: ImageBank, seed: int) -> dict[int, list[int]]:
     ids = Draws(seed, 0, bank.train_ids.numpy().astype(np.int64)).order("originals")
     labels = bank.labels.numpy()[ids]
-    return {label: ids[labels == label].tolist() for label in range(len(CIFAR10))}
+    return {label: ids[labels == label].tolist() for label in range(len(bank.classes))}
 
 
-def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...]) -> list[Stimulus]:
+def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...], classes: Classes) -> list[Stimulus]:
     """Keep each pair of originals once, with the weights dealt out evenly: what varies there is shown by the grid."""
     pairs = dict.fromkeys(stimulus.endpoints for stimulus in stimuli)
     return [
-        name_stimulus(CIFAR10, weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)
+        name_stimulus(classes, weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)
     ]
 
 
 def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
-    """Draw the instructions' two examples, of originals that no trial shows if two of each class are left."""
+    """Draw the instructions' two examples, of the study's class pairs.
+
+    Their originals are in no trial if two of each class are left.
+    """
     used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
     by_class = _shuffled_by_class(bank, seed)
     free = {label: [i for i in ids if i not in used] for label, ids in by_class.items()}
     free = {label: ids if len(ids) >= len(_EXAMPLE_LAMBDAS) else by_class[label] for label, ids in free.items()}
-    pairs = Draws(seed, 0, np.arange(len(_PAIRS))).order("examples")[: len(_EXAMPLE_LAMBDAS)].tolist()
-    return [
-        name_stimulus(CIFAR10, weight, *(Endpoint(free[label][-1 - place], label) for label in _PAIRS[pair]))
-        for place, (weight, pair) in enumerate(zip(_EXAMPLE_LAMBDAS, pairs, strict=True))
-    ]
+    endpoints = [stimulus.endpoints for stimulus in stimuli]
+    pairs = sorted({(min(a.label, b.label), max(a.label, b.label)) for a, b in endpoints})
+    order = Draws(seed, 0, np.arange(len(pairs))).order("examples").tolist()
+    examples = []
+    for place, weight in enumerate(_EXAMPLE_LAMBDAS):
+        pair = pairs[order[place % len(order)]]
+        # A class that has one original shows it twice.
+        first, second = (Endpoint(free[label][-1 - place % len(free[label])], label) for label in pair)
+        examples.append(name_stimulus(bank.classes, weight, first, second))
+    return examples

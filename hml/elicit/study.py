@@ -3,12 +3,12 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, get_type_hints
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -16,11 +16,10 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from hml.command_line.configs import STUDIES, shipped_folder
 from hml.command_line.flags import suggest
+from hml.elicit.tasks import TASKS
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort, TaskName
-
-Images = Literal["cifar10", "demo"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
@@ -38,12 +37,25 @@ class Consent:
     text: str  # its paragraphs are separated by blank lines
 
 
+TEST_CONSENT = Consent(
+    version="test",
+    text="""\
+This is a test, and no research is done with it. It keeps what you answer, how long each answer took, and when you
+agreed to this page, in a folder on this computer. It keeps no name and no address.
+
+You may stop at any time, and have everything deleted, by the link at the foot of each page that follows.""",
+)
+"""What people agree to in a demo whose YAML has no text; a real study needs its own."""
+
+
 @dataclass(frozen=True)
 class StimulusChoice:
     """Which images are shown: a released cohort's, or pairs drawn from the training split."""
 
     cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images; None draws
-    per_class_pair: int = 4  # images drawn for each class pair
+    # Class pairs that images are drawn for: how many, which the seed draws, or "Cat/Dog" and the like; None is all.
+    pairs: int | tuple[str, ...] | None = None
+    per_class_pair: int = 4  # images drawn for each of them
     # Weights of the first image, dealt out evenly. For the construct task, where people start from.
     lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
     seed: int = 0  # of what is drawn, and of the order in which each person sees it
@@ -51,6 +63,8 @@ class StimulusChoice:
     def __post_init__(self) -> None:
         if self.cohort is not None:
             check_choice("cohort", self.cohort, Cohort)
+        if self.pairs is not None:
+            _check_range("pairs", self.pairs if isinstance(self.pairs, int) else len(self.pairs), 1)
         _check_range("per_class_pair", self.per_class_pair, 1)
         _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
@@ -70,7 +84,9 @@ class Study:
     name: str  # what its folder and the exported `study_id` are called
     title: str  # heading of the pages
     task: TaskName  # what is asked of each image
-    images: Images  # where the original images come from: "cifar10", or hml's own textures, "demo"
+    # Where the original images come from: "cifar10", hml's own textures, "demo", or the class_path and init_args of an
+    # `ImageSource`.
+    images: str | dict[str, Any] = field(hash=False)
     stimuli: StimulusChoice
     people_per_image: int  # how many people judge each image
     trials: int  # how many images a person judges
@@ -95,15 +111,17 @@ class Study:
                 f"name={self.name!r} must be of a to z, 0 to 9, - and _, 40 at most, without an outside id."
             )
         check_choice("task", self.task, TaskName)
-        check_choice("images", self.images, Images)
+        _check_images(self.images)
         _check_range("people_per_image", self.people_per_image, 1, _MOST_PEOPLE)
         _check_range("trials", self.trials, 1)
         _check_range("repeats", self.repeats, 0)
         _check_range("hold_minutes", self.hold_minutes, 1, _LONGEST_HOLD)
         if self.repeats > self.trials:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
-        if self.images == "demo" and self.stimuli.cohort is not None:
+        if self.images != "cifar10" and self.stimuli.cohort is not None:
             raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
+        if not self.is_demo and self.consent == TEST_CONSENT:
+            raise InputError("consent: a study with an ethics_reference and a contact needs a text of its own.")
         if not _LANGUAGE.fullmatch(str(self.language)):
             raise InputError(f"language={self.language!r} must be a tag of BCP 47, like en, de or pt-BR.")
         if self.return_url is not None:
@@ -128,6 +146,8 @@ _WANTED = {
     str: "text",
     str | None: "text, or null",
     tuple[float, ...]: "a list of numbers",
+    int | tuple[str, ...] | None: "a whole number, or a list of class pairs",
+    str | dict[str, Any]: "cifar10, demo, or a mapping with class_path and init_args",
 }
 """What values are called in errors, by the type of their key."""
 
@@ -146,7 +166,7 @@ def read_study(path: Path) -> Study:
         raise InputError(f"{path} is not YAML: {error}") from error
     try:
         study = _parse(content)
-        _refuse_unused(study, content["stimuli"])
+        _refuse_unused(study, content.get("stimuli", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return study
@@ -178,7 +198,7 @@ def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
     """Refuse what a cohort, whose images are there already, leaves without effect."""
     # The midpoint tasks show a cohort's pairs by a grid, and take from lambdas where people start.
     used = ("lambdas",) if study.task in ("construct", "select") else ()
-    unused = [name for name in ("per_class_pair", "lambdas") if name in given and name not in used]
+    unused = [name for name in ("pairs", "per_class_pair", "lambdas") if name in given and name not in used]
     if study.stimuli.cohort is not None and unused:
         raise InputError(f"stimuli.cohort={study.stimuli.cohort!r} says which images: leave out {', '.join(unused)}.")
 
@@ -189,6 +209,7 @@ def _parse(content: Any) -> Study:
     _check_mapping("a study", content, Study)
     for key in {"consent", "stimuli"} & set(content):  # jsonargparse takes a number for one without keys
         _check_mapping(key, content[key], _TYPES[key])
+    content = _fill(content)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Study)
     try:
@@ -197,6 +218,22 @@ def _parse(content: Any) -> Study:
         raise InputError(_explain(str(error), content)) from error
     parts = {"consent": Consent(**vars(found.consent)), "stimuli": StimulusChoice(**vars(found.stimuli))}
     return Study(**vars(found) | parts)
+
+
+def _fill(content: dict[str, Any]) -> dict[str, Any]:
+    """Add what a file may leave out; without a valid name and task, which are reported later, nothing sensible."""
+    task = next((task for name, task in TASKS.items() if name == content.get("task")), TASKS["rate_mixture"])
+    title = str(content.get("name")).replace("_", " ").capitalize()
+    filled = {"title": title, "consent": asdict(TEST_CONSENT), "instructions": task.instructions} | content
+    return filled | {"stimuli": {"lambdas": [0.1, 0.9]} | content.get("stimuli", {})} if task.shows_grid else filled
+
+
+def _check_images(images: object) -> None:
+    """Check what names an image source; the source itself is made, and what it takes is checked, where it is loaded."""
+    named = isinstance(images, str) and (images in ("cifar10", "demo") or "." in images)
+    mapped = isinstance(images, dict) and "class_path" in images and set(images) <= {"class_path", "init_args"}
+    if not named and not mapped:
+        raise InputError(f"images={_shown(images)} must be {_WANTED[str | dict[str, Any]]}.")
 
 
 def _check_mapping(name: str, content: object, kind: type) -> None:

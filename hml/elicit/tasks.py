@@ -8,7 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from hml.errors import InputError
-from hml.judgements import CIFAR10, Stimulus, TaskName
+from hml.judgements import Classes, Stimulus, TaskName
 from hml.judgements.hmix_format import (
     CONFIDENCE,
     FINAL,
@@ -31,6 +31,8 @@ from hml.judgements.hmix_format import (
 GRID = tuple(step / 10 for step in range(11))
 """The first image's weights that the midpoint tasks offer, as H-Mix's do."""
 
+_NO_TRICKS = "There are no right answers, and no image is a trick."
+
 
 class Task(ABC):
     """One way of asking.
@@ -45,18 +47,21 @@ class Task(ABC):
 
     name: ClassVar[TaskName]
     prompt: ClassVar[str]  # the question, asked of every image
+    instructions: ClassVar[str]  # shown before the examples, unless the study has its own
     example: ClassVar[str]  # an answer as it is kept, in JSON
     shows_grid: ClassVar[bool] = False  # whether a trial shows a pair's blends by all weights of `GRID`, not one blend
     shuffles: ClassVar[bool] = False  # whether it shows them in an order of its own
     controls: ClassVar[tuple[str, ...]] = ()  # keys whose controls have a position from the start
+    reserved: ClassVar[str] = ""  # what no class may be called, because an answer means something else by it
     keeps_order: ClassVar[bool] = False  # whether a person sees one order in all trials, not one drawn for each
 
-    def check(self, sent: Mapping[str, object], stimulus: Stimulus, swapped: bool = False) -> Answer:
+    def check(self, sent: Mapping[str, object], stimulus: Stimulus, classes: Classes, swapped: bool = False) -> Answer:
         """Check what a browser sent, and return it as it is kept.
 
         Args:
             sent: As the browser sent it.
             stimulus: The image that it is about.
+            classes: The images'.
             swapped: Whether the image's second class was at the left.
 
         Returns:
@@ -72,7 +77,7 @@ class Task(ABC):
                 raise InputError(
                     f"{', '.join(left)} was never moved, and where a control starts is no answer: move it."
                 )
-        checked = self.check_values(answer, stimulus)
+        checked = self.check_values(answer, stimulus, classes)
         return self.mirror(checked) if swapped else checked
 
     def mirror(self, answer: Answer) -> Answer:
@@ -80,7 +85,7 @@ class Task(ABC):
         return answer
 
     @abstractmethod
-    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
         """Check an answer itself; raise an InputError if it isn't one."""
 
     @abstractmethod
@@ -96,11 +101,16 @@ class RateMixture(Task):
 
     name = "rate_mixture"
     prompt = "If 100 other people saw this image, what mix of the two would they say it is, on average?"
+    instructions = f"""\
+You will see images that were blended out of two. For each, think of 100 other people who see it: what mix of the two
+would they say it is, on average?
+
+Then say how sure you are of that. {_NO_TRICKS}"""
     example = '{"mixingcoeff":37,"confidence":56}'
     controls = (SLIDER, CONFIDENCE)
 
     @override
-    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
         _check_keys(answer, self.controls)
         return {name: _percent(answer, name) for name in self.controls}
 
@@ -120,13 +130,18 @@ class Construct(Task):
     """
 
     name = "construct"
+    instructions = f"""\
+You will see images that were blended out of two. Each can be made more like the one or the other. Move until you think
+that 100 other people would say, on average, that it is half of each.
+
+{_NO_TRICKS}"""
     prompt = "Move until 100 other people would say, on average, that this image is half of each."
     example = '{"final_value":0.4,"starting_value":0.1}'
     controls = (FINAL,)
     shows_grid = True
 
     @override
-    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
         _check_keys(answer, (FINAL, STARTING))
         if answer[STARTING] != stimulus.lambda_f:
             raise InputError(f"{STARTING} must be {stimulus.lambda_f}, where {stimulus.filename} starts.")
@@ -141,13 +156,18 @@ class Select(Task):
     """Eleven blends in shuffled order, of which one is picked: `select`, "select" and its weight of the first image."""
 
     name = "select"
+    instructions = f"""\
+You will see images that were blended out of two: the same two in eleven mixes. Choose the one that you think 100 other
+people would say, on average, is half of each.
+
+{_NO_TRICKS}"""
     prompt = "Which of these would 100 other people say, on average, is half of each?"
     example = '{"select":"select0.6"}'
     shows_grid = True
     shuffles = True
 
     @override
-    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
         _check_keys(answer, (SELECT,))
         return selection(_selected(answer))
 
@@ -157,7 +177,7 @@ class Select(Task):
 
 
 class Categorical(Task):
-    """Ten-class soft labels.
+    """Soft labels.
 
     `classSelect` is "mostProb" and the most likely class, `prob` its percentage as text; `classSelect2` "secondProb"
     and the next class, or "No", and `prob2` its percentage, or ""; `improbClassSelect` and a class is "1" for each that
@@ -167,20 +187,26 @@ class Categorical(Task):
     """
 
     name = "categorical"
+    instructions = f"""\
+You will see images that were blended out of two. For each, think of 100 other people who see it: which class would most
+of them name, which would come next, and how many would name each? Then mark the classes that nobody would name.
+
+{_NO_TRICKS}"""
     prompt = "If 100 other people saw this image, which classes would they say it shows, and how many would say each?"
     example = (
         '{"classSelect":"mostProbCat","prob":"60","classSelect2":"secondProbDog","prob2":"30",'
         '"improbClassSelectShip":"1"}'
     )
+    reserved = NO
     keeps_order = True  # people learn where a class is in the list
 
     @override
-    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus) -> Answer:
-        ruled_out = [name for name in CIFAR10 if f"{IMPROBABLE}{name}" in answer]
+    def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
+        ruled_out = [name for name in classes if f"{IMPROBABLE}{name}" in answer]
         flags = [f"{IMPROBABLE}{name}" for name in ruled_out]
         _check_keys(answer, (MOST, PROB, SECOND, PROB2, *flags))
-        first = _named_class(answer, MOST, MOST_PREFIX, CIFAR10.names)
-        second = _named_class(answer, SECOND, SECOND_PREFIX, (*CIFAR10, NO))
+        first = _named_class(answer, MOST, MOST_PREFIX, classes.names)
+        second = _named_class(answer, SECOND, SECOND_PREFIX, (*classes, NO))
         prob, prob2 = _percent_text(answer, PROB), 0
         if second == NO:
             if answer[PROB2] != "":
@@ -240,5 +266,5 @@ def _selected(answer: Mapping[str, object]) -> float:
 
 def _named_class(answer: Mapping[str, object], key: str, prefix: str, names: Sequence[str]) -> str:
     if answer[key] not in [f"{prefix}{name}" for name in names]:
-        raise InputError(f"{key}={str(answer[key])[:40]!r} must be {prefix} and one of {', '.join(names)}.")
+        raise InputError(f"{key}={str(answer[key])[:40]!r} must be {prefix} and one of {', '.join(names)[:200]}.")
     return str(answer[key]).removeprefix(prefix)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from hml.elicit.command import Backup, Correct, Export, OfStudy, PaymentList, Serve, Simulate, Withdraw
 from hml.elicit.research.export import export_answers, history_path
@@ -34,7 +35,7 @@ def run(options: OfStudy) -> int:
         match options:
             case Export():
                 _check_csv(options.file)
-                count = export_answers(folder, options.file)
+                count = export_answers(folder, options.file, options.format)
                 print(
                     f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
                 )
@@ -71,15 +72,21 @@ def _check_csv(path: Path) -> None:
 
 
 def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
-    """Write down the commands that read an export: images of a demo need the demo's images."""
+    """Write down the commands that read an export, with the study's images, whose paths start from its YAML."""
     study = read_history(folder)[-1]["study"]
     if study["task"] != "rate_mixture":
         return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
-    file = shlex.quote(str(path))
-    fit = "hml fit --config configs/sep_conf.yaml"
-    if study["images"] == "demo":
+    file, images = shlex.quote(str(path)), study["images"]
+    fit, percepts = "hml fit --config configs/sep_conf.yaml", "hml percepts"
+    if images == "demo":
         fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
-    return ["Next:", f"  hml percepts --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]
+    elif images != "cifar10":
+        source: dict[str, Any] = {"class_path": images} if isinstance(images, str) else images
+        given = {"": source["class_path"]} | {f".{name}": value for name, value in source.get("init_args", {}).items()}
+        flags = [(name, shlex.quote(str(value))) for name, value in given.items()]
+        percepts += "".join(f" --source{name} {value}" for name, value in flags)
+        fit += "".join(f" --data.images{name} {value}" for name, value in flags)
+    return ["Next:", f"  {percepts} --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]
 
 
 def _parse_answer(text: str) -> dict[str, object]:

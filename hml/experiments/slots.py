@@ -14,7 +14,8 @@ import torch
 
 from hml.experiments.runs import Ended, Run, write_failure
 from hml.experiments.worker import Worker, quieten_lightning
-from hml.training.hardware import available_memory, machine_threads
+from hml.memory import available_memory
+from hml.training.hardware import machine_threads
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _BYTES_A_RUN = 2 * 2**30  # of PreAct ResNet-18 at full width, on a CPU

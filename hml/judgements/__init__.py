@@ -1,9 +1,11 @@
 """Human judgements of mixed images: records and readers, which need neither numpy nor torch; `curves` needs numpy."""
 
 from hml.judgements.classes import CIFAR10, Classes
+from hml.judgements.formats import parse_judgements
 from hml.judgements.hmix import Cohort, parse_hmix, read_hmix
 from hml.judgements.hmix_format import TaskName, name_stimulus
 from hml.judgements.midpoints import Midpoint, parse_construct, parse_select
+from hml.judgements.plain_format import write_plain
 from hml.judgements.schema import (
     FAST_MS,
     Endpoint,
@@ -30,7 +32,9 @@ __all__ = [
     "name_stimulus",
     "parse_construct",
     "parse_hmix",
+    "parse_judgements",
     "parse_select",
     "parse_soft_categories",
     "read_hmix",
+    "write_plain",
 ]

@@ -1,12 +1,16 @@
 """Reads judgements from a file of your own, in the plain format or in H-Mix's: its columns say which."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from hml.errors import InputError
 from hml.judgements import hmix, plain_format
 from hml.judgements.classes import Classes
 from hml.judgements.rows import read_columns
 from hml.judgements.schema import Judgement
+
+FormatName = Literal["hmix", "plain"]
+"""What flags call the two."""
 
 
 def parse_judgements(

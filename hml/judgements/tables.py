@@ -66,11 +66,12 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
     """Average judgements over each image.
 
     Args:
-        table: What `judgement_table` made.
+        table: What `judgement_table` made, perhaps without omega.
 
     Returns:
         One row an image, by first appearance: what is known of it, how many judgements (n) and people, the mean
-        lambda_h and omega, the standard deviation of lambda_h (ddof 0), and error = |mean lambda_h − lambda_f|.
+        lambda_h and omega if there is one, the standard deviation of lambda_h (ddof 0), and
+        error = |mean lambda_h − lambda_f|.
     """
     groups = table.groupby("image", sort=True)
     known = ["filename", "lambda_f", "level", "class_1", "class_2", "id_1", "id_2"]
@@ -79,7 +80,8 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
     images["people"] = groups["person"].nunique()
     images["lambda_h"] = groups["lambda_h"].mean()
     images["spread"] = groups["lambda_h"].std(ddof=0)
-    images["omega"] = groups["omega"].mean()
+    if "omega" in table:
+        images["omega"] = groups["omega"].mean()
     images["error"] = (images["lambda_h"] - images["lambda_f"]).abs()
     return images.reset_index()
 

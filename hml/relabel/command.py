@@ -22,7 +22,7 @@ class Fit:
 
     Args:
         cohort: Which of H-Mix.
-        judgements: A file of your own judgements instead, in H-Mix's columns.
+        judgements: A file of your own judgements instead, in the plain columns or in H-Mix's: see hml/data/README.md.
         demo: Use hml's synthetic images, with simulated people unless --judgements is given.
         out: The folder for results.
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.

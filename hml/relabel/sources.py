@@ -9,6 +9,7 @@ import pandas as pd
 
 from hml.data import Cifar10, DemoImages, DemoMixes, HMix, ImageBank
 from hml.data.judged import fetch_judged, load_judged
+from hml.errors import InputError
 from hml.judgements import Cohort
 from hml.judgements.tables import first_judgements, judgement_table
 
@@ -44,4 +45,10 @@ def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo:
     mixed = DemoMixes() if demo and judgements is None else HMix(cohort, judgements)
     fetch_judged(images, mixed, data_dir)
     judged = load_judged(images, mixed, data_dir, "not evaluated")
-    return Material(judged.bank, judgement_table(judged.judgements), judged.provenance)
+    table = judgement_table(judged.judgements)
+    if unsure := int(table["omega"].isna().sum()):
+        raise InputError(
+            f"{unsure:,} of {len(table):,} judgements have no omega (confidence), which the relabeller learns too: "
+            "leave them out, or train on the judgements themselves with hml fit."
+        )
+    return Material(judged.bank, table, judged.provenance)

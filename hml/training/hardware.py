@@ -1,11 +1,10 @@
-"""What suits a machine: precision, threads, whether compiling pays, memory, the optimiser's passes."""
+"""What suits a machine: precision, threads, whether compiling pays, kept memory, the optimiser's passes."""
 
 import ctypes
 import functools
 import importlib.util
 import os
 import platform
-import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -51,17 +50,6 @@ def choose_threads(asked: int | None, weights: int, images: int, accelerator: st
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
     is_narrow = on_cpu and weights * images < _NARROW
     return 1 if is_narrow and "OMP_NUM_THREADS" not in os.environ else threads
-
-
-def available_memory() -> int | None:
-    """Return how many bytes of memory are available, where Linux reports it, else None."""
-    info, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # the second is a container's
-    if not info.exists():
-        return None
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", info.read_text(), re.MULTILINE)
-    available = 1024 * int(found[1]) if found else None
-    bound = limit.read_text().strip() if limit.exists() else ""
-    return min([size for size in (available, int(bound) if bound.isdecimal() else None) if size], default=None)
 
 
 def best_precision(accelerator: str) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import hml
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
-from hml.judgements import CIFAR10
+from hml.judgements import CIFAR10, read_hmix
+from hml.judgements.plain_format import write_plain
 from hml.reporting.versions import UNKNOWN, find_commit
 
 QUICK = ["--replicates", "30"]
@@ -263,6 +265,23 @@ def test_blends_of_one_class_are_set_aside_and_said(small, tmp_path, capsys):
     message = refused(capsys, 2, "--judgements", tmp_path / "all.csv", "--out", tmp_path / "new", *args)
     assert "All judgements in all.csv are of blends of two images of one class" in message
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("offline", "without_drawing")
+def test_without_omega_all_but_confidence_is_analysed(small, tmp_path):
+    judgements = read_hmix(small / "mine.csv", "all")
+    judgements = [replace(judgements[0], omega=None), *judgements[1:]]
+    (tmp_path / "plain.csv").write_text(write_plain(judgements, CIFAR10))
+    own = ["--judgements", str(tmp_path / "plain.csv"), "--data_dir", str(tmp_path)]
+    assert main(["percepts", *own, "--out", str(tmp_path / "out"), *FEW]) == 0
+    with_omega, without = (strict(folder / "percepts.json") for folder in (small, tmp_path / "out"))
+    assert without["claims"] == {name: said for name, said in with_omega["claims"].items() if name != "confidence"}
+    assert set(with_omega["left_out"]) < set(without["left_out"])
+    assert "Confidence: 1 of 18 judgements have no ω." in without["left_out"]
+    page = (tmp_path / "out" / "percepts.html").read_text()
+    assert "mean ω" not in page
+    assert "corr(ω" not in page
+    assert "mean ω" in (small / "percepts.html").read_text()
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")

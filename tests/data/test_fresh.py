@@ -101,7 +101,17 @@ def test_a_share_stays_plain_with_its_plain_label(fresh):
 def test_peoples_labels_of_plain_images_need_some_that_stay_plain(fresh):
     with pytest.raises(InputError, match=r"plain_labels=human would label nothing.*--data\.mixed\.share"):
         fresh(plain_labels="human")
-    assert len(fresh(mixed=FreshMixes(share=0.5), plain_labels="human").train_rows) == 60
+    with pytest.raises(InputError, match="plain_labels=human would train on true classes"):
+        fresh(mixed=FreshMixes(share=0.5), plain_labels="human")
+
+    class Doubted(DemoImages):
+        def load(self, data_dir):
+            bank = super().load(data_dir)
+            bank.human[:] = 0.1
+            return bank
+
+    module = fresh(mixed=FreshMixes(share=0.5), plain_labels="human", images=Doubted(60, 33))
+    assert len(module.train_rows) == 60
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])

@@ -32,31 +32,34 @@ def test_an_image_mixed_with_itself_stays_itself():
     assert torch.equal(image, BANK[FIRST].float() / 255)
 
 
-IMAGE = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+IMAGE = torch.zeros(1, 1, 8, 16)
+IMAGE[0, 0, 3, 7], IMAGE[0, 0, 3, 6], IMAGE[0, 0, 7, 0] = 1, 2, 3
 
 
 @pytest.mark.parametrize(
     ("draws", "expected"),
-    [
-        ((0.5, 0.5, 0.9), [[1, 2], [3, 4]]),  # with padding 1, the shifts are −1, 0 and 1
-        ((0.5, 0.5, 0.1), [[2, 1], [4, 3]]),  # mirrored alone
-        ((0.0, 0.5, 0.9), [[0, 0], [1, 2]]),  # down by one
-        ((0.99, 0.5, 0.9), [[3, 4], [0, 0]]),  # up by one
-        ((0.5, 0.0, 0.9), [[0, 1], [0, 3]]),  # right by one
-        ((1.0, 1.0, 0.9), [[4, 0], [0, 0]]),  # a draw that was rounded up to 1 is the largest shift
+    [  # height 8 shifts by −1, 0 or 1, width 16 by −2 to 2
+        ((0.5, 0.5, 0.9), {(3, 7): 1, (3, 6): 2, (7, 0): 3}),
+        ((0.5, 0.5, 0.1), {(3, 8): 1, (3, 9): 2, (7, 15): 3}),  # mirrored only
+        ((0.0, 0.5, 0.9), {(4, 7): 1, (4, 6): 2}),  # down by one
+        ((0.99, 0.5, 0.9), {(2, 7): 1, (2, 6): 2, (6, 0): 3}),  # up by one
+        ((0.5, 0.0, 0.9), {(3, 9): 1, (3, 8): 2, (7, 2): 3}),  # right by two
+        ((0.5, 0.7, 0.9), {(3, 6): 1, (3, 5): 2}),  # left by one
+        ((1.0, 1.0, 0.9), {(2, 5): 1, (2, 4): 2}),  # a draw that was rounded up to 1 is the largest shift
     ],
 )
 def test_shifts_and_mirrors_equal_those_by_hand(draws, expected):
-    assert crop_and_flip(IMAGE, torch.tensor([draws]), padding=1).tolist() == [[expected]]
+    found = crop_and_flip(IMAGE, torch.tensor([draws]))[0, 0]
+    assert {tuple(place): float(found[tuple(place)]) for place in found.nonzero().tolist()} == expected
 
 
 def test_cropping_equals_a_loop_over_images():
-    image = mix(BANK, FIRST, FIRST, torch.ones(4)).repeat(8, 1, 1, 1)
+    image = torch.from_numpy(np.random.default_rng(2).random((32, 3, 32, 24), dtype=np.float32))
     draws = torch.from_numpy(np.random.default_rng(1).random((32, 3), dtype=np.float32))
     expected = []
     for pixels, (down, right, mirror) in zip(image.numpy(), draws.tolist(), strict=True):
-        padded = np.pad(pixels, ((0, 0), (4, 4), (4, 4)))
-        crop = padded[:, int(down * 9) : int(down * 9) + 8, int(right * 9) : int(right * 9) + 8]
+        padded = np.pad(pixels, ((0, 0), (4, 4), (3, 3)))
+        crop = padded[:, int(down * 9) : int(down * 9) + 32, int(right * 7) : int(right * 7) + 24]
         expected.append(crop[:, :, ::-1] if mirror < 0.5 else crop)
     found = crop_and_flip(image, draws)
     assert np.array_equal(found.numpy(), np.stack(expected))

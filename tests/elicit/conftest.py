@@ -73,7 +73,7 @@ def open_store(tmp_path, clock):
     stores = []
 
     def open_(folder="study", number=6, **changes):
-        stores.append(Store(tmp_path / folder, replace(STUDY, **changes), make_images(number), clock=clock))
+        stores.append(Store(tmp_path / folder, replace(STUDY, **changes), make_images(number), CIFAR10, clock=clock))
         return stores[-1]
 
     yield open_

@@ -23,6 +23,7 @@ from hml.elicit.tasks import TASKS
 from hml.errors import InputError
 from hml.judgements import CIFAR10, parse_construct, parse_select, parse_soft_categories, read_hmix
 from hml.judgements.hmix_format import FORMATS, Categories
+from hml.judgements.plain_format import parse_plain
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
 from tests.elicit.people import answer_all, finish, start
@@ -154,7 +155,7 @@ def test_an_empty_study_has_nothing_to_export(store, tmp_path):
 )
 def test_what_tells_who_somebody_is_is_never_exported(column, text, what):
     with pytest.raises(InputError, match=what) as refusal:
-        check_cell(column, text, "judgements.csv, row 2")
+        check_cell(column, text, "judgements.csv, row 2", CIFAR10)
     assert text not in str(refusal.value)
 
 
@@ -166,9 +167,9 @@ def test_the_released_files_cells_pass_but_for_its_ids(other_tasks):
         table = table[table["trial_type"] != "survey-text"]
         for column in {"subject", "responses", "filename", "label1", "mixtureCoeff", "rt"} & set(table):
             for text in table[column]:
-                check_cell(column, text[:15] if column == "rt" else text, name)
+                check_cell(column, text[:15] if column == "rt" else text, name, CIFAR10)
     with pytest.raises(InputError, match="24-digit"):
-        check_cell("study_id", table["study_id"].iloc[0], "released")
+        check_cell("study_id", table["study_id"].iloc[0], "released", CIFAR10)
 
 
 def test_a_row_that_should_not_be_there_keeps_the_file_from_being_written(store, tmp_path):
@@ -219,7 +220,7 @@ def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
 def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):
     study = replace(read_study(EXAMPLE), trials=5)
     stimuli = load_stimuli(study, data_dir)
-    store = Store(tmp_path / "cifar10", study, stimuli.all)
+    store = Store(tmp_path / "cifar10", study, stimuli.all, stimuli.classes)
     simulate_people(store, 4)
     module = HMixDataModule(SeparateLabels(), mixed=HMix(judgements=export(store)), data_dir=str(data_dir))
     module.setup("fit")
@@ -230,3 +231,22 @@ def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir
     for example in module.examples:
         shown = Image.open(io.BytesIO(stimuli.png(example.stimulus)))
         assert np.abs(np.asarray(shown) / 255 - example.image.permute(1, 2, 0).numpy()).max() <= 0.5001 / 255
+
+
+def test_plain_judgements_are_those_of_the_export_in_hmix_columns(store, export, tmp_path):
+    finish(store, start(store))
+    judgements = read_hmix(export(store), "all")
+    assert export_answers(store.folder, tmp_path / "plain.csv", "plain") == len(judgements)
+    content = (tmp_path / "plain.csv").read_bytes()
+    assert parse_plain(content, "plain.csv", CIFAR10) == judgements
+    assert content.startswith(b"annotator,image_1,class_1,image_2,class_2,lambda_f,lambda_h,omega,")
+    assert (tmp_path / "plain.study.json").exists()
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "rate_mixture"])
+def test_only_mixing_coefficients_have_a_plain_format(open_store, tmp_path, task):
+    store = open_store(task=task)
+    answer_all(store, start(store))
+    with pytest.raises(InputError, match=f"--format plain is for answers to rate_mixture, .* task is {task}"):
+        export_answers(store.folder, tmp_path / "plain.csv", "plain")
+    assert not list(tmp_path.glob("plain.*"))

@@ -14,6 +14,7 @@ from hml.elicit.store.store import Store
 from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
 from hml.errors import DataError, FolderInUseError, InputError, StorageError
+from hml.judgements import CIFAR10
 from tests.elicit.conftest import STUDY, make_images
 from tests.elicit.people import ANSWERS, answer, answer_all, finish, out_of_turn, start
 from tests.processes import CONTEXT
@@ -346,7 +347,7 @@ def test_people_who_answer_at_once_are_all_kept_once(open_store):
 
 
 def answer_until_killed(folder, acknowledged):
-    store = Store(folder, replace(STUDY, trials=200, people_per_image=1000), make_images(200))
+    store = Store(folder, replace(STUDY, trials=200, people_per_image=1000), make_images(200), CIFAR10)
     while True:
         code = start(store)
         while trial := store.trials.next(code):

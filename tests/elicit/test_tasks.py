@@ -1,8 +1,9 @@
 import pytest
 
 from hml.elicit.tasks import TASKS
-from hml.elicit.web.quiz import QUIZ
+from hml.elicit.web.quiz import make_quiz
 from hml.errors import InputError
+from hml.judgements import CIFAR10, Classes
 from tests.elicit.conftest import make_images
 from tests.elicit.people import ANSWERS
 
@@ -11,7 +12,7 @@ STIMULUS = make_images()[0]  # starts at .1
 
 @pytest.mark.parametrize("name", TASKS)
 def test_an_answer_is_kept_as_it_was_sent_but_for_what_was_moved(name):
-    kept = TASKS[name].check(ANSWERS[name], STIMULUS)
+    kept = TASKS[name].check(ANSWERS[name], STIMULUS, CIFAR10)
     assert kept == {key: value for key, value in ANSWERS[name].items() if key != "moved"}
 
 
@@ -28,7 +29,7 @@ def test_an_answer_is_kept_as_it_was_sent_but_for_what_was_moved(name):
 )
 def test_an_untouched_control_is_no_answer(name, moved):
     with pytest.raises(InputError, match="never moved"):
-        TASKS[name].check(ANSWERS[name] | {"moved": moved}, STIMULUS)
+        TASKS[name].check(ANSWERS[name] | {"moved": moved}, STIMULUS, CIFAR10)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_an_untouched_control_is_no_answer(name, moved):
 )
 def test_what_is_no_answer_is_refused(name, changes):
     with pytest.raises(InputError):
-        TASKS[name].check(ANSWERS[name] | changes, STIMULUS)
+        TASKS[name].check(ANSWERS[name] | changes, STIMULUS, CIFAR10)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -74,19 +75,19 @@ def test_an_answer_to_swapped_sides_is_kept_in_hmix_s_terms(name):
     expected = {key: value for key, value in ANSWERS[name].items() if key != "moved"}
     if name == "rate_mixture":
         expected["mixingcoeff"] = 63  # 37 from the left end, which was "100 % class 2"
-    kept = TASKS[name].check(ANSWERS[name], STIMULUS, swapped=True)
+    kept = TASKS[name].check(ANSWERS[name], STIMULUS, CIFAR10, swapped=True)
     assert kept == expected
-    assert TASKS[name].mirror(kept) == TASKS[name].check(ANSWERS[name], STIMULUS)
+    assert TASKS[name].mirror(kept) == TASKS[name].check(ANSWERS[name], STIMULUS, CIFAR10)
 
 
 def test_a_missing_part_is_refused():
     with pytest.raises(InputError, match="An answer has mixingcoeff, confidence"):
-        TASKS["rate_mixture"].check({"mixingcoeff": 3, "moved": ["mixingcoeff", "confidence"]}, STIMULUS)
+        TASKS["rate_mixture"].check({"mixingcoeff": 3, "moved": ["mixingcoeff", "confidence"]}, STIMULUS, CIFAR10)
 
 
 def test_one_class_alone_may_be_named():
     only = {"classSelect": "mostProbCat", "prob": "100", "classSelect2": "secondProbNo", "prob2": ""}
-    assert TASKS["categorical"].check(only, STIMULUS) == only
+    assert TASKS["categorical"].check(only, STIMULUS, CIFAR10) == only
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,9 @@ def test_two_answers_are_as_far_apart_as_the_first_images_share(name, one, other
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_has_a_quiz_whose_right_answers_are_not_all_in_one_place(name):
-    assert len(QUIZ[name]) >= 2
-    assert all(0 <= question.right < len(question.options) for question in QUIZ[name])
-    assert len({question.right for question in QUIZ[name]}) > 1
-    assert len({question.id for question in QUIZ[name]}) == len(QUIZ[name])
+    for classes in (CIFAR10, Classes(("benign", "T-shirt/top"))):
+        quiz = make_quiz(name, classes)
+        assert len(quiz) >= 2
+        assert all(0 <= question.right < len(question.options) for question in quiz)
+        assert len({question.right for question in quiz}) > 1
+        assert len({question.id for question in quiz}) == len(quiz)

@@ -1,5 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
+import hml
 from hml.errors import InputError
 from hml.judgements import CIFAR10, Classes, parse_hmix
 from hml.judgements.formats import find_classes, parse_judgements
@@ -53,3 +57,13 @@ def test_the_classes_are_found_in_either_format():
 def test_a_filename_with_several_readings_names_no_classes(filename, said):
     with pytest.raises(InputError, match=f"filename='{filename}' in mine.csv, row 3: .*{said}"):
         find_classes(make_hmix("mixed_0.75_Cat_12_Dog_5.png", filename), "mine.csv")
+
+
+def test_the_guides_examples_are_one_judgement_in_both_formats():
+    guide = (Path(hml.__file__).parent / "data" / "README.md").read_text(encoding="utf-8")
+    plain, other = (block.encode() for block in re.findall(r"```csv\n(.*?)```", guide, re.DOTALL))
+    classes = Classes(("benign", "malignant"))
+    images = ["train/benign/17.png", *map(str, range(1, 41)), "train/malignant/4.png"]
+    (judgement,) = parse_judgements(plain, "mine.csv", classes, images)
+    assert parse_judgements(other, "mine.csv", classes, images) == [judgement]
+    assert (judgement.stimulus.lambda_f, judgement.lambda_h, judgement.omega) == (0.75, 0.6, 0.9)

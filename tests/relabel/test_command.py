@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hml.cli import main
+from hml.data import DemoImages
 from tests.relabel.conftest import QUICK
 
 
@@ -98,6 +99,20 @@ def test_judgements_that_are_missing_or_wrong_exit_with_2(data_dir, tmp_path, ca
     Path(tmp_path / "mine.csv").write_text("subject,filename\n")
     assert main(["relabel", "fit", "--judgements", str(tmp_path / "mine.csv"), *out]) == 2
     assert "responses" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate"])
+def test_judgements_without_confidence_exit_with_2_before_any_work(verb, tmp_path, capsys):
+    header = "annotator,image_1,class_1,image_2,class_2,lambda_f,lambda_h,omega\n"
+    first, second = DemoImages().classes(tmp_path).names[3:6:2]
+    rows = [f"{who},3,{first},5,{second},0.5,0.4,{omega}\n" for who, omega in (("ann", 0.9), ("bob", ""))]
+    (tmp_path / "mine.csv").write_text("".join([header, *rows]))
+    own = ["--judgements", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "out")]
+    assert main(["relabel", verb, *QUICK, *own]) == 2
+    said = capsys.readouterr()
+    assert "1 of 2 judgements have no omega" in said.err
+    assert "Describing" not in said.out
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_broken_description_of_images_is_refused(learned, tmp_path, capsys):

@@ -6,7 +6,7 @@ import torch
 
 from hml.training import hardware
 from hml.training import run as training
-from hml.training.hardware import available_memory, best_precision, choose_threads, fuse, keep_memory, why_not_compile
+from hml.training.hardware import best_precision, choose_threads, fuse, keep_memory, why_not_compile
 from tests.processes import CONTEXT, QUICK
 
 
@@ -186,15 +186,3 @@ def test_a_run_sets_the_threads_that_it_chooses(eight_threads, tmp_path, monkeyp
     for flags in ([], ["--model.network", "PreActResNet18"], ["--threads", "2"], []):
         training.prepare(["fit", *QUICK, "--data.batch_size", "128", *flags])
     assert chosen == [1, 8, 2, 1]
-
-
-def test_available_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
-    files = {"/proc/meminfo": tmp_path / "meminfo", "/sys/fs/cgroup/memory.max": tmp_path / "max"}
-    monkeypatch.setattr(hardware, "Path", lambda path: files[path])
-    assert available_memory() is None
-    files["/proc/meminfo"].write_text("MemTotal:  8000000 kB\nMemAvailable:    3000000 kB\n")
-    assert available_memory() == 3_072_000_000
-    files["/sys/fs/cgroup/memory.max"].write_text("max\n")
-    assert available_memory() == 3_072_000_000
-    files["/sys/fs/cgroup/memory.max"].write_text("1048576\n")
-    assert available_memory() == 2**20

@@ -94,7 +94,7 @@ def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Ex
             place.set_title(label, fontsize=9)
             place.axis("off")
         _draw_shares(axes[3], shown, first)
-        means = image[["lambda_f", "lambda_h", "omega", "n", "people"]].to_dict()
+        means = {name: image[name] for name in ("lambda_f", "lambda_h", "omega", "n", "people") if name in image}
         answers = " ".join(f"{answer:g}" for answer in shown.answers)
         rows.append({"filename": image["filename"], "first": first, "second": second, **means, "answers": answers})
     grid[-1, 3].set_xlabel("share of the first endpoint")
@@ -117,9 +117,7 @@ def _draw_shares(axes: Axes, shown: Triptych, first: str) -> None:
     height = np.linspace(-0.25, 0.25, len(answers)) if len(answers) > 1 else np.zeros(1)
     axes.scatter(answers, height, s=22, color=PEOPLE, alpha=0.6, zorder=2)
     axes.scatter([float(image["lambda_h"])], [0], s=70, marker="D", color=PEOPLE, edgecolor="white", zorder=3)
-    title = (
-        f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}   "
-        f"(ω = {image['omega']:.3f}, n = {int(image['n'])})"
-    )
+    sure = f"ω = {image['omega']:.3f}, " if "omega" in image else ""
+    title = f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}   ({sure}n = {int(image['n'])})"
     axes.set_title(typeset(title), fontsize=9)
     finish(axes, xlim=(-0.03, 1.03), ylim=(-0.6, 0.6), yticks=[])

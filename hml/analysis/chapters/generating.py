@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 
 from hml.analysis.findings import list_values, state
-from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
+from hml.analysis.generating import error_by_image, error_by_judgement, summarise_levels
 from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number
@@ -14,7 +14,14 @@ from hml.statistics.bootstrap import Bootstrap, Estimate
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}
 _MOST_LISTED = 9
-_HEADER = ["λ_f", "n", "mean λ_h", "median", "lower quartile", "upper quartile", "mean |λ_h − λ_f|", "mean ω"]
+_HEADINGS = {
+    "mean": "mean λ_h",
+    "median": "median",
+    "q25": "lower quartile",
+    "q75": "upper quartile",
+    "error": "mean |λ_h − λ_f|",
+    "omega": "mean ω",
+}
 
 
 def generating_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:
@@ -73,7 +80,7 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
     figure = new_figure(10, 4.8)
     for axes, unit in zip(figure.subplots(1, 2, sharey=True), _UNITS, strict=True):
         part = levels[levels["unit"] == unit]
-        of = {name: part[part["statistic"] == name] for name in STATISTICS}
+        of = dict(list(part.groupby("statistic")))
         x = of["mean"]["lambda_f"].to_numpy()
         low, high = (of[name]["value"].to_numpy(float) for name in ("q25", "q75"))
         axes.bar(x, high - low, 0.085, low, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.6, label="middle half")
@@ -106,11 +113,12 @@ def _means(levels: pd.DataFrame) -> pd.DataFrame:
 
 def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
     part = levels[levels["unit"] == unit]
+    statistics = part["statistic"].unique()
     rows = []
     for level, cells in part.groupby("lambda_f", sort=True):
         by_name = cells.set_index("statistic")
-        estimates = [Estimate.from_row(by_name.loc[name].to_dict()) for name in STATISTICS]
+        estimates = [Estimate.from_row(by_name.loc[name].to_dict()) for name in statistics]
         written = [f"{write_number(e.value)}\n{write_interval(e)}" for e in estimates]
         rows.append([f"{level:g}", f"{estimates[0].n:,}", *written])
     caption = f"Answers at each λ_f, over {_UNITS[unit]}. Below each number is its 95 % interval."
-    return Table(caption, _HEADER, rows)
+    return Table(caption, ["λ_f", "n", *(_HEADINGS[name] for name in statistics)], rows)

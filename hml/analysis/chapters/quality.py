@@ -129,7 +129,7 @@ def _draw_people(people: pd.DataFrame) -> Exhibit:
         "people",
         "People",
         "Each dot is a person. Left: the median time of their answers (dotted: three seconds) and how well they follow "
-        "λ_f. Right: the share of their most frequent answer, and the share of judgements with both sliders at 50.",
+        "λ_f. Right: the share of their most frequent answer, and the share of judgements with untouched sliders.",
         "Two scatter plots of people: speed against how they follow the image, and sameness against untouched sliders.",
         figure,
         people.drop(columns="person"),

@@ -1,4 +1,4 @@
-"""Writes a study's answers in the columns of the H-Mix file of its task, and beside them how they were asked for."""
+"""Writes a study's answers in H-Mix's columns or the plain ones, and beside them how they were asked for."""
 
 import json
 from datetime import datetime
@@ -7,10 +7,11 @@ from pathlib import Path
 from hml.elicit.research.privacy import check_cell
 from hml.elicit.store.answers import KeptAnswer, read_answers
 from hml.elicit.store.folder import StudyFolder
-from hml.elicit.store.history import read_history
+from hml.elicit.store.history import read_classes, read_history
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import CIFAR10, TaskName
+from hml.judgements import Classes, TaskName, parse_hmix, write_plain
+from hml.judgements.formats import FormatName
 from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
 from hml.judgements.rows import write_rows
 
@@ -21,11 +22,12 @@ Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
 """
 
 
-def export_answers(folder: StudyFolder, path: Path) -> int:
+def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "hmix") -> int:
     """Write the answers that count as CSV, and beside it how they were asked for; return how many.
 
     Raises:
-        InputError: there are no answers, or one contains something that must not be exported.
+        InputError: there are no answers, one contains something that must not be exported, or the task's answers don't
+            fit the plain format.
         StorageError: the file can't be written.
     """
     answers, history = read_answers(folder), read_history(folder)
@@ -33,18 +35,25 @@ def export_answers(folder: StudyFolder, path: Path) -> int:
         raise InputError("Nobody has answered anything yet: there is nothing to export.")
     study = history[-1]["study"]
     name, task = study["name"], study["task"]
+    if format_name == "plain" and task != "rate_mixture":
+        raise InputError(f"--format plain is for answers to rate_mixture, and this study's task is {task}: use hmix.")
+    with folder.database.reading() as database:
+        classes = read_classes(database)
     columns = (*FORMATS[task].columns, SIDES)
     rows = []
     for index, kept in enumerate(answers):
-        row = {"": str(index), "index": str(index), "study_id": name, **_cells(kept, task)}
+        row = {"": str(index), "index": str(index), "study_id": name, **_cells(kept, task, classes)}
         for column in columns:
-            check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}")
+            check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}", classes)
         rows.append(row)
     asked = [  # the answers are in the order in which they came
         {"first_index": sum(kept.received_at < row["since"] for kept in answers), **row} for row in history
     ]
     write_atomically(history_path(path), json.dumps(asked, indent=2, ensure_ascii=False) + "\n")
-    write_atomically(path, write_rows(columns, rows))
+    text = write_rows(columns, rows)
+    if format_name == "plain":
+        text = write_plain(parse_hmix(text.encode(), path.name, "all", classes=classes), classes)
+    write_atomically(path, text)
     return len(answers)
 
 
@@ -53,12 +62,12 @@ def history_path(path: Path) -> Path:
     return path.with_suffix(".study.json")
 
 
-def _cells(kept: KeptAnswer, task: TaskName) -> dict[str, str]:
+def _cells(kept: KeptAnswer, task: TaskName, classes: Classes) -> dict[str, str]:
     """Return what H-Mix's columns, and the one beside them, hold of an answer."""
-    stimulus = parse_stimulus(CIFAR10, kept.filename, "the study")
+    stimulus = parse_stimulus(classes, kept.filename, "the study")
     elapsed = datetime.fromisoformat(kept.received_at) - datetime.fromisoformat(kept.enrolled_at)
     return {
-        **write_row(CIFAR10, task, stimulus, kept.subject, kept.answer, kept.reaction_ms, kept.is_repeat),
+        **write_row(classes, task, stimulus, kept.subject, kept.answer, kept.reaction_ms, kept.is_repeat),
         "trial_index": str(kept.number),
         "time_elapsed": str(round(elapsed.total_seconds() * 1000)),
         SIDES: str(int(kept.swapped)),

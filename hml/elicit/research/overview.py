@@ -16,7 +16,7 @@ from hml.elicit.store.places import count_pending
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
 from hml.elicit.tasks import TASKS, Task
-from hml.judgements import CIFAR10, FAST_MS, Stimulus, drop_repeats
+from hml.judgements import FAST_MS, Classes, Stimulus, drop_repeats
 from hml.judgements.hmix_format import compact
 
 _SAME_SHARE = 0.5
@@ -97,7 +97,7 @@ def overview(store: Store) -> Overview:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending = count_pending(folder)
     task, now = TASKS[store.study.task], store.folder.clock()
-    covered = _coverage(answers, store.stimuli, store.study.people_per_image, pending)
+    covered = _coverage(answers, store.stimuli, store.classes, store.study.people_per_image, pending)
     theirs = defaultdict(list)
     for kept in answers:
         theirs[kept.subject].append(kept)
@@ -111,7 +111,7 @@ def overview(store: Store) -> Overview:
 
 
 def _coverage(
-    answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], people_per_image: int, pending: int
+    answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], classes: Classes, people_per_image: int, pending: int
 ) -> Coverage:
     """Count judgements of images, of which `pending` are before somebody now."""
     # A repeat doesn't count even where the first answer was struck out: its place goes to somebody else.
@@ -121,7 +121,7 @@ def _coverage(
     by_pair: Counter[str] = Counter()
     for stimulus, count in counts.items():
         by_lambda[stimulus.lambda_f] += count
-        by_pair[CIFAR10.name_pair(*(end.label for end in stimulus.endpoints))] += count
+        by_pair[classes.name_pair(*(end.label for end in stimulus.endpoints))] += count
     return Coverage(
         images=len(counts),
         complete=sum(count >= people_per_image for count in counts.values()),

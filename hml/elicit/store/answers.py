@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from hml.elicit.store.database import Database
 from hml.elicit.store.folder import StudyFolder
-from hml.elicit.store.history import read_task
+from hml.elicit.store.history import read_classes, read_task
 from hml.elicit.store.identities import read_code
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements import CIFAR10
 from hml.judgements.hmix_format import Answer, compact, parse_stimulus
 
 
@@ -79,8 +78,9 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
             raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")
         text = None
         if answer is not None:
-            stimulus = parse_stimulus(CIFAR10, row["filename"], "the study")
-            text = compact(TASKS[read_task(rows)].check_values(answer, stimulus))
+            classes = read_classes(rows)
+            stimulus = parse_stimulus(classes, row["filename"], "the study")
+            text = compact(TASKS[read_task(rows)].check_values(answer, stimulus, classes))
         rows.execute(
             "INSERT INTO correction (trial, answer, reason, made_at) VALUES (?, ?, ?, ?)",
             (row["id"], text, reason, folder.now()),

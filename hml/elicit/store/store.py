@@ -9,7 +9,7 @@ from hml.elicit.store.history import claim_folder
 from hml.elicit.store.people import People
 from hml.elicit.store.trials import Trials
 from hml.elicit.study import Study
-from hml.judgements import Stimulus
+from hml.judgements import Classes, Stimulus
 
 
 class Store:
@@ -21,6 +21,7 @@ class Store:
         path: The folder; created if it is missing.
         study: What is asked.
         stimuli: The images, in their order.
+        classes: What the images are of.
         canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
         clock: Returns the time.
 
@@ -28,7 +29,7 @@ class Store:
         FolderInUseError: people of another study, of a demo or of other images take part in the folder.
         InputError: a consent text changed without a new version.
         StorageError: the folder can't be written.
-        DataError: what is there is damaged, or its key is missing.
+        DataError: what is there is damaged or of an earlier hml, or its key is missing.
     """
 
     def __init__(
@@ -36,16 +37,18 @@ class Store:
         path: Path,
         study: Study,
         stimuli: Sequence[Stimulus],
+        classes: Classes,
         canonical_pixels: bool = False,
         clock: Clock = utc_now,
     ) -> None:
         self.study = study
         self.stimuli = tuple(stimuli)
+        self.classes = classes
         self.folder = StudyFolder(path, create=True, clock=clock)
         self.people = People(self.folder, study)
-        self.trials = Trials(self.folder, study, stimuli)
+        self.trials = Trials(self.folder, study, stimuli, classes)
         try:
-            claim_folder(self.folder, study, [stimulus.filename for stimulus in stimuli], canonical_pixels)
+            claim_folder(self.folder, study, [stimulus.filename for stimulus in stimuli], classes, canonical_pixels)
         except BaseException:
             self.close()
             raise

@@ -16,7 +16,7 @@ from hml.elicit.store.records import Person, Receipt, Trial
 from hml.elicit.study import Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
-from hml.judgements import Stimulus
+from hml.judgements import Classes, Stimulus
 from hml.judgements.hmix_format import compact
 from hml.randomness import Draws
 
@@ -26,10 +26,11 @@ _LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the ex
 class Trials:
     """The trials of a study; an answer is on disk when its receipt is returned."""
 
-    def __init__(self, folder: StudyFolder, study: Study, stimuli: Iterable[Stimulus]) -> None:
+    def __init__(self, folder: StudyFolder, study: Study, stimuli: Iterable[Stimulus], classes: Classes) -> None:
         self._folder = folder
         self._study = study
         self._task = TASKS[study.task]
+        self._classes = classes
         self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
 
     def next(self, code: str) -> Trial | None:
@@ -104,7 +105,8 @@ class Trials:
             ).fetchone()
             if row is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
-            text = compact(self._task.check(answer, self._stimuli[row["filename"]], bool(row["swapped"])))
+            stimulus, swapped = self._stimuli[row["filename"]], bool(row["swapped"])
+            text = compact(self._task.check(answer, stimulus, self._classes, swapped))
             kept = rows.execute(
                 "SELECT trial, answer, count FROM answer WHERE person = ? AND client_id = ?", (person.number, client_id)
             ).fetchone()

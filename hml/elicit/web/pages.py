@@ -14,11 +14,10 @@ from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.identities import read_code, read_outside_id
 from hml.elicit.store.records import Person
 from hml.elicit.store.withdrawal import withdraw as withdraw_person
-from hml.elicit.web.quiz import QUIZ
+from hml.elicit.web.quiz import make_quiz
 from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import PAGE_OF, Site, at_stage
 from hml.errors import InputError
-from hml.judgements import CIFAR10
 
 _LOG = logging.getLogger("uvicorn.error")
 _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
@@ -74,13 +73,13 @@ async def agree(request: Request) -> Response:
 @at_stage("instructions")
 def instructions(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Show what to do, with worked examples."""
-    questions = QUIZ[site.store.study.task]
+    questions = make_quiz(site.store.study.task, site.store.classes)
     return site.render(
         "instructions",
         session,
         person=person,
         examples_shown=site.stimuli.examples,
-        class_names=CIFAR10.names,
+        classes=site.store.classes,
         questions=len(questions),
         wrong=[question for question in questions if question.id in sent.getlist("wrong")],
     )
@@ -96,13 +95,14 @@ def instructions_read(site: Site, session: Session, person: Person, sent: QueryP
 @at_stage("quiz")
 def quiz(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Ask whether the instructions were understood."""
-    return site.render("quiz", session, questions=QUIZ[site.store.study.task])
+    return site.render("quiz", session, questions=make_quiz(site.store.study.task, site.store.classes))
 
 
 @at_stage("quiz")
 def quiz_answered(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
     """Move on to the trials, or back to the instructions."""
-    wrong = [question.id for question in QUIZ[site.store.study.task] if sent.get(question.id) != str(question.right)]
+    questions = make_quiz(site.store.study.task, site.store.classes)
+    wrong = [question.id for question in questions if sent.get(question.id) != str(question.right)]
     person = site.store.people.advance(person.code, "instructions" if wrong else "trials")
     query = f"?{urlencode([('wrong', name) for name in wrong])}" if person.stage == "instructions" else ""
     return RedirectResponse(PAGE_OF[person.stage] + query, 303)

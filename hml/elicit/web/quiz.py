@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hml.judgements import TaskName
+from hml.judgements import Classes, TaskName
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,31 @@ _HALF = Question(
     ("The one that looks like half of each", "The one that looks clearest", "The first one"),
     0,
 )
-_LIKELY = Question(
-    "likely",
-    "70 of 100 people would say cat, 20 dog. What do you answer?",
-    ("Dog 70 %, cat 20 %", "Cat 70 %, dog 20 %", "Cat 100 %"),
-    1,
-)
-_IMPOSSIBLE = Question(
-    "impossible",
-    "Nobody would ever see a truck in it. What do you do?",
-    ("Say that truck is impossible", "Give truck 50 %", "Name truck as the second class"),
-    0,
-)
 
-QUIZ: dict[TaskName, tuple[Question, ...]] = {
-    "rate_mixture": (_OTHERS, _ENDS, _SURE),
-    "construct": (_OTHERS, _HALF),
-    "select": (_OTHERS, _HALF),
-    "categorical": (_OTHERS, _LIKELY, _IMPOSSIBLE),
-}
+
+def make_quiz(task: TaskName, classes: Classes) -> tuple[Question, ...]:
+    """Make a task's questions; those that need examples of classes name the study's own."""
+    if task == "rate_mixture":
+        return _OTHERS, _ENDS, _SURE
+    if task != "categorical":
+        return _OTHERS, _HALF
+    first, second, third = (classes[place] for place in (3 * len(classes) // 10, len(classes) // 2, len(classes) - 1))
+    one, other, never = map(in_sentence, (first, second, third))
+    likely = Question(
+        "likely",
+        f"70 of 100 people would say {one}, 20 {other}. What do you answer?",
+        (f"{second} 70 %, {one} 20 %", f"{first} 70 %, {other} 20 %", f"{first} 100 %"),
+        1,
+    )
+    impossible = Question(
+        "impossible",
+        f"Nobody would ever say {never}. What do you do?",
+        (f"Say that {never} is impossible", f"Give {never} 50 %", f"Name {never} as the second class"),
+        0,
+    )
+    return _OTHERS, likely, impossible
+
+
+def in_sentence(name: str) -> str:
+    """Spell a class within a sentence: "Cat" in lower case; names that aren't one capitalised word as they are."""
+    return name.lower() if name.istitle() else name

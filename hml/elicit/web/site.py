@@ -17,6 +17,7 @@ from hml.elicit.stimuli import Stimuli
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
 from hml.elicit.web.images import ImageNames
+from hml.elicit.web.quiz import in_sentence
 from hml.elicit.web.sessions import Session, Sessions
 
 HERE = Path(__file__).parent
@@ -44,9 +45,12 @@ class Site:
 
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
         """Make a page, with the session it belongs to."""
+        height, width = self.stimuli.images.shape[2:]
         response = self.show(
             template,
             status,
+            width=width,
+            height=height,
             csrf=self.sessions.csrf(session),
             # Tells one person's answers from another's on a device that both use, without naming either.
             owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
@@ -122,6 +126,7 @@ def load_templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["paragraphs"] = lambda text: [part.strip() for part in text.split("\n\n") if part.strip()]
+    environment.filters["in_sentence"] = in_sentence
     # A new version of an asset has a new address, so that browsers may keep the old one for good.
     assets = sorted((HERE / "static").iterdir())
     environment.globals["version"] = hashlib.sha256(b"".join(path.read_bytes() for path in assets)).hexdigest()[:12]

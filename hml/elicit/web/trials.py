@@ -13,9 +13,9 @@ from hml.elicit.store.records import Person
 from hml.elicit.tasks import TASKS
 from hml.elicit.web.sessions import Session
 from hml.elicit.web.site import Site, at_stage
+from hml.elicit.web.sizes import size_styles
 from hml.errors import InputError
 from hml.files.strict_json import parse_json
-from hml.judgements import CIFAR10
 
 
 @at_stage("trials")
@@ -27,7 +27,8 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
-    left, right = (CIFAR10[endpoint.label] for endpoint in shown.sides)
+    classes = site.store.classes
+    left, right = (classes[endpoint.label] for endpoint in shown.sides)
     return site.render(
         "trial",
         session,
@@ -35,7 +36,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         prompt=TASKS[site.store.study.task].prompt,
         left=left,
         right=right,
-        class_names=CIFAR10.names[::-1] if shown.swapped else CIFAR10.names,
+        class_names=sorted(classes, key=str.casefold, reverse=shown.swapped),
     )
 
 
@@ -69,6 +70,12 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
     raise InputError("An answer has a trial_id, a client_id, an answer and a reaction_ms.")
 
 
+def sizes(request: Request) -> Response:
+    """Send how large images are shown, as custom properties of CSS: the boxes that they are to fit differ by page."""
+    height, width = request.app.state.site.stimuli.images.shape[2:]
+    return Response(size_styles(width, height), media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+
 def image(request: Request) -> Response:
     """Send an image."""
     site: Site = request.app.state.site
@@ -83,4 +90,5 @@ ROUTES = [
     Route("/trial", trial),
     Route("/answer", answer, methods=["POST"]),
     Route("/image/{name}.png", image),
+    Route("/static/sizes.css", sizes),
 ]

@@ -5,7 +5,8 @@ import re
 import httpx
 from starlette.requests import Request
 
-from hml.elicit.web.quiz import QUIZ
+from hml.elicit.web.quiz import make_quiz
+from hml.judgements import CIFAR10
 from tests.elicit.people import ANSWERS
 
 
@@ -58,7 +59,7 @@ class Client(httpx.Client):
         """Go on to the first trial."""
         assert self.agree(**fields).headers["location"] == "/instructions"
         assert self.submit("/instructions").headers["location"] == "/quiz"
-        answers = {question.id: question.right for question in QUIZ[task]}
+        answers = {question.id: question.right for question in make_quiz(task, CIFAR10)}
         assert self.submit("/quiz", **answers).headers["location"] == "/trial"
 
     def trial(self):

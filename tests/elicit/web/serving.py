@@ -22,7 +22,14 @@ LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
 def make_study(task="rate_mixture", **changes):
     """Make a study of few trials, of textures."""
     choice = StimulusChoice(per_class_pair=1, lambdas=LAMBDAS.get(task, (0.25, 0.5, 0.75)), seed=0)
-    few = {"stimuli": choice, "trials": 3, "repeats": 2, "people_per_image": 3, "return_url": None}
+    few = {
+        "images": "tests.elicit.sources.Textures",
+        "stimuli": choice,
+        "trials": 3,
+        "repeats": 2,
+        "people_per_image": 3,
+        "return_url": None,
+    }
     return replace(demo_study(), name=f"test-{task}".replace("_", "-"), task=task, **few | changes)
 
 
@@ -61,7 +68,7 @@ def serve_by_command(folder, *flags):
 def serve(folder, study, **options):
     """Serve a study in a thread of this process, at any free port."""
     stimuli = load(study)
-    store = Store(folder, study, stimuli.all, clock=Clock())
+    store = Store(folder, study, stimuli.all, stimuli.classes, clock=Clock())
     app = create_app(store, stimuli, token=TOKEN, **options)
     listener = listen("127.0.0.1", 0)
     server = make_server(app)

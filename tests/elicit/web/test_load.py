@@ -16,7 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from hml.elicit.web.quiz import QUIZ
+from hml.elicit.web.quiz import make_quiz
+from hml.judgements import CIFAR10
 from tests.elicit.people import out_of_turn
 from tests.elicit.web.client import find_token, find_trial
 from tests.processes import start
@@ -37,7 +38,7 @@ class Server:
             "name": "load",
             "title": "Load",
             "task": "rate_mixture",
-            "images": "demo",
+            "images": "tests.elicit.sources.Textures",
             "stimuli": {"per_class_pair": 8},
             "people_per_image": people,
             "trials": trials - 2,
@@ -92,7 +93,7 @@ class Person:
     async def take_part(self):
         token = find_token((await self.request("GET", "/")).text)
         form = {"csrf": token, "version": "1", "agree": "yes", "outside_id": f"load-{self.number}"}
-        quiz = {question.id: str(question.right) for question in QUIZ["rate_mixture"]}
+        quiz = {question.id: str(question.right) for question in make_quiz("rate_mixture", CIFAR10)}
         for path, fields in (("/", form), ("/instructions", {"csrf": token}), ("/quiz", {"csrf": token} | quiz)):
             await self.request("POST", path, data=fields)
         self.token, count = token, 0

@@ -20,7 +20,7 @@ STUDY = {
     "name": "session",
     "title": "What do you see?",
     "task": "rate_mixture",
-    "images": "demo",
+    "images": "tests.elicit.sources.Textures",
     "stimuli": {"per_class_pair": 1, "lambdas": [0.25, 0.5, 0.75]},
     "people_per_image": 3,
     "trials": 5,

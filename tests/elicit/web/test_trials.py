@@ -63,7 +63,7 @@ def test_the_classes_of_the_list_are_shown_both_ways(serve_study):
         client = Client(served)
         client.start("categorical")
         orders.add(tuple(re.findall(r'value="mostProb(\w+)"', client.get("/trial").text)))
-    assert orders == {CIFAR10, CIFAR10[::-1]}
+    assert orders == {CIFAR10.names, CIFAR10.names[::-1]}
 
 
 def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):

@@ -2,7 +2,8 @@
 
 from axe_playwright_python.sync_playwright import Axe
 
-from hml.elicit.web.quiz import QUIZ
+from hml.elicit.web.quiz import make_quiz
+from hml.judgements import CIFAR10
 from tests.elicit.web.client import Client
 
 SIZES = {
@@ -48,8 +49,8 @@ class Visitor:
         self.page.get_by_label("I have read this and agree").check()
         self.press("Begin", "/instructions")
 
-    def answer_quiz(self, task, right=True):
-        for question in QUIZ[task]:
+    def answer_quiz(self, task, right=True, classes=CIFAR10):
+        for question in make_quiz(task, classes):
             choice = question.right if right else (question.right + 1) % len(question.options)
             self.page.get_by_role("group", name=question.text).get_by_role("radio").nth(choice).check()
         self.press("Check my answers", "/trial" if right else "/instructions?*")

@@ -1,0 +1,106 @@
+"""Files of what people say each image is: a CSV, or an array of counts."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hml.errors import InputError
+from hml.judgements import Classes
+from hml.judgements.rows import read_rows, refuse
+
+_IMAGE = "image"
+_Array = npt.NDArray[np.float64]
+
+
+def read_human_labels(
+    path: Path, classes: Classes, names: Sequence[str] | None, labels: Tensor, test_ids: Tensor
+) -> tuple[Tensor, dict[str, str]]:
+    """Read how many people chose each class for each image, or what share of them.
+
+    A CSV has a column `image`, with an image's name or id, and one column per class. A `.npy` array has one row per
+    image, in order of their ids, and one column per class. Either describes all images, or only the evaluation images.
+
+    Args:
+        path: The file.
+        classes: The C classes.
+        names: The images' names, M of them, if they have any.
+        labels: True classes, shape (M,). A training image that the file doesn't describe keeps its true class.
+        test_ids: The evaluation images, shape (m,), in ascending order.
+
+    Returns:
+        Distributions, shape (M, C), and the file's SHA-256 by its name.
+
+    Raises:
+        InputError: the file can't be read, has another number of rows or columns, names an unknown image or class, or
+            has a row that isn't counts or probabilities.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Can't read human labels from {path}: {error.strerror}.") from error
+    expected = f"{len(labels)}, one per image, or {len(test_ids)}, one per evaluation image"
+    if path.suffix == ".npy":
+        weights = _read_array(content, path.name, len(classes))
+        if len(weights) not in (len(labels), len(test_ids)):
+            raise InputError(f"{path.name} has {len(weights)} rows. It must have {expected}.")
+        ids = torch.arange(len(labels)) if len(weights) == len(labels) else test_ids
+    else:
+        by_id = _read_csv(content, path.name, classes, names, len(labels))
+        ids = torch.arange(len(labels)) if len(by_id) > len(test_ids) else test_ids
+        if missing := [image for image in ids.tolist() if image not in by_id]:
+            example = names[missing[0]] if names else missing[0]
+            raise InputError(f"{path.name} describes {len(by_id)} images, not {example}. It must describe {expected}.")
+        weights = np.array([by_id[image] for image in ids.tolist()])
+    human = torch.nn.functional.one_hot(labels, len(classes)).float()
+    human[ids] = torch.from_numpy(weights / weights.sum(1, keepdims=True)).float()
+    return human, {path.name: hashlib.sha256(content).hexdigest()}
+
+
+def _read_array(content: bytes, name: str, num_classes: int) -> _Array:
+    try:
+        weights = np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float64)
+    except Exception as error:  # NumPy raises all kinds of errors on damaged files
+        raise InputError(f"{name} can't be read as an array of numbers: {error}.") from error
+    if weights.ndim != 2 or weights.shape[1] != num_classes:
+        raise InputError(f"{name} has shape {weights.shape}, expected {num_classes} columns, one per class.")
+    for number, row in enumerate(weights):
+        _check(row, f"{name}, row {number}")
+    return weights
+
+
+def _read_csv(
+    content: bytes, name: str, classes: Classes, names: Sequence[str] | None, count: int
+) -> dict[int, list[float]]:
+    """Read each image's weights, by its id."""
+    known = {str(image): image for image in range(count)} | {each: image for image, each in enumerate(names or ())}
+    found: dict[int, list[float]] = {}
+    for where, row in read_rows(content, name, [_IMAGE]):
+        columns = [column for column in row if column != _IMAGE]
+        if set(columns) != set(classes):
+            unknown = [f"{column!r} is no class" for column in columns if column not in classes.names]
+            missing = [f"{each!r} is missing" for each in classes if each not in columns]
+            raise InputError(
+                f"{name} has {len(columns)} columns beside {_IMAGE!r} for {len(classes)} classes: "
+                f"{', '.join([*unknown, *missing][:10])}. It needs one column per class."
+            )
+        if (image := known.get(row[_IMAGE])) is None:
+            refuse(where, _IMAGE, row[_IMAGE], f"no such image among {count}. Write its path in the folder, or its id.")
+        if image in found:
+            refuse(where, _IMAGE, row[_IMAGE], "an earlier row describes it. Keep one.")
+        try:
+            found[image] = [float(row[each]) for each in classes]
+        except ValueError as error:
+            raise InputError(f"{where}: {error}. Give counts or probabilities.") from error
+        _check(np.array(found[image]), where)
+    return found
+
+
+def _check(weights: _Array, where: str) -> None:
+    if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+        raise InputError(f"{where} is {weights.tolist()}. Give counts or probabilities, at least one of them above 0.")
