@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-A_RUNS_FIGURES = (
+RUNS_FIGURES = (
     "hml.evaluation.callbacks.attack_grid",
     "hml.evaluation.callbacks.reliability_diagram",
     "hml.training.report.mixed_grid",
@@ -12,9 +12,14 @@ A_RUNS_FIGURES = (
 
 
 def skip_drawing(patch):
-    """Make every figure a single pixel in files, and leave a run's figures for TensorBoard empty."""
-    pixel = Image.new("L", (1, 1))
+    """Make files of figures a single pixel, figures of at most six panels, and a run's pictures empty."""
+    pixel, add_subplot = Image.new("L", (1, 1)), Figure.add_subplot
     patch.setattr(Figure, "savefig", lambda self, file, **options: pixel.save(file, "png"))
+
+    def add_or_reuse(self, *args, **options):
+        return add_subplot(self, *args, **options) if len(self.axes) < 6 else self.axes[-1]
+
+    patch.setattr(Figure, "add_subplot", add_or_reuse)
     patch.setattr(SummaryWriter, "add_figure", lambda self, *args, **options: None)
-    for name in A_RUNS_FIGURES:
+    for name in RUNS_FIGURES:
         patch.setattr(name, lambda *args: Figure())

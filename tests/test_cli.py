@@ -128,8 +128,7 @@ def test_a_compiled_runs_checkpoint_loads_without_compiling():
 def test_a_run_is_a_function_of_its_seed():
     for root, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert (
-            main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--seed", seed, "--trainer.default_root_dir", root])
-            == 0
+            main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--seed", seed, "--trainer.default_root_dir", root]) == 0
         )
     metrics = [
         json.loads((Path(root) / "lightning_logs/sep/version_0/metrics.json").read_text())["metrics"] for root in "abc"
@@ -391,7 +390,7 @@ def test_a_config_that_can_be_read_only_once_is_refused(capsys):
 
 
 def test_a_network_that_diverges_after_its_last_loss_exits_with_4(capsys):
-    args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--model.optimizer.lr", "1e5"]
+    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--model.optimizer.lr", "1e5"]
     assert "test/cross_entropy is nan" in refused(capsys, 4, "fit", *args)
     assert not list(Path().rglob("metrics.json"))
 
@@ -401,13 +400,24 @@ def test_a_data_folder_that_is_a_file_is_refused_by_name(capsys, tmp_path):
     assert "HML_DATA_DIR" in refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
 
 
-def test_a_reader_that_goes_away_gets_no_traceback(tmp_path):
-    command = f"{sys.executable} -m hml table1 --collect --root {tmp_path} 2> errors | true"
-    (tmp_path / "sep/seed_0").mkdir(parents=True)
-    subprocess.run(["bash", "-c", command], check=False, timeout=120)
+NOBODY = "Nobody reads what hml prints any more"
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_a_reader_that_goes_away_gets_no_traceback(flag):
+    subprocess.run(["bash", "-c", f"{sys.executable} -m hml {flag} 2> errors | true"], check=False, timeout=120)
     errors = Path("errors").read_text()
-    assert "Nobody reads what hml prints any more" in errors
+    assert NOBODY in errors
     assert not re.search("Traceback|Exception", errors)
+
+
+def test_a_table_that_nobody_reads_exits_with_6(tmp_path, capsys, monkeypatch):
+    (tmp_path / "sep/seed_0").mkdir(parents=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert NOBODY in refused(capsys, 6, "table1", "--collect", "--root", str(tmp_path))
 
 
 @pytest.mark.parametrize(("part", "content"), [("recipe", {}), ("data", {}), ("data", {"files": 3})])
@@ -473,9 +483,7 @@ def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
         torch.save({"weight": torch.ones(3)}, "broken.ckpt")
     elif damage == "a pickle":
         torch.save({"state_dict": {}, "global_step": 1, "path": Path()}, "broken.ckpt")
-    assert "broken.ckpt" in refused(
-        capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY, "--ckpt_path", "broken.ckpt"
-    )
+    assert "broken.ckpt" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY, "--ckpt_path", "broken.ckpt")
 
 
 def test_missing_data_exits_with_3_and_lists_each_file(capsys, monkeypatch, tmp_path):

@@ -396,7 +396,8 @@ def test_a_second_study_in_the_same_folder_is_refused(capsys):
 @contextlib.contextmanager
 def start_endless_study(folder, number):
     """Start a study that doesn't end by itself, and wait until it trains."""
-    study = processes.start(folder, "table1", *QUICK, *TWO, "--slots", number, "--trainer.max_epochs", "9999")
+    endless = ["--trainer.max_epochs", "9999", "--trainer.log_every_n_steps", "1"]
+    study = processes.start(folder, "table1", *QUICK, *TWO, "--slots", number, *endless)
     try:
         deadline = time.monotonic() + 600
         while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
