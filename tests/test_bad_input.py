@@ -14,12 +14,15 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from hml.data import ImageFolder
 from hml.data.download import RemoteFile, read_verified
+from hml.data.human_labels import read_human_labels
 from hml.data.images import _read_stand_in
 from hml.errors import DataError, HmlError, InputError
 from hml.experiments.runs import read_outcome
-from hml.judgements import parse_construct, parse_hmix, parse_select, parse_soft_categories
+from hml.judgements import Classes, parse_construct, parse_hmix, parse_select, parse_soft_categories
 from hml.training import run as training
 from hml.training.checkpoints import WholeCheckpointIO, read_checkpoint
 from hml.training.recipe import Recipe
@@ -62,6 +65,7 @@ RESULT = json.dumps(
         "seconds": {"fit": 1.0, "test": None},
     }
 ).encode()
+PEOPLE = b"image,benign,T-shirt/top\na.png,3,1\n1,0.25,0.75\n"
 FAILURE = b'{"error": "The training loss is nan", "exit_code": 4}'
 ASKED = RunRecord("sep", 0, Recipe(data={"batch_size": 16}), {"hml": "ab"}, {})
 CONFIG = b"""# A config
@@ -87,6 +91,35 @@ def npz():
     file = io.BytesIO()
     np.savez_compressed(file, images=np.zeros((10_000, 32, 32, 3), np.uint8), labels=np.zeros(10_000, np.uint8))
     return file.getvalue()
+
+
+def npy():
+    file = io.BytesIO()
+    np.save(file, np.array([[3, 1], [0.25, 0.75]]))
+    return file.getvalue()
+
+
+def picture():
+    file = io.BytesIO()
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(file, "png")
+    return file.getvalue()
+
+
+def read_people(path):
+    return read_human_labels(
+        path, Classes(("benign", "T-shirt/top")), ["a.png", "b.png"], torch.arange(2), torch.tensor([1])
+    )
+
+
+def read_picture(folder, content):
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        if not (path := folder / "own" / name).exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture())
+    (folder / "own/b/1.png").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of images that are far too large
+        return ImageFolder(folder / "own", size=8).load(folder)
 
 
 def checkpoint(tmp_path):
@@ -134,6 +167,9 @@ READERS = {
     "failed.json": (lambda folder: FAILURE, lambda folder, content: read_result(folder, content, "failed.json")),
     "run.json": (lambda folder: json.dumps(ASKED.to_json()).encode(), read_record),
     "images.npz": (lambda folder: npz(), lambda f, content: write_and(_read_stand_in, f, "images.npz", content)),
+    "people.csv": (lambda f: PEOPLE, lambda f, content: write_and(read_people, f, "people.csv", content)),
+    "people.npy": (lambda f: npy(), lambda f, content: write_and(read_people, f, "people.npy", content)),
+    "b/1.png": (lambda folder: picture(), read_picture),
     "a.ckpt": (checkpoint, lambda folder, content: write_and(read_checkpoint, folder, "a.ckpt", content)),
 }
 

@@ -10,7 +10,7 @@ from hml.analysis.generating import image_lambda_f, image_means
 from hml.statistics import weighted
 from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
 
-# Mean and larger entropy of the endpoints' CIFAR-10H labels; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
+# Mean and larger entropy of people's labels of the endpoints; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
 
 _BINS = 5

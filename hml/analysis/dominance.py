@@ -2,42 +2,46 @@
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import expit
 
-from hml.analysis.pairs import NUM_CLASSES, CurveFits
+from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
-from hml.statistics.bootstrap import Array, Bootstrap, Estimate, make_estimate
+from hml.statistics.bootstrap import Array, Bootstrap, Estimate, Index, make_estimate
 
 _STEPS, _TOLERANCE = 50, 1e-9
+_DENSE = 14
+"""Designs of up to as many columns, those of twelve classes, are multiplied as full matrices."""
 _SLOPE_MEAN, _SLOPE_SD, _POSITION_SD, _STRENGTH_SD = 5.0, 5.0, 1.0, 1.0
 
 
-def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, dispersion: float) -> Array:
+def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, dispersion: float, num_classes: int) -> Array:
     """Fit logit λ_h = slope·(λ_f − ½) + position + strength of the first class − strength of the second.
 
     Bradley and Terry's model (1952) with what is in the pixels as a handicap, and with `position` for a lean to
     whatever class stands first. Strengths have a weak Gaussian prior around 0, so they sum to 0.
 
     Args:
-        cells: The judgements' cells; C of them.
-        count: Judgements in each, shape (R, C).
-        total: The sum of their lambda_h, shape (R, C).
+        cells: The judgements' cells; N of them.
+        count: Judgements in each, shape (R, N).
+        total: The sum of their lambda_h, shape (R, N).
         lapse: The share of answers that don't depend on the image.
         dispersion: The variance of a judgement over that of a coin flip.
+        num_classes: C.
 
     Returns:
-        slope, position and the ten strengths, shape (R, 12).
+        slope, position and the classes' strengths, shape (R, 2 + C).
     """
-    pairs = np.array(cells.pairs)[cells.group]  # (C, 2)
-    classes = np.eye(NUM_CLASSES)
+    pairs = np.array(cells.pairs)[cells.group]  # (N, 2)
+    classes = np.eye(num_classes)
     design = np.column_stack([cells.lambda_f - 0.5, np.ones(len(pairs)), classes[pairs[:, 0]] - classes[pairs[:, 1]]])
-    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)  # (C, 144)
-    sd = np.array([_SLOPE_SD, _POSITION_SD, *[_STRENGTH_SD] * NUM_CLASSES])
+    products = _multiply_columns(design, pairs)  # (N, (2 + C)²)
+    sd = np.array([_SLOPE_SD, _POSITION_SD, *[_STRENGTH_SD] * num_classes])
     prior = np.zeros(len(sd))
     prior[0] = _SLOPE_MEAN
     found = np.tile(prior, (len(count), 1))
     for _ in range(_STEPS):
-        sigmoid = expit(found @ design.T)  # (R, C)
+        sigmoid = expit(found @ design.T)  # (R, N)
         predicted = lapse / 2 + (1 - lapse) * sigmoid
         variance = np.maximum(predicted * (1 - predicted), 1e-9) * dispersion
         steepness = (1 - lapse) * sigmoid * (1 - sigmoid)
@@ -50,8 +54,21 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
     return found
 
 
-def dominance(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[pd.DataFrame, Estimate]:
-    """Estimate how much each class outweighs the others.
+def _multiply_columns(design: Array, pairs: Index) -> "Array | csr_array[np.float64]":
+    """Multiply each two columns of a design, shape (N, D²), of which four are not 0: two, and those of the pair."""
+    num_cells, width = design.shape
+    if width <= _DENSE:
+        return (design[:, :, None] * design[:, None, :]).reshape(num_cells, -1)
+    column = np.column_stack([np.zeros(num_cells, np.int64), np.ones(num_cells, np.int64), 2 + pairs])  # (N, 4)
+    value = np.take_along_axis(design, column, axis=1)
+    products = value[:, :, None] * value[:, None, :]  # (N, 4, 4)
+    place = width * column[:, :, None] + column[:, None, :]
+    starts = 16 * np.arange(num_cells + 1)
+    return csr_array((products.ravel(), place.ravel(), starts), (num_cells, width**2))
+
+
+def dominance(table: pd.DataFrame, bootstrap: Bootstrap, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
+    """Estimate how much each of C classes outweighs the others.
 
     Returns:
         One row for each class that was judged: `class` (its index), its strength, strength_low and strength_high in
@@ -63,19 +80,19 @@ def dominance(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[pd.DataFrame, 
 
     def fit(weights: Array) -> Array:
         count, total = fits.cell_sums(weights)
-        found = fit_strengths(fits.cells, count, total, fits.curves.overall.lapse, fits.curves.dispersion)
+        found = fit_strengths(fits.cells, count, total, fits.curves.overall.lapse, fits.curves.dispersion, num_classes)
         slope = np.maximum(found[:, :1], 0.1)
-        return np.concatenate([found[:, 2:], found[:, 2:] / slope, found[:, 1:2] / slope], axis=1)  # (R, 21)
+        return np.concatenate([found[:, 2:], found[:, 2:] / slope, found[:, 1:2] / slope], axis=1)  # (R, 2·C + 1)
 
     value, replicates = bootstrap.value(fit), bootstrap.replicate(fit)
     rows = []
-    for c in range(NUM_CLASSES):
+    for c in range(num_classes):
         part = table[(table["class_1"] == c) | (table["class_2"] == c)]
         if part.empty:
             continue
         n, people = len(part), part["person"].nunique()
         strength = make_estimate(float(value[c]), replicates[:, c], n, people)
-        worth = make_estimate(float(value[NUM_CLASSES + c]), replicates[:, NUM_CLASSES + c], n, people)
+        worth = make_estimate(float(value[num_classes + c]), replicates[:, num_classes + c], n, people)
         strengths = {"strength": strength.value, "strength_low": strength.low, "strength_high": strength.high}
         rows.append({"class": c, **strengths, **worth.as_dict()})
     position = make_estimate(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())

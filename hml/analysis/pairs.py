@@ -1,6 +1,8 @@
 """Class pairs: what people infer at each lambda_f, and the curves through it, with intervals."""
 
 import itertools
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
 from hml.statistics import weighted
@@ -15,7 +18,8 @@ from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
 BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
-NUM_CLASSES = 10
+MOST_PAIRS = 66
+"""Twelve classes have as many pairs. Of more classes only the pairs judged most often are described one by one."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +72,30 @@ class CurveFits:
         group = np.zeros(len(levels), np.int64)
         return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1)[0][:, 0]
 
-    def pairs(self, weights: Array) -> Array:
-        """Fit each pair's curve, drawn to the overall one: parameters, shape (R, G, 3)."""
-        return self._fit_pairs(weights)[0]
+    def pairs(self, weights: Array, chosen: Index | None = None) -> Array:
+        """Fit each pair's curve, or those of chosen pairs, drawn to the overall one: parameters, shape (R, G, 3)."""
+        return self._fit_pairs(weights, chosen)[0]
 
-    def unknown(self, num_people: int) -> Array:
+    def unknown(self, num_people: int, chosen: Index | None = None) -> Array:
         """Say how far pairs' biases and log slopes may lie from where they are drawn to, shape (G, 2).
 
         An estimate drawn to a mean by the share B varies less from resample to resample than it is uncertain: its
         posterior variance V = B·τ² exceeds that by B²·τ² (Morris, 1983), whose root is returned.
         """
         spread = np.array(self.curves.spread)
-        _, covariance = self._fit_pairs(np.ones((1, num_people)))
+        _, covariance = self._fit_pairs(np.ones((1, num_people)), chosen)
         posterior = np.diagonal(covariance[0], axis1=-2, axis2=-1)[:, :2]
         unknown: Array = np.minimum(posterior / spread, spread)
         return unknown
 
-    def _fit_pairs(self, weights: Array) -> tuple[Array, Array]:
-        count, total = self.cell_sums(weights)
-        prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
+    def _fit_pairs(self, weights: Array, chosen: Index | None) -> tuple[Array, Array]:
         cells = self.cells
-        return fit_groups(cells.lambda_f, cells.group, count, total, prior, self.curves.dispersion, len(cells.pairs))
+        chosen = np.arange(len(cells.pairs)) if chosen is None else chosen
+        inside = np.flatnonzero(np.isin(cells.group, chosen))
+        count, total = (np.take(sums, inside, axis=1) for sums in self.cell_sums(weights))
+        prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
+        group = np.searchsorted(chosen, cells.group[inside])
+        return fit_groups(cells.lambda_f[inside], group, count, total, prior, self.curves.dispersion, len(chosen))
 
 
 def readable(parameters: Array) -> Array:
@@ -106,9 +113,25 @@ def identifiable(table: pd.DataFrame) -> bool:
     return table["lambda_f"].nunique() >= 3
 
 
-def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates:
-    """Fit the curves, and refit them on each resample of people."""
+def most_judged(table: pd.DataFrame, count: int) -> list[tuple[int, int]]:
+    """Return the class pairs with the most judgements, the most first, and the lower labels first where they tie."""
+    found, n = np.unique(np.sort(table[["class_1", "class_2"]], axis=1), axis=0, return_counts=True)
+    return [(int(a), int(b)) for a, b in found[np.argsort(-n, kind="stable")[:count]]]
+
+
+def choose_pairs(table: pd.DataFrame, classes: Classes, asked: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """Return all class pairs, or of more than twelve classes the 66 judged most often and those asked for, in order."""
+    if math.comb(len(classes), 2) <= MOST_PAIRS:
+        return classes.pairs
+    return sorted({*asked, *most_judged(table, MOST_PAIRS)})
+
+
+def estimate_curves(
+    table: pd.DataFrame, bootstrap: Bootstrap, shown: Collection[tuple[int, int]] | None = None
+) -> CurveEstimates:
+    """Fit the curves, and refit on each resample of people the overall curve and those of pairs that are shown."""
     fits = CurveFits.of(table)
+    chosen = np.array([g for g, pair in enumerate(fits.cells.pairs) if shown is None or pair in shown], np.int64)
     people = table["person"].nunique()
     overall = bootstrap.replicate(fits.overall)  # (R, 3)
     point = bootstrap.value(fits.overall)
@@ -118,17 +141,18 @@ def estimate_curves(table: pd.DataFrame, bootstrap: Bootstrap) -> CurveEstimates
         for i, name in enumerate(PARAMETERS)
         if name in known
     }
-    replicated, points = readable(bootstrap.replicate(fits.pairs)), readable(bootstrap.value(fits.pairs))
-    unknown = fits.unknown(bootstrap.weights.shape[1])
+    of_chosen = partial(fits.pairs, chosen=chosen)
+    replicated, points = readable(bootstrap.replicate(of_chosen)), readable(bootstrap.value(of_chosen))
+    unknown = fits.unknown(bootstrap.weights.shape[1], chosen)
     unknown[:, 1] *= points[:, 1]  # from the log slope's scale to the slope's
     of_pair = fits.cells.group[fits.cells.member]  # (N,)
     pairs = {}
-    for g, pair in enumerate(fits.cells.pairs):
+    for i, g in enumerate(chosen):
         inside = of_pair == g
         n, who = int(inside.sum()), len(np.unique(fits.person[inside]))
-        pairs[pair] = {
-            name: make_estimate(float(points[g, i]), _widen(replicated[:, g, i], unknown[g, i]), n, who, BOUNDS[name])
-            for i, name in enumerate(PARAMETERS[:2])
+        pairs[fits.cells.pairs[g]] = {
+            name: make_estimate(float(points[i, k]), _widen(replicated[:, i, k], unknown[i, k]), n, who, BOUNDS[name])
+            for k, name in enumerate(PARAMETERS[:2])
             if name in known
         }
     grid = np.linspace(0, 1, 51)
@@ -144,20 +168,25 @@ def _widen(replicates: Array, sd: float) -> Array:
     return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
 
 
-def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Average lambda_h in each cell of class pair and lambda_f, all 45 pairs, turned alphabetically.
+def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
+    """Average lambda_h in each cell of class pair and lambda_f, turned so that the lower label is the first.
+
+    Args:
+        table: What `judgement_table` made.
+        bootstrap: Resamples of its people.
+        pairs: The class pairs, the lower label first; judgements of others don't count.
 
     Returns:
         One row a cell: class_1, class_2, lambda_f, the estimate, images; n is 0 and value None where nobody judged.
     """
+    number = {pair: i for i, pair in enumerate(pairs)}
+    ends = np.sort(table[["class_1", "class_2"]], axis=1).tolist()
+    pair = np.array([number.get((a, b), -1) for a, b in ends], dtype=np.int64)
+    table, pair = table[pair >= 0], pair[pair >= 0]
     turned = table["class_1"] > table["class_2"]
-    low, high = (table[["class_1", "class_2"]].agg(f, axis=1).to_numpy() for f in ("min", "max"))
     level = np.where(turned, 1 - table["level"], table["level"]).round(9)
     lambda_h = np.where(turned, 1 - table["lambda_h"], table["lambda_h"])
     levels = np.unique(level)
-    pairs = list(itertools.combinations(range(NUM_CLASSES), 2))
-    number = {pair: i for i, pair in enumerate(pairs)}
-    pair = np.array([number[int(a), int(b)] for a, b in zip(low, high, strict=True)], dtype=np.int64)
     cell = pair * len(levels) + np.searchsorted(levels, level)
     person, num_cells = table["person"].to_numpy(np.int64), len(pairs) * len(levels)
     groups = table.groupby(cell)

@@ -22,12 +22,11 @@ from hml.analysis.chapters.quality import quality_section
 from hml.analysis.chapters.soft_categories import soft_categories_section
 from hml.analysis.command import Options
 from hml.analysis.confidence import add_variables
-from hml.analysis.pairs import CurveEstimates, estimate_curves, summarise_cells
+from hml.analysis.pairs import CurveEstimates, choose_pairs, estimate_curves, summarise_cells
 from hml.analysis.sources import Sources, read_sources
 from hml.data.download import find_data_dir
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
-from hml.judgements import CIFAR10
 from hml.judgements.tables import image_table
 from hml.reporting.citation import cite, name_hml
 from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, write_events, write_exhibit
@@ -52,8 +51,8 @@ def run(options: Options) -> int:
         DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
     """
     started = time.perf_counter()
-    pairs = [CIFAR10.parse_pair(pair) for pair in options.pairs]
-    sources = read_sources(options.cohort, options.judgements, find_data_dir(options.data_dir))
+    sources = read_sources(options.cohort, options.judgements, options.source, find_data_dir(options.data_dir))
+    pairs = [sources.classes.parse_pair(pair) for pair in options.pairs]
     _check_images(options.images, sources)
     table = add_variables(sources.judgements, sources.human)
     bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
@@ -82,22 +81,23 @@ def _check_images(filenames: Sequence[str], sources: Sources) -> None:
             hint = f" Did you mean {nearest[0]}?" if nearest else ""
             raise InputError(f"--images {filename!r} is none of the {len(known)} images analysed.{hint}")
     if filenames and sources.bank is None:
-        raise DataError(f"--images needs CIFAR-10's images. {sources.left_out[-1]}")
+        raise DataError(f"--images needs the images themselves. {sources.left_out[-1]}")
 
 
 def _measure(
     options: Options, sources: Sources, table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]]
 ) -> tuple[list[Section], dict[str, pd.DataFrame], CurveEstimates]:
     """Make every section, and the tables that go into percepts.json."""
+    classes, shown = sources.classes, choose_pairs(table, sources.classes, pairs)
     generating, levels = generating_section(table, bootstrap)
-    cells, curves = summarise_cells(table, bootstrap), estimate_curves(table, bootstrap)
+    cells, curves = summarise_cells(table, bootstrap, shown), estimate_curves(table, bootstrap, shown)
     sections = [generating]
     if sources.bank is not None:
         sections.append(examples_section(sources.bank, table, image_table(table), options.images))
     sections += [
-        pairs_section(cells, curves.curves, pairs or default_pairs(cells)),
-        curves_section(curves),
-        dominance_section(table, bootstrap),
+        pairs_section(classes, cells, curves.curves, pairs or default_pairs(table, classes)),
+        curves_section(classes, curves),
+        dominance_section(classes, table, bootstrap),
         *([confidence_section(table, bootstrap)] if "omega" in table else []),
         ceilings_section(table, bootstrap),
     ]
@@ -113,7 +113,7 @@ def _measure(
     quality, effects = quality_section(table, bootstrap)
     sections.append(quality)
     named = cells.assign(
-        pair=[CIFAR10.name_pair(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)]
+        pair=[classes.name_pair(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)]
     )
     return sections, {"generating": levels, "cells": named, "quality": effects}, curves
 
@@ -152,8 +152,9 @@ def _summarise(
 ) -> dict[str, object]:
     """Gather what goes into percepts.json."""
     of_pairs = {
-        CIFAR10.name_pair(*pair): asdict(curve) | {"intervals": {k: e.as_dict() for k, e in curves.pairs[pair].items()}}
-        for pair, curve in curves.curves.curves.items()
+        sources.classes.name_pair(*pair): asdict(curves.curves.of(*pair))
+        | {"intervals": {name: estimate.as_dict() for name, estimate in estimates.items()}}
+        for pair, estimates in curves.pairs.items()
     }
     return {
         "judgements": {

@@ -1,4 +1,4 @@
-"""What people call a mixed image when all ten classes are open: how much falls on neither endpoint."""
+"""What people call a mixed image when all classes are open: how much falls on neither endpoint."""
 
 import pandas as pd
 

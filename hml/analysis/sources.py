@@ -17,16 +17,28 @@ from hml.data.download import (
     fetch,
     read_verified,
 )
-from hml.data.images import Cifar10, ImageBank
+from hml.data.images import Cifar10, ImageBank, ImageSource
 from hml.data.judged import check_endpoints
 from hml.data.mixed import HMix
 from hml.errors import DataError, InputError
-from hml.judgements import CIFAR10, Cohort, Judgement, Stimulus, parse_construct, parse_select, parse_soft_categories
+from hml.judgements import (
+    CIFAR10,
+    Classes,
+    Cohort,
+    Judgement,
+    Stimulus,
+    parse_construct,
+    parse_select,
+    parse_soft_categories,
+)
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
 from hml.statistics.bootstrap import Array, Index
 
 _COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
-_FOREIGN = "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged."
+_FOREIGN = (
+    "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged. Name "
+    "them with --source."
+)
 
 
 @dataclass
@@ -36,8 +48,9 @@ class Sources:
     Args:
         judgements: What `judgement_table` made; without the column omega where some judgements have none.
         description: What the judgements are.
+        classes: The names of the classes, C of them.
         files: The SHA-256 of each file read.
-        human: What people say each original image is, shape (10000, 10).
+        human: What people say each original image is, shape (M, C).
         construct: The construct task's `midpoint_table`.
         select: The select task's.
         soft: What `soft_category_table` made.
@@ -47,6 +60,7 @@ class Sources:
 
     judgements: pd.DataFrame
     description: str
+    classes: Classes
     files: dict[str, str] = field(default_factory=dict)
     human: Array | None = None
     construct: pd.DataFrame | None = None
@@ -56,38 +70,76 @@ class Sources:
     left_out: list[str] = field(default_factory=list)
 
 
-def read_sources(cohort: Cohort, judgements: Path | None, data_dir: Path) -> Sources:
-    """Read judgements, and whatever else is to be had. Small files that are missing are downloaded; images aren't.
+def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | None, data_dir: Path) -> Sources:
+    """Read judgements, and whatever else is to be had.
+
+    Without a source of images, small files of CIFAR-10's that are missing are downloaded, and its images aren't.
 
     Args:
         cohort: Which of the released judgements; "paper" or "all".
         judgements: A file of your own to read instead, taken whole.
+        images: The images that were judged; by default CIFAR-10's, if the judgements are of them.
         data_dir: The data folder.
 
     Raises:
-        InputError: the judgements are wrong, or all are of blends of two images of one class.
+        InputError: the judgements are wrong, don't fit the source's images, or are all of blends of two images of one
+            class.
         DataError: the released judgements can't be had, or a file that is there isn't the released one.
     """
     mixed = HMix(cohort, judgements)
     fetch(mixed.remote_files(data_dir), data_dir)
-    said = mixed.read(data_dir, CIFAR10)
+    bank = None
+    if images is not None:
+        fetch(images.remote_files(data_dir), data_dir)
+        bank = images.load(data_dir)
+    classes = _find_classes(mixed, data_dir) if bank is None else bank.classes
+    said = mixed.read(data_dir, classes) if bank is None else mixed.load(data_dir, bank)
     (name,) = said.files
     judged, left_out = _keep_two_classes(said.judgements, name)
+    stimuli = {judgement.stimulus for judgement in judged}
     which = name if judgements else _COHORTS[cohort]
     table = judgement_table(judged)
     if unsure := int(table["omega"].isna().sum()):
         table = table.drop(columns="omega")
         left_out.append(f"Confidence: {unsure:,} of {len(table):,} judgements have no ω.")
-    sources = Sources(table, which, dict(said.files), left_out=left_out)
-    _add_human(sources, data_dir)
+    sources = Sources(table, which, classes, dict(said.files), left_out=left_out)
+    if bank is not None:
+        check_endpoints(stimuli, bank, "any")
+        _add_bank(sources, bank)
+    elif classes == CIFAR10:
+        _add_human(sources, data_dir)
     if judgements is None:
         _add_tasks(sources, data_dir)
     else:
         sources.left_out.append(
-            "Midpoints and ten-class answers: H-Mix's other tasks, which say nothing about judgements of your own."
+            "Midpoints and answers over all classes: H-Mix's other tasks, which say nothing about judgements of your "
+            "own."
         )
-    _add_images(sources, {judgement.stimulus for judgement in judged}, data_dir)
+    if bank is None and classes == CIFAR10:
+        _add_images(sources, stimuli, data_dir)
+    elif bank is None:
+        sources.left_out.append(
+            "The images themselves, and how ambiguous they are: name them with --source, such as "
+            "--source hml.data.ImageFolder --source.root DIR."
+        )
     return sources
+
+
+def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
+    """Return CIFAR-10's classes where only those were judged, which may be some of them, or else the judged ones."""
+    found = mixed.classes(data_dir)
+    return CIFAR10 if set(found) <= set(CIFAR10) else found
+
+
+def _add_bank(sources: Sources, bank: ImageBank) -> None:
+    sources.bank = bank
+    sources.files |= bank.files
+    ends = sources.judgements[["id_1", "id_2"]].to_numpy(copy=True)  # torch warns of arrays that are read-only
+    # Images that nobody labelled have their class as a label.
+    if bank.human is not None and not bool((bank.human[ends] == bank.hard_labels[ends]).all()):
+        sources.human = bank.human.double().numpy()
+    else:
+        sources.left_out.append("How ambiguous endpoint images are: the source has no labels by people for them.")
 
 
 def _add_human(sources: Sources, data_dir: Path) -> None:
@@ -105,7 +157,7 @@ def _add_tasks(sources: Sources, data_dir: Path) -> None:
         sources.construct = midpoint_table(parse_construct(content, HMIX_CONSTRUCT.name))
     if content := _read(sources, HMIX_SELECT, data_dir, "Midpoints that people picked"):
         sources.select = midpoint_table(parse_select(content, HMIX_SELECT.name))
-    if content := _read(sources, HMIX_SOFT_CATEGORIES, data_dir, "Ten-class answers"):
+    if content := _read(sources, HMIX_SOFT_CATEGORIES, data_dir, "Answers over all classes"):
         sources.soft = soft_category_table(parse_soft_categories(content, HMIX_SOFT_CATEGORIES.name))
 
 

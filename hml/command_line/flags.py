@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import pkgutil
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         InputError: a flag or a config is wrong; names the nearest flag.
     """
     try:
-        values = make_parser(prog, options).parse_args(resolve_configs(args))
+        parser = make_parser(prog, options, args)
+        values = parser.instantiate(parser.parse_args(resolve_configs(args)))
         own = _fields(options)
         return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
     except argparse.ArgumentError as error:
@@ -67,12 +69,13 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         raise InputError(f"{text}. See {prog} --help.{hint}") from error
 
 
-def make_parser(prog: str, options: type) -> ArgumentParser:
+def make_parser(prog: str, options: type, args: Sequence[str] = ()) -> ArgumentParser:
     """Make a parser that has a flag for each field of a dataclass.
 
     The docstring has the verb's summary and the flags' help; `EPILOG`, if there is one, ends the help. A bool is a flag
     without a value, a tuple one with several. A field without a default is a positional argument, or a required flag
-    if it is keyword-only. A field's metadata may have a `flag`, in place of its name, and more for `add_argument`.
+    if it is keyword-only. A field's metadata may have a `flag`, in place of its name, a `base`, the path of the class
+    whose subclasses it takes, and more for `add_argument`. A base is imported if `args` have its flag or a config.
     """
     summary, texts = _document(options)
     parser = ArgumentParser(
@@ -92,7 +95,10 @@ def make_parser(prog: str, options: type) -> ArgumentParser:
             settings |= {"required": True} if field.kw_only else {}
         elif str(shown := settings["default"]) not in ("None", "False", "[]"):
             text = f"{text.rstrip('.')} (default: {' '.join(shown) if isinstance(shown, list) else shown})"
-        more = {name: value for name, value in field.metadata.items() if name != "flag"}
+        more = {name: value for name, value in field.metadata.items() if name not in ("flag", "base")}
+        if base := field.metadata.get("base"):
+            is_named = any(arg.startswith((_flag(field), "--config", "-c")) for arg in args)
+            settings["type"] = pkgutil.resolve_name(base) if is_named else str
         parser.add_argument(_flag(field), help=text, **(settings | more))
     return parser
 

@@ -112,6 +112,11 @@ class HMixDataModule(LightningDataModule):
             return
         self._judged = load_judged(self.images, self.mixed, self.data_dir, "not evaluated", self._bank)
         self.bank = self._judged.bank
+        if self.strategy.classes not in (None, self.bank.classes):
+            raise InputError(
+                f"{type(self.strategy).__name__} was fitted to the classes {self.strategy.classes}. These images have "
+                f"the classes {self.bank.classes}: run hml relabel fit on them."
+            )
         self.examples = _make_examples(self._judged)
         self.train_rows, self.val_ids = self._label()
         self._remix = self.mixed.remixer(self.bank.labels, self.strategy)

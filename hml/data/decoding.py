@@ -135,4 +135,4 @@ def _fit(image: Image.Image, size: tuple[int, int], resize: Resize) -> Image.Ima
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)[:200] or type(error).__name__

@@ -17,7 +17,7 @@ from hml.data.download import RemoteFile
 from hml.data.images import CIFAR10_NORMALIZATION, ImageBank, ImageSource
 from hml.data.mixed import MixedSet, MixedSource
 from hml.errors import InputError
-from hml.judgements import CIFAR10, Classes, Endpoint, Judgement, name_stimulus
+from hml.judgements import Classes, Endpoint, Judgement, name_stimulus
 
 TEXTURES = Classes(
     (
@@ -51,7 +51,7 @@ class DemoImages(ImageSource):
 
     @override
     def classes(self, data_dir: Path) -> Classes:
-        return CIFAR10
+        return TEXTURES
 
     @override
     def load(self, data_dir: Path) -> ImageBank:
@@ -75,7 +75,7 @@ class DemoImages(ImageSource):
         human[np.arange(count), others] += 1 - seen
         return ImageBank(
             images=torch.from_numpy((images * 255).round().astype(np.uint8)),
-            classes=CIFAR10,
+            classes=TEXTURES,
             labels=torch.from_numpy(labels.astype(np.int64)),
             train_ids=torch.arange(self.num_train),
             test_ids=torch.arange(self.num_train, count),

@@ -86,7 +86,7 @@ def _subfolders(folder: Path) -> list[str]:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
-        raise InputError(f"Can't read the image folder {folder}: {error.strerror}.") from error
+        raise InputError(f"Can't read the image folder {folder.absolute()}: {error.strerror}.") from error
 
 
 def _list(folder: Path) -> list[Path]:

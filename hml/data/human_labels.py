@@ -66,7 +66,7 @@ def _read_array(content: bytes, name: str, num_classes: int) -> _Array:
     try:
         weights = np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float64)
     except Exception as error:  # NumPy raises all kinds of errors on damaged files
-        raise InputError(f"{name} can't be read as an array of numbers: {error}.") from error
+        raise InputError(f"{name} can't be read as an array of numbers: {str(error)[:200]}.") from error
     if weights.ndim != 2 or weights.shape[1] != num_classes:
         raise InputError(f"{name} has shape {weights.shape}, expected {num_classes} columns, one per class.")
     for number, row in enumerate(weights):
@@ -87,20 +87,25 @@ def _read_csv(
             missing = [f"{each!r} is missing" for each in classes if each not in columns]
             raise InputError(
                 f"{name} has {len(columns)} columns beside {_IMAGE!r} for {len(classes)} classes: "
-                f"{', '.join([*unknown, *missing][:10])}. It needs one column per class."
+                f"{', '.join([*unknown, *missing])[:500]}. It needs one column per class."
             )
         if (image := known.get(row[_IMAGE])) is None:
             refuse(where, _IMAGE, row[_IMAGE], f"no such image among {count}. Write its path in the folder, or its id.")
         if image in found:
             refuse(where, _IMAGE, row[_IMAGE], "an earlier row describes it. Keep one.")
-        try:
-            found[image] = [float(row[each]) for each in classes]
-        except ValueError as error:
-            raise InputError(f"{where}: {error}. Give counts or probabilities.") from error
+        found[image] = [_parse_weight(where, each, row[each]) for each in classes]
         _check(np.array(found[image]), where)
     return found
 
 
+def _parse_weight(where: str, name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        refuse(where, name, text, "give a count or a probability.", error)
+
+
 def _check(weights: _Array, where: str) -> None:
     if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
-        raise InputError(f"{where} is {weights.tolist()}. Give counts or probabilities, at least one of them above 0.")
+        shown = str(weights.tolist())[:200]
+        raise InputError(f"{where} is {shown}: give counts or probabilities, of which one is above 0.")

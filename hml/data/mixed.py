@@ -87,8 +87,8 @@ class HMix(MixedSource):
     def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
         if self.judgements is None and bank.classes != CIFAR10:
             raise InputError(
-                "H-Mix's released judgements are of CIFAR-10's images, not of these: give your own with "
-                "--data.mixed.judgements, or mix images freshly with --data.mixed FreshMixes."
+                "H-Mix's released judgements are of CIFAR-10's images, not of these: give your own with --judgements "
+                "(for hml fit, --data.mixed.judgements), or mix images freshly with --data.mixed FreshMixes."
             )
         images = bank.names or [str(image_id) for image_id in range(len(bank.labels))]
         return self.read(data_dir, bank.classes, images)

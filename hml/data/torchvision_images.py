@@ -99,8 +99,8 @@ class TorchvisionImages(PictureSource):
         except (RuntimeError, OSError) as error:
             if not self.download:
                 raise DataError(
-                    f"{self.dataset} can't be read from {data_dir}: {error} Copy its files there, or let hml download "
-                    "them by `download: true`."
+                    f"{self.dataset} can't be read from {data_dir} ({str(error).rstrip('.')}). Copy its files there, "
+                    "or let hml download them by `download: true`."
                 ) from error
         try:
             return self._class(**arguments, download=True)

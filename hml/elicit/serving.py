@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hml.data.download import find_data_dir
 from hml.elicit.command import Serve, Simulate
+from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store.database import make_folder
@@ -33,7 +34,9 @@ def main(options: Serve | Simulate) -> int:
     if isinstance(options, Serve):
         _check_reach(study, options)
         _require_web()
-    stimuli = load_stimuli(study, find_data_dir(options.data_dir), beside)
+    stimuli = load_stimuli(study, find_data_dir(options.data_dir).absolute(), beside)
+    for name in stimuli.classes:  # rather than when there are answers to export
+        check_cell("label1", name, f"The class {name!r}", stimuli.classes)
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):

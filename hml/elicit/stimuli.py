@@ -1,9 +1,9 @@
 """The mixed images of a study: chosen or drawn from the training split, and made into pixels."""
 
+import contextlib
 import io
 import itertools
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -76,7 +76,7 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
 
     Args:
         study: The study.
-        data_dir: The data folder.
+        data_dir: The data folder, by an absolute path.
         folder: Where relative paths under the study's `images` start: its YAML file's folder.
 
     Raises:
@@ -84,17 +84,18 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
         InputError: there is no such source, the study wants more images than there are, a cohort's are outside the
             training split, or the task can't ask about the classes.
     """
-    source = make_source(study.images, folder)
     choice = study.stimuli
-    if choice.cohort is None:
-        fetch(source.remote_files(data_dir), data_dir)
-        bank = source.load(data_dir)
-        stimuli = draw_stimuli(choice, bank)
-    else:
-        released = HMix(choice.cohort)
-        fetch_judged(source, released, data_dir)
-        judged = load_judged(source, released, data_dir, "training")
-        bank, stimuli = judged.bank, list(judged.groups)
+    with contextlib.chdir(folder):  # paths that a source takes may be text, or within lists
+        source = _make_source(study.images)
+        if choice.cohort is None:
+            fetch(source.remote_files(data_dir), data_dir)
+            bank = source.load(data_dir)
+            stimuli = draw_stimuli(choice, bank)
+        else:
+            released = HMix(choice.cohort)
+            fetch_judged(source, released, data_dir)
+            judged = load_judged(source, released, data_dir, "training")
+            bank, stimuli = judged.bank, list(judged.groups)
     if (name := TASKS[study.task].reserved) in bank.classes:
         raise InputError(f"a class is called {name!r}, by which answers to {study.task} mean no class: rename it.")
     if TASKS[study.task].shows_grid:
@@ -110,20 +111,12 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
     return Stimuli(stimuli, examples, bank.classes, bank.images.numpy(), bank.canonical_pixels)
 
 
-def make_source(images: str | Mapping[str, Any], folder: Path) -> ImageSource:
-    """Make the image source that a study names; relative paths that it takes start from `folder`.
-
-    Raises:
-        InputError: there is no such source, or what it is given is wrong.
-    """
+def _make_source(images: str | dict[str, Any]) -> ImageSource:
+    """Make the image source that a study names, or raise an InputError."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--images", type=ImageSource)
     try:
-        found = parser.parse_object({"images": _NAMED.get(images, images) if isinstance(images, str) else dict(images)})
-        given = found.images.get("init_args") or {}
-        for name, value in list(given.items()):
-            if isinstance(value, Path):
-                given[name] = folder / value
+        found = parser.parse_object({"images": _NAMED.get(images, images) if isinstance(images, str) else images})
         source: ImageSource = parser.instantiate_classes(found).images
     except (ArgumentError, TypeError, ValueError) as error:
         raise InputError(f"images: {' '.join(str(error).split())}") from error

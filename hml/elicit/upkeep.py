@@ -79,6 +79,7 @@ def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
     file, images = shlex.quote(str(path)), study["images"]
     fit, percepts = "hml fit --config configs/sep_conf.yaml", "hml percepts"
     if images == "demo":
+        percepts += " --source hml.data.DemoImages"
         fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
     elif images != "cifar10":
         source: dict[str, Any] = {"class_path": images} if isinstance(images, str) else images

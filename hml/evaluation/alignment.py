@@ -52,6 +52,6 @@ def entropy_correlation(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def top_k_accuracy(logits: Tensor, label: Tensor, k: int = 1) -> Tensor:
-    """Share of images whose label, shape (N,), is among the k most probable classes."""
-    is_among = (logits.topk(k, dim=1).indices == label[:, None]).any(1)  # (N,)
+    """Share of images whose label, shape (N,), is among the k most probable classes, or all if there are fewer."""
+    is_among = (logits.topk(min(k, logits.shape[1]), dim=1).indices == label[:, None]).any(1)  # (N,)
     return is_among.to(torch.promote_types(logits.dtype, torch.float32)).mean()

@@ -13,9 +13,23 @@ from hml.errors import InputError, check_choice
 
 CalibrationMode = Literal["pixmix", "full"]
 
+PAPER_BIN_SIZE = 100
+
+
+def choose_bin_size(total: int) -> int:
+    """Choose how many predictions are in a bin: the paper's 100 where they fill two bins, otherwise a tenth of them.
+
+    With fewer than two bins of 100, PixMix's error, which leaves out the last one, would be NaN.
+
+    Example:
+        >>> [choose_bin_size(total) for total in (3000, 200, 120, 7)]
+        [100, 100, 12, 1]
+    """
+    return PAPER_BIN_SIZE if total >= 2 * PAPER_BIN_SIZE else max(1, total // 10)
+
 
 def rms_calibration_error(
-    confidence: Tensor, correct: Tensor, bin_size: int = 100, mode: CalibrationMode = "pixmix"
+    confidence: Tensor, correct: Tensor, bin_size: int = PAPER_BIN_SIZE, mode: CalibrationMode = "pixmix"
 ) -> Tensor:
     """RMS calibration error over adaptive bins: sqrt(Σ n_b / N · (mean confidence_b − accuracy_b)²).
 

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.figure import Figure
@@ -18,21 +17,25 @@ from typing_extensions import override
 from hml.data import Batch, ImageBank
 from hml.errors import InputError
 from hml.evaluation.attack import fgsm, full_precision
+from hml.evaluation.calibration import PAPER_BIN_SIZE
 from hml.evaluation.figures import attack_grid, reliability_diagram
 from hml.evaluation.metrics import (
+    PEOPLES_LABELS,
     TRUE_CLASS,
     AttackedMetrics,
     CalibrationMetrics,
     GatheredPredictions,
     HumanAlignmentMetrics,
 )
+from hml.evaluation.trackers import log_figure, takes_figures
 from hml.judgements import Classes
 
 
 class EvaluationCallback(Callback):
     """Feeds a metric in test and validate, and logs its scalars at the end.
 
-    `truth` has what each scalar compares predictions with, and `undefined` why a scalar is NaN, by what is logged.
+    `truth` has what each scalar compares predictions with, `undefined` why a scalar is NaN, and `bin_size` how many
+    predictions are in a bin of a scalar that is computed in bins, by what is logged.
     Where nobody was asked what they see in the images, true classes take the place of people's labels.
 
     Args:
@@ -43,6 +46,7 @@ class EvaluationCallback(Callback):
         self.metric = metric
         self.truth: dict[str, str] = {}
         self.undefined: dict[str, str] = {}
+        self.bin_size: dict[str, int] = {}
         self.has_people = True
 
     def truth_of(self, name: str) -> str:
@@ -78,10 +82,8 @@ class EvaluationCallback(Callback):
         self.has_people = bank.human is not None
         self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in self.metric.truth}
         self._explain_nans(values, stage, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
-        if tensorboards := find_tensorboards(trainer):
-            for name, figure in self.draw(bank.classes).items():
-                for tensorboard in tensorboards:
-                    tensorboard.experiment.add_figure(f"{stage}/{name}", figure, global_step=trainer.global_step)
+        for name, figure in self.draw(bank.classes).items() if takes_figures(trainer) else ():
+            log_figure(trainer, f"{stage}/{name}", figure)
 
     def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
         reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
@@ -89,6 +91,8 @@ class EvaluationCallback(Callback):
         if not reasons.keys() >= set(missing):  # training has diverged, which ends the run with an error of its own
             reasons, warn = dict.fromkeys(missing, "the predictions aren't finite"), False
         found = {name: reasons[name] for name in missing}
+        if not self.has_people:
+            found = {name: reason.replace(PEOPLES_LABELS, f"the {TRUE_CLASS}") for name, reason in found.items()}
         self.undefined = {name: reason for name, reason in self.undefined.items() if name not in values} | found
         # Of the others `metrics.json` has the reason, such as people who agree about every image of the demo.
         serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]
@@ -142,19 +146,34 @@ class Calibration(EvaluationCallback):
     `ece_true`, if it is the true class.
 
     Args:
-        bin_size: Predictions in an adaptive bin.
+        bin_size: Predictions in an adaptive bin; by default 100, as in the paper, or a tenth of fewer than 200.
         num_bins: Equal-width bins of ECE and of the reliability diagram.
     """
 
-    def __init__(self, bin_size: int = 100, num_bins: int = 15) -> None:
-        if bin_size < 1 or num_bins < 1:
+    def __init__(self, bin_size: int | None = None, num_bins: int = 15) -> None:
+        if (bin_size is not None and bin_size < 1) or num_bins < 1:
             raise InputError(f"calibration.bin_size={bin_size} and num_bins={num_bins} must be 1 or more.")
         self.calibration = CalibrationMetrics(bin_size, num_bins)
         super().__init__(self.calibration)
 
     @override
     def legend(self) -> dict[str, str]:
-        return {"rms_calibration": f"RMS calibration error against {self.describe_truth('rms_calibration')}"}
+        truth = self.describe_truth("rms_calibration")
+        return {
+            "rms_calibration": f"RMS calibration error against {truth}, in bins of {self.calibration.used_bin_size}"
+        }
+
+    @override
+    def _finish(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        super()._finish(trainer, module, stage)
+        used, count = self.calibration.used_bin_size, len(self.calibration.predictions[0])
+        self.bin_size |= {f"{stage}/{name}": used for name in self.metric.truth if name.startswith("rms_")}
+        chosen = self.calibration.bin_size
+        if chosen is None and used != PAPER_BIN_SIZE and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            rank_zero_warn(
+                f"{count} images are too few for bins of {PAPER_BIN_SIZE}, the paper's: RMS calibration errors are in "
+                f"bins of {used}. Don't compare them with those in other bins (--calibration.bin_size chooses)."
+            )
 
     @override
     def draw(self, classes: Classes) -> dict[str, Figure]:
@@ -209,10 +228,3 @@ class FGSM(EvaluationCallback):
     @override
     def draw(self, classes: Classes) -> dict[str, Figure]:
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
-
-
-def find_tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
-    """List the TensorBoard loggers that this process draws figures for: on other ranks than the first, none."""
-    if not trainer.is_global_zero:
-        return []
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

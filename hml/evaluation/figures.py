@@ -12,7 +12,8 @@ from hml.labels import MixedExample
 from hml.reporting.palette import Color
 
 _INCHES, _MARGIN = 1.9, 0.4  # of an image in a grid, and around the grid
-_GAP, _TITLE = 0.1, 0.2  # between an image and the next, and above it, in widths of an image
+_GAP, _TITLE = 0.1, 0.25  # between an image and the next, and above it, in widths of an image
+_LINE = 34  # characters that are about as wide as an image
 
 
 def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bins: int = 15) -> Figure:
@@ -49,7 +50,10 @@ def mixed_grid(classes: Classes, examples: Sequence[MixedExample], columns: int 
         said = ", ".join(f"{judgement.lambda_h:.2f}" for judgement in example.judgements[:5])
         more = ", …" if len(example.judgements) > 5 else ""
         images.append(example.image)
-        titles.append(f"{first} / {second}\n{example.lambda_f:g} → {said}{more}")
+        pair = f"{first} / {second}"
+        if len(pair) > _LINE:
+            pair = f"{_shorten(first, _LINE - 2)} /\n{_shorten(second, _LINE)}"
+        titles.append(f"{pair}\n{example.lambda_f:g} → {said}{more}")
     figure, axes = _draw_images(images, titles, columns)
     axes.set_title("$\\lambda_f$ → what people said ($\\lambda_h$), the first class's share")
     return figure
@@ -64,11 +68,15 @@ def attack_grid(
     titles = []
     for logits in (*clean_logits, *attacked_logits):
         confidence, label = logits.softmax(0).max(0)
-        titles.append(f"{classes[int(label)]} {confidence:.2f}")
+        titles.append(f"{_shorten(classes[int(label)], _LINE - 5)} {confidence:.2f}")
     figure, axes = _draw_images([*clean, *attacked, *change], [*titles, *[""] * len(change)], columns=len(clean))
     for row, name in enumerate(("clean", "attacked", "change, scaled")):
         axes.text(-0.05, row * (1 + _TITLE) + _TITLE + 0.5, name, rotation=90, va="center", ha="right")
     return figure
+
+
+def _shorten(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: width - 1]}…"
 
 
 def _draw_images(images: Sequence[Tensor], titles: Sequence[str], columns: int) -> tuple[Figure, Axes]:
@@ -87,7 +95,7 @@ def _draw_images(images: Sequence[Tensor], titles: Sequence[str], columns: int) 
         left, top = column * (1 + _GAP), row * (1 + _TITLE) + _TITLE
         pixels = image.float().cpu().movedim(0, -1).numpy()  # (H, W, 3)
         axes.imshow(pixels, extent=(left, left + 1, top + 1, top), interpolation="nearest", vmin=0, vmax=1)
-        axes.text(left + 0.5, top - 0.03, title, ha="center", va="bottom", fontsize=7)
+        axes.text(left + 0.5, top - 0.03, title, ha="center", va="bottom", fontsize=7, parse_math=False)
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return figure, axes

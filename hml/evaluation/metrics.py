@@ -20,7 +20,7 @@ from hml.evaluation.alignment import (
     top_k_accuracy,
     total_variation,
 )
-from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
+from hml.evaluation.calibration import choose_bin_size, expected_calibration_error, rms_calibration_error
 
 PEOPLES_LABELS = "people's labels"
 PEOPLES_MAJORITY = "people's majority"
@@ -113,7 +113,7 @@ class CalibrationMetrics(GatheredPredictions):
     true class as right, which is what calibration usually means elsewhere.
 
     Args:
-        bin_size: Predictions in an adaptive bin, for the RMS errors.
+        bin_size: Predictions in an adaptive bin, for the RMS errors; by default as `choose_bin_size`.
         num_bins: Equal-width bins, for the expected calibration error.
     """
 
@@ -126,7 +126,7 @@ class CalibrationMetrics(GatheredPredictions):
         "ece_true": TRUE_CLASS,
     }
 
-    def __init__(self, bin_size: int = 100, num_bins: int = 15, **kwargs: Any) -> None:
+    def __init__(self, bin_size: int | None = None, num_bins: int = 15, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bin_size = bin_size
         self.num_bins = num_bins
@@ -138,23 +138,27 @@ class CalibrationMetrics(GatheredPredictions):
         return confidence, prediction == gathered["target"].argmax(1), prediction == gathered["label"]
 
     def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name, and keep what those against the majority were computed from in `predictions`."""
+        """Return scalars by name, and keep what those against the majority were computed from in `predictions`.
+
+        `used_bin_size` is then the size of the RMS errors' bins.
+        """
         confidence, by_majority, by_class = self.confidence_and_correct()
+        self.used_bin_size = self.bin_size or choose_bin_size(len(confidence))
         self.predictions = confidence, by_majority
         return self._errors(confidence, by_majority, "") | self._errors(confidence, by_class, "_true")
 
     def _errors(self, confidence: Tensor, correct: Tensor, suffix: str) -> dict[str, Tensor]:
         return {
-            f"rms_calibration{suffix}": rms_calibration_error(confidence, correct, self.bin_size, "pixmix"),
-            f"rms_calibration_full{suffix}": rms_calibration_error(confidence, correct, self.bin_size, "full"),
+            f"rms_calibration{suffix}": rms_calibration_error(confidence, correct, self.used_bin_size, "pixmix"),
+            f"rms_calibration_full{suffix}": rms_calibration_error(confidence, correct, self.used_bin_size, "full"),
             f"ece{suffix}": expected_calibration_error(confidence, correct, self.num_bins),
         }
 
     def nan_reasons(self) -> dict[str, str]:
         """Explain PixMix's error, which has no bin left where there are few images."""
         reason = (
-            f"{len(self.predictions[0])} images fill fewer than two bins of {self.bin_size}, of which PixMix's error "
-            "leaves out the last. Use more images, or a smaller --calibration.bin_size"
+            f"{len(self.predictions[0])} images fill fewer than two bins of {self.used_bin_size}, of which PixMix's "
+            "error leaves out the last. Use more images, or a smaller --calibration.bin_size"
         )
         return dict.fromkeys(("rms_calibration", "rms_calibration_true"), reason)
 

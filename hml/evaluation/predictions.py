@@ -11,11 +11,14 @@ from hml.evaluation.metrics import GatheredPredictions
 from hml.files.atomic import write_atomically
 from hml.files.spreadsheets import to_csv
 
+_COLUMNS = ("image_id", "label")
+
 
 class PredictionWriter(Callback):
     """Writes `predictions.csv` into the run's folder: `image_id`, `label`, and a probability for each class.
 
-    The images of all ranks are in it once each, in the order of the evaluation split.
+    The images of all ranks are in it once each, in the order of the evaluation split. The columns of probabilities have
+    the names of their classes; a class that is called as one of the other columns, `label` say, has `p(label)`.
     """
 
     def __init__(self) -> None:
@@ -47,5 +50,6 @@ class PredictionWriter(Callback):
             for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True)
         )
         path = Path(folder) / "predictions.csv"
-        write_atomically(path, to_csv(["image_id", "label", *classes], rows))
+        columns = [f"p({name})" if name in _COLUMNS else name for name in classes]
+        write_atomically(path, to_csv([*_COLUMNS, *columns], rows))
         print(f"{len(ids):,} predictions: {path}")

@@ -208,6 +208,8 @@ def _make_notes(
         for truth in dict.fromkeys(truths.values())
     ]
     notes += [f"Predictions are compared: {'; '.join(told)}."] if told else []
+    sizes = dict.fromkeys(r.bin_size[name] for r in results for name in columns.values() if name in r.bin_size)
+    notes += [f"Calibration errors are in bins of {' or '.join(map(str, sizes))} images."] if sizes else []
     for key in ("device", "torch", "hml", "commit"):
         values = dict.fromkeys(result.versions.get(key, "unknown") for result in results)
         notes.append(f"{key}: {'; '.join(values)}.")

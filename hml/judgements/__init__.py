@@ -3,7 +3,7 @@
 from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.formats import parse_judgements
 from hml.judgements.hmix import Cohort, parse_hmix, read_hmix
-from hml.judgements.hmix_format import TaskName, name_stimulus
+from hml.judgements.hmix_format import TaskName
 from hml.judgements.midpoints import Midpoint, parse_construct, parse_select
 from hml.judgements.plain_format import write_plain
 from hml.judgements.schema import (
@@ -15,6 +15,7 @@ from hml.judgements.schema import (
     group_by_stimulus,
 )
 from hml.judgements.soft_categories import SoftCategories, parse_soft_categories
+from hml.judgements.stimulus_names import name_stimulus
 
 __all__ = [
     "CIFAR10",

@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hml.errors import InputError
@@ -39,8 +39,26 @@ class Classes:
                 raise InputError(f"{known[folded]!r} and {name!r} differ in case at most: rename one, or join them.")
             known[folded] = name
 
+    @classmethod
+    def collect(cls, found: Iterable[str], file: str) -> "Classes":
+        """Return the classes that a file of judgements names, in alphabetical order.
+
+        Raises:
+            InputError: it is one class only, or they can't be classes.
+        """
+        names = tuple(sorted(set(found)))
+        if len(names) == 1:
+            raise InputError(
+                f"All judgements in {file} are of blends of two images of one class, {names[0]}: judge blends of two "
+                "classes."
+            )
+        return cls(names)
+
     def __len__(self) -> int:
         return len(self.names)
+
+    def __str__(self) -> str:
+        return ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -63,8 +81,7 @@ class Classes:
             return self.names.index(name)
         folded = {known.casefold(): known for known in self.names}
         nearest = difflib.get_close_matches(name.casefold(), folded, n=1)
-        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
-        hint = f"did you mean {folded[nearest[0]]}?" if nearest else f"the classes are {shown}."
+        hint = f"did you mean {folded[nearest[0]]}?" if nearest else f"the classes are {self}."
         raise InputError(f"unknown class {name!r}: {hint}")
 
     def name_pair(self, class_1: int, class_2: int) -> str:
@@ -84,8 +101,7 @@ class Classes:
             if ends[0] != ends[1] and all(end in folded for end in ends):
                 low, high = sorted(map(folded.index, ends))
                 return low, high
-        shown = ", ".join(self.names[:20]) + (", …" if len(self) > 20 else "")
-        raise InputError(f"{text!r} is not a pair of classes such as {self.name_pair(0, 1)}: the classes are {shown}.")
+        raise InputError(f"{text!r} is not a pair of classes such as {self.name_pair(0, 1)}: the classes are {self}.")
 
 
 CIFAR10 = Classes(("Airplane", "Automobile", "Bird", "Cat", "Deer", "Dog", "Frog", "Horse", "Ship", "Truck"))

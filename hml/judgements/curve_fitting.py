@@ -7,9 +7,11 @@ an answer scatters.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.special import expit, logit
 
 Array = npt.NDArray[np.float64]
@@ -19,6 +21,7 @@ _STEPS, _TOLERANCE = 60, 1e-7
 _LARGEST_STEP = np.array([0.2, 0.7, 1.0])
 _LOWEST, _HIGHEST = np.array([-2.0, -3.0, -12.0]), np.array([2.0, 6.0, 3.0])
 _FIXED_SD = 1e-6
+_FEW_GROUPS = 66
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def fit_groups(
     Returns:
         Parameters, shape (R, G, 3), and their covariances, shape (R, G, 3, 3).
     """
-    cells = _Cells(lambda_f, group, (group[:, None] == np.arange(num_groups)).astype(float), count, total, dispersion)
+    cells = _Cells(lambda_f, group, count, total, dispersion, num_groups)
     mean = np.broadcast_to(prior.mean, (len(count), num_groups, 3))
     precision = 1 / np.maximum(prior.sd, _FIXED_SD) ** 2  # (3,)
 
@@ -95,20 +98,29 @@ def fit_groups(
 
 @dataclass(frozen=True)
 class _Cells:
-    """Cells and what was answered in them; `member` tells each cell's group, shape (C, G)."""
+    """Cells, each in one of G groups, and what was answered in them."""
 
     lambda_f: Array
     group: Index
-    member: Array
     count: Array
     total: Array
     dispersion: float
+    num_groups: int
+
+    @cached_property
+    def member(self) -> "Array | csr_array[np.float64]":
+        """1 for each cell's group, shape (C, G); sparse where groups are many, since it would be too large."""
+        if self.num_groups <= _FEW_GROUPS:
+            full: Array = (self.group[:, None] == np.arange(self.num_groups)).astype(float)
+            return full
+        cell = np.arange(len(self.group))
+        return csr_array((np.ones(len(cell)), (cell, self.group)), (len(cell), self.num_groups))
 
     def likelihood(self, parameters: Array) -> Array:
         """Bernoulli's log likelihood over the dispersion, parameters (R, G, 3), shape (R, G)."""
         predicted = np.clip(respond(parameters[:, self.group], self.lambda_f), 1e-12, 1 - 1e-12)  # (R, C)
         each = self.total * np.log(predicted) + (self.count - self.total) * np.log1p(-predicted)
-        likelihood: Array = each @ self.member / self.dispersion
+        likelihood: Array = self._sum(each) / self.dispersion
         return likelihood
 
     def derivatives(self, parameters: Array) -> tuple[Array, Array]:
@@ -123,14 +135,21 @@ class _Cells:
         direction = np.stack(  # d predicted / d parameters
             [-steepness * slope, steepness * reach, lapse * (1 - lapse) * (0.5 - sigmoid)], axis=1
         )  # (R, 3, C)
-        pull = (((self.total - self.count * predicted) / variance)[:, None] * direction) @ self.member
+        pull = self._sum(((self.total - self.count * predicted) / variance)[:, None] * direction)  # (R, 3, G)
         information = np.empty((*parameters.shape[:2], 3, 3))
         scale = self.count / variance
         for i in range(3):
             for j in range(i, 3):
-                entry = (scale * direction[:, i] * direction[:, j]) @ self.member
+                entry = self._sum(scale * direction[:, i] * direction[:, j])
                 information[..., i, j] = information[..., j, i] = entry
         return np.swapaxes(pull, 1, 2), information
+
+    def _sum(self, values: Array) -> Array:
+        """Sum values of cells, shape (..., C), over each group, shape (..., G)."""
+        if isinstance(self.member, np.ndarray):
+            return values @ self.member
+        # A sparse matrix multiplies only what has two axes.
+        return np.asarray(values.reshape(-1, len(self.group)) @ self.member).reshape(*values.shape[:-1], -1)
 
 
 def estimate_dispersion(predicted: Array, count: Array, total: Array, squares: Array, num_parameters: int) -> float:

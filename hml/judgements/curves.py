@@ -1,7 +1,7 @@
 """Psychometric curves: the share of the first class that people see, as a function of the share that is in the pixels.
 
 Curves of class pairs are drawn to the overall curve where judgements are few, as far as the pairs themselves scatter
-around it. Which class comes first is settled by the alphabet, as in H-Mix: the curve of (b, a) is the mirror image of
+around it. The class with the lower label comes first, as in H-Mix: the curve of (b, a) is the mirror image of
 that of (a, b).
 """
 
@@ -68,7 +68,7 @@ class PairCurves:
     """The overall curve, and each class pair's, shrunk to it.
 
     Args:
-        overall: The curve of all judgements, alphabetically first class first.
+        overall: The curve of all judgements, the lower label first.
         curves: By (first label, second label), the first below the second.
         spread: Standard deviations of the pairs' bias and log slope around the overall curve's.
         dispersion: The variance of a judgement over that of a coin flip with its mean.
@@ -87,7 +87,7 @@ class PairCurves:
 
 @dataclass(frozen=True)
 class Cells:
-    """Judgements gathered by class pair and lambda_f, the alphabetically first class first.
+    """Judgements gathered by class pair and lambda_f, the lower label first.
 
     Args:
         pairs: The class pairs there are, in order; G of them.

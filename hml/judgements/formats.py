@@ -57,5 +57,5 @@ def _is_plain(content: bytes, name: str) -> bool:
     raise InputError(
         f"{name} has no column {', '.join(missing)} (its columns: {', '.join(columns)[:200] or 'none'}). Judgements "
         f"are read from the columns {', '.join(plain_format.REQUIRED)} and, if you have it, omega; or from H-Mix's: "
-        f"{', '.join(hmix.REQUIRED)}."
+        f"{', '.join(hmix.REQUIRED)}." + (" Separate columns by commas." if ";" in "".join(columns) else "")
     )

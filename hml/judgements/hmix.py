@@ -5,16 +5,10 @@ from typing import Literal
 
 from hml.errors import InputError, check_choice
 from hml.judgements.classes import CIFAR10, Classes
-from hml.judgements.hmix_format import (
-    FORMATS,
-    find_class_names,
-    parse_rating,
-    parse_stimulus,
-    parse_subject,
-    stimulus_columns,
-)
+from hml.judgements.hmix_format import FORMATS, parse_rating, parse_subject, stimulus_columns
 from hml.judgements.rows import Row, read_file, read_rows, refuse
 from hml.judgements.schema import Judgement, Stimulus, drop_repeats
+from hml.judgements.stimulus_names import find_class_names, parse_stimulus
 
 Cohort = Literal["paper", "all"]
 """The released file's first collection, or everything."""
@@ -88,7 +82,7 @@ def find_hmix_classes(content: bytes, name: str) -> Classes:
         InputError: the file isn't such a CSV, or a filename can be read in several ways.
     """
     rows = read_rows(content, name, REQUIRED)
-    return Classes(tuple(sorted({found for where, row in rows for found in find_class_names(row["filename"], where)})))
+    return Classes.collect((found for where, row in rows for found in find_class_names(row["filename"], where)), name)
 
 
 def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: str) -> Judgement:

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 
 from hml.errors import InputError
 from hml.judgements.classes import CIFAR10, Classes
-from hml.judgements.hmix_format import (
-    FINAL,
-    FORMATS,
-    STARTING,
-    TaskFormat,
-    parse_endpoints,
-    parse_selection,
-    parse_subject,
-)
+from hml.judgements.hmix_format import FINAL, FORMATS, STARTING, TaskFormat, parse_selection, parse_subject
 from hml.judgements.rows import Row, read_rows, refuse
 from hml.judgements.schema import Endpoint
+from hml.judgements.stimulus_names import parse_endpoints
 
 
 @dataclass(frozen=True, slots=True)

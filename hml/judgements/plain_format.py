@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hml.errors import InputError
 from hml.judgements.classes import Classes
-from hml.judgements.hmix_format import name_stimulus
 from hml.judgements.rows import Row, read_rows, refuse, write_rows
 from hml.judgements.schema import Endpoint, Judgement, drop_repeats
+from hml.judgements.stimulus_names import name_stimulus
 
 REQUIRED = ("annotator", "image_1", "class_1", "image_2", "class_2", "lambda_f", "lambda_h")
 OPTIONAL = ("omega", "reaction_ms", "is_repeat")
@@ -56,7 +56,7 @@ def find_plain_classes(content: bytes, name: str) -> Classes:
         InputError: the file isn't such a CSV, or its names can't be classes.
     """
     rows = [row for _, row in read_rows(content, name, REQUIRED)]
-    return Classes(tuple(sorted({row[column].strip() for row in rows for column in ("class_1", "class_2")})))
+    return Classes.collect((row[column].strip() for row in rows for column in ("class_1", "class_2")), name)
 
 
 def write_plain(judgements: Iterable[Judgement], classes: Classes, images: Sequence[str] | None = None) -> str:

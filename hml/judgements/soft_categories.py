@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from hml.errors import InputError
 from hml.judgements.classes import CIFAR10, Classes
-from hml.judgements.hmix_format import FORMATS, Categories, parse_categories, parse_stimulus, parse_subject
+from hml.judgements.hmix_format import FORMATS, Categories, parse_categories, parse_subject
 from hml.judgements.rows import read_rows
 from hml.judgements.schema import Stimulus
+from hml.judgements.stimulus_names import parse_stimulus
 
 _FORMAT = FORMATS["categorical"]
 _REDISTRIBUTED = 0.1

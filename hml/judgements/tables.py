@@ -120,7 +120,7 @@ def with_pair_names(classes: Classes, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:
-    """Tabulate ten-class answers: one row each, with the mass on either endpoint and on all others.
+    """Tabulate answers over all classes: one row each, with the mass on either endpoint and on all others.
 
     Returns:
         Beside what is known of the image: mass_1, mass_2, outside, top (the most probable class), top_mass, person.

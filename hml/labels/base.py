@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hml.errors import InputError
-from hml.judgements import Judgement, Stimulus
+from hml.judgements import Classes, Judgement, Stimulus
 from hml.labels.soft_labels import check_soft_labels, two_hot
 from hml.randomness import Draws
 
@@ -96,6 +96,9 @@ class LabelStrategy(ABC):
 
     files: Mapping[str, str] = MappingProxyType({})
     """The SHA-256 of each file that the labels come from, beside the judgements: part of a run's recipe."""
+
+    classes: Classes | None = None
+    """The classes that it labels, for a strategy that was fitted to some; others are rejected. By default any."""
 
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:  # noqa: B027 - most need nothing
         """Look at the whole set before any of it is labelled. Does nothing unless a strategy needs it.

@@ -4,15 +4,11 @@ Source: He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", 2
 one 3 × 3 convolution without pooling. Weights start at PyTorch's defaults.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hml.errors import InputError
 
-CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
-CIFAR10_STD = (0.2470, 0.2435, 0.2616)
-"""Per channel, over CIFAR-10's 50,000 training images in [0, 1]."""
 _MOST_CLASSES, _WIDEST = 100_000, 1024
 
 
@@ -39,7 +35,7 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet18(nn.Module):
-    """PreAct ResNet-18, which takes pixels in [0, 1] and normalises them itself.
+    """PreAct ResNet-18.
 
     Args:
         num_classes: C.
@@ -51,17 +47,12 @@ class PreActResNet18(nn.Module):
         InputError: num_classes isn't 1 to 100,000, or width 1 to 1,024, sixteen times the paper's.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, num_classes: int = 10, width: int = 64, final_norm: bool = True) -> None:
         super().__init__()
         if not 1 <= num_classes <= _MOST_CLASSES:
             raise InputError(f"num_classes={num_classes} must be 1 to {_MOST_CLASSES}.")
         if not 1 <= width <= _WIDEST:
             raise InputError(f"width={width} must be 1 to {_WIDEST}.")
-        self.register_buffer("mean", torch.tensor(CIFAR10_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(CIFAR10_STD).view(1, 3, 1, 1), persistent=False)
         self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.stages = nn.Sequential(
             *[
@@ -78,8 +69,8 @@ class PreActResNet18(nn.Module):
         self.head = nn.Linear(8 * width, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
-        x = self.stages(self.stem((image - self.mean) / self.std))  # (B, 8·width, H/8, W/8)
+        """Map normalised images, shape (B, 3, H, W), to logits, shape (B, C)."""
+        x = self.stages(self.stem(image))  # (B, 8·width, H/8, W/8)
         if self.final_norm is not None:
             x = functional.relu(self.final_norm(x))
         logits: Tensor = self.head(x.mean(dim=(2, 3)))

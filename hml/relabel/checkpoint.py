@@ -1,23 +1,26 @@
 """The checkpoint: a relabeller, class pairs' curves fitted to the same judgements, and where all of it came from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hml.errors import InputError
 from hml.files.sealed import write_sealed
+from hml.judgements import Classes
+from hml.judgements.curves import PairCurves
 from hml.relabel.encoding import ImageTable
 from hml.relabel.network import AnswerNetwork, Shape
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.storage import load_tensors
 
-FORMAT = 1
+FORMAT = 2
 
-_FIELDS = ("format", "shape", "members", "table", "annotators", "judged", "curves", "provenance")
+_FIELDS = ("format", "shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance")
 _REMEDY = (
     "Fit one first: hml relabel fit. For the demo, run `hml relabel fit --demo`, and give the overlay demo_fly instead "
     "of demo: hml fit --config learned_conf --config demo_fly"
@@ -31,11 +34,13 @@ class Checkpoint:
     Args:
         relabeller: What people would say.
         curves: Parameters of class pairs' curves, (bias, slope, lapse) by both classes, shape (C, C, 3).
+        classes: The classes of the images that it learned from.
         provenance: The data's hashes, what was judged, the options, the versions.
     """
 
     relabeller: Relabeller
     curves: Tensor
+    classes: Classes
     provenance: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
@@ -46,6 +51,7 @@ class Checkpoint:
             "shape": asdict(relabeller.networks[0].shape),
             "members": [network.state_dict() for network in relabeller.networks],
             "table": vars(relabeller.table.to(torch.device("cpu"))),
+            "classes": list(self.classes),
             "annotators": list(relabeller.annotators),
             "judged": list(relabeller.judged),
             "curves": self.curves,
@@ -72,10 +78,20 @@ class Checkpoint:
             table = ImageTable(**content["table"])
             judged = (float(content["judged"][0]), float(content["judged"][1]))
             relabeller = Relabeller(networks, table, tuple(content["annotators"]), judged)
-            curves = content["curves"].reshape(table.num_classes, table.num_classes, 3)
-        except (TypeError, RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            classes = Classes(tuple(content["classes"]))
+            curves = content["curves"].reshape(len(classes), len(classes), 3)
+        except (InputError, TypeError, RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise InputError(f"{path} is no relabeller of this version of hml. {_REMEDY}") from error
-        return cls(relabeller, curves, content["provenance"])
+        return cls(relabeller, curves, classes, content["provenance"])
+
+
+def tabulate_curves(curves: PairCurves, num_classes: int) -> Tensor:
+    """Tabulate the parameters of every two classes' curve: what `curves.of` returns, shape (C, C, 3)."""
+    parameters = np.full((num_classes, num_classes, 3), astuple(curves.overall))
+    for (first, second), curve in curves.curves.items():
+        parameters[first, second] = parameters[second, first] = astuple(curve)
+    parameters[np.tril_indices(num_classes)] *= (-1, 1, 1)  # mirrored
+    return torch.from_numpy(parameters).float()
 
 
 def curve_at(curves: Tensor, class_1: Tensor, class_2: Tensor, lambda_f: Tensor) -> Tensor:

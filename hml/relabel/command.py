@@ -1,11 +1,17 @@
 """The flags of `hml relabel fit` and `hml relabel evaluate`, parsed before anything that takes long is imported."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hml.command_line import flags
 from hml.judgements import Cohort
+
+if TYPE_CHECKING:
+    from hml.data import ImageSource
+else:
+    ImageSource = object  # torch is imported where a source is named
 
 DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 _EPILOG = """\
@@ -23,6 +29,8 @@ class Fit:
     Args:
         cohort: Which of H-Mix.
         judgements: A file of your own judgements instead, in the plain columns or in H-Mix's: see hml/data/README.md.
+        source: The class of the images, such as hml.data.ImageFolder, whose arguments are given as
+            --source.<argument>; by default hml.data.Cifar10.
         demo: Use hml's synthetic images, with simulated people unless --judgements is given.
         out: The folder for results.
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
@@ -34,6 +42,7 @@ class Fit:
 
     cohort: Cohort = "all"
     judgements: Path | None = None
+    source: ImageSource | None = field(default=None, metadata={"base": "hml.data.ImageSource"})
     demo: bool = False
     out: Path = DEFAULT_PATH.parent
     data_dir: Path | None = None
@@ -50,12 +59,12 @@ class Evaluate(Fit):
     Args:
         folds: Parts of a cross-validation.
         replicates: Resamples of people.
-        pairs: Class pairs to draw, such as Cat/Dog.
+        pairs: Class pairs to draw, such as Cat/Dog; by default Cat/Dog, or the pair judged most often.
     """
 
     folds: int = 5
     replicates: int = 1000
-    pairs: tuple[str, ...] = ("Cat/Dog",)
+    pairs: tuple[str, ...] = ()
 
 
 VERBS = {"fit": Fit, "evaluate": Evaluate}

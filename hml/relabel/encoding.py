@@ -18,7 +18,7 @@ class ImageTable:
 
     Args:
         labels: True classes, shape (M,).
-        human: What people say it is (CIFAR-10H), shape (M, C).
+        human: What people say it is, or its class one-hot where nobody was asked, shape (M, C).
         network: What a network says it is, log probabilities, shape (M, C).
         features: Other features, standardised, shape (M, F).
     """

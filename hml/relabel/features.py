@@ -40,8 +40,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
     path = folder / f"features-{key[:16]}.pt"
     if path.exists():
         return ImageTable(**load_tensors(path, [column.name for column in fields(ImageTable)]))
-    network = train_network(bank, epochs, seed)
-    logits, seen = look(network, bank.images)
+    logits, seen = look(train_network(bank, epochs, seed), bank.images)
     components = principal_components(seen, bank.train_ids, COMPONENTS)
     features = standardise(torch.cat([appearance(bank.images), components], dim=1), bank.train_ids)
     table = ImageTable(bank.labels, bank.soft_labels, torch.log_softmax(logits, dim=1).clamp(min=-12), features)
@@ -51,7 +50,8 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
 
 def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
     """Hash all that a table depends on."""
-    digest = hashlib.sha256(f"{WIDTH} {epochs} {COMPONENTS} {seed}".encode())
+    settings = WIDTH, epochs, COMPONENTS, seed, bank.classes.names, tuple(bank.images.shape)
+    digest = hashlib.sha256(repr(settings).encode())
     for tensor in (bank.images, bank.labels, bank.soft_labels, bank.train_ids):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
@@ -72,7 +72,7 @@ class _Given(ImageSource):
         return self.bank
 
 
-def train_network(bank: ImageBank, epochs: int, seed: int) -> PreActResNet18:
+def train_network(bank: ImageBank, epochs: int, seed: int) -> Classifier:
     """Train a narrow network on the bank's training images, by mixup on the fly; the global generator isn't moved."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -96,7 +96,7 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> PreActResNet18:
                 limit_val_batches=0,
             )
             trainer.fit(classifier, datamodule=data)
-    return network.eval()
+    return classifier.eval()
 
 
 @contextmanager
@@ -112,15 +112,15 @@ def _quiet() -> Iterator[None]:
 
 
 @torch.no_grad()
-def look(network: PreActResNet18, images: Tensor) -> tuple[Tensor, Tensor]:
+def look(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
     """Return logits, shape (M, C), and what the last layer is given, shape (M, 8·width), for uint8 images."""
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, given: tuple[Tensor]) -> None:
         seen.append(given[0])
 
-    hook = network.head.register_forward_pre_hook(keep)
-    logits = [network(batch.float() / 255) for batch in torch.split(images, _BATCH)]
+    hook = classifier.network.get_submodule("head").register_forward_pre_hook(keep)
+    logits = [classifier.network(classifier.normalise(batch.float() / 255)) for batch in torch.split(images, _BATCH)]
     hook.remove()
     return torch.cat(logits), torch.cat(seen)
 

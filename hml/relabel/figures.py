@@ -6,13 +6,13 @@ import torch
 from matplotlib.figure import Figure
 
 from hml.data import ImageBank
-from hml.judgements import CIFAR10
+from hml.judgements import Classes
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.checkpoint import curve_at
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material
-from hml.reporting.drawing import draw_mixup_line, finish, new_figure
+from hml.reporting.drawing import draw_mixup_line, escape, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Exhibit
 from hml.statistics.bootstrap import Array
@@ -22,10 +22,11 @@ _BLENDS = 64
 _UNSEEN = {"pair": "of other image pairs only", "annotator": "by other people than the one who answered first"}
 
 
-def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
+def held_out_images(classes: Classes, table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
     """Draw predicted distributions of the most judged images that were held out, with each answer given.
 
     Args:
+        classes: The images' classes.
         table: Judgements.
         mass: The mass of each per cent of lambda_h, predicted for each, shape (N, 101).
         split: What was held out: "pair" or "annotator".
@@ -44,7 +45,7 @@ def held_out_images(table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
         axes.bar(grid, predicted, width=0.01, color=Color.PALE_BLUE, edgecolor=PEOPLE, linewidth=0.3)
         axes.plot(said, np.zeros(len(said)), "^", color=Color.LIGHT_ORANGE, markersize=6, clip_on=False)
         axes.axvline(float(first["lambda_f"]), color=Color.GREY, linewidth=0.8)
-        first_name, second_name = CIFAR10[int(first["class_1"])], CIFAR10[int(first["class_2"])]
+        first_name, second_name = (escape(classes[int(first[name])]) for name in ("class_1", "class_2"))
         finish(axes, xlim=(-0.02, 1.02), yticks=[])
         axes.set_title(f"{first_name} {first['lambda_f']:g}, {second_name} {1 - first['lambda_f']:g}", fontsize=9)
         answers = np.bincount((100 * said).round().astype(int), minlength=101)
@@ -79,17 +80,26 @@ def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, p
     curve = curve_at(curves, torch.full((41,), pair[0]), torch.full((41,), pair[1]), torch.from_numpy(grid).float())
     mean = mass @ np.arange(101) / 100
     data = pd.DataFrame({"lambda_f": grid, "mean": mean, "low_80": low, "high_80": high, "pair_curve": curve.numpy()})
-    table = material.once
-    (first, second), name = (CIFAR10[label] for label in pair), CIFAR10.name_pair(*pair)
+    table, classes = material.once, material.bank.classes
+    (first, second), name = (classes[label] for label in pair), classes.name_pair(*pair)
+    file = f"boundary_{first}_{second}"
     return Exhibit(
-        f"boundary_{first}_{second}",
+        file if file.isidentifier() else f"boundary_{pair[0]}_{pair[1]}",
         f"{name}: the learned boundary",
         f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Nobody judged anything "
         "outside of the answers' own λ_f: there it is what the relabeller makes of it, up to certainty at 0 and 1.",
         f"Curves of perceived against true share for {name}, with people's answers as points.",
-        _draw_boundary(data, table[(table["class_1"] == pair[0]) & (table["class_2"] == pair[1])], first),
+        _draw_boundary(data, said_of(table, pair), escape(first)),
         data,
     )
+
+
+def said_of(table: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:
+    """Return the judgements of blends of two classes, turned so that shares are the first's."""
+    ends = list(zip(table["class_1"], table["class_2"], strict=True))
+    forward, backward = (table[[end == wanted for end in ends]] for wanted in (pair, pair[::-1]))
+    turned = backward.assign(lambda_f=1 - backward["lambda_f"], lambda_h=1 - backward["lambda_h"])
+    return pd.concat([forward, turned])
 
 
 def _draw_boundary(data: pd.DataFrame, said: pd.DataFrame, first: str) -> Figure:

@@ -51,7 +51,8 @@ class LearnedLabels(LabelStrategy):
         if gamma is not None:
             check_gamma(gamma)
         path = expand(checkpoint)
-        self._relabeller = Checkpoint.load(path).relabeller
+        loaded = Checkpoint.load(path)
+        self._relabeller, self.classes = loaded.relabeller, loaded.classes
         self.files = {path.name: hash_file(path)}
         self.draw = draw
         self.gamma = gamma
@@ -102,7 +103,7 @@ class CurveLabels(LabelStrategy):
     def __init__(self, checkpoint: str | Path = DEFAULT_PATH) -> None:
         path = expand(checkpoint)
         loaded = Checkpoint.load(path)
-        self._curves, self._judged = loaded.curves, loaded.relabeller.judged
+        self._curves, self._judged, self.classes = loaded.curves, loaded.relabeller.judged, loaded.classes
         self.files = {path.name: hash_file(path)}
 
     @override

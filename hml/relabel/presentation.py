@@ -65,8 +65,9 @@ def write_report(evaluation: Evaluation, pairs: Sequence[tuple[int, int]], out: 
     tables += [_ceiling_table(evaluation.ceilings)] if evaluation.ceilings else []
     verdicts = [verdict(evaluation.scores[split], split) for split in evaluation.scores]
     split, predictions = next(iter(evaluation.held_out.items()))
-    exhibits = [held_out_images(evaluation.material.once, predictions.masses[RELABELLER], split)]
-    exhibits += [boundary(evaluation.material, evaluation.relabeller, evaluation.curves, pair) for pair in pairs]
+    material = evaluation.material
+    exhibits = [held_out_images(material.bank.classes, material.once, predictions.masses[RELABELLER], split)]
+    exhibits += [boundary(material, evaluation.relabeller, evaluation.curves, pair) for pair in pairs]
     images = {exhibit.name: write_exhibit(exhibit, out / "figures") for exhibit in exhibits}
     sections = [
         Section("scores", "How well it predicts", [*verdicts, _LEGEND], tables=tables),

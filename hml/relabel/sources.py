@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hml.data import Cifar10, DemoImages, DemoMixes, HMix, ImageBank
+from hml.data import Cifar10, DemoImages, DemoMixes, HMix, ImageBank, ImageSource
 from hml.data.judged import fetch_judged, load_judged
 from hml.errors import InputError
 from hml.judgements import Cohort
@@ -28,20 +28,25 @@ class Material:
         return first_judgements(self.table).reset_index(drop=True)
 
 
-def read_material(data_dir: Path, cohort: Cohort, judgements: Path | None, demo: bool) -> Material:
+def read_material(
+    data_dir: Path, cohort: Cohort, judgements: Path | None, source: ImageSource | None, demo: bool
+) -> Material:
     """Read judgements and images, as `hml fit` does: what is missing is downloaded, and nothing evaluated on is used.
 
     Args:
         data_dir: The data folder.
         cohort: Which of the released judgements.
         judgements: A file of your own judgements instead.
+        source: The images; by default CIFAR-10's.
         demo: Whether to use hml's synthetic images, with simulated people unless there is a file of your own.
 
     Raises:
-        InputError: judgements are wrong, or don't fit the images.
+        InputError: judgements are wrong, or don't fit the images, or two sets of images are asked for.
         DataError: a released file can't be had.
     """
-    images = DemoImages() if demo else Cifar10()
+    if demo and source is not None:
+        raise InputError("--demo and --source both choose the images: leave one of them out.")
+    images = source or (DemoImages() if demo else Cifar10())
     mixed = DemoMixes() if demo and judgements is None else HMix(cohort, judgements)
     fetch_judged(images, mixed, data_dir)
     judged = load_judged(images, mixed, data_dir, "not evaluated")

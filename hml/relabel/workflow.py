@@ -6,13 +6,14 @@ from dataclasses import asdict
 import torch
 
 import hml
+from hml.analysis.pairs import most_judged
 from hml.data.download import find_data_dir
 from hml.errors import InputError
 from hml.files.sealed import hash_file
 from hml.judgements import CIFAR10
 from hml.judgements.curves import fit_pair_curves
 from hml.relabel.answers import Answers
-from hml.relabel.checkpoint import Checkpoint
+from hml.relabel.checkpoint import Checkpoint, tabulate_curves
 from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit
 from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import human_ceilings, judged, predict_held_out, score, summarise
@@ -61,7 +62,7 @@ def _fit(options: Fit, fitting: FitOptions) -> None:
         "seconds": seconds,
     }
     path = options.out / DEFAULT_PATH.name
-    Checkpoint(relabeller, curves, provenance).save(path)
+    Checkpoint(relabeller, curves, material.bank.classes, provenance).save(path)
     table = material.once
     print(
         f"Learned from {count(len(table), 'judgement')} of {count(table['image'].nunique(), 'image')} by "
@@ -72,8 +73,8 @@ def _fit(options: Fit, fitting: FitOptions) -> None:
 
 def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
     started = time.perf_counter()
-    pairs = [CIFAR10.parse_pair(pair) for pair in options.pairs]
     material = _read(options)
+    pairs = [material.bank.classes.parse_pair(pair) for pair in options.pairs] or [_default_pair(material)]
     splits = choose_splits(material.once, options.folds, options.seed)  # checked before anything that takes long
     images = _describe(material, options)
     bootstrap = Bootstrap.over(int(material.table["person"].max()) + 1, options.replicates, options.seed)
@@ -99,7 +100,15 @@ def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
 
 
 def _read(options: Fit) -> Material:
-    return read_material(find_data_dir(options.data_dir), options.cohort, options.judgements, options.demo)
+    data_dir = find_data_dir(options.data_dir)
+    return read_material(data_dir, options.cohort, options.judgements, options.source, options.demo)
+
+
+def _default_pair(material: Material) -> tuple[int, int]:
+    """Choose Cat/Dog, or of other classes than CIFAR-10's the pair judged most often."""
+    if material.bank.classes == CIFAR10:
+        return CIFAR10.parse_pair("Cat/Dog")
+    return most_judged(material.once, 1)[0]
 
 
 def _describe(material: Material, options: Fit) -> ImageTable:
@@ -117,6 +126,4 @@ def _fit_all(material: Material, images: ImageTable, fitting: FitOptions) -> tup
     names = table.drop_duplicates("person").sort_values("person")["annotator"].tolist()
     networks = fit_networks(Answers.of(table, images.num_classes), images, int(table["person"].max()) + 1, fitting)
     curves = fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
-    every = [[curves.of(a, b) for b in range(len(CIFAR10))] for a in range(len(CIFAR10))]
-    parameters = torch.tensor([[(curve.bias, curve.slope, curve.lapse) for curve in row] for row in every])
-    return Relabeller(networks, images, names, judged(table)), parameters
+    return Relabeller(networks, images, names, judged(table)), tabulate_curves(curves, images.num_classes)

@@ -19,6 +19,11 @@ def typeset(text: str) -> str:
     return text.replace("λ_f", r"$\lambda_f$").replace("λ_h", r"$\lambda_h$")
 
 
+def escape(name: str) -> str:
+    """Keep a name's dollar signs from being read as mathematics."""
+    return name.replace("$", r"\$")
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure, in inches."""
     return Figure(figsize=(width, height), layout="constrained")

@@ -10,13 +10,17 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRS
 from torch import Tensor, nn
 from typing_extensions import override
 
-from hml.data import Batch
+from hml.data import Batch, ImageBank
 from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
+from hml.judgements import Classes
 from hml.kernels import use_cpu_kernels
+from hml.models import Normalize
+from hml.training import generators
 from hml.training.compilation import Compilation
-from hml.training.hardware import fuse, keep_memory
+from hml.training.fit_to_data import check_logits, check_network, reject_other_classes
+from hml.training.hardware import describe_training, fuse, keep_memory
 from hml.training.loss_watch import LossWatch, diverged
 from hml.training.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
 
@@ -25,7 +29,7 @@ class Classifier(LightningModule):
     """Trains a network on soft labels.
 
     Args:
-        network: Maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C), and normalises them itself.
+        network: Maps normalised images, shape (B, 3, H, W), to logits, shape (B, C).
         optimizer: Makes the optimiser out of parameters; the paper's recipe by default.
         lr_scheduler: Makes the schedule; by default the rate is divided by ten after 51 and 56 epochs. To watch a
             metric, use `lightning.pytorch.cli.ReduceLROnPlateau`, whose `monitor` names it.
@@ -35,6 +39,12 @@ class Classifier(LightningModule):
             By default where it pays, which is known once training starts. If the compiler then fails, the network
             trains uncompiled, unless compiling was asked for.
         channels_last: Whether features are laid out with channels last, which convolutions are faster on.
+        mean: What is subtracted from the red, green and blue of pixels in [0, 1]; by default the mean over the training
+            images. Checkpoints keep it.
+        std: What they are divided by after that; by default the standard deviation over the training images.
+
+    Raises:
+        InputError: mean or std isn't three finite numbers, or one of std isn't positive.
     """
 
     def __init__(
@@ -49,9 +59,14 @@ class Classifier(LightningModule):
         lr_interval: Interval | None = None,
         compile: bool | None = None,  # noqa: A002 - the name its users know
         channels_last: bool = True,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
+        self.normalise = Normalize(mean, std)
+        self._classes: Classes | None = None  # of the data that the network is trained on
+        self._fits: tuple[int, ...] | None = None  # what the network is known to map: (3, H, W) to C
         self.channels_last = channels_last
         self._make_optimizer = optimizer
         self._make_lr_scheduler = lr_scheduler
@@ -59,7 +74,7 @@ class Classifier(LightningModule):
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
         self._losses = LossWatch(self)
-        self._rng_state: dict[str, Tensor] = {}
+        self._generators: dict[str, Tensor] = {}
         self._compilation = Compilation(network, compile)
 
     @property
@@ -71,8 +86,30 @@ class Classifier(LightningModule):
         """Compile the network if that pays, as `Compilation.decide`."""
         return self._compilation.decide(self.device, steps)
 
+    def adapt(self, bank: ImageBank, flag: str | None = None) -> None:
+        """Normalise as these images ask for, the first that the network meets, and check that it suits them.
+
+        Args:
+            bank: The images.
+            flag: What sets the network's number of outputs on the command line, if anything does.
+
+        Raises:
+            InputError: the network was trained on other classes, can't take images of this size, or has another number
+                of outputs than there are classes.
+        """
+        if self._classes is None:
+            self.normalise.follow(*bank.measure_channels())
+        else:
+            reject_other_classes(self._classes, bank.classes)
+        self._classes = bank.classes
+        shape = *bank.images.shape[1:], len(bank.classes)
+        if self._fits != shape:
+            check_network(self, self.normalise.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
+            self._fits = shape
+
     @override
     def setup(self, stage: str) -> None:
+        self.adapt(self.trainer.datamodule.bank)  # type: ignore[attr-defined]
         if self.trainer.strategy.root_device.type == "cpu":
             keep_memory()
             use_cpu_kernels(self.network)
@@ -81,45 +118,28 @@ class Classifier(LightningModule):
     def on_train_start(self) -> None:
         check_totals(self.trainer)
         done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
-        on_cpu = self.device.type == "cpu"
-        threads = torch.get_num_threads()
-        rank_zero_info(
-            f"Trains in {self.trainer.precision}, "
-            + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
-            + f"{done} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
-            "true or false choose otherwise)."
-        )
-        if self._rng_state:  # a user's network may have dropout, which draws from torch's own generators
-            torch.set_rng_state(self._rng_state["cpu"])
-            if self.device.type == "cuda" and "cuda" in self._rng_state:
-                torch.cuda.set_rng_state(self._rng_state["cuda"], self.device)
-            self._rng_state = {}
+        rank_zero_info(describe_training(str(self.trainer.precision), self.device, done))
+        generators.restore(self._generators, self.device)  # a user's network may draw, as dropout does
+        self._generators = {}
 
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
         if self.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        logits: Tensor
+        image = self.normalise(image)
         if self.training:
             with self._compilation.stance():
-                logits = self.network(image)
-            return logits
+                return check_logits(self.network(image))
         # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
         # Compiling again for evaluation would take longer than evaluating.
         with full_precision(image.device), torch.compiler.set_stance("force_eager"):
-            logits = self.network(image)
-        return logits
+            return check_logits(self.network(image))
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self._compilation.try_once(lambda: self.forward(batch["image"]), self.device)
         logits = self(batch["image"])
-        if logits.shape != batch["target"].shape:
-            raise InputError(
-                f"The network gives logits of shape {tuple(logits.shape)} for labels of shape "
-                f"{tuple(batch['target'].shape)}: mend --model.network."
-            )
         loss = soft_cross_entropy(logits, batch["target"])
         with torch.no_grad():
             accuracy = top_k_accuracy(logits, batch["target"].argmax(1))
@@ -148,16 +168,29 @@ class Classifier(LightningModule):
         for name, weight in checkpoint["state_dict"].items():
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
                 raise diverged(f"{name} is not finite after step {self.global_step}", self)
-        checkpoint["hml"] = {"sums": self._losses.state(), "rng": {"cpu": torch.get_rng_state()}}
-        if self.device.type == "cuda":
-            checkpoint["hml"]["rng"]["cuda"] = torch.cuda.get_rng_state(self.device)
+        names = None if self._classes is None else list(self._classes)
+        checkpoint["hml"] = {"sums": self._losses.state(), "rng": generators.state(self.device), "classes": names}
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore what was added, and reject weights of a network that was trained to tell other classes apart.
+
+        Raises:
+            InputError: it was, or the checkpoint doesn't have its classes and how pixels were normalised.
+        """
         own = checkpoint.get("hml", {})
+        if not own.get("classes") or "normalise.mean" not in checkpoint["state_dict"]:
+            raise InputError(
+                "The checkpoint lacks the names of its classes, or the mean and std of its pixels: another program or "
+                "an older hml wrote it. Train again."
+            )
+        classes = Classes(tuple(own["classes"]))
+        if self._classes is not None:
+            reject_other_classes(classes, self._classes)
+        self._classes = classes
         if "sums" in own:
             self._losses.load(own["sums"])
-        self._rng_state = own.get("rng", {})
+        self._generators = own.get("rng", {})
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

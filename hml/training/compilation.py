@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from hml.errors import InputError
+from hml.training.fit_to_data import unmoved
 from hml.training.hardware import why_not_compile
 
 _REMEDY = "TMPDIR or TORCHINDUCTOR_CACHE_DIR names another folder for the compiler's files"
@@ -60,18 +61,13 @@ class Compilation:
             return
         self._is_tried = True
         weights = [weight for weight in self._network.parameters() if weight.requires_grad]
-        buffers = [(buffer, buffer.clone()) for buffer in self._network.buffers()]
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with unmoved(self._network, device):
             try:
                 torch.autograd.grad(forward().float().square().mean(), weights, allow_unused=True)
             except Exception as error:  # torch has no public class for what its compilers raise
                 self.is_on, self._has_failed = False, True
                 forward()  # raises what is the network's own fault
                 self._report(error)
-            finally:
-                with torch.no_grad():
-                    for buffer, before in buffers:
-                        buffer.copy_(before)
 
     def _report(self, error: Exception) -> None:
         # The first paragraph; the others are about debugging the compiler.

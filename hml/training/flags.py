@@ -16,7 +16,7 @@ import hml.labels
 import hml.models
 from hml.command_line.configs import resolve_configs
 from hml.data import HMixDataModule
-from hml.errors import InputError
+from hml.errors import HmlError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration
 from hml.files.paths import expand
 from hml.randomness import LARGEST_SEED
@@ -24,6 +24,7 @@ from hml.training import flag_checks, flag_help
 from hml.training.checkpoints import LatestCheckpoint
 from hml.training.classifier import Classifier
 from hml.training.hardware import best_precision
+from hml.training.num_classes import follow_data
 from hml.training.recipe import name_scheme
 from hml.training.resuming import Resume
 from hml.training.trainer import RunTrainer
@@ -60,7 +61,7 @@ def parse(args: Sequence[str]) -> Command:
     if asked_help:
         flag_help.arrange(parser, verb, everything=asked_help[0] == flag_help.EVERYTHING)
     given = resolve_configs(["--help" if arg == flag_help.EVERYTHING else arg for arg in args[1:]])
-    settings = _parse(parser, given)
+    settings = _parse(parser, _follow_data(parser, given))
     _complete(verb, settings)
     return Command(verb, settings, parser, method_flags)
 
@@ -129,6 +130,17 @@ def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     except TypeError as error:
         raise InputError(flag_checks.explain(f"{error}. Fill it in, or leave it out.", given, known_words)) from error
     return settings
+
+
+def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> list[str]:
+    """Add to flags what makes a network for as many classes as the data have, where the flags leave that open."""
+    flags = [arg for arg in given if not re.match("--print_config(=|$)", arg)]
+    try:
+        return follow_data(_parse(parser, flags), given)
+    except HmlError:
+        if len(flags) == len(given):
+            raise
+        return list(given)  # a config may be printed, and so begun, without data
 
 
 def _complete(verb: str, settings: Namespace) -> None:

@@ -112,3 +112,21 @@ def fuse(optimizer: Optimizer) -> None:
             if group["momentum"]:  # PyTorch 2.11 to 2.15 fails where some weights' first gradients come after others'
                 for weight in weights:
                     optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+
+
+def describe_training(precision: str, device: torch.device, compiled: str) -> str:
+    """Say how a network trains, and which flags choose otherwise.
+
+    Args:
+        precision: The Trainer's.
+        device: Where it trains.
+        compiled: Whether it is compiled, and why, as `Compilation.decide` says it.
+    """
+    threads = torch.get_num_threads()
+    on_cpu = device.type == "cpu"
+    return (
+        f"Trains in {precision}, "
+        + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
+        + f"{compiled} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
+        "true or false choose otherwise)."
+    )

@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import numpy
@@ -25,15 +25,17 @@ from typing_extensions import override
 import hml
 from hml.data import HMixDataModule
 from hml.errors import NonFiniteLossError
-from hml.evaluation.callbacks import EvaluationCallback, find_tensorboards
+from hml.evaluation.callbacks import EvaluationCallback
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS
+from hml.evaluation.trackers import log_choices, log_figure, takes_figures
 from hml.reporting.versions import find_commit
 from hml.training.choices import flatten
 from hml.training.recipe import Recipe
 from hml.training.result import TRAINING, RunResult, Training, measure_training, write_result
 from hml.training.row import format_row
 
+T = TypeVar("T")
 _PICTURES = 18
 _SETTINGS = {
     "strategy": "data/strategy/class_path",
@@ -64,11 +66,12 @@ class Report(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        for tensorboard in find_tensorboards(trainer) if data.examples else []:
+        self._log_recipe(trainer)
+        if data.examples and takes_figures(trainer):
             # Spread over the set, so that more than one class pair and lambda_f is seen.
             chosen = numpy.linspace(0, len(data.examples) - 1, _PICTURES).astype(int).tolist()
             figure = mixed_grid(data.bank.classes, [data.examples[i] for i in dict.fromkeys(chosen)])
-            tensorboard.experiment.add_figure("mixed images", figure)
+            log_figure(trainer, "mixed images", figure)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -99,6 +102,8 @@ class Report(Callback):
     @override
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.perf_counter()
+        if trainer.state.fn == TrainerFn.TESTING and self._training is None:
+            self._log_recipe(trainer)
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -112,8 +117,9 @@ class Report(Callback):
             )
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
-        for tensorboard in find_tensorboards(trainer):
-            self._log_choices(tensorboard, metrics, trainer.global_step)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                self._log_choices(logger, metrics, trainer.global_step)
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
         evaluations = [part for part in trainer.callbacks if isinstance(part, EvaluationCallback)]  # type: ignore[attr-defined]
         result = RunResult(
@@ -130,6 +136,7 @@ class Report(Callback):
             seconds=self._seconds,
             truth=_join(part.truth for part in evaluations),
             undefined=_join(part.undefined for part in evaluations),
+            bin_size=_join(part.bin_size for part in evaluations),
         )
         for logger in trainer.loggers:
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
@@ -137,6 +144,11 @@ class Report(Callback):
         legend = {f"test/{name}": text for name, text in _join(part.legend() for part in evaluations).items()}
         row = format_row(result, legend, len(data.bank.classes), getattr(sys.stdout, "encoding", None) or "utf-8")
         print(f"\n{row}\n\n{path}")
+
+    def _log_recipe(self, trainer: Trainer) -> None:
+        choices = {"scheme": self.scheme, "seed": self.seed, **flatten(self.recipe.to_json())}
+        for logger in trainer.loggers:
+            log_choices(logger, choices)
 
     def _log_choices(self, tensorboard: TensorBoardLogger, metrics: Mapping[str, float], step: int) -> None:
         """Log what runs are compared by as hyperparameters, and the whole recipe as text."""
@@ -156,7 +168,7 @@ def choose_hyperparameters(scheme: str, seed: int, recipe: Recipe) -> dict[str, 
     return {"scheme": scheme, "seed": seed, **settings}
 
 
-def _join(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def _join(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: text for part in parts for name, text in part.items()}
 
 

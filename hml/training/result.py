@@ -53,6 +53,7 @@ class RunResult:
     seconds: Mapping[str, float | None]  # by stage, fit or test
     truth: Mapping[str, str] = field(default_factory=dict)  # what each metric compares predictions with
     undefined: Mapping[str, str] = field(default_factory=dict)  # why a metric isn't finite
+    bin_size: Mapping[str, int] = field(default_factory=dict)  # predictions in a bin, of metrics computed in bins
 
 
 def measure_training(trainer: Trainer) -> Training:
@@ -102,7 +103,7 @@ def read_result(folder: Path) -> RunResult | None:
     kinds: dict[str, type | UnionType] = {
         **dict.fromkeys(("metrics", "recipe", "data", "versions", "seconds"), dict),
         **{"scheme": str, "seed": int, "compiled": bool, "processes": int, "threads": int, "training": dict | None},
-        **dict.fromkeys({"truth", "undefined"} & content.keys(), dict),  # older files have neither
+        **dict.fromkeys({"truth", "undefined", "bin_size"} & content.keys(), dict),  # older files lack them
     }
     if wrong := [key for key, kind in kinds.items() if key not in content or not isinstance(content[key], kind)]:
         raise InputError(f"{path} lacks {', '.join(wrong)}: another version wrote it. Move it away.")

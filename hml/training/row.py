@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from hml.evaluation.metrics import TRUE_CLASS
 from hml.evaluation.paper import COLUMNS, HIGHER_IS_BETTER, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
 from hml.training.result import RunResult
 
@@ -14,7 +15,8 @@ def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, e
     """Lay out a run's figures under their columns, and explain them.
 
     Below the run's row is what a uniform guess has, and the lowest cross entropy that is possible: the mean entropy of
-    people's labels, which is the cross entropy less the KL divergence. The paper's row is there only on its own data.
+    people's labels, which is the cross entropy less the KL divergence. That row is left out where nobody was asked. The
+    paper's row is there only on its own data.
 
     Args:
         result: The run.
@@ -46,7 +48,8 @@ def _yardsticks(result: RunResult, num_classes: int) -> list[list[str]]:
     guess = math.log(num_classes)
     rows = [_line("a uniform guess", {"CE": guess, "FGSM": guess, "accuracy": 1 / num_classes}, 3)]
     cross_entropy, divergence = (result.metrics.get(f"test/{name}") for name in ("cross_entropy", "kl_divergence"))
-    if cross_entropy is not None and divergence is not None:
+    asked = result.truth.get("test/cross_entropy") != TRUE_CLASS  # otherwise the lowest is 0
+    if asked and cross_entropy is not None and divergence is not None:
         rows.append(_line("people's labels (lowest CE)", {"CE": cross_entropy - divergence}, 3))
     return rows
 

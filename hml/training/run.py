@@ -33,6 +33,7 @@ from hml.training.flags import Command, parse
 from hml.training.hardware import choose_threads
 from hml.training.interrupts import terminate_at_usr1
 from hml.training.mistakes import find_mistake
+from hml.training.num_classes import flag_of
 from hml.training.progress_bar import make_progress_bar
 from hml.training.recipe import make_recipe
 from hml.training.record import RunRecord, hash_code
@@ -121,7 +122,8 @@ class PreparedRun:
         with _complaints_for_people():
             if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
                 self.datamodule.prepare_data()
-                self.datamodule.setup("fit")  # first, so that a run which is refused for its data leaves no folder
+                self.datamodule.setup("fit")  # first, so that a run which is rejected for its data leaves no folder
+                self.model.adapt(self.datamodule.bank, flag_of(self.settings.model.network))
             threads = self.unfinished.threads if self.unfinished else None
             with self._claimed(), terminate_at_usr1(), use_threads(threads):
                 self._call_trainer()
@@ -171,10 +173,15 @@ def instantiate(command: Command) -> Namespace:
     try:
         parts: Namespace = command.parser.instantiate_classes(command.settings)
     except ValueError as error:
+        if "'num_classes' expected value" in str(error):  # torchvision's words
+            raise InputError(
+                f"The network's weights are for other classes than the data's: {error} Leave the weights out, or write "
+                "a function that loads them and replaces the last layer, and name it by --model.network."
+            ) from error
         # What an optional part's __init__ rejects, jsonargparse 4.53 wraps into the text of an error of its own.
         if "Union subtypes" not in str(error):
             raise
-        raise InputError(str(error)) from error
+        raise InputError(str(error.__cause__ if isinstance(error.__cause__, HmlError) else error)) from error
     return parts
 
 

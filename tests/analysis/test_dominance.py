@@ -14,7 +14,7 @@ STRENGTHS = np.array([0.1, 0.06, 0.03, 0.0, 0.0, 0.0, -0.01, -0.03, -0.05, -0.1]
 def fit(table, lapse=0.0):
     fits = CurveFits.of(table)
     count, total = fits.cell_sums(np.ones((1, table["person"].nunique())))
-    return fit_strengths(fits.cells, count, total, lapse, 0.15)[0]
+    return fit_strengths(fits.cells, count, total, lapse, 0.15, 10)[0]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def judged(simulate):
 
 
 def test_known_strengths_are_recovered_with_intervals_that_cover_them(judged):
-    classes, position = dominance(judged, Bootstrap.over(60, 200))
+    classes, position = dominance(judged, Bootstrap.over(60, 200), 10)
     found = classes.sort_values("class")
     assert found["value"].to_numpy(float) == pytest.approx(STRENGTHS, abs=0.03)
     assert np.corrcoef(found["value"].astype(float), STRENGTHS)[0, 1] > 0.95
@@ -61,7 +61,7 @@ def test_without_lapse_it_is_logistic_regression_with_a_ridge():
     x = rng.choice([0.25, 0.5, 0.75], 2000)
     y = (rng.random(2000) < expit(5 * (x - 0.5) + 4 * (STRENGTHS[a] - STRENGTHS[b]))).astype(float)
     cells = Cells.gather(x, y, a, b)
-    found = fit_strengths(cells, cells.sum(np.ones(2000))[None], cells.sum(y)[None], 0.0, 1.0)[0]
+    found = fit_strengths(cells, cells.sum(np.ones(2000))[None], cells.sum(y)[None], 0.0, 1.0, 10)[0]
     classes = np.eye(10)
     # The slope's prior, mean 5 and deviation 5, can't be said here: its weight is 1/25 of the others'.
     design = np.column_stack([5 * (x - 0.5), np.ones(2000), classes[a] - classes[b]])
@@ -69,8 +69,16 @@ def test_without_lapse_it_is_logistic_regression_with_a_ridge():
     assert found[2:] == pytest.approx(reference.coef_[0, 2:], abs=0.01)
 
 
+def test_classes_that_nobody_judged_change_nothing(judged):
+    fits = CurveFits.of(judged)
+    sums = fits.cell_sums(np.ones((1, judged["person"].nunique())))
+    few, many = (fit_strengths(fits.cells, *sums, 0.1, 0.15, num_classes)[0] for num_classes in (10, 40))
+    assert many[:12] == pytest.approx(few, abs=1e-7)
+    assert many[12:] == pytest.approx(np.zeros(30), abs=1e-12)
+
+
 def test_the_papers_cohort_sees_more_of_automobiles_than_of_deer(paper):
-    classes, _ = dominance(*paper)
+    classes, _ = dominance(*paper, 10)
     assert len(classes) == 10
     rows = classes.set_index("class")
     assert rows.loc[1, "low"] > 0 > rows.loc[4, "high"]

@@ -6,6 +6,7 @@ from hml.analysis.chapters.dominance import dominance_section
 from hml.analysis.chapters.generating import generating_section
 from hml.analysis.confidence import add_variables
 from hml.analysis.findings import conclude, state
+from hml.judgements import CIFAR10
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
 TEXTS = ("the gain", "It grows", "It shrinks")
@@ -67,7 +68,7 @@ def test_classes_dominate_in_the_summary_as_in_the_data(simulate):
         return 0.02 * (pair[1] - pair[0])
 
     table = simulate(people=10, each=120, bias=later_dominates, concentration=40)
-    above, below = dominance_section(table, Bootstrap.over(10, 50)).findings
+    above, below = dominance_section(CIFAR10, table, Bootstrap.over(10, 50)).findings
     assert "Truck (" in above
     assert "Airplane (" in below
     assert "Truck" not in below

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from hml.analysis.pairs import CurveFits, estimate_curves, summarise_cells
-from hml.judgements import Endpoint, Judgement, Stimulus
+from hml.analysis.pairs import CurveFits, choose_pairs, estimate_curves, summarise_cells
+from hml.judgements import CIFAR10, Classes, Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
 from hml.judgements.tables import judgement_table
 from hml.statistics.bootstrap import Bootstrap
 
 
 def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):
-    cells = summarise_cells(*paper)
+    cells = summarise_cells(*paper, CIFAR10.pairs)
     assert len(cells) == 225
     empty = cells[cells["n"] == 0]
     assert len(empty) == 6
@@ -20,7 +20,7 @@ def test_the_papers_pairs_leave_six_of_225_cells_empty(paper):
 
 def test_cells_hold_the_means_of_their_judgements(paper):
     table, bootstrap = paper
-    cells = summarise_cells(table, bootstrap).set_index(["class_1", "class_2", "lambda_f"])
+    cells = summarise_cells(table, bootstrap, CIFAR10.pairs).set_index(["class_1", "class_2", "lambda_f"])
     means = table.groupby(["class_1", "class_2", "lambda_f"])["lambda_h"].agg(["mean", "size"])
     for key, (mean, n) in zip(means.index, means.to_numpy(), strict=True):
         assert cells.loc[key, "value"] == pytest.approx(mean)
@@ -34,7 +34,7 @@ def test_pairs_the_other_way_round_are_turned():
     forward = Stimulus("a.png", 0.25, (Endpoint(1, 3), Endpoint(2, 5)))
     backward = Stimulus("b.png", 0.75, (Endpoint(2, 5), Endpoint(1, 3)))
     table = judgement_table([Judgement(forward, "a", 0.3, 1), Judgement(backward, "b", 0.5, 1)])
-    (cell,) = summarise_cells(table, Bootstrap.over(2, 10)).query("n > 0").to_dict("records")
+    (cell,) = summarise_cells(table, Bootstrap.over(2, 10), CIFAR10.pairs).query("n > 0").to_dict("records")
     assert (cell["class_1"], cell["class_2"], cell["lambda_f"], cell["n"]) == (3, 5, 0.25, 2)
     assert cell["value"] == pytest.approx(0.4)
 
@@ -82,3 +82,30 @@ def test_too_few_levels_give_no_slope(simulate):
     found = estimate_curves(table, Bootstrap.over(5, 20))
     assert list(found.overall) == ["bias"]
     assert all(list(pair) == ["bias"] for pair in found.pairs.values())
+
+
+def test_of_many_classes_the_pairs_judged_most_are_chosen():
+    pairs = [(a, a + 1 + i) for a in range(10) for i in range(9)]
+    stimuli = [Stimulus(f"{i}.png", 0.5, (Endpoint(i, b), Endpoint(i + 1, a))) for i, (a, b) in enumerate(pairs)]
+    judgements = [Judgement(s, f"p{k}", 0.5, 1) for i, s in enumerate(stimuli) for k in range(1 + (i >= 30))]
+    table = judgement_table(judgements)
+    many = Classes(tuple(f"Kind {i}" for i in range(100)))
+    assert choose_pairs(table, CIFAR10) == CIFAR10.pairs
+    assert choose_pairs(table, many) == pairs[:6] + pairs[30:]  # twice judged, and the first of those judged once
+    assert choose_pairs(table, many, [(98, 99)]) == [*pairs[:6], *pairs[30:], (98, 99)]
+    cells = summarise_cells(table, Bootstrap.over(2, 10), [(0, 2), (98, 99)])
+    assert cells["n"].tolist() == [1, 0]
+
+
+def test_intervals_of_chosen_pairs_are_those_among_all(simulate):
+    table = simulate(people=8, each=40, images=100)
+    few, every = (estimate_curves(table, Bootstrap.over(8, 20), shown) for shown in ([(0, 1), (3, 5)], None))
+    assert list(few.pairs) == [(0, 1), (3, 5)]
+    assert few.curves.curves.keys() == every.pairs.keys()
+    for pair, estimates in few.pairs.items():
+        for name, found in estimates.items():
+            expected = every.pairs[pair][name]
+            assert [found.value, found.low, found.high] == pytest.approx(
+                [expected.value, expected.low, expected.high], abs=1e-5
+            )
+            assert found.n == expected.n

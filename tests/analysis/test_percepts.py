@@ -13,19 +13,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import hml
 from hml.analysis.sources import read_sources
 from hml.cli import main
 from hml.data import Cifar10
-from hml.judgements import CIFAR10, read_hmix
+from hml.judgements import CIFAR10, Endpoint, Judgement, name_stimulus, read_hmix
 from hml.judgements.plain_format import write_plain
 from hml.reporting.versions import UNKNOWN, find_commit
+from tests.elicit.sources import Blots
 
 QUICK = ["--replicates", "30"]
 FEW = ["--replicates", "5"]
 RELEASED = ("hmix_infer_mixing_factor.csv",)
+
+
+class Labelled(Blots):
+    """Images that people were asked about."""
+
+    def load(self, data_dir):
+        bank = super().load(data_dir)
+        doubt = torch.linspace(0, 0.5, len(bank.labels))[:, None]
+        return replace(bank, human=(1 - doubt) * bank.hard_labels + doubt / 3)
 
 
 class Page(HTMLParser):
@@ -297,7 +308,8 @@ def test_repeats_alone_are_judgements_like_any_others(small, tmp_path):
 def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     from hml.data import DemoImages, DemoMixes
 
-    judgements = DemoMixes(images_per_pair=5).load(tmp_path, DemoImages(60, 10).load(tmp_path)).judgements
+    bank = DemoImages(60, 10).load(tmp_path)
+    judgements = DemoMixes(images_per_pair=5).load(tmp_path, bank).judgements
     rows = [
         {
             "subject": j.annotator,
@@ -309,13 +321,56 @@ def test_simulated_judgements_of_the_demo_can_be_analysed(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "demo.csv", index=False)
     args = ["--judgements", str(tmp_path / "demo.csv"), "--data_dir", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert main(["percepts", *args, *QUICK, "--pairs", "Truck/Airplane", "cat/dog"]) == 0
+    source = ["--source", "hml.data.DemoImages", "--source.num_train", "60", "--source.num_test", "10"]
+    first, second = bank.classes.name_pair(0, 9), bank.classes.name_pair(3, 5)
+    asked = [bank.classes.name_pair(9, 0), second.lower()]
+    assert main(["percepts", *args, *QUICK, *source, "--pairs", *asked]) == 0
     strengths = pd.read_csv(tmp_path / "out" / "figures" / "dominance.csv")
     # The demo's people favour later classes.
-    ranks = [CIFAR10.index(name) for name in strengths["class"]]
+    ranks = [bank.classes.index(name) for name in strengths["class"]]
     assert np.corrcoef(ranks, range(10))[0, 1] < -0.9
     shown = pd.read_csv(tmp_path / "out" / "figures" / "pairs.csv")
-    assert shown["pair"].unique().tolist() == ["Airplane/Truck", "Cat/Dog"]
+    assert shown["pair"].unique().tolist() == [first, second]
+
+
+@pytest.mark.usefixtures("offline", "without_drawing")
+@pytest.mark.parametrize("labelled", [False, True])
+def test_any_images_and_classes_can_be_analysed(labelled, tmp_path):
+    bank = Labelled().load(tmp_path)
+    ends = [Endpoint(image, int(bank.labels[image])) for image in (0, 12, 1, 24, 25, 13)]
+    stimuli = [name_stimulus(bank.classes, 0.5, *pair) for pair in zip(ends[::2], ends[1::2], strict=True)]
+    said = [Judgement(s, f"p{k}", 0.3 + 0.1 * k, 0.4 + 0.2 * k) for s in stimuli for k in range(3)]
+    (tmp_path / "mine.csv").write_text(write_plain(said, bank.classes))
+    args = ["--judgements", str(tmp_path / "mine.csv"), "--data_dir", str(tmp_path), "--out", str(tmp_path / "out")]
+    source = ["--source", f"tests.analysis.test_percepts.{'Labelled' if labelled else 'Blots'}", "--source.width", "24"]
+    assert main(["percepts", *args, *FEW, *source, "--pairs", "benign/t-shirt/top"]) == 0
+    result = strict(tmp_path / "out" / "percepts.json")
+    pairs = ["benign/T-shirt/top", "benign/ankle_boot 2", "T-shirt/top/ankle_boot 2"]
+    assert [cell["pair"] for cell in result["tables"]["cells"]] == pairs
+    assert ("ambiguity_image" in result["claims"]["confidence"]) == labelled
+    assert len(result["left_out"]) == 2 - labelled
+    assert {"surprising", "atlas", "biases", "dominance"} <= set(result["figures"])
+    page = (tmp_path / "out" / "percepts.html").read_text()
+    assert "Atlas of all 3 class pairs" in page
+    assert ("no labels by people" in page) != labelled
+    assert "CIFAR-10H" not in page
+    # Without the images, the classes are those that the file names.
+    assert main(["percepts", *args, *FEW]) == 0
+    without = strict(tmp_path / "out" / "percepts.json")
+    pairs = ["T-shirt/top/ankle_boot 2", "T-shirt/top/benign", "ankle_boot 2/benign"]
+    assert [cell["pair"] for cell in without["tables"]["cells"]] == pairs
+    assert "--source" in without["left_out"][-1]
+    assert "surprising" not in without["figures"]
+
+
+@pytest.mark.usefixtures("offline")
+def test_judgements_that_do_not_fit_the_source_exit_with_2(data_dir, tmp_path, capsys):
+    source = ("--source", "tests.analysis.test_percepts.Blots", "--out", tmp_path / "out", "--data_dir", data_dir)
+    assert "give your own with --judgements" in refused(capsys, 2, *source)
+    message = refused(capsys, 2, *source, "--judgements", make_own(tmp_path / "mine.csv"))
+    assert "unknown class 'Cat'" in message
+    assert "row 2" in message
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")
@@ -373,7 +428,7 @@ def test_a_second_run_replaces_its_files_and_keeps_the_users(data_dir, tmp_path,
 
 
 def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
-    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), data_dir)
+    sources = read_sources("paper", make_own(tmp_path / "mine.csv"), None, data_dir)
     assert sources.bank is None
     assert sources.human is None
     assert sum("other images were judged" in reason for reason in sources.left_out) == 2

@@ -144,6 +144,24 @@ def test_a_printed_config_gives_the_same_options(verb, capsys, tmp_path):
         assert PARSE[name]([*more, "--config", str(tmp_path / "printed.yaml")]) == PARSE[name]([*more, *args])
 
 
+@pytest.mark.parametrize("verb", ["percepts", "relabel fit", "relabel evaluate"])
+def test_a_source_of_images_is_a_class_with_its_arguments(verb, capsys, tmp_path):
+    name, *more = verb.split()
+    args = ["--source", "hml.data.DemoImages", "--source.num_train", "40"]
+    (tmp_path / "printed.yaml").write_text(printed(verb, args, capsys))
+    for given in (args, ["--config", str(tmp_path / "printed.yaml")]):
+        source = PARSE[name]([*more, *given]).source
+        assert (type(source).__name__, source.num_train) == ("DemoImages", 40)
+    assert PARSE[name](more).source is None
+    for wrong, said in (
+        (["--source", "hml.data.HMix"], "does not correspond to a subclass of ImageSource"),
+        ([*args[:2], "--source.num", "4"], "'num' is not accepted"),
+        ([*args[:3], "4"], "num_train=4"),
+    ):
+        with pytest.raises(InputError, match=said):
+            PARSE[name]([*more, *wrong])
+
+
 @pytest.mark.parametrize("verb", OPTIONS)
 def test_help_names_every_flag_with_a_text(verb, capsys):
     name, *more = verb.split()

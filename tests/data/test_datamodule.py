@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from hml.data import DemoImages, DemoMixes, HMix, HMixDataModule, MixedSet, MixedSource
+from hml.data.demo import TEXTURES
 from hml.errors import InputError
-from hml.judgements import CIFAR10, Endpoint, Judgement, Stimulus
+from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.labels import AggregateLabels, ConfidenceWeightedLabels, LabelStrategy, MixupLabels, NoMixed, SeparateLabels
 
 
@@ -147,7 +148,7 @@ class Given(MixedSource):
     ("pairs", "message"),
     [
         ([((3, 3), (65, 5)), ((92, 2), (61, 1))], "3 endpoints .* among the 33 evaluation images.*: images 61, 65, 92"),
-        ([((3, 4), (5, 5))], "mix0.png: image 3 is of class Cat, not Deer"),
+        ([((3, 4), (5, 5))], "mix0.png: image 3 is of class Antidiagonal stripes, not Checks"),
         ([((3, 3), (93, 3))], "mix0.png: there is no image 93; ids are 0 to 92"),
     ],
 )
@@ -162,7 +163,7 @@ def test_two_images_without_leaks_are_accepted(tiny):
 
 def test_judgements_of_ones_own_are_read_from_a_csv_file(tiny, tmp_path):
     path = tmp_path / "mine.csv"
-    names = CIFAR10[3], CIFAR10[5]
+    names = TEXTURES[3], TEXTURES[5]
     answer = '"{""mixingcoeff"": 20, ""confidence"": 50}"'
     path.write_text(f"subject,filename,responses\nann,mixed_0.5_{names[0]}_3_{names[1]}_5.png,{answer}\n")
     module = tiny(SeparateLabels(), mixed=HMix(judgements=path))
@@ -177,7 +178,7 @@ def test_a_strategys_wrong_labels_are_refused_at_setup(tiny):
         def label(self, example):
             return torch.ones(1, 10)
 
-    with pytest.raises(InputError, match=r"Unnormalised labelled mixed_0.5_Airplane.* sums to 10, not to 1"):
+    with pytest.raises(InputError, match=r"Unnormalised labelled mixed_0.5_Vertical stripes.* sums to 10, not to 1"):
         tiny(Unnormalised())
 
 

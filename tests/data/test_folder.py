@@ -185,6 +185,12 @@ def test_options_out_of_range_are_refused(tmp_path, options, said):
         ImageFolder(tmp_path, **options)
 
 
+def test_a_rejected_source_is_one_sentence_on_the_command_line(split, capsys):
+    args = ["fit", "--config", "mixup_fly", "--data.images", "ImageFolder", "--data.images.root", str(split)]
+    assert main([*args, "--data.images.test_share", "2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "hml: test_share=2.0 must be above 0 and below 1."
+
+
 def test_provenance_changes_with_a_files_name_or_a_byte(split):
     digest = load(split).files
     assert list(digest) == ["own"]

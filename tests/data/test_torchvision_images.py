@@ -17,13 +17,18 @@ def write_idx(path, array):
     path.write_bytes(header + array.tobytes())
 
 
-@pytest.fixture
-def fashion(tmp_path):
+def write_fashion(folder):
+    """Write 20 training and 12 test images as FashionMNIST's files, each of its label's colour."""
     for prefix, count in (("train", 20), ("t10k", 12)):
         labels = (np.arange(count) % 10).astype(np.uint8)
         pixels = np.repeat(labels[:, None], 28 * 28, axis=1).reshape(count, 28, 28)
-        write_idx(tmp_path / f"FashionMNIST/raw/{prefix}-images-idx3-ubyte", pixels)
-        write_idx(tmp_path / f"FashionMNIST/raw/{prefix}-labels-idx1-ubyte", labels)
+        write_idx(folder / f"FashionMNIST/raw/{prefix}-images-idx3-ubyte", pixels)
+        write_idx(folder / f"FashionMNIST/raw/{prefix}-labels-idx1-ubyte", labels)
+
+
+@pytest.fixture
+def fashion(tmp_path):
+    write_fashion(tmp_path)
     return tmp_path
 
 

@@ -15,6 +15,7 @@ import pytest
 import hml
 from hml.cli import main
 from hml.data import DemoImages
+from hml.data.demo import TEXTURES
 from hml.elicit.research.overview import overview
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
@@ -24,7 +25,7 @@ from hml.elicit.store.database import Database
 from hml.elicit.study import demo_study
 from hml.elicit.tasks import TASKS
 from hml.files.locks import claim
-from hml.judgements import read_hmix
+from hml.judgements import parse_judgements, read_hmix
 from tests.elicit.conftest import make_images
 from tests.elicit.people import answer, answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE
@@ -59,7 +60,7 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert main(["elicit", "simulate", "--people", "12"]) == 0
     assert main(shlex.split(export)[1:]) == 0
     assert following == [line.strip() for line in capsys.readouterr().out.partition("Next:")[2].splitlines() if line]
-    judgements = read_hmix("judgements.csv", "all")
+    judgements = read_hmix("judgements.csv", "all", classes=TEXTURES)
     stimuli = load_stimuli(demo_study(), None).all
     firsts = [j for j in judgements if not j.is_repeat]
     # Everybody judges 15 images and two of them again, and 12 people come to each of the 180 images once.
@@ -114,10 +115,13 @@ def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
         main(["elicit", "simulate", "--people", "2", "--seed", seed, "--folder", folder])
         main(["elicit", "export", f"{folder}.csv", "--folder", folder])
     one, again, other = (
-        [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all")]
+        [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all", classes=TEXTURES)]
         for name in ("one", "again", "other")
     )
     assert one == again != other
+    assert main(["elicit", "export", "plain.csv", "--format", "plain", "--folder", "one"]) == 0
+    plain = parse_judgements(Path("plain.csv").read_bytes(), "plain.csv", DemoImages().classes(Path()))
+    assert [(j.stimulus, j.lambda_h, j.omega) for j in plain] == one
 
 
 def test_simulated_people_stop_when_every_image_has_its_people(open_store):
@@ -130,6 +134,25 @@ def test_simulated_people_stop_when_every_image_has_its_people(open_store):
 @pytest.mark.parametrize("task", TASKS)
 def test_simulated_people_know_every_task(open_store, task):
     assert simulate_people(open_store(task=task), 3) == 3 * 6
+
+
+def test_a_study_beside_its_classes_asks_about_those_it_may_export(capsys):
+    Path("mine").mkdir()
+    Path("mine", "study.yaml").write_text(
+        "name: mine\ntask: rate_mixture\npeople_per_image: 3\ntrials: 4\n"
+        "images: {class_path: tests.elicit.sources.Blots, init_args: {root: names.txt}}\n"
+    )
+    Path("mine", "names.txt").write_text("ann@example.org\nbenign")
+    simulate = ["elicit", "simulate", "--people", "1", "--study", "mine/study.yaml"]
+    assert main(simulate) == 2
+    assert "The class 'ann@example.org': label1 holds an email address" in capsys.readouterr().err
+    Path("mine", "names.txt").write_text("T-shirt/top\nbenign")
+    assert main(simulate) == 0
+    assert main(["elicit", "export", "mine.csv"]) == 0
+    source = "tests.elicit.sources.Blots --{0}.root names.txt"
+    printed = capsys.readouterr().out
+    assert f"hml percepts --source {source.format('source')} --judgements mine.csv" in printed
+    assert f"--data.images {source.format('data.images')} --data.mixed.judgements mine.csv" in printed
 
 
 def test_made_up_people_take_no_real_study(tmp_path, capsys):

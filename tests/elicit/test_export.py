@@ -16,16 +16,25 @@ from hml.elicit.research.overview import overview
 from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import load_stimuli
-from hml.elicit.store.answers import correct, count_answers
+from hml.elicit.store.answers import correct, count_answers, read_answers
 from hml.elicit.store.store import Store
 from hml.elicit.study import StimulusChoice, read_study
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements import CIFAR10, parse_construct, parse_select, parse_soft_categories, read_hmix
+from hml.judgements import (
+    CIFAR10,
+    Classes,
+    parse_construct,
+    parse_hmix,
+    parse_select,
+    parse_soft_categories,
+    read_hmix,
+)
 from hml.judgements.hmix_format import FORMATS, Categories
 from hml.judgements.plain_format import parse_plain
 from hml.judgements.soft_categories import spread
 from hml.labels import SeparateLabels
+from tests.elicit.conftest import STUDY
 from tests.elicit.people import answer_all, finish, start
 from tests.elicit.test_study import EXAMPLE
 
@@ -129,6 +138,32 @@ def test_soft_labels_are_read_back(open_store, export):
     answers = parse_soft_categories(export(store).read_bytes(), "x")
     assert len(answers) == 6
     assert {a.probabilities for a in answers} == {spread(Categories(3, 0.6, 5, 0.3, frozenset({8})), 10)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_answers_about_a_hundred_classes_are_read_back(tmp_path, export, task):
+    classes = Classes(tuple(f'{i}th "T-shirt/top", é_{i} 2' for i in range(100)))
+    (tmp_path / "names.txt").write_text("\n".join(classes), encoding="utf-8")
+    images = {"class_path": "tests.elicit.sources.Blots", "init_args": {"root": "names.txt", "width": 8, "height": 8}}
+    choice = StimulusChoice(pairs=20, per_class_pair=1, lambdas=(0.1, 0.9))
+    study = replace(STUDY, task=task, images=images, stimuli=choice)
+    stimuli = load_stimuli(study, None, tmp_path)
+    store = Store(tmp_path / "study", study, stimuli.all, stimuli.classes)
+    count = simulate_people(store, 8)
+    content = export(store).read_bytes()
+    if task == "rate_mixture":
+        assert {j.stimulus for j in parse_hmix(content, "x", "all", classes=classes)} <= set(stimuli.all)
+    else:
+        parse = {"construct": parse_construct, "select": parse_select, "categorical": parse_soft_categories}[task]
+        assert len(parse(content, "x", classes)) == count == 8 * 6
+    assert set(pd.read_csv(io.BytesIO(content))["sides_swapped"]) == {0, 1}
+    asked = json.loads((tmp_path / "judgements.study.json").read_text(encoding="utf-8"))[0]["study"]
+    assert tuple(asked["classes"]) == classes.names
+    assert asked["images"] == images
+    subject, number = next((kept.subject, kept.number) for kept in read_answers(store.folder))
+    correct(store.folder, subject, number, None, "looked away")
+    assert len(read_answers(store.folder)) == count - 1
+    store.close()
 
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):

@@ -1,7 +1,12 @@
 import json
 
+import pytest
+
 from hml.elicit.research.export import export_answers
 from hml.elicit.store.history import read_history
+from hml.elicit.store.store import Store
+from hml.errors import DataError, FolderInUseError
+from hml.judgements import CIFAR10, Classes
 from tests.elicit.conftest import STUDY
 from tests.elicit.people import answer_all, finish, start
 
@@ -33,6 +38,24 @@ def test_a_study_that_nobody_has_taken_part_in_has_no_past(open_store):
     open_store(instructions="Draft.")
     (row,) = read_history(open_store().folder)
     assert row["study"]["instructions"] == "Look."
+
+
+def test_answers_about_other_classes_have_another_folder(tmp_path, store):
+    store.people.enrol("1")
+    others = Classes((*CIFAR10.names[:9], "Lorry"))
+    with pytest.raises(FolderInUseError, match="the source's images or classes have changed"):
+        Store(store.folder.path, STUDY, store.stimuli, others)
+
+
+def test_a_folder_of_an_earlier_hml_is_left_to_that_version(store, open_store, tmp_path):
+    finish(store, start(store))
+    with store.folder.database.writing() as rows:  # as it was before classes were recorded, and sides were drawn
+        rows.execute("ALTER TABLE trial DROP COLUMN swapped")
+        rows.execute("UPDATE history SET study = json_remove(study, '$.classes')")
+    with pytest.raises(DataError, match="An earlier hml made this study's folder"):
+        open_store()
+    with pytest.raises(DataError, match="An earlier hml made this study's folder"):
+        export_answers(store.folder, tmp_path / "judgements.csv")
 
 
 def test_it_comes_out_beside_the_answers_and_says_from_which_row_on(open_store, tmp_path):

@@ -2,6 +2,7 @@ import io
 from collections import Counter
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,68 @@ def test_the_same_seed_draws_the_same_images(bank):
 def test_more_images_than_there_are_originals_for_are_refused_with_what_is_possible(bank):
     with pytest.raises(InputError, match=r"per_class_pair=9 takes 81 originals .* has 80: 8 at most"):
         draw_stimuli(StimulusChoice(per_class_pair=9), bank)
+
+
+def test_some_class_pairs_are_drawn_by_the_seed_or_named(bank):
+    def name_pairs(stimuli):
+        return [bank.classes.name_pair(*(end.label for end in stimulus.endpoints)) for stimulus in stimuli]
+
+    drawn = [name_pairs(draw_stimuli(StimulusChoice(pairs=7, per_class_pair=2, seed=seed), bank)) for seed in (1, 1, 2)]
+    assert set(Counter(drawn[0]).values()) == {2}
+    assert len(set(drawn[0])) == 7
+    assert drawn[0] == drawn[1] != drawn[2]
+    wanted = (bank.classes.name_pair(5, 2), bank.classes.name_pair(0, 9).lower(), bank.classes.name_pair(2, 5))
+    named = draw_stimuli(StimulusChoice(pairs=wanted, per_class_pair=1), bank)
+    assert set(name_pairs(named)) == {bank.classes.name_pair(2, 5), bank.classes.name_pair(0, 9)}
+    with pytest.raises(InputError, match="pairs=46 is more than the 45 pairs"):
+        draw_stimuli(StimulusChoice(pairs=46), bank)
+
+
+def load_blots(folder=Path(), task="rate_mixture", choice=None, **init_args):
+    images = {"class_path": "tests.elicit.sources.Blots", "init_args": init_args}
+    return load_stimuli(replace(STUDY, task=task, images=images, stimuli=choice or StimulusChoice()), None, folder)
+
+
+def test_a_sources_relative_paths_start_from_the_given_folder(tmp_path):
+    (tmp_path / "names.txt").write_text("猫\nT-shirt/top", encoding="utf-8")
+    stimuli = load_blots(tmp_path, root="names.txt", width=40, height=24)
+    assert stimuli.classes.names == ("猫", "T-shirt/top")
+    assert Image.open(io.BytesIO(stimuli.png(stimuli.all[0]))).size == (40, 24)
+    assert len(stimuli.examples) == 2  # of the one pair that there is
+
+
+def test_a_hundred_classes_show_the_pairs_that_are_asked_for(tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join(f"class {i}" for i in range(100)), encoding="utf-8")
+    stimuli = load_blots(tmp_path, root="names.txt", width=8, height=8, choice=StimulusChoice(pairs=20))
+    pairs = {tuple(end.label for end in stimulus.endpoints) for stimulus in stimuli.all}
+    assert (len(stimuli.all), len(pairs)) == (80, 20)
+    assert {tuple(end.label for end in stimulus.endpoints) for stimulus in stimuli.examples} <= pairs
+    with pytest.raises(InputError, match=r"takes 396 originals of class \d+, .* has 12: 0 at most"):
+        load_blots(tmp_path, root="names.txt", width=8, height=8)
+
+
+def test_a_class_called_no_is_rejected_where_it_would_mean_none(tmp_path):
+    (tmp_path / "names.txt").write_text("Yes\nNo", encoding="utf-8")
+    with pytest.raises(InputError, match="a class is called 'No'"):
+        load_blots(tmp_path, "categorical", root="names.txt")
+    assert load_blots(tmp_path, root="names.txt").classes.names == ("Yes", "No")
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        ("hml.data.Nowhere", "images: .*no attribute 'Nowhere'"),
+        ({"class_path": "hml.data.ImageFolder", "init_args": {"ruut": "x"}}, "images: .*'ruut' is not accepted"),
+        ({"class_path": "hml.data.HMix"}, "images: .*HMix"),
+        (
+            {"class_path": "hml.data.ImageFolder", "init_args": {"root": "nowhere"}},
+            "Can.t read the image folder /",
+        ),
+    ],
+)
+def test_a_source_that_cant_be_made_is_named(images, told):
+    with pytest.raises(InputError, match=told):
+        load_stimuli(replace(STUDY, images=images), None)
 
 
 def test_examples_share_no_original_with_trials(demo):

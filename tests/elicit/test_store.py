@@ -1,7 +1,7 @@
 import sqlite3
 import threading
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from hml.elicit.research.overview import overview
 from hml.elicit.store.answers import read_answers
 from hml.elicit.store.conflicts import ConflictError, UnknownPersonError
-from hml.elicit.store.folder import StudyFolder
 from hml.elicit.store.store import Store
 from hml.elicit.store.withdrawal import withdraw
 from hml.elicit.tasks import TASKS
@@ -272,22 +271,6 @@ def test_a_study_that_was_killed_before_it_had_a_database_starts_with_the_key_it
     store.close()
     (store.folder.path / "study.sqlite3").unlink()
     assert open_store().folder.key.derive("session") == key
-
-
-def test_a_study_that_began_before_sides_were_drawn_goes_on(open_store, tmp_path):
-    store = open_store()
-    code = start(store)
-    first = store.trials.next(code)
-    answer(store, code, first)
-    pending = store.trials.next(code)
-    with store.folder.database.writing() as rows:
-        rows.execute("ALTER TABLE trial DROP COLUMN swapped")
-    store.close()
-    with closing(StudyFolder(store.folder.path)) as folder:  # as `hml elicit export` does
-        assert [(kept.filename, kept.swapped) for kept in read_answers(folder)] == [(first.stimulus.filename, False)]
-    again = open_store()
-    assert again.trials.next(code) == replace(pending, swapped=False)
-    assert {trial.swapped for trial in answer_all(again, start(again))} == {True, False}
 
 
 def test_a_file_that_is_no_database_is_named(open_store, tmp_path):

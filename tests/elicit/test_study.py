@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 import hml
-from hml.elicit.study import demo_study, read_study
+from hml.elicit.study import TEST_CONSENT, StimulusChoice, demo_study, read_study
+from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
 from tests.elicit.conftest import STUDY
 
@@ -119,6 +120,14 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"stimuli": {"lambdas": [0.5, 0.5]}}, "none of them twice"),
         ({"stimuli": {"cohort": "mine"}}, "cohort='mine'"),
         ({"stimuli": {"cohort": "paper"}, "images": "demo"}, "set images: cifar10"),
+        ({"stimuli": {"pairs": 0}}, "pairs=0 must be 1 or more"),
+        ({"stimuli": {"pairs": []}}, "pairs=0 must be 1 or more"),
+        ({"stimuli": {"pairs": "many"}}, "stimuli.pairs='many' must be a whole number, or a list of class pairs."),
+        ({"stimuli": {"cohort": "paper", "pairs": 3}}, "leave out pairs."),
+        ({"images": "mnist"}, "images='mnist' must be cifar10, demo, or a mapping with class_path and init_args."),
+        ({"images": {"root": "photos"}}, "must be cifar10, demo, or a mapping with class_path"),
+        ({"images": ["cifar10"]}, "images=['cifar10'] must be cifar10, demo"),
+        ({"images": "left out"}, "lacks images"),
         ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' says which images: leave out per_"),
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
         (
@@ -140,6 +149,28 @@ def test_what_is_no_study_is_refused(tmp_path, content):
     path.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=r"odd\.yaml"):
         read_study(path)
+
+
+def test_five_lines_make_a_study_of_your_own_folder():
+    text = (EXAMPLE.parent / "folder.yaml").read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) == 5
+    study = read_study(EXAMPLE.parent / "folder.yaml")
+    assert (study.title, study.consent, study.is_demo) == ("My images", TEST_CONSENT, True)
+    assert study.images == {"class_path": "hml.data.ImageFolder", "init_args": {"root": "photos"}}
+    assert study.stimuli == StimulusChoice()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_a_file_leaves_out_fits_its_task(write, task):
+    study = read_study(write(task=task, stimuli={"seed": 2}, instructions="left out"))
+    assert study.instructions == TASKS[task].instructions
+    assert all(weight in GRID for weight in study.stimuli.lambdas) is TASKS[task].shows_grid
+    assert study.stimuli.seed == 2
+
+
+def test_a_real_study_needs_a_consent_of_its_own(write):
+    with pytest.raises(InputError, match="consent: a study with an ethics_reference and a contact needs a text"):
+        read_study(write(consent="left out", ethics_reference="E-17", contact="a@example.org"))
 
 
 def test_a_cohorts_pairs_have_the_weights_that_people_start_from(write):

@@ -10,6 +10,6 @@ def whole_split():
         batches = list(loader)
         image, target, label = (torch.cat([batch[key] for batch in batches]) for key in ("image", "target", "label"))
         with torch.no_grad():
-            return image, target, label, classifier.network(image)
+            return image, target, label, classifier.network((image - classifier.mean) / classifier.std)
 
     return gather

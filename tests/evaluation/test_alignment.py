@@ -107,3 +107,8 @@ def test_correlation_is_nan_where_the_model_says_the_same_of_every_image(n):
 def test_correlation_of_a_perfect_model_is_one():
     target = torch.rand(20, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64).softmax(1)
     close(entropy_correlation(target.log(), target), 1)
+
+
+def test_the_label_is_always_among_as_many_classes_as_there_are():
+    assert top_k_accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0]), k=2) == 1
+    assert top_k_accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0]), k=3) == 1

@@ -4,7 +4,12 @@ import torch
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 from hml.errors import InputError
-from hml.evaluation.calibration import equal_width_bin, expected_calibration_error, rms_calibration_error
+from hml.evaluation.calibration import (
+    choose_bin_size,
+    equal_width_bin,
+    expected_calibration_error,
+    rms_calibration_error,
+)
 
 
 def naive_rms(confidence, correct, bin_size, mode):
@@ -137,3 +142,11 @@ def test_ece_by_hand_keeps_confidence_one_in_the_last_bin():
 def test_bins_of_equal_width_include_their_upper_edge():
     assert equal_width_bin(torch.tensor([0.0, 0.25, 0.26, 0.5, 0.75, 0.76, 1.0]), 4).tolist() == [0, 0, 1, 1, 2, 3, 3]
     assert equal_width_bin(torch.tensor([0.0, 0.5, 1.0]), 1).tolist() == [0, 0, 0]
+
+
+def test_bins_fit_the_number_of_predictions():
+    sizes = {1: 1, 2: 1, 19: 1, 20: 2, 199: 19, 200: 100, 500: 100, 3000: 100}
+    assert {total: choose_bin_size(total) for total in sizes} == sizes
+    for total in range(2, 420):
+        error = rms_calibration_error(torch.linspace(0.5, 1, total), torch.ones(total), choose_bin_size(total))
+        assert bool(error.isfinite())

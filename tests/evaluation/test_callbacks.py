@@ -5,14 +5,17 @@ import pytest
 import torch
 from torch import nn
 
+from hml.data import DemoMixes, HMixDataModule
 from hml.errors import InputError
 from hml.evaluation import alignment
 from hml.evaluation.attack import fgsm
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
 from hml.judgements import CIFAR10
+from hml.labels import NoMixed
 from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
+from tests.three_classes import ThreeClasses
 
 
 def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
@@ -57,9 +60,9 @@ def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_spl
     callback = FGSM(epsilon=0.02, num_images=num_images)
     (logged,) = make_trainer(callback).test(classifier, datamodule=data, verbose=False)
     image, target, label, _ = whole_split(classifier, data.test_dataloader())
-    adversarial = fgsm(classifier.network, image[:attacked], target[:attacked], 0.02)
+    adversarial = fgsm(classifier, image[:attacked], target[:attacked], 0.02)
     with torch.no_grad():
-        logits = classifier.network(adversarial)
+        logits = classifier(adversarial)
     assert len(callback.metric.gathered()["index"]) == attacked
     assert logged == pytest.approx(
         {
@@ -81,8 +84,8 @@ def test_attack_runs_in_full_precision_under_bf16(tiny, classifier, make_trainer
 def test_attack_changes_neither_weights_nor_predictions(tiny, make_trainer):
     torch.manual_seed(0)
     classifier = Classifier(PreActResNet18(width=2))
-    before = {name: value.clone() for name, value in classifier.state_dict().items()}
     (alone,) = make_trainer(HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
     (beside,) = make_trainer(FGSM(), HumanAlignment()).test(classifier, datamodule=tiny(), verbose=False)
     assert {name: beside[name] for name in alone} == alone
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
@@ -104,7 +107,7 @@ def test_validation_logs_under_its_own_name(tiny, classifier, make_trainer, whol
     assert logged["val/cross_entropy"] == pytest.approx(float(alignment.soft_cross_entropy(logits, target)), abs=1e-5)
     assert logged["val/accuracy"] == pytest.approx(float((logits.argmax(1) == label).float().mean()), abs=1e-6)
     with torch.no_grad():
-        attacked = classifier.network(fgsm(classifier.network, image, target))
+        attacked = classifier(fgsm(classifier, image, target))
     expected = float(alignment.soft_cross_entropy(attacked, target))
     assert logged["val/fgsm_cross_entropy"] == pytest.approx(expected, abs=1e-5)
     assert {"val/rms_calibration_full", "val/ece", "val/loss"} <= set(logged)
@@ -187,3 +190,29 @@ def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, mak
     make_trainer(callback).test(Classifier(network), datamodule=tiny(), verbose=False)
     assert len(callback.undefined) > 3
     assert set(callback.undefined.values()) == {"the predictions aren't finite"}
+
+
+def test_bins_that_fit_few_images_are_named_in_a_warning(tiny, classifier, make_trainer):
+    calibration = Calibration()
+    with pytest.warns(UserWarning, match="33 images are too few for bins of 100, the paper's: .* bins of 3"):
+        (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)  # without a warning
+    assert logged == same
+    assert math.isfinite(logged["test/rms_calibration"])
+    assert calibration.bin_size == {f"test/rms_calibration{end}": 3 for end in ("", "_full", "_true", "_full_true")}
+    assert calibration.legend()["rms_calibration"].endswith("in bins of 3")
+
+
+def test_true_classes_are_named_where_nobody_was_asked(make_trainer):
+    images, nothing = ThreeClasses(32), DemoMixes(images_per_pair=0)
+    data = HMixDataModule(NoMixed(), images, nothing, batch_size=16)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
+    callbacks = [HumanAlignment(), Calibration(5), FGSM(num_pictures=0)]
+    (logged,) = make_trainer(*callbacks).test(Classifier(network), datamodule=data, verbose=False)
+    assert {truth for callback in callbacks for truth in callback.truth.values()} == {"true class"}
+    texts = [text for callback in callbacks for text in callback.legend().values()]
+    assert not any("people" in text for text in (*texts, *callbacks[0].undefined.values()))
+    assert texts[0] == "cross entropy to the true class"
+    assert callbacks[1].draw(data.bank.classes)["reliability"].axes[0].get_ylabel() == "accuracy against the true class"
+    assert logged["test/ece"] == logged["test/ece_true"]
+    assert logged["test/human_accuracy"] == logged["test/accuracy"]

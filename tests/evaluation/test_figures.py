@@ -2,9 +2,10 @@ import io
 
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from hml.evaluation.figures import attack_grid, mixed_grid, reliability_diagram
-from hml.judgements import CIFAR10
+from hml.judgements import CIFAR10, Classes
 
 
 def test_reliability_shows_the_means_of_each_bin():
@@ -48,6 +49,30 @@ def test_a_crowd_is_cut_after_five(make_example):
     example = make_example(*[(0.1 * i, 1.0) for i in range(6)])
     (title,) = mixed_grid(CIFAR10, [example], columns=1).axes[0].texts
     assert title.get_text().endswith("0.00, 0.10, 0.20, 0.30, 0.40, …")
+
+
+LONG = Classes(("malignant melanocytic", "seborrhoeic keratosis", f"unclear{', very' * 20} unclear", "$a$ and $_"))
+
+
+def extents(axes):
+    """Return the boxes of images' titles, and those of the images, in pixels."""
+    renderer = FigureCanvasAgg(axes.figure).get_renderer()
+    texts = [text.get_window_extent(renderer) for text in axes.texts if text.get_rotation() == 0 and text.get_text()]
+    return texts, [image.get_window_extent(renderer) for image in axes.images]
+
+
+def test_long_names_of_classes_do_not_run_into_one_another(make_example):
+    pairs = [(0, 1), (1, 2), (2, 0), (3, 2)] * 3
+    examples = [make_example((0.2, 1.0), (0.9, 1.0), classes=pair, num_classes=4) for pair in pairs]
+    (mixed,) = mixed_grid(LONG, examples, columns=4).axes
+    clean = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    (attack,) = attack_grid(LONG, clean, 1 - clean, 9 * torch.eye(4), 9 * torch.eye(4)).axes
+    for axes in (mixed, attack):
+        texts, images = extents(axes)
+        assert len(texts) > 7
+        for i, box in enumerate(texts):
+            assert not any(box.overlaps(other) for other in (*texts[:i], *images))
+    assert any("…" in text.get_text() for text in mixed.texts)
 
 
 @pytest.mark.parametrize("n", [1, 3])

@@ -2,9 +2,14 @@ import csv
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from hml.data import DemoMixes, HMixDataModule
+from hml.data.demo import TEXTURES
 from hml.evaluation.predictions import PredictionWriter
-from hml.judgements import CIFAR10
+from hml.labels import NoMixed
+from hml.training.classifier import Classifier
+from tests.three_classes import ThreeClasses
 
 
 def predicted(trainer, classifier, data):
@@ -16,9 +21,9 @@ def predicted(trainer, classifier, data):
 def test_file_holds_each_test_image_in_order(tiny, classifier, make_trainer, whole_split):
     data = tiny()
     header, *rows = predicted(make_trainer(PredictionWriter(), tensorboard=True), classifier, data)
-    assert header == ["image_id", "label", *CIFAR10]
+    assert header == ["image_id", "label", *TEXTURES]
     assert [int(row[0]) for row in rows] == data.bank.test_ids.tolist() == list(range(60, 93))
-    assert [CIFAR10.index(row[1]) for row in rows] == data.bank.labels[60:].tolist()
+    assert [TEXTURES.index(row[1]) for row in rows] == data.bank.labels[60:].tolist()
     probabilities = whole_split(classifier, data.predict_dataloader())[3].softmax(1)
     for row, expected in zip(rows, probabilities.tolist(), strict=True):
         values = [float(cell) for cell in row[2:]]
@@ -31,3 +36,12 @@ def test_predicting_twice_writes_each_image_once(tiny, classifier, make_trainer)
     first = predicted(trainer, classifier, tiny())
     assert predicted(trainer, classifier, tiny()) == first
     assert len(first) == 34
+
+
+def test_classes_called_as_other_columns_have_columns_of_their_own(make_trainer):
+    names = ["label", "image_id", "=T-shirt, top"]
+    data = HMixDataModule(NoMixed(), ThreeClasses(32, names=names), DemoMixes(images_per_pair=0), batch_size=16)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
+    header, *rows = predicted(make_trainer(PredictionWriter(), tensorboard=True), Classifier(network), data)
+    assert header == ["image_id", "label", "p(label)", "p(image_id)", "'=T-shirt, top"]
+    assert [row[1] for row in rows[:3]] == ["label", "image_id", "'=T-shirt, top"]

@@ -187,3 +187,10 @@ def test_any_logged_metric_makes_a_column(make_result):
     assert make_table({"mixup": 1}, outcomes, ["test/ece"]).rows[0].cells["ece"].summary.mean == 0.1
     with pytest.raises(InputError, match="'nll': there are test/cross_entropy, test/ece"):
         make_table({"mixup": 1}, outcomes, ["nll"])
+
+
+def test_a_note_has_the_bins_of_calibration_errors(make_four):
+    own = dataclasses.replace(make_four("mixup", 0, 2.0), bin_size={"test/rms_calibration": 6})
+    said = "Calibration errors are in bins of 6 images."
+    assert said in make_table({"mixup": 1}, [own]).notes
+    assert said not in make_table({"mixup": 1}, [own], metrics=["accuracy"]).notes

@@ -2,7 +2,7 @@ import pytest
 
 from hml.errors import InputError
 from hml.judgements import CIFAR10, Classes, Endpoint, name_stimulus
-from hml.judgements.hmix_format import parse_endpoints, parse_stimulus
+from hml.judgements.stimulus_names import parse_endpoints, parse_stimulus
 
 AWKWARD = Classes(("T-shirt/top", "ankle_boot", "ankle_boot_2", "猫", "great white shark"))
 

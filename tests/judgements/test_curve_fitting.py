@@ -58,3 +58,14 @@ def test_dispersion_is_the_residual_variance_over_a_coin_flips():
 def test_responses_stay_between_the_lapses():
     curve = respond(np.array([0.0, np.log(50), 0.0]), np.array([0.0, 0.5, 1.0]))
     assert curve == pytest.approx([0.25, 0.5, 0.75])
+
+
+def test_many_groups_are_fitted_as_few_are():
+    rng = np.random.default_rng(0)
+    count = rng.integers(1, 20, (3, 400)).astype(float)
+    total = count * rng.uniform(0.05, 0.95, count.shape)
+    prior = Prior(np.array([0.0, 1.5, -3.0]), np.array([0.2, 0.5, 0.5]))
+    many, _ = fit_groups(np.tile(LAMBDA_F, 80), np.repeat(np.arange(80), 5), count, total, prior, 0.3, 80)
+    part = np.tile(LAMBDA_F, 40), np.repeat(np.arange(40), 5)
+    halves = [fit_groups(*part, count[:, s], total[:, s], prior, 0.3, 40)[0] for s in (slice(200), slice(200, 400))]
+    assert many == pytest.approx(np.concatenate(halves, axis=1), abs=1e-5)

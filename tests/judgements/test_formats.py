@@ -40,6 +40,7 @@ def test_a_file_in_neither_format_is_rejected_with_both(header, missing):
         parse_judgements(f"{header}\n".encode(), "mine.csv", CIFAR10)
     assert "annotator, image_1, class_1, image_2, class_2, lambda_f, lambda_h" in str(caught.value)
     assert "H-Mix's: subject, filename, responses" in str(caught.value)
+    assert ("Separate columns by commas" in str(caught.value)) == (";" in header)
 
 
 def test_the_classes_are_found_in_either_format():

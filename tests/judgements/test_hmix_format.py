@@ -17,19 +17,10 @@ from hml.judgements import (
     parse_select,
     parse_soft_categories,
 )
-from hml.judgements.hmix_format import (
-    FINAL,
-    FORMATS,
-    STARTING,
-    Categories,
-    categories,
-    parse_stimulus,
-    rating,
-    selection,
-    write_row,
-)
+from hml.judgements.hmix_format import FINAL, FORMATS, STARTING, Categories, categories, rating, selection, write_row
 from hml.judgements.rows import write_rows
 from hml.judgements.soft_categories import spread
+from hml.judgements.stimulus_names import parse_stimulus
 
 weights = st.floats(0, 1)
 per_cents = st.integers(0, 100)

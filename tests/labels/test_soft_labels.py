@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from hml.errors import InputError
 from hml.labels import check_soft_labels, smooth_by_confidence, two_hot
+from hml.labels.soft_labels import smooth_label
 
 UNIT = st.floats(0, 1, width=32)
 ROW = torch.tensor([[0.5, 0.25, 0.25, 0.0]])
@@ -105,3 +106,14 @@ def test_rows_that_are_no_probabilities_are_refused(label, message):
 
 def test_probabilities_may_be_off_by_a_rounding_error():
     assert check_soft_labels(torch.tensor([[0.50005, 0.5], [0.0, 1.0]]), 2) is None
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 100])
+def test_smoothing_spreads_over_as_many_classes_as_there_are(num_classes):
+    label = two_hot(torch.tensor([0.75]), 0, 1, num_classes)
+    smoothed = smooth_by_confidence(label, torch.tensor([0.5]), gamma=0.25)  # half of it
+    assert float(smoothed[0, 0]) == pytest.approx(0.375 + 0.5 / num_classes)
+    assert smoothed[0, 2:].tolist() == pytest.approx([0.5 / num_classes] * (num_classes - 2))
+    over_two = smooth_label(label, torch.tensor([0.5]), 0.25, (0, 1), "endpoints")
+    assert over_two[0, :2].tolist() == pytest.approx([0.625, 0.375])
+    assert not over_two[0, 2:].any()

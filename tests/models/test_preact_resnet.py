@@ -3,7 +3,6 @@ import torch
 
 from hml.errors import InputError
 from hml.models import PreActResNet18
-from hml.models.preact_resnet import CIFAR10_MEAN, CIFAR10_STD
 
 
 @pytest.fixture
@@ -27,21 +26,6 @@ def test_each_stage_after_the_first_halves_the_image_and_doubles_the_channels(im
         x = block(x)
         shapes.append(tuple(x.shape[1:]))
     assert shapes[1::2] == [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 4, 4)]
-
-
-def test_it_normalises_pixels_itself(images):
-    network = PreActResNet18(width=4).eval()
-    found = network(images)
-    channels = zip(images.unbind(1), CIFAR10_MEAN, CIFAR10_STD, strict=True)
-    by_hand = torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=1)
-    network.mean.zero_()
-    network.std.fill_(1)
-    torch.testing.assert_close(network(by_hand), found)
-    assert not torch.allclose(network(images), found)
-
-
-def test_checkpoints_hold_weights_but_not_the_normalisation():
-    assert not {"mean", "std"} & PreActResNet18(width=4).state_dict().keys()
 
 
 @pytest.mark.parametrize("final_norm", [True, False])

@@ -3,10 +3,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hml.cli import main
 from hml.data import DemoImages
+from hml.relabel.checkpoint import Checkpoint
+from hml.relabel.figures import said_of
+from tests.elicit.sources import AWKWARD
 from tests.relabel.conftest import QUICK
 
 
@@ -18,7 +22,15 @@ def evaluated(learned):
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        args = ["--folds", "2", "--replicates", "20", "--pairs", "Dog/Cat", "Bird/Cat"]
+        args = [
+            "--folds",
+            "2",
+            "--replicates",
+            "20",
+            "--pairs",
+            "rings/Antidiagonal stripes",
+            "Diagonal stripes/Checks",
+        ]
         assert main(["relabel", "evaluate", *QUICK, *args, "--out", str(learned)]) == 0
     return learned, printed.getvalue()
 
@@ -42,7 +54,7 @@ def test_evaluate_tells_every_model_under_both_splits(evaluated):
 
 def test_evaluate_draws_held_out_images_and_boundaries(evaluated):
     folder, _ = evaluated
-    for name in ("held_out", "boundary_Cat_Dog", "boundary_Bird_Cat"):
+    for name in ("held_out", "boundary_3_5", "boundary_2_4"):
         assert {path.suffix for path in (folder / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}
     page = (folder / "relabel.html").read_text()
     assert "the learned boundary" in page
@@ -60,10 +72,11 @@ def test_the_images_description_is_kept(learned, capsys):
 def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
     (kept,) = learned.glob("features-*.pt")
     shutil.copy(kept, tmp_path)
+    answer = '"{""mixingcoeff"": 40, ""confidence"": 70}"'
     rows = [
-        f'{who},mixed_0.5_Cat_{cat}_Dog_{cat + 2}.png,"{{""mixingcoeff"": 40, ""confidence"": 70}}"\n'
+        f"{who},mixed_0.5_Antidiagonal stripes_{first}_Rings_{first + 2}.png,{answer}\n"
         for who in ("ann", "bob")
-        for cat in (3, 13, 23)  # the demo's classes are the last digits of its images' ids
+        for first in (3, 13, 23)  # the demo's classes are the last digits of its images' ids
     ]
     (tmp_path / "mine.csv").write_text("".join(["subject,filename,responses\n", *rows]))
     own = ["--judgements", str(tmp_path / "mine.csv"), "--out", str(tmp_path)]
@@ -99,6 +112,45 @@ def test_judgements_that_are_missing_or_wrong_exit_with_2(data_dir, tmp_path, ca
     Path(tmp_path / "mine.csv").write_text("subject,filename\n")
     assert main(["relabel", "fit", "--judgements", str(tmp_path / "mine.csv"), *out]) == 2
     assert "responses" in capsys.readouterr().err
+
+
+def test_any_images_and_classes_can_be_learned(tmp_path, capsys):
+    header = "annotator,image_1,class_1,image_2,class_2,lambda_f,lambda_h,omega\n"
+    ends = [
+        ("0", "benign", "12", "T-shirt/top"),
+        ("24", "ankle_boot 2", "1", "benign"),
+        ("13", "T-shirt/top", "2", "benign"),
+    ]
+    rows = [
+        f"{who},{','.join(pair)},{x},{y},0.7\n"
+        for who in ("ann", "bob", "cy")
+        for pair in ends
+        for x, y in ((0.25, 0.1), (0.5, 0.4), (0.75, 0.8))
+    ]
+    (tmp_path / "mine.csv").write_text("".join([header, *rows]))
+    own = ["--judgements", str(tmp_path / "mine.csv"), "--out", str(tmp_path)]
+    source = ["--source", "tests.elicit.sources.Blots", "--source.width", "24", "--source.height", "20"]
+    assert main(["relabel", "fit", *source, *own, *QUICK[1:]]) == 0
+    checkpoint = Checkpoint.load(tmp_path / "relabeller.pt")
+    assert checkpoint.classes == AWKWARD
+    assert checkpoint.curves.shape == (3, 3, 3)
+    assert checkpoint.relabeller.table.human.unique().tolist() == [0, 1]  # nobody was asked
+    assert main(["relabel", "evaluate", *source, *own, *QUICK[1:], "--folds", "2", "--replicates", "5"]) == 0
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert drawn == {"held_out", "boundary_0_1"}  # the pair judged most, whose names a file's name can't hold
+    assert "benign/T-shirt/top: the learned boundary" in (tmp_path / "relabel.html").read_text()
+    capsys.readouterr()
+    assert main(["relabel", "fit", *source, *own, *QUICK]) == 2
+    assert "--demo and --source both choose the images" in capsys.readouterr().err
+
+
+def test_boundaries_show_answers_of_either_order():
+    table = pd.DataFrame(
+        {"class_1": [0, 2, 1], "class_2": [2, 0, 2], "lambda_f": [0.25, 0.1, 0.5], "lambda_h": [0.2, 0.3, 0.5]}
+    )
+    said = said_of(table, (0, 2))
+    assert said["lambda_f"].tolist() == [0.25, 0.9]
+    assert said["lambda_h"].tolist() == [0.2, 0.7]
 
 
 @pytest.mark.parametrize("verb", ["fit", "evaluate"])

@@ -1,5 +1,8 @@
+import itertools
 import json
 import random
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,12 @@ from hml.data import DemoImages, FreshMixes
 from hml.errors import InputError
 from hml.experiments.schemes import ON_THE_FLY
 from hml.files.sealed import hash_file
-from hml.judgements.curves import Curve
+from hml.judgements import Classes
+from hml.judgements.curves import Curve, PairCurves
 from hml.labels import MixedBatch, smooth_by_confidence
 from hml.randomness import Draws
 from hml.relabel import CurveLabels, LearnedLabels
-from hml.relabel.checkpoint import Checkpoint, curve_at
+from hml.relabel.checkpoint import Checkpoint, curve_at, tabulate_curves
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 FLY = [
@@ -97,6 +101,31 @@ def test_curve_labels_are_the_pairs_curves():
     np.testing.assert_allclose(found.numpy(), Curve(-0.1, 8.0, 0.02)(lambda_f.numpy()), rtol=1e-5)
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 100])
+def test_every_two_classes_curve_is_tabulated(num_classes):
+    fitted = {(0, 1): Curve(-0.1, 8.0, 0.02)} | ({(0, 2): Curve(0.2, 3.0)} if num_classes > 2 else {})
+    curves = PairCurves(Curve(0.05, 5.0, 0.1), fitted)
+    started = time.process_time()
+    found = tabulate_curves(curves, num_classes)
+    assert time.process_time() - started < 1
+    assert found.shape == (num_classes, num_classes, 3)
+    for a, b in itertools.product(range(min(num_classes, 4)), repeat=2):
+        curve = curves.of(a, b)
+        assert torch.equal(found[a, b], torch.tensor([curve.bias, curve.slope, curve.lapse]))
+
+
+def test_images_of_other_classes_are_rejected(checkpoint, tiny):
+    class Renamed(DemoImages):
+        def load(self, data_dir):
+            return replace(super().load(data_dir), classes=Classes(tuple(f"Kind {i}" for i in range(10))))
+
+    for strategy in (LearnedLabels(checkpoint), CurveLabels(checkpoint)):
+        with pytest.raises(
+            InputError, match=r"was fitted to the classes .* have the classes Kind 0, .*hml relabel fit"
+        ):
+            tiny(strategy, mixed=FreshMixes(), images=Renamed(60, 33))
+
+
 def test_fresh_mixes_are_labelled_on_the_way(checkpoint, tiny):
     module = tiny(LearnedLabels(checkpoint, draw="sample"), mixed=FreshMixes(), images=DemoImages(60, 33))
     targets = torch.cat([b["target"] for b in module.train_dataloader()])
@@ -124,13 +153,13 @@ def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
         (b"not a checkpoint", "can't be read"),
         ({"members": []}, "has no format"),
         (
-            dict.fromkeys(("shape", "members", "table", "annotators", "judged", "curves", "provenance"))
+            dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
             | {"format": 9},
             "9",
         ),
         (
-            dict.fromkeys(("shape", "members", "table", "annotators", "judged", "curves", "provenance"))
-            | {"format": 1},
+            dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
+            | {"format": 2},
             "no",
         ),
         ({"format": Path("code/that/runs")}, "can't be read"),

@@ -7,7 +7,8 @@ import pytest
 
 import hml.analysis.percepts
 from hml.cli import main
-from hml.judgements import CIFAR10, Endpoint, name_stimulus
+from hml.data.demo import TEXTURES
+from hml.judgements import Endpoint, name_stimulus
 from tests.processes import CONFIGS
 from tests.relabel.conftest import QUICK
 
@@ -45,7 +46,7 @@ def write(tmp_path):
         lines = ["subject,filename,responses"]
         for person, image, (first, second), (slider, confidence) in PILOTS[pilot]:
             ends = (Endpoint(10 * image + label, label) for label in (first, second))
-            name = name_stimulus(CIFAR10, LEVELS[image % len(LEVELS)], *ends).filename
+            name = name_stimulus(TEXTURES, LEVELS[image % len(LEVELS)], *ends).filename
             said = json.dumps({"mixingcoeff": slider, "confidence": confidence}).replace('"', '""')
             lines.append(f'p{person},{name},"{said}"')
         (tmp_path / "pilot.csv").write_text("\n".join([*lines, ""]))

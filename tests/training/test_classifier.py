@@ -22,7 +22,7 @@ class LossWatcher(Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         with torch.no_grad():
-            log_p = pl_module.network(batch["image"]).log_softmax(1)
+            log_p = pl_module.network(pl_module.normalise(batch["image"])).log_softmax(1)
         self.expected.append(float(-(batch["target"] * log_p).sum(1).mean()))
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
@@ -47,7 +47,7 @@ def test_validation_loss_is_the_mean_over_images(tiny, tmp_path):
     batches = list(data.val_dataloader())
     image, target = (torch.cat([batch[key] for batch in batches]) for key in ("image", "target"))
     with torch.no_grad():
-        expected = -(target * classifier.network(image).log_softmax(1)).sum(1).mean()
+        expected = -(target * classifier.network(classifier.normalise(image)).log_softmax(1)).sum(1).mean()
     assert [len(batch["index"]) for batch in batches] == [3, 2]
     assert logged["val/loss"] == pytest.approx(float(expected), rel=1e-5)
 
@@ -68,7 +68,7 @@ def test_compiling_leaves_the_names_of_weights():
     names = [f"network.{name}" for name in network.state_dict()]
     compiled = Classifier(network, compile=True)
     assert network._compiled_call_impl is not None
-    assert list(compiled.state_dict()) == names
+    assert list(compiled.state_dict()) == [*names, "normalise.mean", "normalise.std"]
 
 
 @pytest.mark.parametrize(("learning_rate", "step"), [(1e38, 1), (math.inf, 1)])

@@ -84,6 +84,11 @@ def test_a_compiler_that_was_asked_for_fails_in_words(tiny, tmp_path, compiler):
 
 def test_a_networks_own_error_is_not_the_compilers(tiny, tmp_path, compiler):
     compiler("eager")
-    classifier = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3, 10)))
+
+    class FailsInTraining(nn.Sequential):
+        def forward(self, image):
+            return super().forward(image[:, :1] if self.training else image)
+
+    classifier = Classifier(FailsInTraining(nn.Flatten(), nn.Linear(3072, 10)))
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         make_trainer(tmp_path, max_epochs=1, limit_val_batches=0).fit(classifier, datamodule=tiny())

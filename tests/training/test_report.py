@@ -46,6 +46,7 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
         "seconds",
         "truth",
         "undefined",
+        "bin_size",
     ]
     assert (content["scheme"], content["seed"], content["recipe"]) == ("sep_conf", 3, RECIPE.to_json())
     assert content["data"]["test_images"] == 33
@@ -55,13 +56,14 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
     assert content["compiled"] is False
     assert content["processes"] == 1
     assert content["threads"] == torch.get_num_threads()
+    assert content["bin_size"]["test/rms_calibration"] == 10
     assert content["training"] is None, "nothing has trained this network"
     assert content["seconds"]["fit"] is None
     assert content["seconds"]["test"] >= 0
 
 
 def test_numbers_that_do_not_exist_are_null_with_their_reason(tiny, classifier, make_trainer, capsys):
-    trainer = make_trainer(HumanAlignment(), Calibration(), FGSM(), Report("sep_conf", 3, RECIPE), tensorboard=True)
+    trainer = make_trainer(HumanAlignment(), Calibration(100), FGSM(), Report("sep_conf", 3, RECIPE), tensorboard=True)
     reason = "33 images fill fewer than two bins of 100, of which PixMix's error leaves out the last"
     with pytest.warns(UserWarning, match="can't be computed") as caught:
         content = report_of(trainer, classifier, tiny())

@@ -51,6 +51,12 @@ def test_yardsticks_are_of_the_data_the_run_was_tested_on():
     assert floor.split()[-4] == f"{math.log(2) / 2:.3f}"  # one image of two is a coin toss
 
 
+def test_without_peoples_labels_there_is_no_row_for_them():
+    text = format_row(dataclasses.replace(RESULT, truth={"test/cross_entropy": "true class"}), {}, 10)
+    assert len(rows(text)) == 3
+    assert "people" not in text
+
+
 def test_columns_and_directions_are_explained():
     text = format_row(RESULT, LEGEND, 10)
     assert "CE: cross entropy to people's labels. accuracy: against the true class." in text
@@ -94,3 +100,10 @@ def test_the_papers_row_follows_the_columns_names(monkeypatch):
     monkeypatch.setattr("hml.training.row.COLUMNS", dict(reversed(COLUMNS.items())))
     paper = rows(format_row(dataclasses.replace(RESULT, data=PAPERS), LEGEND, 10))[-1]
     assert paper.split()[-4:] == ["–", "11.81", "0.24", "1.83"]
+
+
+def test_without_peoples_labels_there_is_no_floor():
+    asked_nobody = dataclasses.replace(RESULT, truth={"test/cross_entropy": "true class"})
+    assert "people" not in format_row(asked_nobody, {}, 10)
+    asked_people = dataclasses.replace(RESULT, truth={"test/cross_entropy": "people's labels"})
+    assert "people's labels (lowest CE)" in format_row(asked_people, {}, 10)

@@ -10,7 +10,7 @@ from hml.reporting.sections import Claim, Exhibit, Section, compare, write_inter
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
 _LABELS = {
-    "ambiguity": "endpoints' ambiguity (mean entropy of their CIFAR-10H labels, nats)",
+    "ambiguity": "endpoints' ambiguity (mean entropy of people's labels, nats)",
     "most_ambiguous": "the more ambiguous endpoint's entropy",
     "distance": "how uneven the blend is, |λ_f − ½|",
     "extremeness": "how extreme the answer is, |λ_h − ½|",
@@ -59,7 +59,7 @@ def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
 def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
     paper = "The paper says that confidence tracks the ambiguity of the endpoint images “somewhat”. "
     if ("ambiguity", "image") not in found:
-        return paper + "To check this, the labels of CIFAR-10H are needed."
+        return paper + "To check this, people's labels of the endpoint images are needed."
     estimate = found["ambiguity", "image"]
     if estimate.value is None:
         return paper + "There are too few judgements to check this."

@@ -7,9 +7,9 @@ import pandas as pd
 
 from hml.analysis.findings import conclude
 from hml.analysis.pairs import CurveEstimates
-from hml.judgements import CIFAR10
+from hml.judgements import Classes
 from hml.judgements.tables import with_pair_names
-from hml.reporting.drawing import draw_forest, draw_mixup_line, finish, new_figure
+from hml.reporting.drawing import draw_forest, draw_mixup_line, escape, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Estimate
@@ -17,19 +17,20 @@ from hml.statistics.bootstrap import Estimate
 _GRID = np.linspace(0, 1, 51)
 
 
-def curves_section(found: CurveEstimates) -> Section:
+def curves_section(classes: Classes, found: CurveEstimates) -> Section:
     """Describe the overall curve and the spread of the pairs'."""
     texts = {
-        "bias": "Bias of the overall curve: the λ_f that people see as half and half, minus ½ (above 0: the class that "
-        "is second in the alphabet dominates)",
+        "bias": "Bias of the overall curve: the λ_f that people see as half and half, minus ½ (above 0: the class "
+        "with the higher label dominates)",
         "slope": "Slope of the overall curve on the logistic's scale",
         "gain": "Gain: how fast λ_h grows with λ_f where the overall curve is steepest (mixup's line: 1)",
         "lapse": "Lapse: the share of answers that don't depend on λ_f",
     }
     claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
     clear = sum(compare(p["bias"]) in ("above", "below") for p in found.pairs.values())
+    which = "class pairs" if len(found.pairs) == len(found.curves.curves) else "class pairs judged most often"
     biased = (
-        f"Of {len(found.pairs)} class pairs, {clear} have a bias whose 95 % interval excludes 0. If no pair were "
+        f"Of {len(found.pairs)} {which}, {clear} have a bias whose 95 % interval excludes 0. If no pair were "
         f"biased, about {0.05 * len(found.pairs):.0f} would by chance."
     )
     spread_bias, spread_slope = found.curves.spread
@@ -40,13 +41,14 @@ def curves_section(found: CurveEstimates) -> Section:
         "same lapse. A Gaussian prior shrinks its bias and slope towards those of the overall curve. The prior's width "
         f"is estimated from the pairs: their standard deviation is {write_number(spread_bias)} for the bias and "
         f"{write_number(spread_slope)} for the logarithm of the slope.",
+        "A pair's class with the lower label is named first. CIFAR-10's labels are in alphabetical order.",
         biased,
     ]
     if "slope" not in found.overall:
         paragraphs.append("There are fewer than three different λ_f, so slope and lapse can't be estimated.")
-    exhibits = [_draw_curves(found)]
+    exhibits = [_draw_curves(classes, found)]
     if found.pairs:
-        exhibits.append(_draw_biases(found))
+        exhibits.append(_draw_biases(classes, found))
     findings = _find(found.overall)
     if any(compare(pair["bias"]) != "unknown" for pair in found.pairs.values()):
         findings.append(biased)
@@ -58,8 +60,8 @@ def _find(overall: Mapping[str, Estimate]) -> list[str]:
     found = conclude(
         overall["bias"],
         "the bias of the overall curve",
-        "An even blend looks more like the class that is second in the alphabet",
-        "An even blend looks more like the class that is first in the alphabet",
+        "An even blend looks more like the class with the higher label",
+        "An even blend looks more like the class with the lower label",
     )
     if "gain" in overall:
         found += conclude(
@@ -72,14 +74,15 @@ def _find(overall: Mapping[str, Estimate]) -> list[str]:
     return found
 
 
-def _draw_curves(found: CurveEstimates) -> Exhibit:
+def _draw_curves(classes: Classes, found: CurveEstimates) -> Exhibit:
     figure = new_figure(6, 5)
     axes = figure.subplots()
     data = [found.bands.assign(pair="overall")]
-    for pair, curve in found.curves.curves.items():
+    for pair in found.pairs:
+        curve = found.curves.of(*pair)
         label = "each class pair" if len(data) == 1 else None
         axes.plot(_GRID, curve(_GRID), color=Color.GREY, linewidth=0.5, alpha=0.6, label=label)
-        data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": CIFAR10.name_pair(*pair)}))
+        data.append(pd.DataFrame({"lambda_f": _GRID, "value": curve(_GRID), "pair": classes.name_pair(*pair)}))
     draw_mixup_line(axes)
     bands = found.bands
     x, low, high = bands["lambda_f"], bands["low"].astype(float), bands["high"].astype(float)
@@ -100,7 +103,7 @@ def _draw_curves(found: CurveEstimates) -> Exhibit:
     )
 
 
-def _draw_biases(found: CurveEstimates) -> Exhibit:
+def _draw_biases(classes: Classes, found: CurveEstimates) -> Exhibit:
     order = sorted(found.pairs, key=lambda pair: -(found.pairs[pair]["bias"].value or 0))
     rows = [
         {"class_1": a, "class_2": b, "parameter": name, **estimate.as_dict()}
@@ -111,7 +114,7 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
     biases = frame[frame["parameter"] == "bias"]
     figure = new_figure(7, 0.19 * len(order) + 1.2)
     axes = figure.subplots()
-    named = [f"{CIFAR10.name_pair(*pair)} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)]
+    named = [f"{escape(classes.name_pair(*pair))} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)]
     draw_forest(axes, named, biases)
     axes.tick_params(axis="y", labelsize=7.5)
     finish(axes, xlabel="bias, in λ_f (left of 0: the first-named class dominates; right: the second)")
@@ -122,5 +125,5 @@ def _draw_biases(found: CurveEstimates) -> Exhibit:
         "judgements is in brackets. Estimates are shrunk towards the overall bias, which the intervals account for.",
         "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
         figure,
-        with_pair_names(CIFAR10, frame),
+        with_pair_names(classes, frame),
     )

@@ -4,18 +4,18 @@ import pandas as pd
 
 from hml.analysis.dominance import dominance
 from hml.analysis.findings import list_values
-from hml.judgements import CIFAR10
-from hml.reporting.drawing import draw_forest, finish, new_figure
+from hml.judgements import Classes
+from hml.reporting.drawing import draw_forest, escape, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Bootstrap, Estimate
 
 _POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"
 
 
-def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
+def dominance_section(classes: Classes, table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
     """Write the section."""
-    classes, position = dominance(table, bootstrap)
-    named = classes.assign(**{"class": [CIFAR10[c] for c in classes["class"]]})
+    strengths, position = dominance(table, bootstrap, len(classes))
+    named = strengths.assign(**{"class": [classes[c] for c in strengths["class"]]})
     findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
     return Section(
         "dominance",
@@ -24,8 +24,9 @@ def dominance_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
             "A Bradley–Terry model gives each class a strength. The log odds of λ_h are a slope times λ_f − ½, plus "
             "the first class's strength minus the second's. Divided by the slope, a strength is a share of the pixels: "
             "how much less than half of the pixels a class needs to look like half of a blend with an average class.",
-            "The first-named class is first in the alphabet and on the left of the slider. The model also fits a "
-            "common preference for it, so that this isn't mistaken for strength.",
+            "The first-named class of a pair is the one with the lower label. In H-Mix it is the first in the alphabet "
+            "and on the left of the slider. The model also fits a common preference for it, so that this isn't "
+            "mistaken for strength.",
         ],
         findings,
         [Claim("position", _POSITION, position)],
@@ -50,7 +51,7 @@ def _find(strengths: list[tuple[str, Estimate]]) -> list[str]:
 def _draw(named: pd.DataFrame) -> Exhibit:
     figure = new_figure(7, 0.36 * len(named) + 1)
     axes = figure.subplots()
-    draw_forest(axes, [f"{row['class']} (n = {row['n']:,})" for _, row in named.iterrows()], named)
+    draw_forest(axes, [f"{escape(row['class'])} (n = {row['n']:,})" for _, row in named.iterrows()], named)
     finish(axes, xlabel="share of the pixels that the class can miss (right: it dominates)")
     listed = ", ".join(f"{r['class']} {write_number(r['value'])}" for _, r in named.iterrows())
     return Exhibit(

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from hml.data.images import ImageBank
 from hml.data.mixing import mix
-from hml.judgements import CIFAR10
-from hml.reporting.drawing import finish, new_figure, typeset
+from hml.judgements import Classes
+from hml.reporting.drawing import escape, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE
 from hml.reporting.sections import Exhibit, Section
 
@@ -47,14 +47,17 @@ def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame,
     else:
         what = "The images whose mean answer lies farthest from their mixing coefficient"
         shown.append(("surprising", "The most surprising images", what, most_surprising(images)))
-    exhibits = [_draw(name, title, what, picture(bank, table, images, files)) for name, title, what, files in shown]
+    exhibits = [
+        _draw(bank.classes, name, title, what, picture(bank, table, images, files))
+        for name, title, what, files in shown
+    ]
     paragraphs = [
         "Each row shows the first endpoint, the mixed image that people saw, and the second endpoint; people saw the "
         "mixed image only. The panel on the right compares the first endpoint's share of the pixels with the share "
         "that people inferred."
     ]
     if not bank.canonical_pixels:
-        paragraphs.append("The images were not read from CIFAR-10's own files. Their pixels may differ slightly.")
+        paragraphs.append("The images were not read from the data set's own files. Their pixels may differ slightly.")
     return Section("examples", "Some of the images", paragraphs, exhibits=exhibits)
 
 
@@ -81,17 +84,17 @@ def picture(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame, filename
     return [Triptych(rows.iloc[i], said, first[i], mixed[i], second[i]) for i, said in enumerate(answers)]
 
 
-def _draw(name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Exhibit:
+def _draw(classes: Classes, name: str, title: str, what: str, triptychs: Sequence[Triptych]) -> Exhibit:
     figure = new_figure(9, 1.75 * len(triptychs) + 0.5)
     grid = figure.subplots(len(triptychs), 4, squeeze=False, width_ratios=[1, 1, 1, 3])
     rows = []
     for axes, shown in zip(grid, triptychs, strict=True):
         image = shown.image
-        first, second = (CIFAR10[int(image[label])] for label in ("class_1", "class_2"))
+        first, second = (classes[int(image[label])] for label in ("class_1", "class_2"))
         labels = (first, "mixed", second)
         for place, pixels, label in zip(axes[:3], (shown.first, shown.mixed, shown.second), labels, strict=True):
             place.imshow(pixels, interpolation="nearest", vmin=0, vmax=1)
-            place.set_title(label, fontsize=9)
+            place.set_title(escape(label), fontsize=9)
             place.axis("off")
         _draw_shares(axes[3], shown, first)
         means = {name: image[name] for name in ("lambda_f", "lambda_h", "omega", "n", "people") if name in image}
@@ -118,6 +121,7 @@ def _draw_shares(axes: Axes, shown: Triptych, first: str) -> None:
     axes.scatter(answers, height, s=22, color=PEOPLE, alpha=0.6, zorder=2)
     axes.scatter([float(image["lambda_h"])], [0], s=70, marker="D", color=PEOPLE, edgecolor="white", zorder=3)
     sure = f"ω = {image['omega']:.3f}, " if "omega" in image else ""
-    title = f"{first}: λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}   ({sure}n = {int(image['n'])})"
+    shares = f"λ_f = {image['lambda_f']:g} → λ_h = {image['lambda_h']:.3f}"
+    title = f"{escape(first)}: {shares}   ({sure}n = {int(image['n'])})"
     axes.set_title(typeset(title), fontsize=9)
     finish(axes, xlim=(-0.03, 1.03), ylim=(-0.6, 0.6), yticks=[])

@@ -1,5 +1,6 @@
 """The section on class pairs: the paper's Figure 2, and the atlas."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,12 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hml.judgements import CIFAR10
+from hml.analysis.pairs import most_judged
+from hml.judgements import CIFAR10, Classes
 from hml.judgements.curves import PairCurves
 from hml.judgements.tables import with_pair_names
-from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
+from hml.reporting.drawing import draw_mixup_line, draw_points, escape, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Exhibit, Section
+from hml.reporting.sections import Exhibit, Section, count
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 """The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
@@ -20,17 +22,23 @@ PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 _GRID = np.linspace(0, 1, 51)
 
 
-def default_pairs(cells: pd.DataFrame, count: int = 4) -> list[tuple[int, int]]:
+def default_pairs(table: pd.DataFrame, classes: Classes, count: int = 4) -> list[tuple[int, int]]:
     """Choose the paper's pairs as far as they were judged, or else those judged most often."""
-    judged = cells.groupby(["class_1", "class_2"])["n"].sum()
-    papers = [pair for pair in PAPERS if judged.loc[pair] > 0]
-    most = judged[judged > 0].sort_values(ascending=False, kind="stable").index[:count]
-    return papers or [(int(a), int(b)) for a, b in most]
+    most = most_judged(table, len(table))
+    papers = [pair for pair in PAPERS if pair in most] if classes == CIFAR10 else []
+    return papers or most[:count]
 
 
-def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Section:
-    """Draw lambda_f against lambda_h for chosen pairs and for all 45."""
+def pairs_section(
+    classes: Classes, cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]
+) -> Section:
+    """Draw lambda_f against lambda_h for chosen pairs and for all that have cells."""
     empty = int((cells["n"] == 0).sum())
+    shown, possible = cells.groupby(["class_1", "class_2"]).ngroups, math.comb(len(classes), 2)
+    some = [
+        f"{len(classes)} classes make {possible:,} pairs, of which {len(curves.curves):,} were judged. This section "
+        f"and the next show only {shown} of them: those judged most often, and those asked for with --pairs."
+    ]
     lean = "" if not empty else f" {empty} of {len(cells)} cells have no judgement and are empty."
     return Section(
         "pairs",
@@ -41,12 +49,15 @@ def pairs_section(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tupl
             f"more people judged it. Intervals of so few people are wide and approximate.{lean}",
             f"The {Color.GREY.label} curves are fitted to all judgements of the pair. The fewer judgements a pair has, "
             "the closer its curve is to the overall curve. The next section describes these curves.",
+            *(some if shown < possible else []),
         ],
-        exhibits=[_draw_chosen(cells, curves, chosen), _draw_atlas(cells, curves)],
+        exhibits=[_draw_chosen(classes, cells, curves, chosen), _draw_atlas(classes, cells, curves)],
     )
 
 
-def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]) -> Exhibit:
+def _draw_chosen(
+    classes: Classes, cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]
+) -> Exhibit:
     columns = min(len(chosen), 2)
     rows = -(-len(chosen) // columns)
     figure = new_figure(4.4 * columns + 0.4, 4.2 * rows)
@@ -61,11 +72,11 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         tops = judged["high"].astype(float).fillna(judged["value"].astype(float))
         for x, top, n in zip(judged["lambda_f"], tops, judged["n"], strict=True):
             axes.text(x, min(top + 0.025, 1.02), f"n = {n}", ha="center", fontsize=7.5)
-        finish(axes, title=CIFAR10.name_pair(*pair), xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
+        finish(axes, title=escape(classes.name_pair(*pair)), xlim=(-0.03, 1.03), ylim=(-0.03, 1.09))
     grid[0].legend(loc="lower right", frameon=False, fontsize=8)
     figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=10)
     figure.supylabel(typeset("λ_h, share that people infer"), fontsize=10)
-    names = ", ".join(CIFAR10.name_pair(*pair) for pair in chosen)
+    names = ", ".join(classes.name_pair(*pair) for pair in chosen)
     return Exhibit(
         "pairs",
         "λ_f against λ_h for chosen pairs",
@@ -73,37 +84,59 @@ def _draw_chosen(cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple
         f"({MIXUP.label}) and the fitted curve ({Color.GREY.label}) for {names}. Shares are the first-named class's.",
         f"Panels of inferred against generating share for {names}: points with intervals around mixup's diagonal.",
         figure,
-        with_pair_names(CIFAR10, pd.concat(parts, ignore_index=True)),
+        with_pair_names(classes, pd.concat(parts, ignore_index=True)),
     )
 
 
-def _draw_atlas(cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
-    figure = Figure(figsize=(14, 9.2))  # laying out 45 panels automatically takes seconds
-    figure.subplots_adjust(left=0.035, right=0.995, bottom=0.045, top=0.955, wspace=0.12, hspace=0.5)
-    for place, (_, part) in enumerate(cells.groupby(["class_1", "class_2"])):
+def _draw_atlas(classes: Classes, cells: pd.DataFrame, curves: PairCurves) -> Exhibit:
+    groups = cells.groupby(["class_1", "class_2"])
+    figure, rows, columns = _arrange(groups.ngroups)
+    for place, (_, part) in enumerate(groups):
         pair = (int(part["class_1"].iloc[0]), int(part["class_2"].iloc[0]))
-        axes = figure.add_subplot(5, 9, place + 1)
+        axes = figure.add_subplot(rows, columns, place + 1)
         _draw_pair(axes, part, curves, pair, small=True)
         judged = part[part["n"] > 0]
         _mark_empty(axes, part, 6)
         for x, n in zip(judged["lambda_f"], judged["n"], strict=True):
             axes.text(x, 1.03, f"{n}", ha="center", va="bottom", fontsize=6)
-        axes.set_title(CIFAR10.name_pair(*pair), fontsize=8, pad=9)
+        axes.set_title(escape(classes.name_pair(*pair)), fontsize=8, pad=9)
         axes.tick_params(labelsize=6, length=2)
         finish(axes, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-        if place % 9:
+        if place % columns:
             axes.set_yticklabels([])
-    figure.supxlabel(typeset("λ_f, share of the first-named class in the pixels"), fontsize=9, y=0.005)
+    figure.supxlabel(
+        typeset("λ_f, share of the first-named class in the pixels"), fontsize=9, y=0.046 / figure.get_figheight()
+    )
+    shown = groups.ngroups
+    which = f"all {count(shown, 'class pair')}" if shown == math.comb(len(classes), 2) else f"{shown} class pairs"
     return Exhibit(
         "atlas",
-        "Atlas of all 45 class pairs",
+        f"Atlas of {which}",
         f"People's mean answers ({PEOPLE.label}), mixup's line ({MIXUP.label}) and the fitted curve "
-        f"({Color.GREY.label}) for every pair of CIFAR-10's classes. The small numbers on top count the "
+        f"({Color.GREY.label}) for {which}. The small numbers on top count the "
         "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
-        "Forty-five small panels, one for each class pair, of inferred against generating share.",
+        "Small panels, one for each class pair, of inferred against generating share.",
         figure,
-        with_pair_names(CIFAR10, cells),
+        with_pair_names(classes, cells),
     )
+
+
+def _arrange(panels: int) -> tuple[Figure, int, int]:
+    """Make a figure for so many small panels, and say in how many rows and columns; up to nine stand in a row."""
+    columns = min(panels, 9, math.ceil(math.sqrt(2 * panels)))
+    rows = math.ceil(panels / columns)
+    width, height = max(5.0, 14 + 1.55 * (columns - 9)), 9.2 + 1.8 * (rows - 5)
+    figure = Figure(figsize=(width, height))  # laying out 45 panels automatically takes seconds
+    across, down = 14 / width, 9.2 / height  # so that margins have the same width in inches
+    figure.subplots_adjust(
+        left=0.035 * across,
+        right=1 - 0.005 * across,
+        bottom=0.045 * down,
+        top=1 - 0.045 * down,
+        wspace=0.12,
+        hspace=0.5,
+    )
+    return figure, rows, columns
 
 
 def _draw_pair(axes: Axes, part: pd.DataFrame, curves: PairCurves, pair: tuple[int, int], small: bool = False) -> None:

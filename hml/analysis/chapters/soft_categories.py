@@ -1,4 +1,4 @@
-"""The section on ten-class answers."""
+"""The section on answers over all classes."""
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootst
     claims.append(Claim("inference", text, correlation))
     return Section(
         "soft_categories",
-        "Answers over all ten classes",
+        "Answers over all classes",
         [
             "People saw mixed images without the names of the endpoints' classes. They gave the most probable class, "
             "the second most probable, the probability of each, and the classes that are impossible. The remaining "
@@ -53,8 +53,8 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
     finish(axes, xlabel="λ_f", ylabel="mean share of the mass", ylim=(0, 1.15))
     return Exhibit(
         "soft_categories",
-        "Where ten-class mass falls",
-        "The mean share of the ten-class mass that falls on the first endpoint's class (circles), on the second's "
+        "Where the probability of all classes falls",
+        "The mean share of the probability that falls on the first endpoint's class (circles), on the second's "
         "(squares) and on neither (diamonds) at each λ_f, with 95 % intervals.",
         "Mass on the first endpoint rises with its share in the pixels, on the second falls; part falls on neither.",
         figure,

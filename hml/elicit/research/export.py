@@ -12,8 +12,9 @@ from hml.errors import InputError
 from hml.files.atomic import write_atomically
 from hml.judgements import Classes, TaskName, parse_hmix, write_plain
 from hml.judgements.formats import FormatName
-from hml.judgements.hmix_format import FORMATS, parse_stimulus, write_row
+from hml.judgements.hmix_format import FORMATS, write_row
 from hml.judgements.rows import write_rows
+from hml.judgements.stimulus_names import parse_stimulus
 
 SIDES = "sides_swapped"
 """A column that H-Mix lacks: 1 where the second class was named first and was at the left, else 0.
@@ -30,6 +31,8 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
             fit the plain format.
         StorageError: the file can't be written.
     """
+    with folder.database.reading() as database:
+        classes = read_classes(database)
     answers, history = read_answers(folder), read_history(folder)
     if not answers:
         raise InputError("Nobody has answered anything yet: there is nothing to export.")
@@ -37,8 +40,6 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
     name, task = study["name"], study["task"]
     if format_name == "plain" and task != "rate_mixture":
         raise InputError(f"--format plain is for answers to rate_mixture, and this study's task is {task}: use hmix.")
-    with folder.database.reading() as database:
-        classes = read_classes(database)
     columns = (*FORMATS[task].columns, SIDES)
     rows = []
     for index, kept in enumerate(answers):

@@ -12,7 +12,8 @@ from hml.elicit.store.history import read_classes, read_task
 from hml.elicit.store.identities import read_code
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError
-from hml.judgements.hmix_format import Answer, compact, parse_stimulus
+from hml.judgements.hmix_format import Answer, compact
+from hml.judgements.stimulus_names import parse_stimulus
 
 
 @dataclass(frozen=True)

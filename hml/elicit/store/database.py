@@ -170,17 +170,6 @@ class Database:
                 if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                     # The whole schema or nothing of it: a study that is killed here starts from the beginning.
                     connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
-            lacks_sides = _lacks_sides(connection)
-        if lacks_sides:
-            with self.writing() as connection:
-                if _lacks_sides(connection):  # another process may have added it since
-                    connection.execute("ALTER TABLE trial ADD COLUMN swapped INTEGER NOT NULL DEFAULT 0")
-
-
-def _lacks_sides(connection: sqlite3.Connection) -> bool:
-    """Check for a study that began before sides were randomised, whose trials all named the first class first."""
-    columns = [row["name"] for row in connection.execute("PRAGMA table_info(trial)")]
-    return bool(columns) and "swapped" not in columns
 
 
 @contextmanager
