@@ -29,6 +29,7 @@ from tests import processes
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SCHEMES = [path for path in CONFIGS if "scheme:" in path.read_text()]
+CROWD = ["reliable", "reliable_conf", "shrunk", "shrunk_conf"]
 DEMO = ["--config", str(ROOT / "configs" / "demo.yaml")]
 QUICK = [
     *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
@@ -72,7 +73,7 @@ def refused(capsys, code, *args):
 
 
 def test_every_scheme_and_overlay_is_known():
-    assert [path.stem for path in SCHEMES] == sorted([*PAPER_SCHEMES, *CONTROLS, *ON_THE_FLY])
+    assert [path.stem for path in SCHEMES] == sorted([*PAPER_SCHEMES, *CONTROLS, *ON_THE_FLY, *CROWD])
     for path in CONFIGS:
         assert path.read_text().startswith("# ")
     for path in SCHEMES:
@@ -164,7 +165,7 @@ def test_predict_writes_ids_and_probabilities(trained):
     assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", checkpoint]) == 0
     (path,) = Path().rglob("predictions.csv")
     rows = list(csv.reader(path.read_text().splitlines()))
-    assert rows[0][:3] == ["image_id", "label", "Airplane"]
+    assert rows[0][:3] == ["image_id", "label", "Vertical stripes"]
     assert [int(row[0]) for row in rows[1:]] == list(range(60, 93))
     assert all(abs(sum(map(float, row[2:])) - 1) < 1e-6 for row in rows[1:])
 

@@ -80,12 +80,12 @@ def crop_and_flip(image: Tensor, draws: Tensor) -> Tensor:
     """
     height, width = image.shape[-2:]
     down, right = height // 8, width // 8  # 4 of CIFAR-10's 32 pixels, as is usual
-    largest = torch.tensor([down, right], device=image.device)
-    # In single precision a draw can round up to 1.
-    shift = (draws[:, :2] * (2 * largest + 1)).long().minimum(2 * largest)  # (B, 2)
-    rows = torch.arange(height, device=image.device) + shift[:, :1]  # (B, H)
+    # In single precision a draw can round up to 1. Limits are plain numbers, which a GPU needn't wait for.
+    shift_down = (draws[:, :1] * (2 * down + 1)).long().clamp(max=2 * down)  # (B, 1)
+    shift_right = (draws[:, 1:2] * (2 * right + 1)).long().clamp(max=2 * right)  # (B, 1)
+    rows = torch.arange(height, device=image.device) + shift_down  # (B, H)
     columns = torch.arange(width, device=image.device).expand(len(image), -1)
-    columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns) + shift[:, 1:]  # (B, W)
+    columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns) + shift_right  # (B, W)
     padded = torch.nn.functional.pad(image, (right, right, down, down)).movedim(1, -1)  # (B, H + 2p, W + 2q, 3)
     which = torch.arange(len(image), device=image.device)[:, None, None]
     return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()

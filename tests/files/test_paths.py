@@ -26,7 +26,7 @@ from tests.command_line.test_flags import OPTIONS
 CONFIGS = ["--config", "sep_conf", "--config", "demo", "--trainer.accelerator", "cpu"]
 TEXTS = {
     *("annotator", "answer", "base_url", "baseline", "flags", "host", "images", "job", "metric", "pairs"),
-    *("participant", "reason", "seeds", "subject", "who"),
+    *("class_names", "dataset", "image", "label", "participant", "reason", "seeds", "subject", "test", "train", "who"),
     "schemes",  # found by hml.command_line.configs, which expands them
 }
 """Options and arguments that take text which is no path. One that is a path has the type `Path`."""
