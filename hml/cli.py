@@ -86,18 +86,10 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb with its flags, by default the process's, and return the exit code, as `hml.errors` lists them."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(_HELP, end="")
-        return 0 if args else InputError.exit_code
-    if args[0] == "--version":
-        print(f"hml {hml.__version__}")
-        return 0
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± or … shows a ? instead
     try:
-        _see_own_modules()
-        with keep_interrupts():
-            code = _dispatch(args)
+        code = _dispatch(args)
         if sys.stdout is not None:  # as it is where a shell closed it
             sys.stdout.flush()
         return code
@@ -131,7 +123,18 @@ def _see_own_modules() -> None:
 
 
 def _dispatch(args: Sequence[str]) -> int:
-    verb, *flags = args
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_HELP, end="")
+        return 0 if args else InputError.exit_code
+    if args[0] == "--version":
+        print(f"hml {hml.__version__}")
+        return 0
+    _see_own_modules()
+    with keep_interrupts():
+        return _run(*args)
+
+
+def _run(verb: str, *flags: str) -> int:
     if verb in _OWN_VERBS:
         parse: Callable[[Sequence[str]], object] = pkgutil.resolve_name(_OWN_VERBS[verb].parse)
         options = parse(flags)

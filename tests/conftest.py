@@ -1,5 +1,6 @@
 """Fixtures for all tests: the real data where it is, and a tiny made-up data set."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,14 @@ import pytest
 
 # Tests run in a process a core: what they start takes a thread each, or all would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What is imported stays until the end: looking it through for garbage takes a fifth of importing, and of many tests.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers():
@@ -103,13 +112,10 @@ def chromium():
 
 @pytest.fixture
 def without_drawing(monkeypatch):
-    """Make every figure a single pixel, in files and in TensorBoard: drawing takes most of a page's or a run's time."""
-    from PIL import Image
-    from torch.utils.tensorboard import SummaryWriter
+    """Make every figure a single pixel, in files and in TensorBoard."""
+    from tests.drawing import skip_drawing
 
-    pixel = Image.new("L", (1, 1))
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, file, **options: pixel.save(file, "png"))
-    monkeypatch.setattr(SummaryWriter, "add_figure", lambda self, *args, **options: None)
+    skip_drawing(monkeypatch)
 
 
 @pytest.fixture

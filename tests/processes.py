@@ -7,15 +7,17 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["hml.training.run", "tests.processes", "torch.utils.tensorboard"])
+CONTEXT.set_forkserver_preload(["tests.forked"])
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = [
     *("--config", str(CONFIGS / "sep_conf.yaml"), "--config", str(CONFIGS / "demo.yaml")),
     *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
     *("--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu", "--calibration.bin_size", "10"),
-    *("--model.network.width", "2", "--data.batch_size", "16", "--data.augment", "crop_flip"),
+    *("--model.network", "tests.networks.Tiny", "--data.batch_size", "16", "--data.augment", "crop_flip"),
     *("--trainer.max_epochs", "3", "--model.lr_scheduler.milestones", "[1,2]"),
     *("--checkpoint.minutes", "0", "--checkpoint.steps", "2"),
 ]
@@ -51,10 +53,10 @@ def _run(folder, args, kill, send, limit_bytes, env):
 
     import torch
     from lightning.pytorch.callbacks import Checkpoint
-    from torch.utils.tensorboard import SummaryWriter
 
     from hml.cli import main
     from hml.training import run as training
+    from tests.drawing import skip_drawing
 
     os.environ.update({name: value for name, value in env.items() if value is not None})
     for name in (name for name, value in env.items() if value is None):
@@ -63,7 +65,7 @@ def _run(folder, args, kill, send, limit_bytes, env):
     os.setpgrp()  # as a shell gives each command a group of its own, which Ctrl-C goes to
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started to ignore
     torch.set_num_threads(1)
-    SummaryWriter.add_figure = lambda self, *args, **options: None  # drawing takes a quarter of so short a run
+    skip_drawing(pytest.MonkeyPatch())
     if limit_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
     prepare = training.prepare

@@ -37,6 +37,7 @@ QUICK = [
     *("--calibration.bin_size", "10"),
 ]
 NARROW = ["--model.network.width", "2"]
+TINY = ["--model.network", "tests.networks.Tiny"]
 WHY_NOT_COMPILE = why_not_compile(torch.device("cpu"), steps=math.inf)
 
 STUBBORN = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
@@ -55,7 +56,7 @@ def stand_in_an_empty_folder(tmp_path, monkeypatch, without_drawing):
 def trained(tmp_path_factory):
     """A run folder of `hml fit` on the demo data."""
     root = tmp_path_factory.mktemp("trained")
-    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--trainer.default_root_dir", str(root)]) == 0
+    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--trainer.default_root_dir", str(root)]) == 0
     return root / "lightning_logs" / "sep_conf" / "version_0"
 
 
@@ -83,7 +84,7 @@ def test_every_scheme_and_overlay_is_known():
 
 @pytest.mark.parametrize("scheme", [path.stem for path in SCHEMES if path.stem not in ON_THE_FLY])
 def test_every_scheme_trains_and_tests(scheme, capsys):
-    assert main(["fit", *config(scheme), *DEMO, *QUICK, *NARROW, "--seed", "3"]) == 0
+    assert main(["fit", *config(scheme), *DEMO, *QUICK, *TINY, "--seed", "3"]) == 0
     run = Path("lightning_logs") / scheme / "version_0"
     result = json.loads((run / "metrics.json").read_text())
     assert result["scheme"] == scheme
@@ -117,7 +118,7 @@ def test_a_run_out_of_python_without_a_subcommand_is_refused(args):
 
 @pytest.mark.skipif(WHY_NOT_COMPILE is not None, reason=f"hml doesn't compile here: {WHY_NOT_COMPILE}")
 def test_a_compiled_runs_checkpoint_loads_without_compiling():
-    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW]
+    args = [*config("sep_conf"), *DEMO, *QUICK, *TINY]
     assert main(["fit", *args, "--model.compile", "true"]) == 0
     run = Path("lightning_logs/sep_conf/version_0")
     assert main(["test", *args, "--ckpt_path", str(run / "checkpoints/last.ckpt")]) == 0
@@ -128,8 +129,7 @@ def test_a_compiled_runs_checkpoint_loads_without_compiling():
 def test_a_run_is_a_function_of_its_seed():
     for root, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert (
-            main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--seed", seed, "--trainer.default_root_dir", root])
-            == 0
+            main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--seed", seed, "--trainer.default_root_dir", root]) == 0
         )
     metrics = [
         json.loads((Path(root) / "lightning_logs/sep/version_0/metrics.json").read_text())["metrics"] for root in "abc"
@@ -139,14 +139,14 @@ def test_a_run_is_a_function_of_its_seed():
 
 
 def test_fit_without_a_test_leaves_no_metrics():
-    assert main(["fit", *config("mixup"), *DEMO, *QUICK, *NARROW, "--eval_after_fit=false"]) == 0
+    assert main(["fit", *config("mixup"), *DEMO, *QUICK, *TINY, "--eval_after_fit=false"]) == 0
     assert not list(Path().rglob("metrics.json"))
     assert list(Path().rglob("last.ckpt"))
 
 
 def test_testing_a_checkpoint_gives_what_fit_reported(trained):
     checkpoint = str(trained / "checkpoints/last.ckpt")
-    assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
+    assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", checkpoint]) == 0
     again, first = (json.loads((run / "metrics.json").read_text()) for run in (Path(RUN), trained))
     assert again["metrics"] == first["metrics"]
     assert again["training"] == first["training"]
@@ -162,7 +162,7 @@ def test_a_runs_own_config_tests_its_checkpoint(trained):
 
 def test_predict_writes_ids_and_probabilities(trained):
     checkpoint = str(trained / "checkpoints/last.ckpt")
-    assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", checkpoint]) == 0
+    assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", checkpoint]) == 0
     (path,) = Path().rglob("predictions.csv")
     rows = list(csv.reader(path.read_text().splitlines()))
     assert rows[0][:3] == ["image_id", "label", "Vertical stripes"]
@@ -171,7 +171,7 @@ def test_predict_writes_ids_and_probabilities(trained):
 
 
 def test_validate_evaluates_held_out_images(trained, capsys):
-    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
+    args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
     assert "val_size" in refused(capsys, 2, "validate", *args)
     # More plain images than endpoints, so that some are left to hold out.
     assert main(["validate", *args, "--data.images.num_train", "300", "--data.val_size", "20"]) == 0
@@ -179,7 +179,7 @@ def test_validate_evaluates_held_out_images(trained, capsys):
 
 
 def test_held_out_images_have_their_figures_too(capsys):
-    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--data.images.num_train", "300", "--data.val_size", "20"]
+    args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--data.images.num_train", "300", "--data.val_size", "20"]
     assert main(["fit", *args]) == 0
     run = Path("lightning_logs/sep_conf/version_0")
     metrics = json.loads((run / "metrics.json").read_text())["metrics"]
@@ -194,7 +194,7 @@ def test_a_strategy_beside_where_one_stands_works_and_names_the_run(caplog):
     assert len(STUBBORN.splitlines()) <= 15
     # An argument that it shares with the config's strategy is taken over, and that is said.
     Path("my_labels.py").write_text(STUBBORN.replace("threshold: float", "gamma: float = 1, threshold: float"))
-    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, "--data.strategy", "my_labels.Stubborn"]) == 0
+    assert main(["fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--data.strategy", "my_labels.Stubborn"]) == 0
     result = json.loads(Path("lightning_logs/stubborn/version_0/metrics.json").read_text())
     assert result["scheme"] == "stubborn"
     assert result["recipe"]["data"]["strategy"]["class_path"] == "my_labels.Stubborn"
@@ -204,7 +204,7 @@ def test_a_strategy_beside_where_one_stands_works_and_names_the_run(caplog):
 def test_logging_and_checkpoints_can_be_switched_off():
     off = ["--trainer.logger", "false", "--trainer.enable_checkpointing", "false"]
     for version in ("version_0", "version_1"):
-        assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *off]) == 0
+        assert main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, *off]) == 0
         run = Path("lightning_logs/sep") / version
         assert json.loads((run / "metrics.json").read_text())["scheme"] == "sep"
         assert sorted(path.name for path in run.iterdir()) == [".lock", "config.yaml", "metrics.json", "run.json"]
@@ -225,7 +225,7 @@ class Dull(Logger):
 def test_hmls_own_files_are_in_its_own_folder_whatever_loggers_there_are(folder):
     Path("dull.py").write_text(DULL)
     loggers = "[{class_path: dull.Dull}, {class_path: CSVLogger, init_args: {save_dir: csv}}]"
-    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.logger", loggers, *folder]
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--trainer.logger", loggers, *folder]
     assert main(args) == 0
     run = Path(folder[1] if folder else "lightning_logs/sep/version_0")
     own = {".lock", "config.yaml", "run.json", "checkpoints", "metrics.json"}
@@ -242,18 +242,18 @@ def test_hmls_own_files_are_in_its_own_folder_whatever_loggers_there_are(folder)
 def test_a_slurm_job_of_several_tasks_without_srun_is_rejected_in_words(capsys, monkeypatch):
     for name, value in {"JOB_ID": "7", "NTASKS": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert "--ntasks-per-node=2" in refused(capsys, 2, "fit", *config("sep"), *DEMO, *QUICK, *NARROW)
+    assert "--ntasks-per-node=2" in refused(capsys, 2, "fit", *config("sep"), *DEMO, *QUICK, *TINY)
 
 
 def test_a_scheme_given_on_the_command_line_is_kept():
-    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--scheme", "mine", "--eval_after_fit=false"]) == 0
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--scheme", "mine", "--eval_after_fit=false"]) == 0
     assert Path("lightning_logs/mine/version_0").is_dir()
 
 
 def test_configs_may_be_given_in_words_and_name_others():
     Path("few.yaml").write_text("batch_size: 16\nstrategy: hml.labels.SeparateLabels\n")
     Path("mine.yaml").write_text("scheme: mine\ndata: few.yaml\n")
-    asked = [*DEMO, "--config", "mine.yaml", *QUICK, *NARROW, "--config", "{seed_everything: 3}"]
+    asked = [*DEMO, "--config", "mine.yaml", *QUICK, *TINY, "--config", "{seed_everything: 3}"]
     assert main(["fit", *asked, "--eval_after_fit=false"]) == 0
     record = json.loads(Path("lightning_logs/mine/version_0/run.json").read_text())
     assert (record["scheme"], record["seed"], record["recipe"]["data"]["batch_size"]) == ("mine", 3, 16)
@@ -299,7 +299,7 @@ def test_configs_may_be_given_in_words_and_name_others():
     ],
 )
 def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsys):
-    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, *args)
+    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
     assert list(Path().iterdir()) == []
 
 
@@ -316,7 +316,7 @@ def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsy
     ],
 )
 def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
-    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *NARROW, *args)
+    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
     assert not list(Path().rglob("metrics.json"))
 
 
@@ -385,7 +385,7 @@ def test_where_two_configs_have_a_key_both_are_named(capsys):
 def test_a_file_of_callbacks_is_no_config():
     Path("mine.yaml").write_text("- class_path: lightning.pytorch.callbacks.LambdaCallback\n")
     callbacks = ["--trainer.callbacks", str(Path("mine.yaml").absolute())]
-    assert main(["fit", *config("sep"), *DEMO, *QUICK, *NARROW, *callbacks, "--eval_after_fit=false"]) == 0
+    assert main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, *callbacks, "--eval_after_fit=false"]) == 0
 
 
 def test_a_config_that_can_be_read_only_once_is_refused(capsys):
@@ -404,13 +404,24 @@ def test_a_data_folder_that_is_a_file_is_refused_by_name(capsys, tmp_path):
     assert "HML_DATA_DIR" in refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
 
 
-def test_a_reader_that_goes_away_gets_no_traceback(tmp_path):
-    command = f"{sys.executable} -m hml table1 --collect --root {tmp_path} 2> errors | true"
-    (tmp_path / "sep/seed_0").mkdir(parents=True)
-    subprocess.run(["bash", "-c", command], check=False, timeout=120)
+NOBODY = "Nobody reads what hml prints any more"
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_a_reader_that_goes_away_gets_no_traceback(flag):
+    subprocess.run(["bash", "-c", f"{sys.executable} -m hml {flag} 2> errors | true"], check=False, timeout=120)
     errors = Path("errors").read_text()
-    assert "Nobody reads what hml prints any more" in errors
+    assert NOBODY in errors
     assert not re.search("Traceback|Exception", errors)
+
+
+def test_a_table_that_nobody_reads_exits_with_6(tmp_path, capsys, monkeypatch):
+    (tmp_path / "sep/seed_0").mkdir(parents=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert NOBODY in refused(capsys, 6, "table1", "--collect", "--root", str(tmp_path))
 
 
 @pytest.mark.parametrize(("part", "content"), [("recipe", {}), ("data", {}), ("data", {"files": 3})])
@@ -432,7 +443,7 @@ def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
 
 @pytest.mark.parametrize("verb", ["test", "validate", "predict"])
 def test_verbs_that_need_weights_ask_for_them(verb, capsys):
-    assert "--ckpt_path" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *NARROW)
+    assert "--ckpt_path" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY)
 
 
 @pytest.mark.parametrize(
@@ -450,15 +461,15 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
 def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said, trained, capsys):
     checkpoint = trained / "checkpoints/last.ckpt"
     val = ["--data.val_size", "10"] if verb == "validate" else []
-    error = refused(capsys, 2, verb, *args, *DEMO, *QUICK, *NARROW, *val, "--ckpt_path", str(checkpoint))
+    error = refused(capsys, 2, verb, *args, *DEMO, *QUICK, *TINY, *val, "--ckpt_path", str(checkpoint))
     assert said in error
     assert f"--config {trained / 'config.yaml'}" in error
     assert not Path("lightning_logs").exists()
 
 
 def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
-    args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
-    assert "another network" in refused(capsys, 2, "test", *args, "--model.network.width", "3")
+    args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
+    assert "another network" in refused(capsys, 2, "test", *args, "--model.network.channels", "3")
 
 
 @pytest.mark.parametrize(
@@ -476,9 +487,7 @@ def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
         torch.save({"weight": torch.ones(3)}, "broken.ckpt")
     elif damage == "a pickle":
         torch.save({"state_dict": {}, "global_step": 1, "path": Path()}, "broken.ckpt")
-    assert "broken.ckpt" in refused(
-        capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *NARROW, "--ckpt_path", "broken.ckpt"
-    )
+    assert "broken.ckpt" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY, "--ckpt_path", "broken.ckpt")
 
 
 def test_missing_data_exits_with_3_and_lists_each_file(capsys, monkeypatch, tmp_path):
@@ -500,14 +509,14 @@ def _unreachable(*args, **kwargs):
 
 def test_a_folder_that_cannot_be_written_exits_with_6(capsys):
     Path("file").write_text("in the way")
-    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.default_root_dir", "file"]
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--trainer.default_root_dir", "file"]
     assert "file" in refused(capsys, 6, *args)
 
 
 def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsys):
     args = ["--model.optimizer.lr", "1e6", "--trainer.gradient_clip_val", "null", "--trainer.max_epochs", "9"]
     args += ["--checkpoint.minutes", "0", "--checkpoint.steps", "1"]
-    message = refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *NARROW, *args)
+    message = refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *TINY, *args)
     assert "diverged" in message
     assert re.search(r"(at step \d+, on images \d+|not finite after step \d+)", message)
     assert not list(Path().rglob("metrics.json"))
@@ -517,7 +526,7 @@ def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsy
 
 @pytest.mark.parametrize(("name", "codes"), [("SIGINT", processes.INTERRUPTED), ("SIGTERM", (143,))])
 def test_a_stopped_run_says_so_by_its_exit_code(name, codes, tmp_path):
-    args = ["fit", *config("sep"), *DEMO, *QUICK, *NARROW, "--trainer.max_epochs", "9999"]
+    args = ["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--trainer.max_epochs", "9999"]
     # SIGTERM ends a run after a step, and compiling before the first one takes a minute on a busy machine.
     run = processes.start(tmp_path, *args, "--model.compile", "false")
     try:
@@ -704,7 +713,7 @@ def test_two_processes_test_a_checkpoint_as_one_does(trained, n):
     """Two gloo processes, each with its share of the images, report every figure of one within 1e-6."""
     metrics = []
     for devices in ("1", "2"):
-        command = ["test", *config("sep_conf"), *DEMO, *QUICK, *NARROW]
+        command = ["test", *config("sep_conf"), *DEMO, *QUICK, *TINY]
         command += ["--ckpt_path", str(trained / "checkpoints/last.ckpt"), "--data.images.num_test", str(n)]
         command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
         command += ["--trainer.default_root_dir", devices]

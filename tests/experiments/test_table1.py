@@ -1,4 +1,4 @@
-"""`hml table1` as its users call it, on the demo's data with a network of width 2."""
+"""`hml table1` as its users call it, on the demo's data with a tiny network."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ QUICK = [
     *("--config", str(CONFIGS / "demo.yaml")),
     *("--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"),
     *("--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--calibration.bin_size", "10"),
-    *("--model.network.width", "2", "--trainer.precision", "32-true"),
+    *("--model.network", "tests.networks.Tiny", "--trainer.precision", "32-true"),
 ]
 TWO = ["--schemes", "mixup,sep_conf", "--seeds", "0,1", "--root", "study"]
 
@@ -40,6 +40,12 @@ class Dies(nn.Linear):
 @pytest.fixture(autouse=True)
 def stand_in_an_empty_folder(tmp_path, monkeypatch, without_drawing):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tests_importable(monkeypatch):
+    """Let Python processes that a test starts import the tiny network."""
+    monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="module")
@@ -232,13 +238,13 @@ def test_slots_give_what_one_process_gives_and_outlive_a_death(finished, capsys,
         "scheme: dies\ndata: {strategy: hml.labels.MixupLabels}\n"
         "model: {network: {class_path: dies.Dies, init_args: {in_features: 1, out_features: 1}}}\n"
     )
-    width = QUICK.index("--model.network.width")
-    Path("narrow.yaml").write_text("model: {network: {class_path: hml.models.PreActResNet18, init_args: {width: 2}}}\n")
-    Path("sep_conf.yaml").write_text((CONFIGS / "sep_conf.yaml").read_text() + Path("narrow.yaml").read_text())
+    network = QUICK.index("--model.network")
+    tiny = (CONFIGS / "sep_conf.yaml").read_text() + "model: {network: tests.networks.Tiny}\n"
+    Path("sep_conf.yaml").write_text(tiny)
     overlay = (CONFIGS / "demo.yaml").read_text()
     start = overlay.index("  network:")
     Path("demo.yaml").write_text(overlay[:start] + overlay[overlay.index("  lr_scheduler:") :])
-    quick = ["--config", "demo.yaml", *QUICK[2:width], *QUICK[width + 2 :], "--trainer.logger", "false"]
+    quick = ["--config", "demo.yaml", *QUICK[2:network], *QUICK[network + 2 :], "--trainer.logger", "false"]
     asked = [*quick, "--schemes", "dies.yaml,sep_conf.yaml", *TWO[2:], "--slots", "2"]
     with in_use(Path("study/dies/seed_1")):
         assert main(["table1", *asked]) == 1
@@ -269,6 +275,7 @@ class Once(Callback):
 """
 
 
+@pytest.mark.usefixtures("tests_importable")
 def test_submitits_jobs_give_what_one_process_gives_and_resume_when_preempted(finished, capsys):
     Path("preempted_once.py").write_text(PREEMPTED)
     asked = [*QUICK, *TWO, "--cluster", "local", "--chunk", "2", "--job", "timeout_min=5"]
@@ -286,6 +293,7 @@ def test_submitits_jobs_give_what_one_process_gives_and_resume_when_preempted(fi
     assert list(Path("csv").rglob("metrics.csv"))
 
 
+@pytest.mark.usefixtures("tests_importable")
 def test_a_run_on_several_devices_is_a_process_of_its_own(monkeypatch):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -388,7 +396,8 @@ def test_a_second_study_in_the_same_folder_is_refused(capsys):
 @contextlib.contextmanager
 def start_endless_study(folder, number):
     """Start a study that doesn't end by itself, and wait until it trains."""
-    study = processes.start(folder, "table1", *QUICK, *TWO, "--slots", number, "--trainer.max_epochs", "9999")
+    endless = ["--trainer.max_epochs", "9999", "--trainer.log_every_n_steps", "1"]
+    study = processes.start(folder, "table1", *QUICK, *TWO, "--slots", number, *endless)
     try:
         deadline = time.monotonic() + 600
         while sum(path.stat().st_size > 2000 for path in Path("study").glob("*/*/events*")) < int(number):
@@ -436,7 +445,7 @@ def test_no_slot_outlives_the_study_and_a_killed_slot_takes_only_its_run(tmp_pat
 def cut_short(tmp_path_factory):
     """A folder with a study of one run that was killed in its eleventh step of twelve, and the study's flags."""
     folder = tmp_path_factory.mktemp("cut_short")
-    asked = ["table1", *processes.QUICK[4:], "--config", str(CONFIGS / "demo.yaml"), "--schemes", "sep", "--seeds", "0"]
+    asked = ["table1", "--config", str(CONFIGS / "demo.yaml"), *processes.QUICK[4:], "--schemes", "sep", "--seeds", "0"]
     asked += ["--trainer.max_epochs", "2"]
     assert processes.hml(folder, *asked, kill=(10, "start")) == -signal.SIGKILL
     (folder / processes.DRAWN).unlink()

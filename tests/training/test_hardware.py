@@ -183,6 +183,6 @@ def test_a_run_sets_the_threads_that_it_chooses(eight_threads, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     chosen = []
     monkeypatch.setattr(torch, "set_num_threads", chosen.append)
-    for flags in ([], ["--model.network.width", "64"], ["--threads", "2"], []):
+    for flags in ([], ["--model.network", "PreActResNet18"], ["--threads", "2"], []):
         training.prepare(["fit", *QUICK, "--data.batch_size", "128", *flags])
     assert chosen == [1, 8, 2, 1]
