@@ -9,7 +9,8 @@ def whole_split():
     def gather(classifier, loader):
         batches = list(loader)
         image, target, label = (torch.cat([batch[key] for batch in batches]) for key in ("image", "target", "label"))
+        mean, std = classifier.normalise.mean, classifier.normalise.std
         with torch.no_grad():
-            return image, target, label, classifier.network((image - classifier.mean) / classifier.std)
+            return image, target, label, classifier.network((image - mean) / std)
 
     return gather
