@@ -20,7 +20,7 @@ class Options:
 
     Args:
         cohort: Which of H-Mix.
-        judgements: A file of your own judgements instead, in the plain columns or in H-Mix's: see hml/data/README.md.
+        judgements: Your own judgements instead, a file in the plain columns or in H-Mix's: see hml/data/README.md.
         source: The class of the images that were judged, such as hml.data.ImageFolder, whose arguments are given as
             --source.<argument>; by default CIFAR-10's, if they were judged.
         out: The folder for results.

@@ -77,7 +77,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
 
     Args:
         cohort: Which of the released judgements; "paper" or "all".
-        judgements: A file of your own to read instead, taken whole.
+        judgements: Your own file to read instead, all of it.
         images: The images that were judged; by default CIFAR-10's, if the judgements are of them.
         data_dir: The data folder.
 

@@ -28,7 +28,7 @@ class Fit:
 
     Args:
         cohort: Which of H-Mix.
-        judgements: A file of your own judgements instead, in the plain columns or in H-Mix's: see hml/data/README.md.
+        judgements: Your own judgements instead, a file in the plain columns or in H-Mix's: see hml/data/README.md.
         source: The class of the images, such as hml.data.ImageFolder, whose arguments are given as
             --source.<argument>; by default hml.data.Cifar10.
         demo: Use hml's synthetic images, with simulated people unless --judgements is given.
