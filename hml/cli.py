@@ -5,7 +5,8 @@ import io
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,8 +131,23 @@ def _dispatch(args: Sequence[str]) -> int:
         print(f"hml {hml.__version__}")
         return 0
     _see_own_modules()
-    with keep_interrupts():
+    with keep_interrupts(), _users_mistakes():
         return _run(*args)
+
+
+@contextmanager
+def _users_mistakes() -> Iterator[None]:
+    """Turn what users' code raises, such as a strategy or an image source of theirs, into an error with its lines."""
+    try:
+        yield
+    except (HmlError, BrokenPipeError):
+        raise
+    except Exception as error:
+        # Imported here, since help and wrong flags need no torch.
+        find_mistake: Callable[[Exception], str | None] = pkgutil.resolve_name("hml.training.mistakes:find_mistake")
+        if (mistake := find_mistake(error)) is None:
+            raise
+        raise InputError(mistake) from error
 
 
 def _run(verb: str, *flags: str) -> int:
