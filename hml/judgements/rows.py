@@ -14,7 +14,7 @@ Row = Mapping[str, str]
 
 
 def read_file(path: str | Path) -> tuple[str, bytes]:
-    """Read a user's file of judgements: its name, and its content.
+    """Read a user's file of judgements or of images to ask about: its name, and its content.
 
     Raises:
         InputError: it can't be read.
@@ -23,7 +23,7 @@ def read_file(path: str | Path) -> tuple[str, bytes]:
     try:
         return path.name, path.read_bytes()
     except OSError as error:
-        raise InputError(f"Can't read judgements from {path}: {error.strerror}.") from error
+        raise InputError(f"Can't read {path}: {error.strerror}.") from error
 
 
 def read_columns(content: bytes, name: str) -> list[str]:
