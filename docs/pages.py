@@ -1,4 +1,4 @@
-"""The site: README.md, the guides and results as they are in the repository, and a page of docstrings for each folder."""
+"""The site: README.md, the guides and results as they are in the repository, and docstrings by folder."""
 
 from pathlib import Path
 

@@ -19,8 +19,9 @@ from hml.randomness import Draws
 class ShrunkLabels(LabelStrategy):
     """The mean lambda_h of an image's judgements, shrunk towards its class pair's curve.
 
-    The fewer people saw an image, the more it is shrunk. How strongly is estimated from all judgements: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean, where
-    τ² is how far images scatter around their curves, and σ² how far people do around an image.
+    The fewer people saw an image, the more it is shrunk: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean.
+    All judgements together give τ², how far images scatter around their curves, and σ², how far people do around an
+    image.
 
     Args:
         gamma: Base of the smoothing by the image's mean confidence, in (0, 1]; null doesn't smooth.
