@@ -1,4 +1,4 @@
-"""The site's pages: README.md, the guides and results as they are in the repository, and one page of docstrings a folder."""
+"""The site: README.md, the guides and results as they are in the repository, and docstrings by folder."""
 
 from pathlib import Path
 

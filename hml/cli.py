@@ -57,7 +57,7 @@ _OWN_VERBS = {
         run="hml.analysis.percepts:run",
     ),
     "relabel": _Verb(
-        "learn what people would say of any mixed image, and judge how well",
+        "fit a model of the annotators, evaluate it, and choose what to ask next",
         parse="hml.relabel.command:parse",
         run="hml.relabel.workflow:run",
     ),
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
-        gone = "Nobody reads what hml prints any more, so it has stopped: send it to a file instead."
+        gone = "hml stopped, since the program that read its output has ended: send the output to a file instead."
         return _fail(StorageError(gone))
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
@@ -123,7 +123,7 @@ def _see_own_modules() -> None:
     try:
         here = str(Path.cwd())
     except FileNotFoundError as error:
-        raise InputError("The folder you are in is gone: cd to another.") from error
+        raise InputError("The working directory no longer exists: cd to another.") from error
     if here not in sys.path:
         sys.path.append(here)
 

@@ -322,7 +322,7 @@ def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' stands twice, in lines 1 and 3"),
+        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' is repeated, in lines 1 and 3"),
         (b"data: {batch_size: [1}\n", "is not a config"),
         (b"scheme: \xff\n", "is not text in UTF-8"),
         (b"# to be written\n", "holds nothing"),
