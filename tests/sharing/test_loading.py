@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 import hml
+from hml.cli import main
 from hml.errors import InputError
 from hml.models import PreActResNet18
 from hml.sharing.folder import ModelConfig
@@ -40,6 +42,20 @@ def test_weights_in_half_precision_are_computed_in_it():
     model = make_model(config, "a test names").eval()
     assert model(torch.rand(2, 3, 8, 8)).dtype == torch.bfloat16
     assert model.network.head.weight.dtype == torch.bfloat16
+
+
+def test_the_guides_examples_run(run, exported, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(exported, "shared/sep_conf")
+    flags = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt"), "--format", "npz"]
+    assert main(["predict", *flags, "--run_folder", "lightning_logs/sep_conf/version_0/predict/version_0"]) == 0
+    guide = (Path(hml.__file__).parent / "training/README.md").read_text(encoding="utf-8")
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        if "shared/sep_conf" in code or "predict/version_0" in code:
+            exec(code, names)
+    assert names["predicted"].shape == (33,)
+    torch.testing.assert_close(names["logits"].softmax(1), names["probabilities"])
 
 
 @pytest.fixture
