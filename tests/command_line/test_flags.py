@@ -27,7 +27,6 @@ OPTIONS = {
     **{f"relabel {verb}": options for verb, options in hml.relabel.command.VERBS.items()},
     **{f"elicit {verb}": options for verb, options in hml.elicit.command.VERBS.items()},
 }
-README = Path(hml.__file__).parent.parent / "README.md"
 
 
 @dataclass(frozen=True)
@@ -181,20 +180,3 @@ def test_flags_of_runs_are_kept_apart_and_configs_come_first(tmp_path):
     options = PARSE["table1"](["--schemes", "sep", "agg", *others, "-c", str(tmp_path / "mine.yaml"), "--rerun"])
     assert (options.schemes, options.seeds, options.rerun) == (("sep", "agg"), "0..1", True)
     assert options.flags == ("--seed", "1", *others[2:4], *others[:2], *others[4:])
-
-
-def test_the_flags_that_readme_names_exist():
-    text = README.read_text(encoding="utf-8")
-    named = {verb: set() for verb in OPTIONS}
-    for line in text.splitlines():
-        verbs = re.findall(rf"\bhml ({'|'.join(OPTIONS)}|fit|predict|test|table1)\b", line)
-        flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]*(?![\w.-])", line))
-        if len(set(verbs)) == 1 and verbs[0] in OPTIONS:
-            named[verbs[0]] |= flags
-    section = text.partition("\n## Table 1\n")[2].partition("\n## ")[0]
-    named["table1"] |= set(re.findall(r"(?<![\w-])--[a-z]\w*(?![\w.])", section))
-    for verb, flags in named.items():
-        assert flags <= {*flag_names(OPTIONS[verb])}, verb
-    assert {verb for verb, flags in named.items() if flags} >= {"table1", "percepts", "relabel fit", "elicit correct"}
-    assert {"--collect", "--job"} <= named["table1"]
-    assert named["elicit correct"] == {"--reason", "--strike", "--answer", "--help"}
