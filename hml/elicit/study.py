@@ -20,6 +20,7 @@ from hml.elicit.tasks import TASKS
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort, TaskName
+from hml.judgements.stimulus_names import is_blend
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
@@ -69,7 +70,7 @@ class StimulusChoice:
         _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
             raise InputError(f"lambdas={list(self.lambdas or ())} must be one weight or more, none of them twice.")
-        if wrong := [value for value in self.lambdas if not 0 < value < 1 or round(value, 3) != value]:
+        if wrong := [value for value in self.lambdas if not is_blend(value)]:
             raise InputError(f"lambdas={wrong} must be between 0 and 1, of three decimals at most.")
 
 

@@ -12,6 +12,11 @@ _FILENAME = re.compile(r"mixed_(?P<lambda_f>[^_]+)_(?P<pair>.+)\.png")
 _FILENAME_REMEDY = "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png."
 
 
+def is_blend(lambda_f: float) -> bool:
+    """Return whether people can be asked about a weight: between 0 and 1, with three decimals at most in its name."""
+    return 0 < lambda_f < 1 and round(lambda_f, 3) == lambda_f
+
+
 def name_stimulus(classes: Classes, lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
     """Make a stimulus with the name that H-Mix gives such an image."""
     return Stimulus(f"mixed_{lambda_f}_{name_endpoints(classes, first, second)}.png", lambda_f, (first, second))
