@@ -1,4 +1,4 @@
-"""Compares acquisitions on answers that exist: a pool is asked in batches, and the relabeller is fitted to each again."""
+"""Compares acquisitions on answers that exist, asked for in batches; the relabeller is fitted again after each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +9,26 @@ import pandas as pd
 
 from hml.errors import InputError
 from hml.judgements.curves import PairCurves, fit_pair_curves
+from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel import scores
-from hml.relabel.acquisition import Acquisition, Pool, Random, choose
+from hml.relabel.acquisition import (
+    Acquisition,
+    Coverage,
+    ExpectedErrorReduction,
+    ExpectedInformation,
+    PairUncertainty,
+    Pool,
+    Random,
+    choose,
+)
 from hml.relabel.acquisition.curves import GRID
-from hml.relabel.acquisition.pool import judged_images
 from hml.relabel.answers import Answers, per_cent
 from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import judged
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import group_by_pair
 from hml.relabel.relabeller import Relabeller
-from hml.labels import MixedBatch
 from hml.statistics.bootstrap import Index
 
 RANDOM = "Random"
@@ -32,6 +40,15 @@ MEASURES = {
     "mae": "MAE of the mean",
     "curve_error": "error of class pairs' curves",
 }
+ACQUISITIONS: dict[str, Acquisition] = {
+    "ExpectedInformation": ExpectedInformation(),
+    "ExpectedInformation, omega": ExpectedInformation(omega=True),
+    "ExpectedErrorReduction": ExpectedErrorReduction(),
+    "PairUncertainty": PairUncertainty(),
+    "Coverage": Coverage(),
+}
+"""What is compared with random."""
+
 _HELD_OUT = 0.2
 
 
@@ -83,17 +100,11 @@ class Questions:
 
     @classmethod
     def draw(cls, table: pd.DataFrame, seed: int, repetition: int) -> "Questions":
-        """Hold out a fifth of the image pairs and a fifth of the people, and shuffle the other judgements.
-
-        Raises:
-            InputError: there are too few pairs or people.
-        """
+        """Hold out a fifth of the image pairs and a fifth of the people, and shuffle the other judgements."""
         group, person = group_by_pair(table), table["person"].to_numpy(np.int64)
         is_held_out = []
         for values, purpose in ((group, "held-out pairs"), (person, "held-out people")):
             shuffled = Draws(seed, repetition, np.unique(values)).order(purpose)
-            if len(shuffled) < 2:
-                raise InputError("hml relabel evaluate --active needs judgements of 2 image pairs by 2 people or more.")
             is_held_out.append(np.isin(values, shuffled[: max(1, round(_HELD_OUT * len(shuffled)))]))
         pair, people = is_held_out
         order = Draws(seed, repetition, np.flatnonzero(~pair & ~people)).order("opinions")
@@ -101,6 +112,29 @@ class Questions:
         for row, image in zip(order.tolist(), table["image"].to_numpy()[order].tolist(), strict=True):
             queue.setdefault(image, []).append(row)
         return cls(queue, np.flatnonzero(pair), np.flatnonzero(people & ~pair))
+
+
+def draw_repetitions(table: pd.DataFrame, schedule: Schedule) -> list[Questions]:
+    """Draw what each repetition may ask.
+
+    Args:
+        table: Judgements without repeats, with a fresh index.
+        schedule: How much is asked.
+
+    Raises:
+        InputError: a repetition has fewer judgements than are asked for, or holds out none.
+    """
+    repetitions = [Questions.draw(table, schedule.seed, number) for number in range(schedule.repetitions)]
+    wanted = schedule.start + schedule.batch * schedule.rounds_of_random
+    for questions in repetitions:
+        images, answers = len(questions.queue), sum(map(len, questions.queue.values()))
+        if images < max(schedule.start, schedule.batch) or answers < wanted or not len(questions.person):
+            raise InputError(
+                f"--active asks for {wanted:,} judgements, {schedule.batch} at a time, and without the image pairs and "
+                f"people that are held out there are {answers:,} of {images:,} images: lower --start, --batch or "
+                "--rounds, or collect more."
+            )
+    return repetitions
 
 
 @dataclass(frozen=True)
@@ -121,18 +155,18 @@ class Comparison:
     fitting: FitOptions
     schedule: Schedule
 
-    def run(self, acquisitions: Mapping[str, Acquisition]) -> pd.DataFrame:
+    def run(self, acquisitions: Mapping[str, Acquisition], repetitions: Sequence[Questions]) -> pd.DataFrame:
         """Run all repetitions, and print each that is done.
 
         Args:
-            acquisitions: By name; `Random` is always added.
+            acquisitions: By name; random is always added.
+            repetitions: What `draw_repetitions` drew.
 
         Returns:
             One row a repetition, acquisition, number of judgements and measure, with its value.
         """
         rows = []
-        for repetition in range(self.schedule.repetitions):
-            questions = Questions.draw(self.table, self.schedule.seed, repetition)
+        for repetition, questions in enumerate(repetitions):
             first = list(questions.queue)[: self.schedule.start]
             asked = [questions.queue[image][0] for image in first]
             begun = self.fit(asked, repetition)
@@ -140,7 +174,7 @@ class Comparison:
                 rounds = self.schedule.rounds_of_random if name == RANDOM else self.schedule.rounds
                 for row in self._ask(acquisition, questions, asked, begun, repetition, rounds):
                     rows.append({"repetition": repetition, "acquisition": name} | row)
-            print(f"Repetition {repetition + 1} of {self.schedule.repetitions} done", flush=True)
+            print(f"Repetition {repetition + 1} of {len(repetitions)} done", flush=True)
         return pd.DataFrame(rows)
 
     def _ask(
@@ -167,7 +201,13 @@ class Comparison:
                 self.targets,
                 seed=(self.schedule.seed * self.schedule.repetitions + repetition) * (rounds + 1) + number,
             )
-            for place in choose(acquisition, pool, self.schedule.batch).rows:
+            chosen = choose(acquisition, pool, self.schedule.batch).rows
+            if len(chosen) < self.schedule.batch:
+                raise InputError(
+                    f"--batch {self.schedule.batch}: only {len(chosen)} images that differ are left to ask about. "
+                    "Lower --batch or --rounds."
+                )
+            for place in chosen:
                 image = open_images[place]
                 asked.append(questions.queue[image][int(opinions.get(image, 0))])
             relabeller = self.fit(asked, repetition)
@@ -182,7 +222,9 @@ class Comparison:
         networks = fit_networks(Answers.of(some, self.images.num_classes), self.images, people, options)
         return Relabeller(networks, self.images, judged=judged(some))
 
-    def _score(self, relabeller: Relabeller, questions: Questions, asked: Sequence[int]) -> list[dict[str, float | str]]:
+    def _score(
+        self, relabeller: Relabeller, questions: Questions, asked: Sequence[int]
+    ) -> list[dict[str, float | str]]:
         """Score predictions of what is held out, and class pairs' curves fitted to what was asked."""
         values = {}
         for name, rows in (("bits_pair", questions.pair), ("bits_person", questions.person)):

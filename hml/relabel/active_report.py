@@ -24,9 +24,11 @@ from hml.statistics.paired import PairedDifference, adjust_by_holm, paired_diffe
 
 _DIGITS = {"bits_pair": 3, "bits_person": 3, "mae": 4, "curve_error": 4}
 _RESAMPLES = 2000
-_STYLES = list(zip([Color.GREY, Color.BLUE, Color.DARK_ORANGE, Color.GREEN, Color.LIGHT_ORANGE, "black"], "osD^vP", strict=True))
+_STYLES = list(
+    zip([Color.GREY, Color.BLUE, Color.DARK_ORANGE, Color.GREEN, Color.LIGHT_ORANGE, "black"], "osD^vP", strict=True)
+)
 _LEGEND = (
-    "Less is better. bits: −log2 of what the relabeller gave an answer, one of 101. The MAE of the distribution's mean, "
+    "Less is better. bits: −log2 of what the relabeller gave an answer, one of 101. The MAE of its mean, "
     "with image pairs held out, and the mean distance of class pairs' curves from those of all judgements, over λ_f "
     "from .1 to .9, are on λ_h's scale. Intervals are 95 %, over repetitions (t for differences, bootstrap for "
     "numbers of judgements): each holds out other image pairs and people of the same data, so they don't show how "
@@ -98,7 +100,9 @@ def compare(results: pd.DataFrame, seed: int = 0) -> list[Gain]:
             needed = find_needed(weights @ random.to_numpy(), random.columns.to_numpy(float), weights @ last)
             low, high = np.quantile(needed[1:], [0.025, 0.975])
             gains.append(
-                Gain(name, measure, area, adjusted.get(name), final, float(needed[0]), low, high, int(random.columns[-1]))
+                Gain(
+                    name, measure, area, adjusted.get(name), final, float(needed[0]), low, high, int(random.columns[-1])
+                )
             )
     return gains
 
@@ -112,16 +116,17 @@ def learning_curve(results: pd.DataFrame, acquisition: str, measure: str) -> pd.
 def _differences(curve: pd.DataFrame, random: pd.DataFrame) -> tuple[PairedDifference, PairedDifference]:
     """Return the area between two learning curves over what the first adds to the start, and the last difference."""
     shared = curve.columns[1:]
-    found = [
-        paired_difference(mine.to_dict(), theirs.to_dict())
-        for mine, theirs in (
-            (curve[shared].mean(axis=1), random[shared].mean(axis=1)),
-            (curve[shared[-1]], random[shared[-1]]),
-        )
-    ]
-    area, final = found
-    assert area is not None and final is not None
-    return area, final
+    return (
+        _difference(curve[shared].mean(axis=1), random[shared].mean(axis=1)),
+        _difference(curve[shared[-1]], random[shared[-1]]),
+    )
+
+
+def _difference(values: "pd.Series[float]", baseline: "pd.Series[float]") -> PairedDifference:
+    """Compare values by repetition, of which both have the same."""
+    difference = paired_difference(*(dict(enumerate(each.to_numpy(float))) for each in (values, baseline)))
+    assert difference is not None
+    return difference
 
 
 def find_needed(curves: Array, judgements: Array, values: Array) -> Array:
@@ -190,7 +195,9 @@ def write_report(
         Section("active", "What to ask next", [*verdicts, _LEGEND], tables=tables),
         Section("curves", "Learning curves", [], exhibits=[exhibit]),
     ]
-    page = render_page("Which images to ask about", [introduction], [], sections, {exhibit.name: png}, [f"Made with {name_hml()}."])
+    page = render_page(
+        "Which images to ask about", [introduction], [], sections, {exhibit.name: png}, [f"Made with {name_hml()}."]
+    )
     write_atomically(out / "active.html", page)
     content = {
         "gains": [asdict(gain) for gain in gains],

@@ -8,6 +8,7 @@ import torch
 from hml.data import ImageBank
 from hml.data.fresh import draw_lambda_f
 from hml.errors import InputError
+from hml.judgements.stimuli_file import number_images
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.statistics.bootstrap import Index
@@ -51,10 +52,27 @@ def draw_mixes(
     drawn = np.array(pairs)[(uniform[:, 0] * len(pairs)).astype(np.int64)]  # (N, 2)
     ends = order[start[drawn] + (uniform[:, 1:] * size[drawn]).astype(np.int64)]  # (N, 2)
     lambda_f = torch.from_numpy(draw_lambda_f(draws, 1.0, lambdas))
-    columns = [torch.from_numpy(column.copy()) for column in (*ends.T, *drawn.T)]
-    return MixedBatch(*columns, lambda_f, len(bank.classes))
+    id_1, id_2, class_1, class_2 = (torch.from_numpy(column.copy()) for column in (*ends.T, *drawn.T))
+    return MixedBatch(id_1, id_2, class_1, class_2, lambda_f, len(bank.classes))
 
 
 def draw_targets(bank: ImageBank, seed: int) -> MixedBatch:
     """Draw fresh mixes of two classes, as training will mix them."""
     return draw_mixes(bank, bank.classes.pairs, TARGETS, None, (seed, "targets"))
+
+
+def find_originals(bank: ImageBank, names: Sequence[str]) -> Index:
+    """Return the ids of training images by their names or ids; of all of them if none is named.
+
+    Raises:
+        InputError: there is no such image, or it isn't trained on.
+    """
+    trained: Index = bank.train_ids.numpy().astype(np.int64)
+    if not names:
+        return trained
+    known = number_images((), bank.names or [str(image) for image in range(len(bank.labels))])
+    if unknown := [name for name in names if known.get(name) not in set(trained.tolist())]:
+        raise InputError(
+            f"--images {', '.join(unknown[:10])}: no such training images. Give ids, or paths in the folder."
+        )
+    return np.unique([known[name] for name in names]).astype(np.int64)

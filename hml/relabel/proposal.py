@@ -10,7 +10,9 @@ import torch
 
 from hml.data import ImageBank
 from hml.errors import InputError
-from hml.judgements import Endpoint, Stimulus, name_stimulus
+from hml.judgements import Endpoint, name_stimulus
+from hml.judgements.stimuli_file import Proposal
+from hml.judgements.stimulus_names import is_blend
 from hml.labels import MixedBatch
 from hml.relabel.acquisition import Acquisition, Choice, Pool, choose
 from hml.relabel.acquisition.pool import blends, is_near, judged_images
@@ -18,6 +20,9 @@ from hml.relabel.candidates import draw_mixes, draw_targets
 from hml.relabel.encoding import concatenate, take
 from hml.relabel.relabeller import Relabeller
 from hml.statistics.bootstrap import Index
+
+_DECIMALS = 6
+"""What single precision keeps of lambda_f."""
 
 
 @dataclass(frozen=True)
@@ -32,35 +37,45 @@ class Wanted:
         per_image: An image that has so many opinions isn't proposed again; 1 proposes new images only.
         candidates: How many new mixed images to choose from.
         seed: Decides what is drawn.
+
+    Raises:
+        InputError: a number is too small, or a lambda_f is none that people can be asked about.
     """
 
     count: int
     pairs: Sequence[tuple[int, int]]
     images: Index
-    lambdas: Sequence[float]
-    per_image: int
-    candidates: int
-    seed: int
+    lambdas: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    per_image: int = 3
+    candidates: int = 20_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, flag in (("count", "count"), ("per_image", "per-image"), ("candidates", "candidates")):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{flag} {getattr(self, name)} must be 1 or more.")
+        if wrong := [weight for weight in self.lambdas if not is_blend(weight)] or not self.lambdas:
+            raise InputError(f"--lambdas {wrong or ''} must be between 0 and 1, with three decimals at most.")
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A mixed image to ask about.
+class Batch:
+    """What is proposed.
 
     Args:
-        stimulus: The image.
-        score: What one more opinion on it teaches, given those proposed before it.
-        reason: What the score is, and whether the image is new.
+        proposals: The images, best first.
+        pool: All that might have been proposed.
+        again: How many of the images have been judged before.
     """
 
-    stimulus: Stimulus
-    score: float
-    reason: str
+    proposals: list[Proposal]
+    pool: Pool
+    again: int
 
 
 def propose(
     relabeller: Relabeller, bank: ImageBank, table: pd.DataFrame, acquisition: Acquisition, wanted: Wanted
-) -> tuple[list[Proposal], Pool]:
+) -> Batch:
     """Propose images: a pure function of the arguments.
 
     Args:
@@ -71,7 +86,7 @@ def propose(
         wanted: What may be proposed.
 
     Returns:
-        The proposals, best first, and the pool that they are of.
+        The batch.
 
     Raises:
         InputError: fewer images may be proposed than are wanted.
@@ -83,7 +98,8 @@ def propose(
             f"--count {wanted.count}: only {len(choice.rows)} images that differ may be proposed. Raise --candidates, "
             "or allow more --pairs, --images or --lambdas."
         )
-    return _describe(pool, choice, bank, acquisition.reason), pool
+    again = int((pool.opinions[choice.rows] > 0).sum())
+    return Batch(_describe(pool, choice, bank, acquisition.reason), pool, again)
 
 
 def gather_pool(relabeller: Relabeller, bank: ImageBank, table: pd.DataFrame, wanted: Wanted) -> Pool:
@@ -117,7 +133,8 @@ def _is_allowed(judged: MixedBatch, wanted: Wanted) -> npt.NDArray[np.bool_]:
     pairs = {frozenset(pair) for pair in wanted.pairs}
     of_pair = [frozenset(ends) in pairs for ends in zip(judged.class_1.tolist(), judged.class_2.tolist(), strict=True)]
     of_images = [np.isin(ids.numpy(), wanted.images) for ids in (judged.id_1, judged.id_2)]
-    allowed: npt.NDArray[np.bool_] = np.array(of_pair, dtype=bool) & of_images[0] & of_images[1]
+    weights = [is_blend(round(weight, _DECIMALS)) for weight in judged.lambda_f.tolist()]
+    allowed: npt.NDArray[np.bool_] = np.array(of_pair) & of_images[0] & of_images[1] & np.array(weights)
     return allowed
 
 
@@ -126,7 +143,7 @@ def _describe(pool: Pool, choice: Choice, bank: ImageBank, reason: str) -> list[
     for row, score in zip(choice.rows.tolist(), choice.scores.tolist(), strict=True):
         columns = (pool.batch.id_1, pool.batch.class_1, pool.batch.id_2, pool.batch.class_2)
         id_1, class_1, id_2, class_2 = (int(column[row]) for column in columns)
-        lambda_f = round(float(pool.batch.lambda_f[row]), 6)  # from single precision
+        lambda_f = round(float(pool.batch.lambda_f[row]), _DECIMALS)
         stimulus = name_stimulus(bank.classes, lambda_f, Endpoint(id_1, class_1), Endpoint(id_2, class_2))
         opinions = int(pool.opinions[row])
         asked = f"another opinion: {opinions} so far" if opinions else "new image"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from hml.relabel.relabeller import Relabeller
 from hml.statistics.bootstrap import Array, Index
 
 CELLS = (0, *range(1, 50, 7), 50, *range(51, 100, 7), 100, 101)
-"""Where each cell of the slider begins: the three atoms, and stretches of seven positions; mirrored, they are the same."""
+"""Where each cell of the slider begins: the atoms, and stretches of seven positions; mirrored, they are the same."""
 
 NEAR = 0.1
 """Two mixes of the same two originals are near-duplicates if their lambda_f differ by less."""
@@ -62,7 +63,7 @@ class Pool:
     @cached_property
     def answer_variance(self) -> Array:
         """The variance of a first opinion, as the members predict it on average, shape (N,)."""
-        middle = torch.tensor([(first + end - 1) / 200 for first, end in zip(CELLS[:-1], CELLS[1:], strict=True)])
+        middle = torch.tensor([(first + end - 1) / 200 for first, end in pairwise(CELLS)])
         variances = [
             cells @ middle.square() - (cells @ middle).square() for cells in member_cells(self.relabeller, self.batch)
         ]
@@ -168,7 +169,7 @@ def _cells(network: AnswerNetwork, described: Described, omega: bool) -> Tensor:
     if not omega:
         return shares
     joint = []
-    for share, first, end in zip(shares.T, CELLS[:-1], CELLS[1:], strict=True):
+    for share, (first, end) in zip(shares.T, pairwise(CELLS), strict=True):
         middle = torch.full_like(share, (first + end - 1) / 2)
         joint.append(share.unsqueeze(1) * network.omega(described, middle).shares(CELLS))  # (N, K)
     return torch.stack(joint, dim=1)
