@@ -51,9 +51,11 @@ You may stop at any time, and have everything deleted, by the link at the foot o
 
 @dataclass(frozen=True)
 class StimulusChoice:
-    """Which images are shown: a released cohort's, or pairs drawn from the training split."""
+    """Which images are shown: a stimuli file's, a released cohort's, or pairs drawn from the training split."""
 
-    cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images; None draws
+    cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images
+    # A stimuli file, such as `hml relabel propose` writes; its path starts from the YAML file's folder.
+    file: str | None = None
     # Class pairs that images are drawn for: how many, which the seed draws, or "Cat/Dog" and the like; None is all.
     pairs: int | tuple[str, ...] | None = None
     per_class_pair: int = 4  # images drawn for each of them
@@ -62,6 +64,8 @@ class StimulusChoice:
     seed: int = 0  # of what is drawn, and of the order in which each person sees it
 
     def __post_init__(self) -> None:
+        if self.file is not None and self.cohort is not None:
+            raise InputError(f"file={self.file!r} and cohort={self.cohort!r} both choose the images: leave one out.")
         if self.cohort is not None:
             check_choice("cohort", self.cohort, Cohort)
         if self.pairs is not None:
@@ -196,12 +200,13 @@ def _check_return_url(return_url: str) -> None:
 
 
 def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
-    """Refuse what a cohort, whose images are there already, leaves without effect."""
-    # The midpoint tasks show a cohort's pairs by a grid, and take from lambdas where people start.
+    """Reject keys that have no effect because a file or a cohort lists the images already."""
+    # The midpoint tasks show these pairs by a grid, and take from lambdas where people start.
     used = ("lambdas",) if study.task in ("construct", "select") else ()
     unused = [name for name in ("pairs", "per_class_pair", "lambdas") if name in given and name not in used]
-    if study.stimuli.cohort is not None and unused:
-        raise InputError(f"stimuli.cohort={study.stimuli.cohort!r} says which images: leave out {', '.join(unused)}.")
+    for key in ("file", "cohort"):
+        if unused and (listed := getattr(study.stimuli, key)) is not None:
+            raise InputError(f"stimuli.{key}={listed!r} says which images: leave out {', '.join(unused)}.")
 
 
 def _parse(content: Any) -> Study:

@@ -1,4 +1,4 @@
-"""Writing files so that none is ever half there."""
+"""Writes files whole or not at all."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = No
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # tempfile's files are for their owner alone, and a report is there to be shared.
+        # tempfile's files can be read by their owner only, but reports are shared.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             try:
