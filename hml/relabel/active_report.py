@@ -124,7 +124,7 @@ def _differences(curve: pd.DataFrame, random: pd.DataFrame) -> tuple[PairedDiffe
 
 def _difference(values: "pd.Series[float]", baseline: "pd.Series[float]") -> PairedDifference:
     """Compare values by repetition, of which both have the same."""
-    difference = paired_difference(*(dict(enumerate(each.to_numpy(float))) for each in (values, baseline)))
+    difference = paired_difference(*(dict(enumerate(each.tolist())) for each in (values, baseline)))
     assert difference is not None
     return difference
 

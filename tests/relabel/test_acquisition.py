@@ -1,9 +1,13 @@
 """Acquisitions find planted images, by ensembles whose weights are set by hand."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import hml.relabel
 from hml.errors import InputError
 from hml.judgements.curves import Curve
 from hml.labels import MixedBatch
@@ -188,3 +192,12 @@ def vars_of(pool):
 def test_one_member_cannot_disagree(make_pool):
     with pytest.raises(InputError, match="--members 8"):
         make_pool(mix([0], [11]), {}, TWO[:1])
+
+
+def test_the_guides_own_acquisition_ranks_images(make_pool):
+    guide = Path(hml.relabel.__file__).with_name("README.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "Acquisition" in block]
+    names = {}
+    exec(code, names)
+    pool = make_pool(mix([20, 21, 22], [31, 32, 33]), {22: 0}, [(1.0, 0.0), (3.0, 0.0)])
+    assert choose(names["Ambiguous"](), pool, 1).rows.tolist() == [2]  # its two sides differ
