@@ -46,6 +46,11 @@ _OWN_VERBS = {
         parse="hml.command_line.labels:parse",
         run="hml.training.labels_file:run",
     ),
+    "export": _Verb(
+        "write a run's network, with a model card, to a folder for other people",
+        parse="hml.sharing.command:parse",
+        run="hml.sharing.export:run",
+    ),
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",

@@ -543,7 +543,7 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, codes, tmp_path):
     assert not Path("lightning_logs/sep/version_0/metrics.json").exists()
 
 
-@pytest.mark.parametrize("verb", ["table1", "percepts", "relabel", "elicit", "download"])
+@pytest.mark.parametrize("verb", ["table1", "export", "percepts", "relabel", "elicit", "download"])
 def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
     assert main(["--help"]) == 0
     assert f"\n  {verb} " in capsys.readouterr().out
