@@ -38,10 +38,10 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     """Estimate a mean over seeds and images.
 
     The variance of the mean is that of the seeds' means over S, plus that of the images' means over N, less the part
-    that both contain, what seeds and images do together. Each of the two parts widens the interval by its own t
-    quantile: the squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · max(V_images − V_both, 0). So the interval
-    is never narrower than the t interval over seeds, and equals it where images add nothing. A t interval with S − 1
-    degrees of freedom for the sum, as is usual for few clusters, would be wider: it takes images as so few as seeds.
+    that both contain: what a seed and an image do together. Each part widens the interval by its own t quantile, so
+    that the squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · max(V_images − V_both, 0), and at least
+    t²(N − 1) · V_images. The interval is thus never narrower than the t interval over seeds or that over images. (With
+    t(S − 1) for the sum, as is usual where one factor is small, it would be wider: as if there were S images.)
 
     Args:
         values: One for each seed and image, shape (S, N), S and N ≥ 1: a metric's, or the difference of two.
@@ -58,10 +58,13 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     mean = float(values.mean())
     if images < 2:
         return CrossedMean(seeds, images, mean)
-    parts = [(variance, freedom) for variance, freedom in _variances(values) if freedom > 0]
+    of_seeds, of_images, of_both = _variances(values)
 
     def half_width(p: float) -> float:
-        return math.sqrt(sum(float(stats.t.isf(p / 2, freedom)) ** 2 * variance for variance, freedom in parts))
+        by_images = float(stats.t.isf(p / 2, images - 1)) ** 2
+        by_seeds = float(stats.t.isf(p / 2, seeds - 1)) ** 2 if seeds > 1 else 0.0
+        both = by_seeds * of_seeds + by_images * (of_images - of_both)
+        return math.sqrt(max(both, by_seeds * of_seeds, by_images * of_images))
 
     half = half_width(0.05)
     if half <= _ROUNDING * float(np.abs(values).max(initial=0)):
@@ -72,13 +75,13 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     return CrossedMean(seeds, images, mean, mean - half, mean + half, float(p))
 
 
-def _variances(values: npt.NDArray[np.float64]) -> list[tuple[float, int]]:
-    """Return the mean's variance that seeds, and that images, are the reason of, each with its degrees of freedom."""
+def _variances(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean's variance estimated from seeds' means, from images' means, and what both of these contain."""
     seeds, images = values.shape
     by_seed, by_image = values.mean(1), values.mean(0)
     of_images = float(by_image.var(ddof=1)) / images
     if seeds == 1:
-        return [(of_images, images - 1)]
+        return 0.0, of_images, 0.0
     both = values - by_seed[:, None] - by_image + values.mean()
     of_both = float((both**2).sum()) / ((seeds - 1) * (images - 1)) / (seeds * images)
-    return [(float(by_seed.var(ddof=1)) / seeds, seeds - 1), (max(of_images - of_both, 0.0), images - 1)]
+    return float(by_seed.var(ddof=1)) / seeds, of_images, of_both
