@@ -5,7 +5,8 @@ import io
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +46,18 @@ _OWN_VERBS = {
         parse="hml.command_line.labels:parse",
         run="hml.training.labels_file:run",
     ),
+    "export": _Verb(
+        "write a run's network, with a model card, to a folder for other people",
+        parse="hml.sharing.command:parse",
+        run="hml.sharing.export:run",
+    ),
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",
         run="hml.analysis.percepts:run",
     ),
     "relabel": _Verb(
-        "learn what people would say of any mixed image, and judge how well",
+        "fit a model of the annotators, evaluate it, and choose what to ask next",
         parse="hml.relabel.command:parse",
         run="hml.relabel.workflow:run",
     ),
@@ -97,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
-        gone = "Nobody reads what hml prints any more, so it has stopped: send it to a file instead."
+        gone = "hml stopped, since the program that read its output has ended: send the output to a file instead."
         return _fail(StorageError(gone))
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
@@ -117,7 +123,7 @@ def _see_own_modules() -> None:
     try:
         here = str(Path.cwd())
     except FileNotFoundError as error:
-        raise InputError("The folder you are in is gone: cd to another.") from error
+        raise InputError("The working directory no longer exists: cd to another.") from error
     if here not in sys.path:
         sys.path.append(here)
 
@@ -130,8 +136,23 @@ def _dispatch(args: Sequence[str]) -> int:
         print(f"hml {hml.__version__}")
         return 0
     _see_own_modules()
-    with keep_interrupts():
+    with keep_interrupts(), _users_mistakes():
         return _run(*args)
+
+
+@contextmanager
+def _users_mistakes() -> Iterator[None]:
+    """Turn what users' code raises, such as a strategy or an image source of theirs, into an error with its lines."""
+    try:
+        yield
+    except (HmlError, BrokenPipeError):
+        raise
+    except Exception as error:
+        # Imported here, since help and wrong flags need no torch.
+        find_mistake: Callable[[Exception], str | None] = pkgutil.resolve_name("hml.training.mistakes:find_mistake")
+        if (mistake := find_mistake(error)) is None:
+            raise
+        raise InputError(mistake) from error
 
 
 def _run(verb: str, *flags: str) -> int:

@@ -14,6 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -146,7 +147,8 @@ def test_fit_without_a_test_leaves_no_metrics():
 
 def test_testing_a_checkpoint_gives_what_fit_reported(trained):
     checkpoint = str(trained / "checkpoints/last.ckpt")
-    assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", checkpoint]) == 0
+    args = ["--ckpt_path", checkpoint, "--run_folder", RUN]
+    assert main(["test", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args]) == 0
     again, first = (json.loads((run / "metrics.json").read_text()) for run in (Path(RUN), trained))
     assert again["metrics"] == first["metrics"]
     assert again["training"] == first["training"]
@@ -154,20 +156,17 @@ def test_testing_a_checkpoint_gives_what_fit_reported(trained):
     assert again["recipe"]["from"] == {"sha256": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()}
 
 
-def test_a_runs_own_config_tests_its_checkpoint(trained):
-    saved, checkpoint = str(trained / "config.yaml"), str(trained / "checkpoints/last.ckpt")
-    assert main(["test", "--config", saved, "--ckpt_path", checkpoint, "--trainer.default_root_dir", "."]) == 0
-    assert Path("lightning_logs/sep_conf/version_0/metrics.json").is_file()
-
-
-def test_predict_writes_ids_and_probabilities(trained):
-    checkpoint = str(trained / "checkpoints/last.ckpt")
-    assert main(["predict", *config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", checkpoint]) == 0
-    (path,) = Path().rglob("predictions.csv")
-    rows = list(csv.reader(path.read_text().splitlines()))
+def test_predict_writes_ids_and_probabilities_beside_the_run(trained, monkeypatch):
+    monkeypatch.chdir(trained / "checkpoints")
+    assert main(["predict", "--config", "../config.yaml", "--ckpt_path", "last.ckpt"]) == 0
+    rows = list(csv.reader((trained / "predict/version_0/predictions.csv").read_text().splitlines()))
     assert rows[0][:3] == ["image_id", "label", "Vertical stripes"]
     assert [int(row[0]) for row in rows[1:]] == list(range(60, 93))
     assert all(abs(sum(map(float, row[2:])) - 1) < 1e-6 for row in rows[1:])
+    asked = ["--format", "npz", "--run_folder", str(trained / "own")]
+    assert main(["predict", "--config", "../config.yaml", "--ckpt_path", "last.ckpt", *asked]) == 0
+    with np.load(trained / "own/predictions.npz") as arrays:
+        np.testing.assert_allclose(arrays["probabilities"], np.array([row[2:] for row in rows[1:]], float), rtol=1e-6)
 
 
 def test_validate_evaluates_held_out_images(trained, capsys):
@@ -323,7 +322,7 @@ def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' stands twice, in lines 1 and 3"),
+        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' is repeated, in lines 1 and 3"),
         (b"data: {batch_size: [1}\n", "is not a config"),
         (b"scheme: \xff\n", "is not text in UTF-8"),
         (b"# to be written\n", "holds nothing"),
@@ -544,7 +543,7 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, codes, tmp_path):
     assert not Path("lightning_logs/sep/version_0/metrics.json").exists()
 
 
-@pytest.mark.parametrize("verb", ["table1", "percepts", "relabel", "elicit", "download"])
+@pytest.mark.parametrize("verb", ["table1", "export", "percepts", "relabel", "elicit", "download"])
 def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
     assert main(["--help"]) == 0
     assert f"\n  {verb} " in capsys.readouterr().out
@@ -716,10 +715,9 @@ def test_two_processes_test_a_checkpoint_as_one_does(trained, n):
         command = ["test", *config("sep_conf"), *DEMO, *QUICK, *TINY]
         command += ["--ckpt_path", str(trained / "checkpoints/last.ckpt"), "--data.images.num_test", str(n)]
         command += ["--trainer.devices", devices, "--trainer.strategy", "auto" if devices == "1" else "ddp"]
-        command += ["--trainer.default_root_dir", devices]
+        command += ["--run_folder", devices]
         run_on(devices, command)
-        (path,) = Path(devices).rglob("metrics.json")
-        content = json.loads(path.read_text())
+        content = json.loads((Path(devices) / "metrics.json").read_text())
         assert content["processes"] == int(devices)
         metrics.append(content["metrics"])
     assert metrics[0].keys() == metrics[1].keys()

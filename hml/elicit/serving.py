@@ -40,7 +40,7 @@ def main(options: Serve | Simulate) -> int:
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
-        store = Store(folder, study, stimuli.all, stimuli.classes, stimuli.canonical_pixels)
+        store = Store(folder, study, stimuli.all, stimuli.classes, stimuli.bank.canonical_pixels)
         try:
             if isinstance(options, Simulate):
                 if options.people < 1 or options.seed < 0:

@@ -16,11 +16,14 @@ from PIL import Image
 
 from hml.data import HMix, ImageBank, ImageSource
 from hml.data.download import fetch
-from hml.data.judged import fetch_judged, load_judged
+from hml.data.judged import check_endpoints, fetch_judged, load_judged
 from hml.elicit.study import StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
+from hml.files.paths import expand
 from hml.judgements import Classes, Endpoint, Stimulus, name_stimulus
+from hml.judgements.rows import read_file
+from hml.judgements.stimuli_file import Proposal, parse_stimuli
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
@@ -34,16 +37,22 @@ class Stimuli:
     Args:
         all: Those of the trials.
         examples: Two for the instructions, of endpoints that no trial shows where any are left.
-        classes: What they are of.
-        images: The original images, uint8, shape (M, 3, H, W).
-        canonical_pixels: Whether the original images are CIFAR-10's own, to the bit.
+        bank: The original images.
     """
 
     all: list[Stimulus]
     examples: list[Stimulus]
-    classes: Classes
-    images: npt.NDArray[np.uint8]
-    canonical_pixels: bool
+    bank: ImageBank
+
+    @property
+    def classes(self) -> Classes:
+        """What the images are of."""
+        return self.bank.classes
+
+    @property
+    def images(self) -> npt.NDArray[np.uint8]:
+        """The original images, uint8, shape (M, 3, H, W)."""
+        return self.bank.images.numpy()
 
     def png(self, stimulus: Stimulus, lambda_f: float | None = None) -> bytes:
         """Make a blend's PNG, pixel for pixel, without scaling; `lambda_f` is by default the stimulus's own."""
@@ -77,12 +86,12 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
     Args:
         study: The study.
         data_dir: The data folder, by an absolute path.
-        folder: Where relative paths under the study's `images` start: its YAML file's folder.
+        folder: Where the study's relative paths start: its YAML file's folder.
 
     Raises:
         DataError: a file can't be had.
-        InputError: there is no such source, the study wants more images than there are, a cohort's are outside the
-            training split, or the task can't ask about the classes.
+        InputError: there is no such source, the study wants more images than there are, a file's or a cohort's are
+            outside the training split, or the task can't ask about the classes.
     """
     choice = study.stimuli
     with contextlib.chdir(folder):  # paths that a source takes may be text, or within lists
@@ -90,7 +99,10 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
         if choice.cohort is None:
             fetch(source.remote_files(data_dir), data_dir)
             bank = source.load(data_dir)
-            stimuli = draw_stimuli(choice, bank)
+            if choice.file is None:
+                stimuli = draw_stimuli(choice, bank)
+            else:
+                stimuli = [proposal.stimulus for proposal in read_proposals(expand(choice.file), bank)]
         else:
             released = HMix(choice.cohort)
             fetch_judged(source, released, data_dir)
@@ -105,10 +117,26 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
     if study.trials > len(stimuli):
         raise InputError(
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
-            "trials, or raise stimuli.per_class_pair."
+            f"trials, or {'raise stimuli.per_class_pair' if choice.file is None else f'list more in {choice.file}'}."
         )
-    examples = draw_examples(stimuli, bank, choice.seed)
-    return Stimuli(stimuli, examples, bank.classes, bank.images.numpy(), bank.canonical_pixels)
+    return Stimuli(stimuli, draw_examples(stimuli, bank, choice.seed), bank)
+
+
+def read_proposals(path: Path, bank: ImageBank) -> list[Proposal]:
+    """Read a stimuli file whose images are blends of a bank's training images.
+
+    Raises:
+        InputError: the file can't be read, a row is wrong, or an image isn't of the class that the file names, or is
+            outside the training split.
+    """
+    name, content = read_file(path)
+    images = bank.names or [str(image_id) for image_id in range(len(bank.labels))]
+    proposals = parse_stimuli(content, name, bank.classes, images)
+    try:
+        check_endpoints((proposal.stimulus for proposal in proposals), bank, "training")
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    return proposals
 
 
 def _make_source(images: str | dict[str, Any]) -> ImageSource:

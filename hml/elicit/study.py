@@ -20,6 +20,7 @@ from hml.elicit.tasks import TASKS
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort, TaskName
+from hml.judgements.stimulus_names import is_blend
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
@@ -50,9 +51,11 @@ You may stop at any time, and have everything deleted, by the link at the foot o
 
 @dataclass(frozen=True)
 class StimulusChoice:
-    """Which images are shown: a released cohort's, or pairs drawn from the training split."""
+    """Which images are shown: a stimuli file's, a released cohort's, or pairs drawn from the training split."""
 
-    cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images; None draws
+    cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images
+    # A stimuli file, such as `hml relabel propose` writes; its path starts from the YAML file's folder.
+    file: str | None = None
     # Class pairs that images are drawn for: how many, which the seed draws, or "Cat/Dog" and the like; None is all.
     pairs: int | tuple[str, ...] | None = None
     per_class_pair: int = 4  # images drawn for each of them
@@ -61,6 +64,8 @@ class StimulusChoice:
     seed: int = 0  # of what is drawn, and of the order in which each person sees it
 
     def __post_init__(self) -> None:
+        if self.file is not None and self.cohort is not None:
+            raise InputError(f"file={self.file!r} and cohort={self.cohort!r} both choose the images: leave one out.")
         if self.cohort is not None:
             check_choice("cohort", self.cohort, Cohort)
         if self.pairs is not None:
@@ -69,7 +74,7 @@ class StimulusChoice:
         _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
             raise InputError(f"lambdas={list(self.lambdas or ())} must be one weight or more, none of them twice.")
-        if wrong := [value for value in self.lambdas if not 0 < value < 1 or round(value, 3) != value]:
+        if wrong := [value for value in self.lambdas if not is_blend(value)]:
             raise InputError(f"lambdas={wrong} must be between 0 and 1, of three decimals at most.")
 
 
@@ -195,12 +200,13 @@ def _check_return_url(return_url: str) -> None:
 
 
 def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
-    """Refuse what a cohort, whose images are there already, leaves without effect."""
-    # The midpoint tasks show a cohort's pairs by a grid, and take from lambdas where people start.
+    """Reject keys that have no effect because a file or a cohort lists the images already."""
+    # The midpoint tasks show these pairs by a grid, and take from lambdas where people start.
     used = ("lambdas",) if study.task in ("construct", "select") else ()
     unused = [name for name in ("pairs", "per_class_pair", "lambdas") if name in given and name not in used]
-    if study.stimuli.cohort is not None and unused:
-        raise InputError(f"stimuli.cohort={study.stimuli.cohort!r} says which images: leave out {', '.join(unused)}.")
+    for key in ("file", "cohort"):
+        if unused and (listed := getattr(study.stimuli, key)) is not None:
+            raise InputError(f"stimuli.{key}={listed!r} says which images: leave out {', '.join(unused)}.")
 
 
 def _parse(content: Any) -> Study:

@@ -1,27 +1,38 @@
-"""`PredictionWriter`: `hml predict`'s CSV of image ids and probabilities."""
+"""`PredictionWriter`: the file of predictions that `hml predict` writes, as CSV or for NumPy."""
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 from typing_extensions import override
 
-from hml.data import HMixDataModule
+from hml.data import HMixDataModule, ImageBank
 from hml.evaluation.metrics import GatheredPredictions
 from hml.files.atomic import write_atomically
 from hml.files.spreadsheets import to_csv
 
+Format = Literal["csv", "npz"]
 _COLUMNS = ("image_id", "label")
 
 
 class PredictionWriter(Callback):
-    """Writes `predictions.csv` into the run's folder: `image_id`, `label`, and a probability for each class.
+    """Writes `predictions.csv` or `predictions.npz` into the run's folder.
 
-    The images of all ranks are in it once each, in the order of the evaluation split. The columns of probabilities have
-    the names of their classes; a class that is called as one of the other columns, `label` say, has `p(label)`.
+    The images of all ranks are in it once each, in the order of the evaluation split. The CSV file has `image_id`,
+    `label`, the name of the true class, and a probability for each class. These columns have the names of their
+    classes; a class that is called as one of the other columns, `label` say, has `p(label)`. The npz file has, for N
+    images and C classes, `image_id`, `index`, the place in the evaluation split, and `label`, the number of the true
+    class, all (N,); `logits` and `probabilities`, (N, C); and `classes`, their names, (C,).
+
+    Args:
+        format: "csv" or "npz".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, format: Format = "csv") -> None:  # noqa: A002 - the flag's name
+        self.format = format
         self._gathered = GatheredPredictions()
 
     @override
@@ -42,14 +53,32 @@ class PredictionWriter(Callback):
         folder = trainer.log_dir  # every rank must ask, since the first one tells the others
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
-        classes = data.bank.classes
-        ids = data.bank.test_ids[gathered["index"]].tolist()
-        probabilities = gathered["logits"].double().softmax(1).tolist()
-        rows = (
-            [image_id, classes[label], *(f"{value:.8g}" for value in row)]
-            for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True)
-        )
-        path = Path(folder) / "predictions.csv"
-        columns = [f"p({name})" if name in _COLUMNS else name for name in classes]
-        write_atomically(path, to_csv([*_COLUMNS, *columns], rows))
-        print(f"{len(ids):,} predictions: {path}")
+        path = Path(folder) / f"predictions.{self.format}"
+        write_atomically(path, (_to_npz if self.format == "npz" else _to_csv)(gathered, data.bank))
+        print(f"{len(gathered['index']):,} predictions: {path}")
+
+
+def _to_csv(gathered: dict[str, Tensor], bank: ImageBank) -> bytes:
+    classes = bank.classes
+    ids = bank.test_ids[gathered["index"]].tolist()
+    probabilities = gathered["logits"].double().softmax(1).tolist()
+    rows = (
+        [image_id, classes[label], *(f"{value:.8g}" for value in row)]
+        for image_id, label, row in zip(ids, gathered["label"].tolist(), probabilities, strict=True)
+    )
+    columns = [f"p({name})" if name in _COLUMNS else name for name in classes]
+    return to_csv([*_COLUMNS, *columns], rows).encode()
+
+
+def _to_npz(gathered: dict[str, Tensor], bank: ImageBank) -> bytes:
+    file = io.BytesIO()
+    np.savez(
+        file,
+        image_id=bank.test_ids[gathered["index"]].numpy(),
+        index=gathered["index"].numpy(),
+        label=gathered["label"].numpy(),
+        logits=gathered["logits"].numpy(),
+        probabilities=gathered["logits"].double().softmax(1).float().numpy(),
+        classes=np.array(list(bank.classes)),
+    )
+    return file.getvalue()

@@ -30,7 +30,8 @@ class _BriefFormatter(DefaultHelpFormatter):
 
     @override
     def _get_help_string(self, action: argparse.Action) -> str:  # argparse's own formatters override it likewise
-        offered = re.findall(r"\bhml\.(?:data|labels|models|relabel)\.([A-Z]\w*)", super()._get_help_string(action))
+        full = super()._get_help_string(action)
+        offered = re.findall(r"\bhml\.(?:(?:data|labels|models|relabel)\.)?([A-Z]\w*)", full)
         default = action.default
         if isinstance(default, Namespace | Mapping):
             shown = str(default.get("class_path", "")).rpartition(".")[2]

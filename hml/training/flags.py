@@ -18,6 +18,7 @@ from hml.command_line.configs import resolve_configs
 from hml.data import HMixDataModule
 from hml.errors import HmlError, InputError
 from hml.evaluation.callbacks import FGSM, Calibration
+from hml.evaluation.predictions import Format
 from hml.files.paths import expand
 from hml.randomness import LARGEST_SEED
 from hml.training import flag_checks, flag_help
@@ -83,17 +84,18 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     parser.add_lightning_class_args(RunTrainer, "trainer")
     parser.add_lightning_class_args(Classifier, "model")
     parser.add_lightning_class_args(HMixDataModule, "data")
-    _add_own_flags(parser)
+    _add_own_flags(parser, verb)
     parser.link_arguments("seed_everything", "data.seed")
     return parser, parser.add_method_arguments(Trainer, verb, skip=set(_METHODS[verb]))
 
 
-def _add_own_flags(parser: LightningArgumentParser) -> None:
+def _add_own_flags(parser: LightningArgumentParser, verb: str) -> None:
     parser.add_argument("--scheme", type=str | None, help="What the run is called; by default after its strategy.")
     parser.add_argument(
         "--run_folder",
         type=Path | None,
-        help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>.",
+        help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>, or for a run's "
+        "checkpoint a new <run folder>/<verb>/version_<n>.",
     )
     parser.add_argument(
         "--resume",
@@ -104,6 +106,13 @@ def _add_own_flags(parser: LightningArgumentParser) -> None:
         "packages and number of threads, the result is the uninterrupted run's bit for bit.",
     )
     parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+    if verb == "predict":
+        parser.add_argument(
+            "--format",
+            type=Format,
+            default="csv",
+            help="The file to write: predictions.csv has probabilities; predictions.npz has logits too, for NumPy.",
+        )
     parser.add_argument(
         "--threads",
         type=int | None,

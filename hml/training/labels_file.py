@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +13,11 @@ import pandas as pd
 import torch
 
 import hml
-from hml.command_line.labels import Options
+from hml.command_line.labels import FORMATS, Options
 from hml.data import HMixDataModule
 from hml.errors import InputError
+from hml.files import spreadsheets
 from hml.files.atomic import write_atomically
-from hml.files.spreadsheets import to_csv
 from hml.labels import label_checked
 from hml.training.flags import parse as parse_run
 from hml.training.run import instantiate, make_record
@@ -49,7 +51,8 @@ def run(options: Options) -> int:
     data.prepare_data()
     data.setup("fit")
     table = tabulate(data)
-    content = _WRITERS[options.out.suffix](table)
+    to_content: Callable[[LabelTable], bytes] = pkgutil.resolve_name(FORMATS[options.out.suffix])
+    content = to_content(table)
     provenance = {
         "scheme": record.scheme,
         "seed": record.seed,
@@ -99,13 +102,15 @@ def _columns(table: LabelTable) -> pd.DataFrame:
     return pd.concat([table.images.iloc[table.image].reset_index(drop=True), labels], axis=1)
 
 
-def _to_csv(table: LabelTable) -> bytes:
+def to_csv(table: LabelTable) -> bytes:
+    """Write a row a label, as CSV in UTF-8."""
     columns = _columns(table)
     rows = columns.astype(object).map(lambda cell: f"{cell:.9g}" if isinstance(cell, float) else cell)
-    return to_csv(columns.columns, rows.itertuples(index=False)).encode()
+    return spreadsheets.to_csv(columns.columns, rows.itertuples(index=False)).encode()
 
 
-def _to_npz(table: LabelTable) -> bytes:
+def to_npz(table: LabelTable) -> bytes:
+    """Write the images and the labels as arrays, for `numpy.load`."""
     file = io.BytesIO()
     images: dict[str, Any] = {str(name): column.to_numpy() for name, column in table.images.items()}
     texts = {name: images[name].astype(str) for name in ("filename", "class_1", "class_2")}
@@ -114,12 +119,14 @@ def _to_npz(table: LabelTable) -> bytes:
     return file.getvalue()
 
 
-def _to_parquet(table: LabelTable) -> bytes:
+def to_parquet(table: LabelTable) -> bytes:
+    """Write a row a label, as Parquet.
+
+    Raises:
+        InputError: pyarrow isn't installed.
+    """
     try:
         content: bytes = _columns(table).to_parquet(index=False)
     except ImportError as error:
         raise InputError("Parquet files need pyarrow: pip install pyarrow, or write .csv or .npz.") from error
     return content
-
-
-_WRITERS = {".csv": _to_csv, ".npz": _to_npz, ".parquet": _to_parquet}

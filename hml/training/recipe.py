@@ -16,6 +16,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_info
 
 from hml.errors import InputError
+from hml.offered import module_path
 from hml.training.choices import differences, flatten
 
 # What a Trainer may be told without changing what it trains and tests.
@@ -72,6 +73,7 @@ def make_recipe(choices: Mapping[str, Any]) -> Recipe:
     Raises:
         InputError: one is a number that isn't finite, which JSON can't hold.
     """
+    choices = _name_modules(choices)
     weights = choices.get("ckpt_path")
     recipe = Recipe(
         code=_hash_users_code(choices),
@@ -123,6 +125,18 @@ def name_scheme(settings: Namespace) -> str:
 
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _name_modules(choices: Any) -> Any:
+    """Name hml's classes by their modules: jsonargparse shortens `hml.labels.NoMixed` to `hml.NoMixed`."""
+    if isinstance(choices, list):
+        return [_name_modules(value) for value in choices]
+    if not isinstance(choices, Mapping):
+        return choices
+    named = {key: _name_modules(value) for key, value in choices.items()}
+    if isinstance(path := named.get("class_path"), str):
+        named["class_path"] = module_path(path)
+    return named
 
 
 def _hash_users_code(choices: object) -> dict[str, str]:

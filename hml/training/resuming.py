@@ -1,5 +1,6 @@
 """Which run is resumed, and what is rejected because it would not continue the same run."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -123,7 +124,7 @@ def reject_another_optimizer(checkpoint: Path, recipe: Recipe) -> None:
     Raises:
         InputError: they differ from those of the run beside the checkpoint; names the differences.
     """
-    if (there := read_record(_run_of(checkpoint))) is None:  # the checkpoint has no run beside it
+    if (there := read_record(run_of(checkpoint))) is None:  # the checkpoint has no run beside it
         return
     parts = ("optimizer", "lr_scheduler")
     if found := differences(*({part: made.model.get(part) for part in parts} for made in (there.recipe, recipe))):
@@ -139,18 +140,19 @@ def reject_another_name(checkpoint: Path, asked: RunRecord) -> None:
     Raises:
         InputError: the run beside the checkpoint has another scheme, seed or strategy; says which.
     """
-    if (there := read_record(_run_of(checkpoint))) is None:
+    if (there := read_record(run_of(checkpoint))) is None:
         return
     strategies = [{"strategy": run.recipe.data.get("strategy")} for run in (there, asked)]
     if found := there.compare(asked, "scheme", "seed") | differences(*strategies):
         raise InputError(
             f"{checkpoint} is of another run:{tell(found)}\n"
-            f"Use that run's own config: --config {_run_of(checkpoint) / _CONFIG}"
+            f"Use that run's own config: --config {run_of(checkpoint) / _CONFIG}"
         )
 
 
-def _run_of(checkpoint: Path) -> Path:
-    return checkpoint.parent.parent
+def run_of(checkpoint: Path) -> Path:
+    """Return the folder of the run whose checkpoint it is, if it is a run's."""
+    return Path(os.path.normpath(checkpoint.parent / ".."))  # also of a checkpoint in the working directory
 
 
 def reject_used_folder(folder: Path) -> None:

@@ -36,7 +36,7 @@ from hml.training.mistakes import find_mistake
 from hml.training.num_classes import flag_of
 from hml.training.progress_bar import make_progress_bar
 from hml.training.recipe import make_recipe
-from hml.training.record import RunRecord, hash_code
+from hml.training.record import RunRecord, hash_code, read_record
 from hml.training.rejected_callbacks import reject_callbacks
 from hml.training.report import Report
 from hml.training.resuming import (
@@ -46,6 +46,7 @@ from hml.training.resuming import (
     reject_another_name,
     reject_another_optimizer,
     reject_used_folder,
+    run_of,
     use_threads,
 )
 from hml.training.run_folder import claim_run, make_folder
@@ -150,7 +151,7 @@ class PreparedRun:
             yield
             return
         with ExitStack() as claims:
-            folder, parent = self.run_folder, _scheme_folder(self.settings)
+            folder, parent = self.run_folder, _parent_folder(self.command)
             if is_first:
                 folder = folder or make_folder(parent)
                 claims.enter_context(claim_run(folder))
@@ -192,8 +193,11 @@ def _set_threads(settings: Namespace, model: Classifier) -> None:
     torch.set_num_threads(choose_threads(settings.threads, weights, settings.data.batch_size, accelerator))
 
 
-def _scheme_folder(settings: Namespace) -> Path:
-    """Return the folder of a scheme's runs that were given none of their own."""
+def _parent_folder(command: Command) -> Path:
+    """Return where a run without `--run_folder` gets one: its scheme's folder, or that of the run it evaluates."""
+    settings = command.settings
+    if command.verb != "fit" and read_record(evaluated := run_of(settings.ckpt_path)) is not None:
+        return evaluated / command.verb
     return Path(settings.trainer.default_root_dir or ".") / "lightning_logs" / str(settings.scheme)
 
 
@@ -210,7 +214,7 @@ def _find_unfinished(command: Command, record: RunRecord) -> Unfinished | None:
         raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
     else:
         are_chosen = settings.threads is not None or "OMP_NUM_THREADS" in os.environ
-        parent = _scheme_folder(settings)
+        parent = _parent_folder(command)
         unfinished = find_unfinished(settings.resume, settings.run_folder, parent, record, are_chosen)
     if settings.run_folder is not None and unfinished is None:
         reject_used_folder(settings.run_folder)
@@ -242,7 +246,7 @@ def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinis
         trainer = RunTrainer(**{**parts.trainer, **own})
     except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
         raise InputError(f"The Trainer can't be made as asked: {error}") from error
-    trainer.parent = _scheme_folder(settings)
+    trainer.parent = _parent_folder(command)
     if settings.threads is not None and trainer.world_size > 1:
         # By this Lightning and the processes that it starts know; else each would get its share of the cores.
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)
@@ -270,7 +274,7 @@ def _make_callbacks(
         callbacks.append(TimeLimit(chosen.max_time))
     if chosen.enable_progress_bar is not False and not any(isinstance(own, LightningsProgressBar) for own in users):
         callbacks.append(make_progress_bar())
-    callbacks += [PredictionWriter(), Report(record.scheme, record.seed, record.recipe)]
+    callbacks += [PredictionWriter(settings.get("format", "csv")), Report(record.scheme, record.seed, record.recipe)]
     if not chosen.fast_dev_run:
         saved = settings.clone()
         saved["run_folder"], saved["resume"] = None, "never"  # since it may be run again, elsewhere

@@ -5,6 +5,7 @@ import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from hml.errors import StorageError
 from hml.files.locks import claim
 
 LOCK = ".lock"
@@ -12,7 +13,11 @@ _VERSION = "version_"
 
 
 def make_folder(parent: Path) -> Path:
-    """Make the next `version_<n>`; of processes that ask at the same time, each gets its own."""
+    """Make the next `version_<n>`; of processes that ask at the same time, each gets its own.
+
+    Raises:
+        StorageError: it can't be made.
+    """
     taken = [re.fullmatch(rf"{_VERSION}(\d+)", path.name) for path in parent.glob(f"{_VERSION}*")]
     for number in itertools.count(1 + max((int(match[1]) for match in taken if match), default=-1)):
         folder = parent / f"{_VERSION}{number}"
@@ -20,6 +25,10 @@ def make_folder(parent: Path) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
+        except OSError as error:
+            raise StorageError(
+                f"Can't make the folder {folder}: {error.strerror}. Name one that you may write to: --run_folder."
+            ) from error
         break
     return folder
 

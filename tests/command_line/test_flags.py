@@ -10,6 +10,7 @@ import hml.command_line.download
 import hml.elicit.command
 import hml.experiments.command
 import hml.relabel.command
+import hml.sharing.command
 from hml.command_line.flags import flag_names, make_parser, parse, parse_verb
 from hml.errors import InputError
 
@@ -19,15 +20,16 @@ PARSE = {
     "relabel": hml.relabel.command.parse,
     "elicit": hml.elicit.command.parse,
     "download": hml.command_line.download.parse,
+    "export": hml.sharing.command.parse,
 }
 OPTIONS = {
     "table1": hml.experiments.command.Options,
     "percepts": hml.analysis.command.Options,
     "download": hml.command_line.download.Options,
+    "export": hml.sharing.command.Options,
     **{f"relabel {verb}": options for verb, options in hml.relabel.command.VERBS.items()},
     **{f"elicit {verb}": options for verb, options in hml.elicit.command.VERBS.items()},
 }
-README = Path(hml.__file__).parent.parent / "README.md"
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ CHANGED = {
     "percepts": ["--cohort", "all", "--out", "$HOME/x", "--pairs", "Cat/Dog", "Bird/Cat", "--seed", "3"],
     "relabel fit": ["--demo", "--judgements", "~/a b.csv"],
     "relabel evaluate": ["--pairs", "Cat/Dog", "--folds", "3"],
+    "export": ["$HOME/run", "--out", "007"],
     "elicit serve": ["--no-browser", "--study", "cifar10", "--port", "0"],
     "elicit export": ["~/x.csv"],
     "elicit backup": ["007"],
@@ -138,7 +141,7 @@ def test_a_printed_config_gives_the_same_options(verb, capsys, tmp_path):
     name, *more = verb.split()
     runs = ["--trainer.max_epochs", "3", "--config", "demo"] if verb == "table1" else []
     for args in ([], [*CHANGED.get(verb, []), *runs]):
-        if not args and verb in ("elicit export", "elicit backup", "elicit withdraw", "elicit correct"):
+        if not args and verb in ("export", "elicit export", "elicit backup", "elicit withdraw", "elicit correct"):
             continue  # which need an argument
         (tmp_path / "printed.yaml").write_text(printed(verb, args, capsys))
         assert PARSE[name]([*more, "--config", str(tmp_path / "printed.yaml")]) == PARSE[name]([*more, *args])
@@ -181,20 +184,3 @@ def test_flags_of_runs_are_kept_apart_and_configs_come_first(tmp_path):
     options = PARSE["table1"](["--schemes", "sep", "agg", *others, "-c", str(tmp_path / "mine.yaml"), "--rerun"])
     assert (options.schemes, options.seeds, options.rerun) == (("sep", "agg"), "0..1", True)
     assert options.flags == ("--seed", "1", *others[2:4], *others[:2], *others[4:])
-
-
-def test_the_flags_that_readme_names_exist():
-    text = README.read_text(encoding="utf-8")
-    named = {verb: set() for verb in OPTIONS}
-    for line in text.splitlines():
-        verbs = re.findall(rf"\bhml ({'|'.join(OPTIONS)}|fit|predict|test|table1)\b", line)
-        flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]*(?![\w.-])", line))
-        if len(set(verbs)) == 1 and verbs[0] in OPTIONS:
-            named[verbs[0]] |= flags
-    section = text.partition("\n## Table 1\n")[2].partition("\n## ")[0]
-    named["table1"] |= set(re.findall(r"(?<![\w-])--[a-z]\w*(?![\w.])", section))
-    for verb, flags in named.items():
-        assert flags <= {*flag_names(OPTIONS[verb])}, verb
-    assert {verb for verb, flags in named.items() if flags} >= {"table1", "percepts", "relabel fit", "elicit correct"}
-    assert {"--collect", "--job"} <= named["table1"]
-    assert named["elicit correct"] == {"--reason", "--strike", "--answer", "--help"}

@@ -1,4 +1,5 @@
 import io
+import re
 from collections import Counter
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -166,6 +167,58 @@ def test_a_class_called_no_is_rejected_where_it_would_mean_none(tmp_path):
 def test_a_source_that_cant_be_made_is_named(images, told):
     with pytest.raises(InputError, match=told):
         load_stimuli(replace(STUDY, images=images), None)
+
+
+def serve_file(folder, *lines, **changes):
+    """Load a study of the demo's textures whose stimuli file has these lines."""
+    (folder / "proposed.csv").write_text("\n".join(["image_1,class_1,image_2,class_2,lambda_f", *lines]))
+    study = replace(STUDY, trials=1, repeats=1, stimuli=StimulusChoice(file="proposed.csv"), **changes)
+    return load_stimuli(study, None, folder)
+
+
+def test_a_stimuli_file_beside_the_study_says_which_images_are_shown(tmp_path, bank):
+    stimuli = serve_file(tmp_path, "10,Vertical stripes,7,Dots,0.35", "11,Horizontal stripes,5,Rings,0.5")
+    assert [(s.lambda_f, [end.image_id for end in s.endpoints]) for s in stimuli.all] == [
+        (0.35, [10, 7]),
+        (0.5, [11, 5]),
+    ]
+    first, second = bank.images[[10, 7]].numpy()
+    assert (read_png(stimuli.png(stimuli.all[0])) == blend(first, second, 0.35).transpose(1, 2, 0)).all()
+    assert not {10, 7, 11, 5} & {end.image_id for s in stimuli.examples for end in s.endpoints}
+
+
+def test_the_midpoint_tasks_show_a_files_pairs_once(tmp_path):
+    lines = ("10,Vertical stripes,7,Dots,0.35", "10,Vertical stripes,7,Dots,0.5", "11,Horizontal stripes,5,Rings,0.5")
+    choice = StimulusChoice(file="proposed.csv", lambdas=(0.1, 0.9))
+    serve_file(tmp_path, *lines)
+    stimuli = load_stimuli(replace(STUDY, task="select", trials=2, stimuli=choice), None, tmp_path)
+    assert [(s.lambda_f, s.endpoints[0].image_id) for s in stimuli.all] == [(0.1, 10), (0.9, 11)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("10,Vertical stripes,7,Dots,1", "proposed.csv, row 3: lambda_f=1.0"),
+        ("10,Vertical stripes,7,Spokes,.5", "proposed.csv: mixed_0.5_Vertical stripes_10_Spokes_7.png: image 7 is of"),
+        ("900,Vertical stripes,7,Dots,.5", "proposed.csv: originals 900 are outside the training split"),
+        ("1300,Vertical stripes,7,Dots,.5", "image_1='1300' in proposed.csv, row 3: there is no such image"),
+        ("7,Dots,10,Vertical stripes,.65", "proposed.csv, row 3: proposed.csv, row 2 is the same blend"),
+    ],
+)
+def test_a_stimuli_file_that_does_not_fit_the_images_is_rejected(tmp_path, line, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        serve_file(tmp_path, "10,Vertical stripes,7,Dots,0.35", line)
+
+
+def test_a_missing_or_short_stimuli_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"Can't read nowhere.csv: No such file"):
+        load_stimuli(replace(STUDY, stimuli=StimulusChoice(file="nowhere.csv")), None, tmp_path)
+    with pytest.raises(InputError, match=r"proposed\.csv lists no images"):
+        serve_file(tmp_path)
+    choice = StimulusChoice(file="proposed.csv")
+    serve_file(tmp_path, "10,Vertical stripes,7,Dots,0.35")
+    with pytest.raises(InputError, match=r"trials=4 is more than the 1 images.* or list more in proposed.csv"):
+        load_stimuli(replace(STUDY, stimuli=choice), None, tmp_path)
 
 
 def test_examples_share_no_original_with_trials(demo):

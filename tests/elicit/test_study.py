@@ -130,6 +130,9 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"images": "left out"}, "lacks images"),
         ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' says which images: leave out per_"),
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
+        ({"stimuli": {"file": "a.csv", "pairs": 3, "lambdas": [0.5]}}, "'a.csv' says which images: leave out pairs, l"),
+        ({"stimuli": {"file": "a.csv", "cohort": "all"}}, "file='a.csv' and cohort='all' both choose the images"),
+        ({"stimuli": {"file": 5}}, "stimuli.file=5 must be text, or null: put it in quotes."),
         (
             {"stimuli": {"cohort": "paper", "lambdas": [0.1], "per_class_pair": 4}, "task": "construct"},
             "leave out per_class_pair.",

@@ -1,6 +1,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch import nn
 
@@ -29,6 +30,20 @@ def test_file_holds_each_test_image_in_order(tiny, classifier, make_trainer, who
         values = [float(cell) for cell in row[2:]]
         assert sum(values) == pytest.approx(1, abs=1e-6)
         assert values == pytest.approx(expected, abs=1e-5)
+
+
+def test_npz_holds_logits_ids_and_classes_for_plain_numpy(tiny, classifier, make_trainer, whole_split):
+    data = tiny()
+    trainer = make_trainer(PredictionWriter("npz"), tensorboard=True)
+    trainer.predict(classifier, datamodule=data, return_predictions=False)
+    with np.load(Path(trainer.log_dir) / "predictions.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    _, _, label, logits = whole_split(classifier, data.predict_dataloader())
+    np.testing.assert_allclose(arrays["logits"], logits.numpy(), atol=1e-5)
+    np.testing.assert_allclose(arrays["probabilities"], logits.softmax(1).numpy(), atol=1e-5)
+    assert arrays["label"].tolist() == label.tolist()
+    assert (arrays["index"].tolist(), arrays["image_id"].tolist()) == (list(range(33)), list(range(60, 93)))
+    assert arrays["classes"].tolist() == list(TEXTURES)
 
 
 def test_predicting_twice_writes_each_image_once(tiny, classifier, make_trainer):

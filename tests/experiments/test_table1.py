@@ -154,12 +154,18 @@ def test_a_rerun_that_dies_leaves_no_figures_of_the_earlier_recipe(finished, cap
     assert "mixup: n = 0 of 2; seed 0 failed: It left no metrics.json" in printed
 
 
-def test_a_runs_own_config_tests_its_checkpoint_elsewhere(finished):
-    run = finished / "mixup/seed_0"
-    before = sorted(run.iterdir())
-    assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]) == 0
-    assert metrics(Path("lightning_logs/mixup/version_0")) == metrics(run)
-    assert sorted(run.iterdir()) == before
+def test_testing_a_run_writes_beside_it_and_the_table_stays(study, capsys):
+    run = study / "mixup/seed_0"
+    before = (run / "metrics.json").read_bytes()
+    checkpoint = str(run / "checkpoints/last.ckpt")
+    for count in range(2):
+        assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", checkpoint]) == 0
+        assert metrics(run / f"test/version_{count}") == metrics(run)
+    assert (run / "metrics.json").read_bytes() == before
+    assert not Path("lightning_logs").exists()
+    capsys.readouterr()
+    assert main(["table1", "--collect", "--root", "study"]) == 0
+    assert len((study / "runs.csv").read_text().splitlines()) == 5
 
 
 def test_other_data_are_another_recipe(study, capsys):

@@ -64,6 +64,17 @@ def test_mistakes_are_rejected_and_nothing_is_written(tmp_path, monkeypatch, cap
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_in_a_users_strategy_names_its_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = "from hml.labels import MixupLabels\nclass Mine(MixupLabels):\n"
+    Path("hasty.py").write_text(code + "    def label(self, example):\n        return open('no.txt')\n")
+    assert main(["labels", "--strategy", "hasty.Mine", *DATA, "--out", "labels.csv"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("hml: FileNotFoundError: [Errno 2] No such file or directory: 'no.txt'\n")
+    assert said.endswith("hasty.py, line 4, in label: return open('no.txt')\n")
+    assert not Path("labels.csv").exists()
+
+
 def test_the_guides_loader_trains_plain_pytorch_on_the_file(tmp_path, monkeypatch, data):
     monkeypatch.chdir(tmp_path)
     assert main(["labels", "--config", "sep_conf", *DATA, "--out", "labels.npz"]) == 0

@@ -43,7 +43,7 @@ def claim_folder(
         if shown != list(images) or not (is_new or read_classes(rows) == classes):
             raise FolderInUseError(
                 f"{folder.path} holds answers to other images: the source's images or classes have changed, or the "
-                "seed, cohort, pairs, per_class_pair or lambdas under stimuli. Put them back, or choose another "
+                "file, seed, cohort, pairs, per_class_pair or lambdas under stimuli. Put them back, or choose another "
                 "--folder."
             )
         _record_consent(rows, study)

@@ -1,0 +1,29 @@
+"""The names that `import hml` offers, and the modules that they are imported from.
+
+The stub `hml/__init__.pyi` is their only list. Type checkers and editors read it as it is.
+"""
+
+import ast
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+_STUB = Path(__file__).with_name("__init__.pyi")
+
+
+@cache
+def modules() -> Mapping[str, str]:
+    """Return each offered name's module, such as `hml.data` for `HMixDataModule`."""
+    imports = [node for node in ast.parse(_STUB.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def module_path(path: str) -> str:
+    """Return the path of a class within its module, where it is named by what `import hml` offers.
+
+    Example:
+        >>> module_path("hml.SeparateLabels"), module_path("torch.optim.SGD")
+        ('hml.labels.SeparateLabels', 'torch.optim.SGD')
+    """
+    package, _, name = path.rpartition(".")
+    return f"{modules()[name]}.{name}" if package == "hml" and name in modules() else path
