@@ -55,10 +55,10 @@ class RelabellerPerceiver(Perceiver):
     @override
     def mean(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor) -> Tensor:
         """Return the mean lambda_h, given the first endpoints' weights and both classes' labels, all of shape (B,)."""
-        pairs = torch.arange(self._images.shape[1], device=lambda_f.device)[:, None]  # (images, 1)
-        batch = self._blend(*torch.broadcast_tensors(lambda_f, class_1, class_2, pairs))  # images × B rows
-        means = self._relabeller.mean(batch).view(len(pairs), -1)
-        return means.mean(0).to(lambda_f.dtype)
+        shape = self._images.shape[1], len(lambda_f)
+        pairs = torch.arange(shape[0], device=lambda_f.device)[:, None].expand(shape)
+        batch = self._blend(lambda_f.expand(shape), class_1.expand(shape), class_2.expand(shape), pairs)
+        return self._relabeller.mean(batch).view(shape).mean(0).to(lambda_f.dtype)
 
     @override
     def sample(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,9 +74,14 @@ class RelabellerPerceiver(Perceiver):
         if largest >= len(self.classes):
             raise InputError(f"label {largest} has no name: classes={self.classes.names} names {len(self.classes)}.")
         self._labels, self._images = self._labels.to(lambda_f.device), self._images.to(lambda_f.device)
-        ids = [self._images[label, pair].flatten() for label in (class_1, class_2)]
-        labels = [self._labels[label].flatten() for label in (class_1, class_2)]
-        return MixedBatch(*ids, *labels, lambda_f.float().flatten(), self._num_known)
+        return MixedBatch(
+            id_1=self._images[class_1, pair].flatten(),
+            id_2=self._images[class_2, pair].flatten(),
+            class_1=self._labels[class_1].flatten(),
+            class_2=self._labels[class_2].flatten(),
+            lambda_f=lambda_f.float().flatten(),
+            num_classes=self._num_known,
+        )
 
 
 def _find(name: str, known: Classes, path: Path) -> int:
