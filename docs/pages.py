@@ -1,4 +1,4 @@
-"""The site's pages: README.md, the guides and results as they are in the repository, and one page of docstrings a folder."""
+"""The site: README.md, the guides and results as they are in the repository, and docstrings by folder."""
 
 from pathlib import Path
 
@@ -16,25 +16,44 @@ OTHERS = {
 }
 LINKED = (".github/mixed.png", "LICENSE", "CITATION.cff")
 """What the pages above show or link to."""
+TUTORIALS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/tutorials/*.py"))
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Lay out the navigation."""
     guides = [f"hml/{name}/README.md" for name in GUIDES if (ROOT / f"hml/{name}/README.md").exists()]
     others = [{title: path} for title, path in OTHERS.items()]
-    config.nav = [{"hml": "README.md"}, {"Guides": guides}, {"Reference": list(_reference())}, *others]
+    pages = {"Guides": guides, "Tutorials": [_page(path) for path in TUTORIALS], "Reference": list(_reference())}
+    config.nav = [{"hml": "README.md"}, *({title: paths} for title, paths in pages.items()), *others]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the repository's own Markdown files, at the paths that links between them expect, and the reference."""
-    for path in ("README.md", *(ROOT / f"hml/{name}/README.md" for name in GUIDES), *OTHERS.values(), *LINKED):
+    guides = (f"hml/{name}/README.md" for name in GUIDES)
+    for path in ("README.md", *guides, *OTHERS.values(), *LINKED, *TUTORIALS):
         if (ROOT / path).exists():
-            uri = (ROOT / path).relative_to(ROOT).as_posix()
-            files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
-    for page, content in _reference().items():
+            files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    for page, content in (_reference() | {_page(path): _render(path) for path in TUTORIALS}).items():
         files.append(File.generated(config, page, content=content))
     return files
+
+
+def _page(tutorial: str) -> str:
+    return tutorial.removesuffix(".py") + ".md"
+
+
+def _render(tutorial: str) -> str:
+    """Return a tutorial's page: the text of its docstring, then each cell below its title."""
+    introduction, *cells = (ROOT / tutorial).read_text(encoding="utf-8").split("\n# %% ")
+    _, docstring, setup = introduction.split('"""', 2)
+    title, _, text = docstring.partition("\n")
+    parts = [f"# {title.removesuffix('.')}\n{text}\n", f"```python\n{setup.strip()}\n```\n"]
+    parts += [
+        f"## {heading}\n\n```python\n{code.strip()}\n```\n"
+        for heading, _, code in (cell.partition("\n") for cell in cells)
+    ]
+    return "\n".join(parts)
 
 
 def _reference() -> dict[str, str]:

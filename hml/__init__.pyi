@@ -42,6 +42,7 @@ from hml.labels import two_hot as two_hot
 from hml.models import PreActResNet18 as PreActResNet18
 from hml.relabel import CurveLabels as CurveLabels
 from hml.relabel import LearnedLabels as LearnedLabels
+from hml.sharing.loading import load as load
 from hml.training.classifier import Classifier as Classifier
 from hml.transforms import HumanMixUp as HumanMixUp
 

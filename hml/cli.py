@@ -33,7 +33,7 @@ _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
     "validate": "evaluate a checkpoint on images held out of training",
     "test": "evaluate a checkpoint on the test images",
-    "predict": "write a checkpoint's probabilities for the test images to a CSV file",
+    "predict": "write a checkpoint's predictions for the test images to a file",
 }
 _OWN_VERBS = {
     "table1": _Verb(
@@ -46,13 +46,18 @@ _OWN_VERBS = {
         parse="hml.command_line.labels:parse",
         run="hml.training.labels_file:run",
     ),
+    "export": _Verb(
+        "write a run's network, with a model card, to a folder for other people",
+        parse="hml.sharing.command:parse",
+        run="hml.sharing.export:run",
+    ),
     "percepts": _Verb(
         "analyse what people perceive, and write figures and a page",
         parse="hml.analysis.command:parse",
         run="hml.analysis.percepts:run",
     ),
     "relabel": _Verb(
-        "learn what people would say of any mixed image, and judge how well",
+        "fit a model of the annotators, evaluate it, and choose what to ask next",
         parse="hml.relabel.command:parse",
         run="hml.relabel.workflow:run",
     ),
@@ -98,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
-        gone = "Nobody reads what hml prints any more, so it has stopped: send it to a file instead."
+        gone = "hml stopped, since the program that read its output has ended: send the output to a file instead."
         return _fail(StorageError(gone))
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
@@ -118,7 +123,7 @@ def _see_own_modules() -> None:
     try:
         here = str(Path.cwd())
     except FileNotFoundError as error:
-        raise InputError("The folder you are in is gone: cd to another.") from error
+        raise InputError("The working directory no longer exists: cd to another.") from error
     if here not in sys.path:
         sys.path.append(here)
 

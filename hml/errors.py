@@ -50,7 +50,7 @@ class TimeLimitError(HmlError):
 
 
 def check_choice(name: str, value: object, choices: object) -> None:
-    """Refuse a value that isn't one of a Literal's.
+    """Reject a value that isn't one of a Literal's.
 
     Raises:
         InputError: it isn't; names the choices.

@@ -42,7 +42,7 @@ class Draws:
             [0.228]
         """
         # A Philox stream is cheap to start anywhere and its first n numbers don't depend on how many
-        # are taken, so drawing up to the largest index makes each number a function of its index alone.
+        # are taken, so drawing up to the largest index makes each number a function of its index only.
         entropy = [self.seed, self.epoch, zlib.crc32(purpose.encode())]
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
         length = int(self.index.max(initial=-1)) + 1

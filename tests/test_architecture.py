@@ -18,7 +18,7 @@ FLOORS = {
         {"data", "transforms"},
         {"evaluation"},
         {"training"},
-        {"experiments", "analysis", "elicit"},
+        {"experiments", "analysis", "elicit", "sharing"},
         {"relabel"},
         {"cli"},
         {"__main__"},

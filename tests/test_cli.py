@@ -322,7 +322,7 @@ def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' stands twice, in lines 1 and 3"),
+        (b"seed_everything: 1\nscheme: x\nseed_everything: 2\n", "'seed_everything' is repeated, in lines 1 and 3"),
         (b"data: {batch_size: [1}\n", "is not a config"),
         (b"scheme: \xff\n", "is not text in UTF-8"),
         (b"# to be written\n", "holds nothing"),
@@ -543,7 +543,7 @@ def test_a_stopped_run_says_so_by_its_exit_code(name, codes, tmp_path):
     assert not Path("lightning_logs/sep/version_0/metrics.json").exists()
 
 
-@pytest.mark.parametrize("verb", ["table1", "percepts", "relabel", "elicit", "download"])
+@pytest.mark.parametrize("verb", ["table1", "export", "percepts", "relabel", "elicit", "download"])
 def test_every_verb_of_hmls_own_is_in_the_help_and_has_one(verb, capsys):
     assert main(["--help"]) == 0
     assert f"\n  {verb} " in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,21 @@ def write_files(guide):
             Path(names[-1]).write_text(content, encoding="utf-8")
 
 
-@pytest.mark.parametrize("guide", [guide for guide in GUIDES if guide.parent.name != "data"], ids=name)
-def test_every_command_parses(guide, tmp_path, monkeypatch):  # tests/data runs those of the guide to data
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder, whose modules can be imported in this test only."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("guide", [guide for guide in GUIDES if guide.parent.name != "data"], ids=name)
+def test_every_command_parses(guide):  # tests/data runs those of the guide to data
     shutil.copytree(ROOT / "configs", "configs")
     write_files(guide)
     run = "lightning_logs/sep_conf/version_0"

@@ -94,7 +94,7 @@ def make_parser(prog: str, options: type, args: Sequence[str] = ()) -> ArgumentP
         if field.default is dataclasses.MISSING:
             settings |= {"required": True} if field.kw_only else {}
         elif str(shown := settings["default"]) not in ("None", "False", "[]"):
-            text = f"{text.rstrip('.')} (default: {' '.join(shown) if isinstance(shown, list) else shown})"
+            text = f"{text.rstrip('.')} (default: {' '.join(map(str, shown)) if isinstance(shown, list) else shown})"
         more = {name: value for name, value in field.metadata.items() if name not in ("flag", "base")}
         if base := field.metadata.get("base"):
             is_named = any(arg.startswith((_flag(field), "--config", "-c")) for arg in args)

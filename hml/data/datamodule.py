@@ -33,10 +33,10 @@ class HMixDataModule(LightningDataModule):
         strategy: Makes the labels of mixed images.
         images: The plain images; by default `Cifar10`.
         mixed: The mixed images and their judgements; by default `HMix`. With `FreshMixes`, training images are mixed
-            anew each epoch.
-        data_dir: Where the files are, or are downloaded to; by default HML_DATA_DIR, else ./data.
+            again every epoch.
+        data_dir: Where the files are, or are downloaded to; by default HML_DATA_DIR, otherwise ./data.
         batch_size: Images in a batch of all ranks together.
-        label_draw: How an image with K labels trains: "sample" draws one of them anew each epoch, "expand" makes
+        label_draw: How an image with K labels trains: "sample" draws one of them every epoch, "expand" makes
             K copies.
         augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them.
         plain_labels: What plain images are trained on: "hard" true classes, or what people say, "human".
@@ -69,7 +69,7 @@ class HMixDataModule(LightningDataModule):
         if seed < 0:
             raise InputError(f"seed={seed} must be 0 or more.")
         if plain_labels == "human" and mixed is not None and not mixed.leaves_plain:
-            raise InputError("plain_labels=human would label nothing: every image is mixed. Give --data.mixed.share.")
+            raise InputError("plain_labels=human has no effect: every image is mixed. Set --data.mixed.share below 1.")
         self.strategy = strategy
         self.images = Cifar10() if images is None else images
         self.mixed = HMix() if mixed is None else mixed
@@ -84,7 +84,7 @@ class HMixDataModule(LightningDataModule):
         self._is_set_up = False
 
     def reuse_images(self, bank: ImageBank) -> None:
-        """Before `setup`: take these images, which another data module has read already, instead of reading them."""
+        """Use images that another data module has read already, instead of reading them. Call it before `setup`."""
         self._bank = bank
 
     @override

@@ -103,7 +103,7 @@ OTHER_TASKS = (HMIX_CONSTRUCT, HMIX_SELECT, HMIX_SOFT_CATEGORIES)
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
-    """Return the data folder: the one given, else HML_DATA_DIR's, else ./data."""
+    """Return the data folder: the given one, otherwise HML_DATA_DIR's, otherwise ./data."""
     return expand(data_dir or os.environ.get("HML_DATA_DIR") or "data")
 
 
@@ -175,7 +175,7 @@ def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
     """
     files = list(files)
     if files and exists(data_dir) and not data_dir.is_dir():
-        raise DataError(f"{data_dir} is a file, not a folder of data: mend --data.data_dir, or HML_DATA_DIR.")
+        raise DataError(f"{data_dir} is a file, not a folder of data: correct --data.data_dir, or HML_DATA_DIR.")
     failures: dict[RemoteFile, str] = {}
     unknown_hosts: dict[str, str] = {}
     for file in files:

@@ -1,4 +1,4 @@
-"""`FreshMixes`: training images mixed anew every epoch, as mixup does, instead of fixed images that people judged."""
+"""`FreshMixes`: training images mixed again every epoch, as mixup does, instead of fixed images that people judged."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from hml.randomness import Draws
 
 
 class FreshMixes(MixedSource):
-    """Every training image mixed with another in every epoch: partner and lambda_f are drawn anew.
+    """Every training image mixed with another in every epoch: partner and lambda_f are drawn again.
 
     An epoch has as many rows as there are training images, 7,000 of CIFAR-10's, each once as the first endpoint. Its
     partner is any training image, whatever its class, now and then itself. Evaluation images are never mixed. Labels

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hml.errors import InputError
 from hml.judgements import Classes
-from hml.judgements.rows import read_rows, refuse
+from hml.judgements.rows import read_rows, reject
 
 _IMAGE = "image"
 _Array = npt.NDArray[np.float64]
@@ -90,9 +90,9 @@ def _read_csv(
                 f"{', '.join([*unknown, *missing])[:500]}. It needs one column per class."
             )
         if (image := known.get(row[_IMAGE])) is None:
-            refuse(where, _IMAGE, row[_IMAGE], f"no such image among {count}. Write its path in the folder, or its id.")
+            reject(where, _IMAGE, row[_IMAGE], f"no such image among {count}. Write its path in the folder, or its id.")
         if image in found:
-            refuse(where, _IMAGE, row[_IMAGE], "an earlier row describes it. Keep one.")
+            reject(where, _IMAGE, row[_IMAGE], "an earlier row describes it. Keep one.")
         found[image] = [_parse_weight(where, each, row[each]) for each in classes]
         _check(np.array(found[image]), where)
     return found
@@ -102,7 +102,7 @@ def _parse_weight(where: str, name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        refuse(where, name, text, "give a count or a probability.", error)
+        reject(where, name, text, "give a count or a probability.", error)
 
 
 def _check(weights: _Array, where: str) -> None:

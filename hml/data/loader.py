@@ -31,8 +31,8 @@ class Batch(TypedDict):
 class MixingLoader:
     """Iterates batches; Lightning takes it like any other loader.
 
-    It remembers what was consumed of an epoch (`state_dict`), so a run that is resumed goes on with the very next
-    batch. What it draws depends on (seed, epoch, row, purpose) alone.
+    It remembers what was consumed of an epoch (`state_dict`), so a resumed run continues with the very next
+    batch. What it draws depends only on (seed, epoch, row, purpose).
 
     Args:
         images: The bank's pixels, uint8, shape (M, 3, H, W).
@@ -96,7 +96,7 @@ class MixingLoader:
 
     @property
     def sampler(self) -> "MixingLoader":
-        """Itself: Lightning tells the epoch to a loader's sampler only."""
+        """The loader itself, since Lightning sets the epoch only of a loader's sampler."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
@@ -108,7 +108,7 @@ class MixingLoader:
         return {"consumed": self._consumed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the batches that were handed out when the state was taken."""
+        """Continue after the batches that were handed out when the state was saved."""
         self._consumed = self._start = state["consumed"] % len(self)
 
     def __iter__(self) -> Iterator[Batch]:

@@ -33,7 +33,7 @@ class MixedSet:
 
 
 class MixedSource(ABC):
-    """A set of judged mixed images. Subclass it to bring one of your own."""
+    """A set of judged mixed images. Subclass it to bring your own."""
 
     leaves_plain: bool = True
     """Whether images are left to train on as they are."""
@@ -52,7 +52,7 @@ class MixedSource(ABC):
         """
 
     def remixer(self, labels: Tensor, strategy: LabelStrategy) -> Remix | None:
-        """Return what mixes training rows anew each epoch; None where they are the same in all.
+        """Return what mixes training rows again every epoch; None where they are the same in all epochs.
 
         Args:
             labels: Class of every image in the bank, shape (M,).
@@ -66,7 +66,7 @@ class HMix(MixedSource):
 
     Args:
         cohort: "paper": 810 images, 33 people, 1,974 judgements; "all" adds the second collection: 2,070 images,
-            81 people, 4,950 judgements. Concerns the released file alone.
+            81 people, 4,950 judgements. Applies to the released file only.
         judgements: Your own CSV file, which is used instead. `hml/data/README.md` describes its columns.
         include_repeats: Whether a person's second judgement of an image counts, as in the authors' own file.
     """

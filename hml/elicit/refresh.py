@@ -33,6 +33,7 @@ ANSWERS, RELABELLER, PROPOSED, LOG = "answers.csv", "relabeller.pt", "proposed.c
 _LOG = logging.getLogger("uvicorn.error")
 _POLL_SECONDS = 2.0
 _NICENESS = 10
+_MEMBERS = 8  # of the relabeller: acquisitions ask where its members disagree
 
 Commands = Callable[[Path, int], Sequence[Sequence[str]]]
 """Returns the commands that turn `ANSWERS` of a folder into `PROPOSED` there; the number is the new batch's, from 1."""

@@ -1,1 +1,1 @@
-"""Files that are never half there, and readers that trust nothing: atomic writes, seals, locks, JSON, YAML, CSV."""
+"""Safe reading and writing: atomic writes, sealed tensors, locks, strict JSON and YAML, CSV."""

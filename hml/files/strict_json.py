@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no infinity, no key twice."""
+"""JSON as the standard has it: no NaN, no infinity, no repeated key."""
 
 import json
 import math
@@ -15,7 +15,7 @@ def parse_json(content: str | bytes) -> Any:
     try:
         return json.loads(
             content,
-            parse_constant=_refuse_constant,
+            parse_constant=_reject_constant,
             parse_float=_parse_float,
             parse_int=_parse_int,
             object_pairs_hook=_unique_pairs,
@@ -44,11 +44,11 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return dict(pairs)

@@ -1,6 +1,6 @@
-"""YAML without what would go wrong in silence or later: keys that stand twice, the character 0, levels beyond number.
+"""YAML without what would cause errors later, or none: repeated keys, the character 0, endless nesting.
 
-It also finds where keys stand.
+It also finds the lines of keys.
 """
 
 from collections.abc import Iterable
@@ -87,6 +87,6 @@ def _reject_repeated_keys(mapping: yaml.MappingNode) -> None:
         name, line = (key.tag, key.value), key.start_mark.line + 1
         if name in lines:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{key.value!r} stands twice, in lines {lines[name]} and {line}: leave one", key.start_mark
+                None, None, f"{key.value!r} is repeated, in lines {lines[name]} and {line}: leave one", key.start_mark
             )
         lines[name] = line

@@ -38,7 +38,7 @@ class Prior:
 
 
 WEAK = Prior(mean=np.array([0.0, np.log(5.0), logit(0.05)]), sd=np.array([0.5, 1.5, 1.0]))
-"""Rules out the absurd, and decides where the data can't: a slope seen at one lambda_f alone, say."""
+"""Rules out absurd values, and decides where the data can't: a slope seen at only one lambda_f, for example."""
 
 
 def respond(parameters: Array, lambda_f: Array) -> Array:

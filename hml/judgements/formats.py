@@ -1,4 +1,4 @@
-"""Reads judgements from a file of your own, in the plain format or in H-Mix's: its columns say which."""
+"""Reads judgements from your own file, in the plain format or in H-Mix's, which its columns show."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -6,7 +6,7 @@ from typing import Literal
 from hml.errors import InputError, check_choice
 from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.hmix_format import FORMATS, parse_rating, parse_subject, stimulus_columns
-from hml.judgements.rows import Row, read_file, read_rows, refuse
+from hml.judgements.rows import Row, read_file, read_rows, reject
 from hml.judgements.schema import Judgement, Stimulus, drop_repeats
 from hml.judgements.stimulus_names import find_class_names, parse_stimulus
 
@@ -19,7 +19,7 @@ collections, so only `study_id` tells them apart."""
 
 _FORMAT = FORMATS["rate_mixture"]
 REQUIRED = ("subject", "filename", "responses")
-"""The columns that a file of your own must have."""
+"""The columns that your own file must have."""
 
 
 def read_hmix(
@@ -27,7 +27,7 @@ def read_hmix(
 ) -> list[Judgement]:
     """Read judgements in H-Mix's columns.
 
-    A file of one's own needs `subject` (the annotator), `filename`
+    Your own file needs `subject` (the annotator), `filename`
     (`mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`) and `responses`
     (`{"mixingcoeff": 0..100, "confidence": 0..100}`, a slider from class1 at 0 to class2 at 100);
     `task`, `rt` (ms), `study_id`, `mixtureCoeff`, `label1`, `id1`, `label2` and `id2` are used where present.
@@ -98,7 +98,7 @@ def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: 
         reaction_ms = float(reaction) if reaction.strip() else None
         return Judgement(stimuli[filename], annotator, lambda_h, omega, reaction_ms, is_repeat)
     except ValueError as error:
-        refuse(where, "rt", reaction, "give milliseconds, or leave it empty.", error)
+        reject(where, "rt", reaction, "give milliseconds, or leave it empty.", error)
 
 
 def _check_redundant_columns(classes: Classes, row: Row, stimulus: Stimulus, where: str) -> None:
@@ -110,4 +110,4 @@ def _check_redundant_columns(classes: Classes, row: Row, stimulus: Stimulus, whe
         except ValueError:
             agrees = False
         if not agrees:
-            refuse(where, column, value, f"the row's filename {stimulus.filename} says {expected}.")
+            reject(where, column, value, f"the row's filename {stimulus.filename} says {expected}.")

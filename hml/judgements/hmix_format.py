@@ -12,7 +12,7 @@ from typing import Literal
 
 from hml.errors import InputError
 from hml.judgements.classes import Classes
-from hml.judgements.rows import Row, parse_object, refuse
+from hml.judgements.rows import Row, parse_object, reject
 from hml.judgements.schema import Stimulus
 from hml.judgements.stimulus_names import name_endpoints
 
@@ -71,7 +71,7 @@ class TaskFormat:
             InputError: it is another task's.
         """
         if task not in self.tasks:
-            refuse(where, "task", task, f"use {' or '.join(self.tasks)}.")
+            reject(where, "task", task, f"use {' or '.join(self.tasks)}.")
         return task == self.tasks[1]
 
 
@@ -127,7 +127,7 @@ def parse_subject(row: Row, where: str) -> str:
         InputError: the column is empty.
     """
     if not (annotator := row["subject"].strip()):
-        refuse(where, "subject", row["subject"], "name the person who judged, by any code.")
+        reject(where, "subject", row["subject"], "name the person who judged, by any code.")
     return annotator
 
 
@@ -193,9 +193,9 @@ def parse_rating(text: str, where: str) -> tuple[float, float]:
     for field in (SLIDER, CONFIDENCE):
         value = answers.get(field)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            refuse(where, "responses", text, remedy)
+            reject(where, "responses", text, remedy)
         if not 0 <= value <= 100:
-            refuse(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
+            reject(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
         values.append(float(value))
     return 1.0 - values[0] / 100.0, values[1] / 100.0
 
@@ -214,11 +214,11 @@ def parse_selection(text: str, where: str) -> float:
     remedy = 'expected {"select": "select0.5"}, with the weight chosen.'
     chosen = parse_object(text, where, "response", remedy).get(SELECT)
     if not isinstance(chosen, str) or not re.fullmatch(rf"{SELECT}[0-9.]+", chosen):
-        refuse(where, "response", text, remedy)
+        reject(where, "response", text, remedy)
     try:
         return float(chosen.removeprefix(SELECT))
     except ValueError as error:
-        refuse(where, "response", text, remedy, error)
+        reject(where, "response", text, remedy, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def parse_categories(classes: Classes, text: str, where: str) -> Categories:
     answer = parse_object(text, where, "response", _CATEGORIES_REMEDY)
     first, second = answer.get(MOST), answer.get(SECOND)
     if not (isinstance(first, str) and isinstance(second, str)):
-        refuse(where, "response", text, _CATEGORIES_REMEDY)
+        reject(where, "response", text, _CATEGORIES_REMEDY)
     try:
         return Categories(
             classes.index(first.removeprefix(MOST_PREFIX)),
@@ -272,7 +272,7 @@ def parse_categories(classes: Classes, text: str, where: str) -> Categories:
             frozenset(classes.index(key.removeprefix(IMPROBABLE)) for key in answer if key.startswith("improb")),
         )
     except ValueError as error:
-        refuse(where, "response", text, f"{error} {_CATEGORIES_REMEDY}", error)
+        reject(where, "response", text, f"{error} {_CATEGORIES_REMEDY}", error)
 
 
 def _probability(value: object) -> float:

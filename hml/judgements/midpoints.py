@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hml.errors import InputError
 from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.hmix_format import FINAL, FORMATS, STARTING, TaskFormat, parse_selection, parse_subject
-from hml.judgements.rows import Row, read_rows, refuse
+from hml.judgements.rows import Row, read_rows, reject
 from hml.judgements.schema import Endpoint
 from hml.judgements.stimulus_names import parse_endpoints
 
@@ -90,11 +90,11 @@ def _make(
     try:
         return Midpoint(endpoints, annotator, lambda_m, start, reaction, is_repeat)
     except InputError as error:
-        refuse(where, "answer", lambda_m if reaction is None or reaction >= 0 else reaction, str(error), error)
+        reject(where, "answer", lambda_m if reaction is None or reaction >= 0 else reaction, str(error), error)
 
 
 def _number(row: Row, field: str, where: str) -> float:
     try:
         return float(row[field])
     except ValueError as error:
-        refuse(where, field, row[field], "give a number.", error)
+        reject(where, field, row[field], "give a number.", error)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hml.errors import InputError
 from hml.judgements.classes import Classes
-from hml.judgements.rows import Row, read_rows, refuse, write_rows
+from hml.judgements.rows import Row, read_rows, reject, write_rows
 from hml.judgements.schema import Judgement, drop_repeats
 from hml.judgements.stimuli_file import COLUMNS, number_images, parse_share, parse_stimulus_row, write_stimulus
 
@@ -83,14 +83,14 @@ def _write_row(classes: Classes, images: Sequence[str] | None, judgement: Judgem
 def _parse_row(classes: Classes, ids: Mapping[str, int], row: Row, where: str) -> Judgement:
     stimulus = parse_stimulus_row(classes, ids, row, where)
     if not row["annotator"]:
-        refuse(where, "annotator", row["annotator"], "name the person who judged, by any code.")
+        reject(where, "annotator", row["annotator"], "name the person who judged, by any code.")
     lambda_h = parse_share(row, "lambda_h", where)
     omega = parse_share(row, "omega", where) if row.get("omega") else None
     reaction = row.get("reaction_ms")
     if (repeat := row.get("is_repeat", "").casefold()) not in _REPEAT:
-        refuse(where, "is_repeat", row["is_repeat"], "use 1 for a person's second judgement of an image, otherwise 0.")
+        reject(where, "is_repeat", row["is_repeat"], "use 1 for a person's second judgement of an image, otherwise 0.")
     try:
         reaction_ms = float(reaction) if reaction else None
         return Judgement(stimulus, row["annotator"], lambda_h, omega, reaction_ms, _REPEAT[repeat])
     except ValueError as error:
-        refuse(where, "reaction_ms", reaction, "give milliseconds, or leave it empty.", error)
+        reject(where, "reaction_ms", reaction, "give milliseconds, or leave it empty.", error)

@@ -1,4 +1,4 @@
-"""Rows of a CSV file of answers, and how one that is wrong is refused: by file, row, field, value and remedy."""
+"""Rows of a CSV file of answers. A wrong one is rejected with file, row, field, value and remedy."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def read_columns(content: bytes, name: str) -> list[str]:
 
 
 def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = "") -> Iterator[tuple[str, Row]]:
-    """Read a CSV file's rows, each with the words that say where it stands.
+    """Read a CSV file's rows, each with the words that name its place.
 
     Args:
         content: The file's bytes.
@@ -52,7 +52,7 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
         "name, row 2" (the header is row 1) and the row's fields by column; blank lines are left out.
 
     Raises:
-        InputError: it isn't CSV in UTF-8, a column is missing or stands twice, or a row has too few or many fields.
+        InputError: it isn't CSV in UTF-8, a column is missing or repeated, or a row has too few or many fields.
     """
     columns, rows = _read(content, name)
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
@@ -66,7 +66,7 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
             continue
         where = f"{name}, row {number}"
         if len(fields) != len(columns):
-            raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: mend the row.")
+            raise InputError(f"{where} has {len(fields)} fields where the header has {len(columns)}: correct the row.")
         yield where, dict(zip(columns, fields, strict=True))
 
 
@@ -80,7 +80,7 @@ def _read(content: bytes, name: str) -> tuple[list[str], list[list[str]]]:
     try:
         return [column.strip() for column in next(reader, [])], list(reader)
     except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num} is not CSV: {error}. Mend the line.") from error
+        raise InputError(f"{name}, line {reader.line_num} is not CSV: {error}. Correct the line.") from error
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:
@@ -92,8 +92,8 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-def refuse(where: str, field: str, value: object, remedy: str, cause: Exception | None = None) -> NoReturn:
-    """Refuse a field's value.
+def reject(where: str, field: str, value: object, remedy: str, cause: Exception | None = None) -> NoReturn:
+    """Reject a field's value.
 
     Raises:
         InputError: always; names field, value, place and remedy.
@@ -113,7 +113,7 @@ def parse_object(text: str, where: str, field: str, remedy: str) -> dict[str, ob
     try:
         answers = parse_json(text)
     except ValueError as error:
-        refuse(where, field, text, remedy, error)
+        reject(where, field, text, remedy, error)
     if not isinstance(answers, dict):
-        refuse(where, field, text, remedy)
+        reject(where, field, text, remedy)
     return answers

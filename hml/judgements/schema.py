@@ -13,7 +13,7 @@ FAST_MS = 3000.0
 
 
 def _check_unit_interval(name: str, value: float, hint: str) -> None:
-    """Refuse what isn't a number in [0, 1], NaN included."""
+    """Reject what isn't a number in [0, 1], NaN included."""
     if not 0.0 <= value <= 1.0:
         raise InputError(f"{name}={value} is outside [0, 1]: {hint}.")
 
@@ -49,7 +49,7 @@ class Stimulus:
         endpoints: The two images blended.
 
     Raises:
-        InputError: lambda_f is outside [0, 1], or one image id stands with two labels.
+        InputError: lambda_f is outside [0, 1], or one image id has two labels.
     """
 
     filename: str
@@ -69,7 +69,7 @@ class Judgement:
 
     Args:
         stimulus: What they saw.
-        annotator: Who they are: any name that tells people apart.
+        annotator: Who they are: any name that identifies a person.
         lambda_h: The weight they gave the first endpoint, in [0, 1].
         omega: Their confidence, in [0, 1], or None where they weren't asked.
         reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.

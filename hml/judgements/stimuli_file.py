@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hml.errors import InputError
 from hml.judgements.classes import Classes
-from hml.judgements.rows import Row, read_rows, refuse, write_rows
+from hml.judgements.rows import Row, read_rows, reject, write_rows
 from hml.judgements.schema import Endpoint, Stimulus
 from hml.judgements.stimulus_names import is_blend, name_stimulus
 
@@ -85,7 +85,7 @@ def parse_stimuli(content: bytes, name: str, classes: Classes, images: Sequence[
         proposal = _parse_row(classes, ids, row, where)
         key = same_pixels(proposal.stimulus)
         if key in seen:
-            refuse(where, "image_1", row["image_1"], f"{seen[key]} is the same blend: keep one of them.")
+            reject(where, "image_1", row["image_1"], f"{seen[key]} is the same blend: keep one of them.")
         seen[key] = where
         proposals.append(proposal)
     return proposals
@@ -138,7 +138,7 @@ def parse_stimulus_row(classes: Classes, ids: Mapping[str, int], row: Row, where
     """
     first, second = (_parse_endpoint(classes, ids, row, number, where) for number in (1, 2))
     if first.image_id == second.image_id and first.label != second.label:
-        refuse(where, "class_2", row["class_2"], f"class_1 says that this image is of class {row['class_1']}.")
+        reject(where, "class_2", row["class_2"], f"class_1 says that this image is of class {row['class_1']}.")
     return name_stimulus(classes, parse_share(row, "lambda_f", where), first, second)
 
 
@@ -155,9 +155,9 @@ def parse_share(row: Row, column: str, where: str) -> float:
     try:
         share = float(row[column])
     except ValueError as error:
-        refuse(where, column, row[column], "give a number from 0 to 1.", error)
+        reject(where, column, row[column], "give a number from 0 to 1.", error)
     if not 0 <= share <= 1:
-        refuse(where, column, row[column], "it is outside [0, 1]: divide per cents by 100.")
+        reject(where, column, row[column], "it is outside [0, 1]: divide per cents by 100.")
     return share
 
 
@@ -175,7 +175,7 @@ def _parse_row(classes: Classes, ids: Mapping[str, int], row: Row, where: str) -
     try:
         value = float(score) if score else None
     except ValueError as error:
-        refuse(where, "score", score, "give a number, or leave it empty.", error)
+        reject(where, "score", score, "give a number, or leave it empty.", error)
     try:
         return Proposal(stimulus, value, row.get("reason", ""))
     except InputError as error:
@@ -189,8 +189,8 @@ def _parse_endpoint(classes: Classes, ids: Mapping[str, int], row: Row, number: 
         hint = (
             f"did you mean {nearest[0]}?" if nearest else "give its path in the folder, or its id, which is 0 or more."
         )
-        refuse(where, image, row[image], f"there is no such image: {hint}")
+        reject(where, image, row[image], f"there is no such image: {hint}")
     try:
         return Endpoint(ids[row[image]], classes.index(row[label]))
     except InputError as error:
-        refuse(where, label, row[label], str(error), error)
+        reject(where, label, row[label], str(error), error)

@@ -5,7 +5,7 @@ import re
 
 from hml.errors import InputError
 from hml.judgements.classes import Classes
-from hml.judgements.rows import refuse
+from hml.judgements.rows import reject
 from hml.judgements.schema import Endpoint, Stimulus
 
 _FILENAME = re.compile(r"mixed_(?P<lambda_f>[^_]+)_(?P<pair>.+)\.png")
@@ -30,18 +30,18 @@ def parse_stimulus(classes: Classes, filename: str, where: str) -> Stimulus:
     """
     match = _FILENAME.fullmatch(filename)
     if match is None:
-        refuse(where, "filename", filename, _FILENAME_REMEDY)
+        reject(where, "filename", filename, _FILENAME_REMEDY)
     try:
         lambda_f = float(match["lambda_f"])
     except ValueError as error:
-        refuse(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
+        reject(where, "filename", filename, f"its mixing coefficient {match['lambda_f']!r} is not a number.", error)
     try:
         endpoints = _endpoints(classes, match["pair"])
         if endpoints is None:
-            refuse(where, "filename", filename, _FILENAME_REMEDY)
+            reject(where, "filename", filename, _FILENAME_REMEDY)
         return Stimulus(filename, lambda_f, endpoints)
     except InputError as error:
-        refuse(where, "filename", filename, str(error), error)
+        reject(where, "filename", filename, str(error), error)
 
 
 def name_endpoints(classes: Classes, first: Endpoint, second: Endpoint) -> str:
@@ -58,9 +58,9 @@ def find_class_names(filename: str, where: str) -> tuple[str, str]:
     match = _FILENAME.fullmatch(filename)
     readings = [] if match is None else [*re.finditer("(?=_[0-9]{1,9}_(.+)_[0-9]{1,9}$)", match["pair"])]
     if match is None or not readings:
-        refuse(where, "filename", filename, _FILENAME_REMEDY)
+        reject(where, "filename", filename, _FILENAME_REMEDY)
     if len(readings) > 1:
-        refuse(
+        reject(
             where, "filename", filename, "several classes' names fit it: give the images too, whose classes are known."
         )
     return match["pair"][: readings[0].start()], readings[0][1]
@@ -75,9 +75,9 @@ def parse_endpoints(classes: Classes, text: str, where: str) -> tuple[Endpoint, 
     try:
         endpoints = _endpoints(classes, text)
     except InputError as error:
-        refuse(where, "class_pair", text, str(error), error)
+        reject(where, "class_pair", text, str(error), error)
     if endpoints is None:
-        refuse(where, "class_pair", text, "expected {class1}_{id1}_{class2}_{id2}.")
+        reject(where, "class_pair", text, "expected {class1}_{id1}_{class2}_{id2}.")
     return endpoints
 
 

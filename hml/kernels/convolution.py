@@ -1,4 +1,4 @@
-"""`CpuConv2d`: multiplies small maps in bfloat16 as matrices, and avoids a bug of oneDNN's."""
+"""`CpuConv2d`: multiplies small maps in bfloat16 as matrices, and avoids a bug in oneDNN."""
 
 import torch
 from torch import Tensor, nn

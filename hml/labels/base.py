@@ -92,7 +92,7 @@ class MixedBatch:
 
 
 class LabelStrategy(ABC):
-    """Makes the training labels of mixed images. Subclass it to try a labelling of your own."""
+    """Makes the training labels of mixed images. Subclass it to try your own labels."""
 
     files: Mapping[str, str] = MappingProxyType({})
     """The SHA-256 of each file that the labels come from, beside the judgements: part of a run's recipe."""
@@ -113,7 +113,7 @@ class LabelStrategy(ABC):
         """Label one mixed image.
 
         Returns:
-            Soft labels, shape (K, C), rows sum to 1. Of K > 1 labels training draws one anew each epoch;
+            Soft labels, shape (K, C), rows sum to 1. Of K > 1 labels training draws one every epoch;
             with K = 0 the image is left out.
         """
 

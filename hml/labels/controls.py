@@ -1,4 +1,4 @@
-"""Controls that the paper lacks: each keeps one part of what people said and takes the rest away."""
+"""Controls that the paper lacks: each keeps one part of what people reported and removes the rest."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class _SmoothedMixupLabels(LabelStrategy):
 
 
 class ConfidenceOnlyLabels(_SmoothedMixupLabels):
-    """Mixup's lambda_f, smoothed by each person's confidence, K rows: does confidence alone do it?"""
+    """Mixup's lambda_f, smoothed by each person's confidence, K rows: is it only confidence?"""
 
     @override
     def label(self, example: MixedExample) -> Tensor:
@@ -62,9 +62,10 @@ class ConstantSmoothingLabels(_SmoothedMixupLabels):
 
 
 class ShuffledJudgements(LabelStrategy):
-    """Another strategy, given what people said of some other image with the same lambda_f: is it the image?
+    """Another strategy, on the judgements of another image with the same lambda_f: does it matter which image it was?
 
-    All judgements of an image stay together; an image alone with its lambda_f keeps its own. Each seed shuffles anew.
+    All judgements of an image stay together. An image whose lambda_f no other has keeps its own. Each seed shuffles
+    differently.
 
     Args:
         strategy: What labels the images out of one another's judgements.

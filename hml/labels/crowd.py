@@ -17,10 +17,11 @@ from hml.randomness import Draws
 
 
 class ShrunkLabels(LabelStrategy):
-    """The mean lambda_h of an image's judgements, drawn to its class pair's curve by how few people saw it.
+    """The mean lambda_h of an image's judgements, shrunk towards its class pair's curve.
 
-    How strongly is estimated from all judgements: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean, where
-    τ² is how far images scatter around their curves, and σ² how far people do around an image.
+    The fewer people saw an image, the more it is shrunk: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean.
+    All judgements together give τ², how far images scatter around their curves, and σ², how far people do around an
+    image.
 
     Args:
         gamma: Base of the smoothing by the image's mean confidence, in (0, 1]; null doesn't smooth.
@@ -68,7 +69,7 @@ class ShrunkLabels(LabelStrategy):
 
 
 class ReliableLabels(ShrunkLabels):
-    """As `ShrunkLabels`, with people who differ: who is noisy counts less, who leans or exaggerates is corrected.
+    """As `ShrunkLabels`, with people who differ: noisy people count less, bias and scale are corrected.
 
     The model is `hml.judgements.annotators`: each person has a bias, a scale and a noise on the slider. What it
     estimated is in `crowd` after `prepare`.

@@ -9,7 +9,7 @@ from hml.randomness import Draws
 
 
 class NoMixed(LabelStrategy):
-    """Leave mixed images out: train on the plain ones alone. The paper's "regular"."""
+    """Leave mixed images out: train on the plain ones only. The paper's "regular"."""
 
     @override
     def label(self, example: MixedExample) -> Tensor:
@@ -32,7 +32,7 @@ class MixupLabels(LabelStrategy):
 
 
 class UniformLabels(LabelStrategy):
-    """Give every class the same share whatever the image shows: a control for smoothing alone."""
+    """Give every class the same probability, whatever the image shows: a control for any smoothing."""
 
     @override
     def label(self, example: MixedExample) -> Tensor:

@@ -90,7 +90,7 @@ def smooth_label(
 
 
 def check_smoothing(gamma: float | None, smooth_over: SmoothOver) -> None:
-    """Refuse a strategy's arguments for smoothing; a gamma of None doesn't smooth.
+    """Reject a strategy's arguments for smoothing; a gamma of None doesn't smooth.
 
     Raises:
         InputError: gamma is outside (0, 1], or smooth_over none of its choices.
@@ -101,17 +101,17 @@ def check_smoothing(gamma: float | None, smooth_over: SmoothOver) -> None:
 
 
 def check_gamma(gamma: float) -> None:
-    """Refuse a smoothing base outside (0, 1].
+    """Reject a smoothing base outside (0, 1].
 
     Raises:
         InputError: it is.
     """
     if not 0 < gamma <= 1:
-        raise InputError(f"gamma={gamma} is outside (0, 1]: the paper's is 0.005, and null smooths nothing.")
+        raise InputError(f"gamma={gamma} is outside (0, 1]: the paper's is 0.005, and null turns smoothing off.")
 
 
 def check_soft_labels(soft_label: Tensor, num_classes: int | None = None) -> None:
-    """Refuse what isn't rows of probabilities.
+    """Reject what isn't rows of probabilities.
 
     Args:
         soft_label: What should be soft labels, shape (K, C).

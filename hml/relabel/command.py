@@ -1,4 +1,4 @@
-"""The flags of `hml relabel fit` and `hml relabel evaluate`, parsed before anything that takes long is imported."""
+"""The flags of `hml relabel`'s verbs, parsed before anything that takes long is imported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,21 +10,24 @@ from hml.judgements import Cohort
 
 if TYPE_CHECKING:
     from hml.data import ImageSource
+    from hml.relabel.acquisition import Acquisition
 else:
-    ImageSource = object  # torch is imported where a source is named
+    ImageSource = Acquisition = object  # torch is imported where a class of either is named
 
 DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 _EPILOG = """\
   hml relabel fit                                learns from all of H-Mix, in minutes
   hml relabel evaluate                           judges it by cross-validation, beside baselines
+  hml relabel propose --count 200                chooses images that people should judge next
+  hml relabel evaluate --active                  compares ways to choose them, on the answers that there are
   hml fit --config configs/learned_mean.yaml     trains on what it predicts for fresh mixes
   hml relabel fit --demo                         a try, on synthetic images and simulated people
 """
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Learn from judgements, and write relabeller.pt.
+class Sources:
+    """Judgements, and the images that were mixed.
 
     Args:
         cohort: Which of H-Mix.
@@ -32,11 +35,7 @@ class Fit:
         source: The class of the images, such as hml.data.ImageFolder, whose arguments are given as
             --source.<argument>; by default hml.data.Cifar10.
         demo: Use hml's synthetic images, with simulated people unless --judgements is given.
-        out: The folder for results.
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
-        epochs: Epochs of the network that describes images.
-        steps: Steps of each of the relabeller's networks.
-        members: Networks averaged.
         seed: Decides everything that is drawn.
     """
 
@@ -44,12 +43,25 @@ class Fit:
     judgements: Path | None = None
     source: ImageSource | None = field(default=None, metadata={"base": "hml.data.ImageSource"})
     demo: bool = False
-    out: Path = DEFAULT_PATH.parent
     data_dir: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Fit(Sources):
+    """Learn from judgements, and write relabeller.pt.
+
+    Args:
+        out: The folder for results.
+        epochs: Epochs of the network that describes images.
+        steps: Steps of each of the relabeller's networks.
+        members: Networks averaged.
+    """
+
+    out: Path = DEFAULT_PATH.parent
     epochs: int = 6
     steps: int = 150
     members: int = 2
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,16 +72,56 @@ class Evaluate(Fit):
         folds: Parts of a cross-validation.
         replicates: Resamples of people.
         pairs: Class pairs to draw, such as Cat/Dog; by default Cat/Dog, or the pair judged most often.
+        active: Compare acquisitions instead: ask for these judgements in batches, and fit again after each.
+        acquisition: With --active, one more class of acquisition to compare, such as my_module.Mine.
+        start: With --active, judgements that each acquisition begins with.
+        batch: With --active, judgements in a batch.
+        rounds: With --active, batches.
+        repetitions: With --active, how often all of it is done, with other image pairs and people held out.
     """
 
     folds: int = 5
     replicates: int = 1000
     pairs: tuple[str, ...] = ()
+    active: bool = False
+    acquisition: Acquisition | None = field(default=None, metadata={"base": "hml.relabel.acquisition.Acquisition"})
+    start: int = 60
+    batch: int = 60
+    rounds: int = 8
+    repetitions: int = 10
 
 
-VERBS = {"fit": Fit, "evaluate": Evaluate}
+@dataclass(frozen=True)
+class Propose(Sources):
+    """Choose which mixed images people should judge next, and write them for a study.
+
+    Args:
+        count: Images to propose.
+        acquisition: The class that ranks images, such as hml.relabel.acquisition.Coverage, whose arguments are given as
+            --acquisition.<argument>; by default hml.relabel.acquisition.ExpectedInformation.
+        relabeller: What hml relabel fit wrote, with two --members or more.
+        pairs: Class pairs to mix, such as Cat/Dog; by default all.
+        images: Original images to mix, by their ids or paths; by default all training images.
+        lambdas: Values of lambda_f for new images.
+        per_image: An image with so many opinions isn't proposed again; 1 proposes only new images.
+        candidates: New mixed images to choose from.
+        out: The file to write.
+    """
+
+    count: int = 200
+    acquisition: Acquisition | None = field(default=None, metadata={"base": "hml.relabel.acquisition.Acquisition"})
+    relabeller: Path = DEFAULT_PATH
+    pairs: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    per_image: int = field(default=3, metadata={"flag": "--per-image"})
+    candidates: int = 20_000
+    out: Path = Path("proposed.csv")
 
 
-def parse(args: Sequence[str]) -> Fit:
+VERBS = {"fit": Fit, "evaluate": Evaluate, "propose": Propose}
+
+
+def parse(args: Sequence[str]) -> Sources:
     """Parse the flags of `hml relabel`."""
     return flags.parse_verb("hml relabel", VERBS, args, _EPILOG)

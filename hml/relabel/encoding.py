@@ -61,6 +61,13 @@ def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
     return replace(batch, **columns)
 
 
+def concatenate(first: MixedBatch, second: MixedBatch) -> MixedBatch:
+    """Put the rows of two batches, of the same classes, one after the other."""
+    other = vars(second)
+    columns: dict[str, Any] = {name: torch.cat([column, other[name]]) for name, column in _columns(first)}
+    return replace(first, **columns)
+
+
 def _columns(batch: MixedBatch) -> Iterator[tuple[str, Tensor]]:
     return ((name, column) for name, column in vars(batch).items() if isinstance(column, Tensor))
 

@@ -1,34 +1,43 @@
-"""Fits the relabeller and evaluates it: the work of `hml relabel fit` and `hml relabel evaluate`."""
+"""Fits the relabeller, evaluates it, and proposes what to ask: the work of `hml relabel`'s verbs."""
 
 import time
 from dataclasses import asdict
 
+import numpy as np
 import torch
 
 import hml
 from hml.analysis.pairs import most_judged
 from hml.data.download import find_data_dir
 from hml.errors import InputError
+from hml.files.atomic import write_atomically
 from hml.files.sealed import hash_file
 from hml.judgements import CIFAR10
 from hml.judgements.curves import fit_pair_curves
+from hml.judgements.stimuli_file import write_stimuli
+from hml.relabel.acquisition import ExpectedInformation
+from hml.relabel.acquisition.pool import opinion_noise
+from hml.relabel.active import ACQUISITIONS, Comparison, Schedule, draw_repetitions
+from hml.relabel.active_report import write_report as write_active_report
 from hml.relabel.answers import Answers
+from hml.relabel.candidates import draw_targets, find_originals
 from hml.relabel.checkpoint import Checkpoint, tabulate_curves
-from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit
+from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit, Propose, Sources
 from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import human_ceilings, judged, predict_held_out, score, summarise
 from hml.relabel.features import describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import choose_splits
 from hml.relabel.presentation import Evaluation, write_report
+from hml.relabel.proposal import Wanted, propose
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material, read_material
-from hml.reporting.sections import count
+from hml.reporting.sections import count, write_share
 from hml.statistics.bootstrap import Bootstrap
 
 
-def run(options: Fit) -> int:
-    """Fit or evaluate the relabeller.
+def run(options: Sources) -> int:
+    """Fit the relabeller, evaluate it, or propose what to ask.
 
     Args:
         options: As `hml.relabel.command.parse` returns them.
@@ -42,11 +51,16 @@ def run(options: Fit) -> int:
     for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2)):
         if getattr(options, name, least) < least:
             raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
-    fitting = FitOptions(steps=options.steps, members=options.members, seed=options.seed)
-    if isinstance(options, Evaluate):
-        _evaluate(options, fitting)
-    else:
-        _fit(options, fitting)
+    if isinstance(options, Propose):
+        _propose(options)
+    elif isinstance(options, Fit):
+        fitting = FitOptions(steps=options.steps, members=options.members, seed=options.seed)
+        if not isinstance(options, Evaluate):
+            _fit(options, fitting)
+        elif options.active:
+            _compare(options, fitting)
+        else:
+            _evaluate(options, fitting)
     return 0
 
 
@@ -99,7 +113,57 @@ def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
     print(write_report(evaluation, pairs, options.out))
 
 
-def _read(options: Fit) -> Material:
+def _compare(options: Evaluate, fitting: FitOptions) -> None:
+    """Compare acquisitions on the answers that there are."""
+    started = time.perf_counter()
+    schedule = Schedule(options.start, options.batch, options.rounds, options.repetitions, options.seed)
+    if options.members < 2:
+        raise InputError(f"--members {options.members} must be 2 or more with --active: members have to disagree.")
+    material = _read(options)
+    repetitions = draw_repetitions(material.once, schedule)  # checked before anything that takes long
+    images = _describe(material, options)
+    own = {} if options.acquisition is None else {type(options.acquisition).__name__: options.acquisition}
+    comparison = Comparison(material.once, images, draw_targets(material.bank, options.seed), fitting, schedule)
+    results = comparison.run(ACQUISITIONS | own, repetitions)
+    settings = asdict(fitting) | asdict(schedule) | {"data": dict(material.provenance)}
+    print(write_active_report(results, material.once, settings, time.perf_counter() - started, options.out))
+
+
+def _propose(options: Propose) -> None:
+    """Propose images, and write them to a stimuli file."""
+    checkpoint = Checkpoint.load(options.relabeller)
+    material = _read(options)
+    bank = material.bank
+    if checkpoint.classes != bank.classes:
+        raise InputError(
+            f"{options.relabeller} was fitted to images of other classes, {checkpoint.classes}, than these, "
+            f"{bank.classes}: run hml relabel fit on the same images."
+        )
+    started = time.perf_counter()
+    wanted = Wanted(
+        count=options.count,
+        pairs=[bank.classes.parse_pair(pair) for pair in options.pairs] or bank.classes.pairs,
+        images=find_originals(bank, options.images),
+        lambdas=options.lambdas,
+        per_image=options.per_image,
+        candidates=options.candidates,
+        seed=options.seed,
+    )
+    acquisition = options.acquisition or ExpectedInformation()
+    batch = propose(checkpoint.relabeller, bank, material.once, acquisition, wanted)
+    seconds = time.perf_counter() - started
+    write_atomically(options.out, write_stimuli(batch.proposals, bank.classes, bank.names))
+    share = batch.pool.image_share
+    print(
+        f"Proposed {count(len(batch.proposals), 'image')} of {len(batch.pool):,} in {seconds:.1f} s, of which "
+        f"{batch.again:,} have been judged before: {options.out}\n"
+        f"Around what the relabeller expects, {write_share(share)} of the variance of answers is the image's own and "
+        f"{write_share(1 - share)} is people's. So a second opinion on an image teaches "
+        f"{write_share(1 / float(opinion_noise(np.ones(1, np.int64), share)[0]))} of what the first does."
+    )
+
+
+def _read(options: Sources) -> Material:
     data_dir = find_data_dir(options.data_dir)
     return read_material(data_dir, options.cohort, options.judgements, options.source, options.demo)
 

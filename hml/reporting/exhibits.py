@@ -53,7 +53,7 @@ def remove_exhibits(names: Iterable[str], folder: Path) -> None:
 def write_events(images: Mapping[str, bytes], folder: Path) -> None:
     """Write PNG images as TensorBoard events, called percepts/<name>, in place of those that were there."""
     content = io.BytesIO()
-    records = RecordWriter(content)  # TensorBoard's own writers name their file anew each time
+    records = RecordWriter(content)  # TensorBoard's own writers choose another file name each time
     records.write(Event(file_version="brain.Event:2").SerializeToString())
     for name, png in images.items():
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # PNG's header

@@ -1,4 +1,4 @@
-"""The figures' colours, which colour-blind people tell apart, and what captions call them."""
+"""The figures' colours, which colour-blind people can distinguish, and their names in captions."""
 
 from enum import StrEnum
 

@@ -82,7 +82,7 @@ def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
 
 
 def compare(estimate: Estimate, with_value: float = 0.0) -> str:
-    """Say on which side of a value the whole interval lies: "above", "below", "not clear of", or "unknown"."""
+    """Return on which side of a value the whole interval is: "above", "below", "not clear of", or "unknown"."""
     if estimate.low is None or estimate.high is None:
         return "unknown"
     return "above" if estimate.low > with_value else "below" if estimate.high < with_value else "not clear of"

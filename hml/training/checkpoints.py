@@ -17,7 +17,8 @@ from hml.files.sealed import read_sealed, write_sealed
 
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
-_FOLDER = "checkpoints"
+FOLDER = "checkpoints"
+"""A run's folder for them."""
 
 
 class WholeCheckpointIO(CheckpointIO):
@@ -112,7 +113,7 @@ class LatestCheckpoint(Checkpoint):
 
     def _path(self, trainer: Trainer) -> Path:
         folder = trainer.log_dir  # every rank must ask, since the first one tells the others
-        return Path(folder or trainer.default_root_dir) / _FOLDER / LAST
+        return Path(folder or trainer.default_root_dir) / FOLDER / LAST
 
 
 def find_whole(run_folder: Path) -> tuple[Path, int] | None:
@@ -122,7 +123,7 @@ def find_whole(run_folder: Path) -> tuple[Path, int] | None:
         InputError: there are checkpoints, and all are broken.
     """
     complaints: list[str] = []
-    for path in (run_folder / _FOLDER / LAST, run_folder / _FOLDER / PREVIOUS):
+    for path in (run_folder / FOLDER / LAST, run_folder / FOLDER / PREVIOUS):
         if not path.exists():
             continue
         try:

@@ -169,7 +169,12 @@ class Classifier(LightningModule):
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
                 raise diverged(f"{name} is not finite after step {self.global_step}", self)
         names = None if self._classes is None else list(self._classes)
-        checkpoint["hml"] = {"sums": self._losses.state(), "rng": generators.state(self.device), "classes": names}
+        checkpoint["hml"] = {
+            "sums": self._losses.state(),
+            "rng": generators.state(self.device),
+            "classes": names,
+            "image_size": None if self._fits is None else list(self._fits[1:3]),
+        }
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

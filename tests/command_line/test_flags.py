@@ -10,6 +10,7 @@ import hml.command_line.download
 import hml.elicit.command
 import hml.experiments.command
 import hml.relabel.command
+import hml.sharing.command
 from hml.command_line.flags import flag_names, make_parser, parse, parse_verb
 from hml.errors import InputError
 
@@ -19,11 +20,13 @@ PARSE = {
     "relabel": hml.relabel.command.parse,
     "elicit": hml.elicit.command.parse,
     "download": hml.command_line.download.parse,
+    "export": hml.sharing.command.parse,
 }
 OPTIONS = {
     "table1": hml.experiments.command.Options,
     "percepts": hml.analysis.command.Options,
     "download": hml.command_line.download.Options,
+    "export": hml.sharing.command.Options,
     **{f"relabel {verb}": options for verb, options in hml.relabel.command.VERBS.items()},
     **{f"elicit {verb}": options for verb, options in hml.elicit.command.VERBS.items()},
 }
@@ -123,6 +126,7 @@ CHANGED = {
     "percepts": ["--cohort", "all", "--out", "$HOME/x", "--pairs", "Cat/Dog", "Bird/Cat", "--seed", "3"],
     "relabel fit": ["--demo", "--judgements", "~/a b.csv"],
     "relabel evaluate": ["--pairs", "Cat/Dog", "--folds", "3"],
+    "export": ["$HOME/run", "--out", "007"],
     "elicit serve": ["--no-browser", "--study", "cifar10", "--port", "0"],
     "elicit export": ["~/x.csv"],
     "elicit backup": ["007"],
@@ -137,7 +141,7 @@ def test_a_printed_config_gives_the_same_options(verb, capsys, tmp_path):
     name, *more = verb.split()
     runs = ["--trainer.max_epochs", "3", "--config", "demo"] if verb == "table1" else []
     for args in ([], [*CHANGED.get(verb, []), *runs]):
-        if not args and verb in ("elicit export", "elicit backup", "elicit withdraw", "elicit correct"):
+        if not args and verb in ("export", "elicit export", "elicit backup", "elicit withdraw", "elicit correct"):
             continue  # which need an argument
         (tmp_path / "printed.yaml").write_text(printed(verb, args, capsys))
         assert PARSE[name]([*more, "--config", str(tmp_path / "printed.yaml")]) == PARSE[name]([*more, *args])

@@ -99,7 +99,7 @@ def test_a_share_stays_plain_with_its_plain_label(fresh):
 
 
 def test_peoples_labels_of_plain_images_need_some_that_stay_plain(fresh):
-    with pytest.raises(InputError, match=r"plain_labels=human would label nothing.*--data\.mixed\.share"):
+    with pytest.raises(InputError, match=r"plain_labels=human has no effect.*--data\.mixed\.share"):
         fresh(plain_labels="human")
     with pytest.raises(InputError, match="plain_labels=human would train on true classes"):
         fresh(mixed=FreshMixes(share=0.5), plain_labels="human")

@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from hml.errors import StorageError
-from hml.files.atomic import write_atomically
+from hml.errors import FolderInUseError, StorageError
+from hml.files.atomic import new_folder, write_atomically
 
 
 def test_a_file_is_replaced_whole_and_its_folder_made(tmp_path):
@@ -86,3 +86,18 @@ def test_a_file_system_that_cannot_sync_folders_is_written_to(tmp_path, monkeypa
     monkeypatch.setattr("hml.files.atomic.os.fsync", sync_files_only)
     write_atomically(tmp_path / "report.csv", "text")
     assert (tmp_path / "report.csv").read_text() == "text"
+
+
+def test_new_folder_is_whole_or_not_there(tmp_path):
+    with new_folder(tmp_path / "deep/out") as folder:
+        (folder / "one.txt").write_text("1")
+        assert not (tmp_path / "deep/out").exists()
+    assert (tmp_path / "deep/out/one.txt").read_text() == "1"
+    with pytest.raises(StorageError), new_folder(tmp_path / "deep/other") as folder:
+        write_atomically(folder / ("x" * 300), "")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+    with pytest.raises(FolderInUseError, match="out exists already"), new_folder(tmp_path / "deep/out"):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="Can't write"), new_folder(tmp_path / "file/out"):
+        pass

@@ -19,7 +19,7 @@ def test_the_same_key_may_stand_in_two_places():
 )
 def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
     first, second = [number for number, line in enumerate(text.splitlines(), 1) if "seed" in line]
-    with pytest.raises(yaml.YAMLError, match=f"'seed' stands twice, in lines {first} and {second}"):
+    with pytest.raises(yaml.YAMLError, match=f"'seed' is repeated, in lines {first} and {second}"):
         parse_yaml(text)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from hml.errors import InputError
-from hml.judgements.rows import parse_object, read_rows, refuse
+from hml.judgements.rows import parse_object, read_rows, reject
 
 
 def test_rows_know_where_they_stand():
@@ -16,7 +16,7 @@ def test_a_missing_column_is_named_with_the_hint():
 
 def test_refusing_names_field_value_place_and_remedy():
     with pytest.raises(InputError, match=r"^age=-1 in mine\.csv, row 2: give years\.$"):
-        refuse("mine.csv, row 2", "age", -1, "give years.")
+        reject("mine.csv, row 2", "age", -1, "give years.")
 
 
 def test_an_object_is_read_and_anything_else_refused():

@@ -27,7 +27,7 @@ def test_the_guides_strategy_trains_by_flags_and_by_its_config(tmp_path, monkeyp
     (strategy, *_), (config, *_) = (
         re.findall(rf"```{kind}\n(.*?)```", GUIDE, re.DOTALL) for kind in ("python", "yaml")
     )
-    Path("my_labels.py").write_text(strategy, encoding="utf-8")
+    Path("confident_labels.py").write_text(strategy, encoding="utf-8")
     Path("confident.yaml").write_text(config, encoding="utf-8")
     (command,) = re.findall(r"^hml (fit .*)$", GUIDE, re.MULTILINE)
     for args in (shlex.split(command), ["fit", "--config", "confident.yaml"]):

@@ -1,0 +1,197 @@
+"""`Pool`: mixed images that could be judged next, and what the relabeller believes of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from hml.errors import InputError
+from hml.judgements.annotators import fit_crowd
+from hml.labels import MixedBatch
+from hml.relabel.answers import Answers
+from hml.relabel.encoding import encode, swap, swap_where, take
+from hml.relabel.network import NOBODY, AnswerNetwork, Described
+from hml.relabel.relabeller import Relabeller
+from hml.statistics.bootstrap import Array, Index
+
+CELLS = (0, *range(1, 50, 7), 50, *range(51, 100, 7), 100, 101)
+"""Where each cell of the slider begins: the atoms, and stretches of seven positions; mirrored, they are the same."""
+
+NEAR = 0.1
+"""Two mixes of the same two originals are near-duplicates if their lambda_f differ by less."""
+
+_PRIOR_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Pool:
+    """N mixed images that people could be asked about, and what they have said so far.
+
+    Args:
+        relabeller: Fitted to the judgements so far; its members, two or more, are the ensemble.
+        batch: The images.
+        opinions: How many people have judged each already, shape (N,).
+        table: The judgements so far, as `judgement_table` makes them.
+        targets: The mixed images whose predictions matter, such as fresh mixes of the training images.
+        seed: Decides what is drawn.
+
+    Raises:
+        InputError: the relabeller has one member, which can't disagree with itself.
+    """
+
+    relabeller: Relabeller
+    batch: MixedBatch
+    opinions: Index
+    table: pd.DataFrame
+    targets: MixedBatch
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.relabeller.networks) < 2:
+            raise InputError("The relabeller has one member, and proposals need two or more: set --members 8.")
+
+    def __len__(self) -> int:
+        return len(self.opinions)
+
+    @cached_property
+    def answer_variance(self) -> Array:
+        """The variance of a first opinion, as the members predict it on average, shape (N,)."""
+        middle = torch.tensor([(first + end - 1) / 200 for first, end in pairwise(CELLS)])
+        variances = [
+            cells @ middle.square() - (cells @ middle).square() for cells in member_cells(self.relabeller, self.batch)
+        ]
+        variance: Array = torch.stack(variances).mean(0).double().numpy()
+        return np.maximum(variance, 1e-6)
+
+    @cached_property
+    def image_share(self) -> float:
+        """How much of the answers' variance around the prediction is the image's own; the rest is people's.
+
+        Only images with several opinions show it, so it is drawn to one half as if by twenty second opinions.
+        """
+        numbers, first, image = np.unique(self.table["image"].to_numpy(), return_index=True, return_inverse=True)
+        seen = Answers.of(self.table.iloc[first], self.batch.num_classes).batch
+        expected = self.relabeller.mean(seen).double().numpy()
+        one = np.zeros(len(self.table), np.int64)
+        crowd = fit_crowd(self.table["lambda_h"].to_numpy(float), image.reshape(-1), one, expected, individual=False)
+        found = float(crowd.image_variance / (crowd.image_variance + crowd.noise[0] ** 2))
+        seconds = len(self.table) - len(numbers)
+        return (seconds * found + _PRIOR_SECONDS / 2) / (seconds + _PRIOR_SECONDS)
+
+    @cached_property
+    def noise(self) -> Array:
+        """The variance of one more opinion around what the model could know, shape (N,): see `opinion_noise`."""
+        noise: Array = self.answer_variance * opinion_noise(self.opinions, self.image_share)
+        return noise
+
+    def near(self, row: int) -> npt.NDArray[np.bool_]:
+        """Return which images nearly duplicate one, itself included: the same originals and almost the same blend."""
+        low, high, weight = self._blends
+        near: npt.NDArray[np.bool_] = (low == low[row]) & (high == high[row]) & is_near(weight, weight[row])
+        return near
+
+    @cached_property
+    def _blends(self) -> tuple[Index, Index, Array]:
+        return blends(self.batch)
+
+
+def blends(batch: MixedBatch) -> tuple[Index, Index, Array]:
+    """Return the lower id of each image's originals, the higher one, and the lower one's weight, each shape (N,)."""
+    first, second = batch.id_1.numpy(), batch.id_2.numpy()
+    weight = batch.lambda_f.double().numpy()
+    return np.minimum(first, second), np.maximum(first, second), np.where(first < second, weight, 1 - weight)
+
+
+def is_near(weight: ArrayLike, other: float) -> npt.NDArray[np.bool_]:
+    """Return whether mixes of the same two originals are near-duplicates, by the weights of one of them."""
+    near: npt.NDArray[np.bool_] = np.abs(np.asarray(weight) - other) < NEAR - 1e-6
+    return near
+
+
+def opinion_noise(opinions: Index, image_share: float) -> Array:
+    """Return how noisy one more opinion on an image is as a measurement of the model, relative to the first.
+
+    An answer's variance V is the image's own, τ² = share·V, and people's, s² = (1 − share)·V. The mean of n opinions
+    measures the model with variance τ² + s²/n. What the opinion n + 1 adds to the precision is the inverse of
+    ((n + 1)τ² + s²)·(nτ² + s²)/s². So opinions on one image are worth as much as those on new ones where images have
+    no spread of their own, and less the more they have.
+
+    Args:
+        opinions: How many there are, n, shape (N,).
+        image_share: The image's own share, in [0, 1).
+
+    Example:
+        >>> opinion_noise(np.array([0, 1, 2]), 0.5).tolist()
+        [1.0, 3.0, 6.0]
+    """
+    people = 1 - image_share
+    relative: Array = ((opinions + 1) * image_share + people) * (opinions * image_share + people) / people
+    return relative
+
+
+def views(relabeller: Relabeller, batch: MixedBatch) -> Iterator[tuple[AnswerNetwork, Described, Described]]:
+    """Describe mixed images to each member: the network, the images, and the images with their endpoints swapped."""
+    inside = replace(batch, lambda_f=batch.lambda_f.clamp(*relabeller.judged))
+    nobody = torch.full_like(batch.id_1, NOBODY)
+    inputs, turned = (encode(side, relabeller.table) for side in (inside, swap(inside)))
+    for network in relabeller.networks:
+        yield network, network.describe(inputs, nobody), network.describe(turned, nobody)
+
+
+@torch.no_grad()
+def member_cells(relabeller: Relabeller, batch: MixedBatch, omega: bool = False) -> Iterator[Tensor]:
+    """Yield each member's distribution over cells of the slider.
+
+    Args:
+        relabeller: The members.
+        batch: N mixed images.
+        omega: Whether of lambda_h and omega together.
+
+    Yields:
+        Shape (N, K) of the K `CELLS` of lambda_h, or (N, K·K) with omega's; rows sum to 1.
+    """
+    for network, forward, backward in views(relabeller, batch):
+        sides = (_cells(network, described, omega) for described in (forward, backward))
+        straight, mirrored = sides
+        yield ((straight + mirrored.flip(1)) / 2).flatten(1)
+
+
+def _cells(network: AnswerNetwork, described: Described, omega: bool) -> Tensor:
+    """Return the distribution over cells seen from one side, shape (N, K), or (N, K, K) with omega's."""
+    shares = network.lambda_h(described).shares(CELLS)  # (N, K)
+    if not omega:
+        return shares
+    joint = []
+    for share, (first, end) in zip(shares.T, pairwise(CELLS), strict=True):
+        middle = torch.full_like(share, (first + end - 1) / 2)
+        joint.append(share.unsqueeze(1) * network.omega(described, middle).shares(CELLS))  # (N, K)
+    return torch.stack(joint, dim=1)
+
+
+@torch.no_grad()
+def member_means(relabeller: Relabeller, batch: MixedBatch) -> Array:
+    """Return each member's mean lambda_h, shape (M, N)."""
+    means = [replace(relabeller, networks=[network]).mean(batch) for network in relabeller.networks]
+    stacked: Array = torch.stack(means).double().numpy()
+    return stacked
+
+
+@torch.no_grad()
+def hidden_features(relabeller: Relabeller, batch: MixedBatch) -> Tensor:
+    """Return the members' hidden units for mixed images, seen from the lower class's side, shape (N, M·2·hidden)."""
+    side = swap_where(batch, batch.class_1 > batch.class_2)
+    return torch.cat([units.hidden for _, *both in views(relabeller, side) for units in both], dim=1)
+
+
+def judged_images(table: pd.DataFrame, num_classes: int) -> tuple[MixedBatch, Index]:
+    """Return the images that judgements are about, each once, and how many judgements each has, shape (I,)."""
+    _, first, count = np.unique(table["image"].to_numpy(), return_index=True, return_counts=True)
+    batch = Answers.of(table, num_classes).batch
+    return take(batch, torch.from_numpy(first)), count.astype(np.int64)

@@ -1,0 +1,38 @@
+"""The tutorials run as a whole, and what they make is what they say."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hml
+from hml.training.result import read_result
+
+TUTORIALS = Path(hml.__file__).parents[1] / "docs" / "tutorials"
+
+
+@pytest.fixture(autouse=True)
+def stand_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HML_DATA_DIR", raising=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
+def test_from_a_folder_of_images_to_a_table(capsys):
+    runpy.run_path(str(TUTORIALS / "folder_to_study.py"))
+    assert re.search(r"\| agg +\| 2 \|", capsys.readouterr().out)
+    judgements = Path("judgements.csv").read_text().splitlines()
+    assert judgements[0].startswith("annotator,image_1,class_1,image_2,class_2,lambda_f,lambda_h,omega")
+    percepts = json.loads(Path("lightning_logs/percepts/percepts.json").read_text())
+    assert "half moon" in json.dumps(percepts)
+    for scheme in ("agg", "learned_mean"):
+        result = read_result(Path("lightning_logs", scheme, "version_0"))
+        assert result.truth["test/cross_entropy"] == "true class"
+        assert result.data["test_images"] == 24
+        assert result.recipe.model["network"]["init_args"]["num_classes"] == 3
+        assert np.isfinite(result.metrics["test/rms_calibration"])
+    everything = [*Path("lightning_logs").rglob("*.json"), *Path("lightning_logs").rglob("*.md")]
+    assert not any("Airplane" in path.read_text() for path in everything)
