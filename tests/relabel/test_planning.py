@@ -125,6 +125,6 @@ def test_plan_prints_designs_and_a_sentence_to_quote(learned, tmp_path, capsys):
     widths = pd.read_csv(tmp_path / "plan.csv").set_index("people")["half_width"]
     assert widths[16] < widths[4]
     assert main([*plan_demo, *few, "--bits", "0.02"]) == 0
-    assert "in bits a judgement: wanted is a power of .80" in capsys.readouterr().out
+    assert "in bits a judgement between two models: wanted is a power of .80" in capsys.readouterr().out
     assert main([*plan_demo, "--pairs", "rings/dots", "rings/disc"]) == 2
     assert "--bias is of one class pair" in capsys.readouterr().err
