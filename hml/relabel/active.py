@@ -208,7 +208,7 @@ class Comparison:
         opinions = given.groupby("image").size()
         left = {image: queue for image, queue in questions.queue.items() if len(queue) > opinions.get(image, 0)}
         batch = Answers.of(self.table.iloc[[queue[0] for queue in left.values()]], self.images.num_classes).batch
-        counts = opinions.reindex(list(left), fill_value=0).to_numpy(np.int64)
+        counts = np.array([opinions.get(image, 0) for image in left], dtype=np.int64)
         pool = Pool(relabeller, batch, counts, given, self.targets, seed)
         chosen = choose(acquisition, pool, self.schedule.batch).rows
         if len(chosen) < self.schedule.batch:
@@ -217,7 +217,7 @@ class Comparison:
                 "Lower --batch or --rounds."
             )
         queues = list(left.values())
-        return [queues[place][counts[place]] for place in chosen.tolist()]
+        return [queues[place][int(counts[place])] for place in chosen.tolist()]
 
     def fit(self, rows: Sequence[int], repetition: int) -> Relabeller:
         """Fit a relabeller to some of the judgements."""
