@@ -33,7 +33,7 @@ _LIGHTNING_VERBS = {
     "fit": "train a network, then test it",
     "validate": "evaluate a checkpoint on images held out of training",
     "test": "evaluate a checkpoint on the test images",
-    "predict": "write a checkpoint's probabilities for the test images to a CSV file",
+    "predict": "write a checkpoint's predictions for the test images to a file",
 }
 _OWN_VERBS = {
     "table1": _Verb(

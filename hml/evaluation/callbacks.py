@@ -34,8 +34,9 @@ from hml.judgements import Classes
 class EvaluationCallback(Callback):
     """Feeds a metric in test and validate, and logs its scalars at the end.
 
-    `truth` has what each scalar compares predictions with, `undefined` why a scalar is NaN, and `bin_size` how many
-    predictions are in a bin of a scalar that is computed in bins, by what is logged.
+    `truth` has what each scalar compares predictions with, `undefined` why a scalar is NaN, `bin_size` how many
+    predictions are in a bin of a scalar that is computed in bins, and `per_image` the places of the images in the data
+    set and their values, whose mean the scalar is, both (N,), by what is logged.
     Where nobody was asked what they see in the images, true classes take the place of people's labels.
 
     Args:
@@ -47,6 +48,7 @@ class EvaluationCallback(Callback):
         self.truth: dict[str, str] = {}
         self.undefined: dict[str, str] = {}
         self.bin_size: dict[str, int] = {}
+        self.per_image: dict[str, tuple[Tensor, Tensor]] = {}
         self.has_people = True
 
     def truth_of(self, name: str) -> str:
@@ -78,6 +80,7 @@ class EvaluationCallback(Callback):
         # All ranks computed the same numbers from the same predictions: averaging them changes nothing.
         values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
         module.log_dict(values, sync_dist=True)
+        self.per_image |= {f"{stage}/{name}": (self.metric.images, own) for name, own in self.metric.per_image.items()}
         bank: ImageBank = trainer.datamodule.bank  # type: ignore[attr-defined]
         self.has_people = bank.human is not None
         self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in self.metric.truth}

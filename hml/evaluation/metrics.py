@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from hml.evaluation.alignment import (
+    Reduction,
     brier_score,
     entropy_correlation,
     kl_divergence,
@@ -33,6 +34,9 @@ class GatheredPredictions(Metric):
     `gathered` returns `logits` (N, C), `target` (N, C), `label` (N,) and `index` (N,). `truth` names what predictions
     are compared with, by figure: the distribution of people's labels, their most frequent label (the first class where
     several are equally frequent), or the data set's class.
+
+    After `compute`, `per_image` has for each figure a value of each image, shape (N,), whose mean it is, and `images`
+    their places in the data set, (N,). A figure without them is shown without an interval over images.
     """
 
     truth: ClassVar[Mapping[str, str]] = {}
@@ -46,6 +50,8 @@ class GatheredPredictions(Metric):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.per_image: dict[str, Tensor] = {}
+        self.images = torch.empty(0, dtype=torch.int64)
         for state in ("logits", "target", "label", "index"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
@@ -60,7 +66,9 @@ class GatheredPredictions(Metric):
         """Join all batches, in the order of the data set."""
         order = torch.argsort(dim_zero_cat(self.index))
         columns = {"logits": self.logits, "target": self.target, "label": self.label, "index": self.index}
-        return {name: dim_zero_cat(column)[order].cpu() for name, column in columns.items()}
+        gathered = {name: dim_zero_cat(column)[order].cpu() for name, column in columns.items()}
+        self.images = gathered["index"]
+        return gathered
 
     def compute(self) -> dict[str, Tensor]:
         """Return the predictions themselves."""
@@ -89,15 +97,19 @@ class HumanAlignmentMetrics(GatheredPredictions):
         """Return scalars by name."""
         gathered = self.gathered()
         logits, target, label = gathered["logits"].double(), gathered["target"].double(), gathered["label"]
+        self.per_image = self._measure(logits, target, label, "none")
+        return self._measure(logits, target, label, "mean")
+
+    def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
         return {
-            "cross_entropy": soft_cross_entropy(logits, target),
-            "kl_divergence": kl_divergence(logits, target),
-            "brier_score": brier_score(logits, target),
-            "total_variation": total_variation(logits, target),
-            "entropy_correlation": entropy_correlation(logits, target),
-            "accuracy": top_k_accuracy(logits, label),
-            "top2_accuracy": top_k_accuracy(logits, label, k=2),
-            "human_accuracy": top_k_accuracy(logits, target.argmax(1)),
+            "cross_entropy": soft_cross_entropy(logits, target, reduction),
+            "kl_divergence": kl_divergence(logits, target, reduction),
+            "brier_score": brier_score(logits, target, reduction),
+            "total_variation": total_variation(logits, target, reduction),
+            "entropy_correlation": entropy_correlation(logits, target, reduction),
+            "accuracy": top_k_accuracy(logits, label, 1, reduction),
+            "top2_accuracy": top_k_accuracy(logits, label, 2, reduction),
+            "human_accuracy": top_k_accuracy(logits, target.argmax(1), 1, reduction),
         }
 
     def nan_reasons(self) -> dict[str, str]:
@@ -145,14 +157,21 @@ class CalibrationMetrics(GatheredPredictions):
         confidence, by_majority, by_class = self.confidence_and_correct()
         self.used_bin_size = self.bin_size or choose_bin_size(len(confidence))
         self.predictions = confidence, by_majority
-        return self._errors(confidence, by_majority, "") | self._errors(confidence, by_class, "_true")
+        self.per_image = self._measure(confidence, by_majority, by_class, "none")
+        return self._measure(confidence, by_majority, by_class, "mean")
 
-    def _errors(self, confidence: Tensor, correct: Tensor, suffix: str) -> dict[str, Tensor]:
-        return {
-            f"rms_calibration{suffix}": rms_calibration_error(confidence, correct, self.used_bin_size, "pixmix"),
-            f"rms_calibration_full{suffix}": rms_calibration_error(confidence, correct, self.used_bin_size, "full"),
-            f"ece{suffix}": expected_calibration_error(confidence, correct, self.num_bins),
-        }
+    def _measure(
+        self, confidence: Tensor, by_majority: Tensor, by_class: Tensor, reduction: Reduction
+    ) -> dict[str, Tensor]:
+        size = self.used_bin_size
+        values: dict[str, Tensor] = {}
+        for end, correct in (("", by_majority), ("_true", by_class)):
+            values |= {
+                f"rms_calibration{end}": rms_calibration_error(confidence, correct, size, "pixmix", reduction),
+                f"rms_calibration_full{end}": rms_calibration_error(confidence, correct, size, "full", reduction),
+                f"ece{end}": expected_calibration_error(confidence, correct, self.num_bins, reduction),
+            }
+        return values
 
     def nan_reasons(self) -> dict[str, str]:
         """Explain PixMix's error, which has no bin left where there are few images."""
@@ -171,8 +190,12 @@ class AttackedMetrics(GatheredPredictions):
     def compute(self) -> dict[str, Tensor]:
         """Return scalars by name."""
         gathered = self.gathered()
-        logits = gathered["logits"].double()
+        logits, target, label = gathered["logits"].double(), gathered["target"].double(), gathered["label"]
+        self.per_image = self._measure(logits, target, label, "none")
+        return self._measure(logits, target, label, "mean")
+
+    def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
         return {
-            "fgsm_cross_entropy": soft_cross_entropy(logits, gathered["target"].double()),
-            "fgsm_accuracy": top_k_accuracy(logits, gathered["label"]),
+            "fgsm_cross_entropy": soft_cross_entropy(logits, target, reduction),
+            "fgsm_accuracy": top_k_accuracy(logits, label, 1, reduction),
         }

@@ -39,7 +39,12 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
     axes.plot(values, [place] * len(values), ".", color=_OURS, alpha=0.35, label="a seed")
     if cell.summary is not None:
         mean, error = cell.summary.mean, cell.summary.standard_error or 0
-        axes.errorbar(mean, place, xerr=error, fmt="o", color=_OURS, capsize=3, label="mean ± standard error")
+        label = "mean ± standard error over seeds"
+        axes.errorbar(mean, place, xerr=error, fmt="o", color=_OURS, capsize=3, label=label)
+    crossed = cell.crossed.mean
+    if crossed is not None and crossed.low is not None and crossed.high is not None:
+        ends, label = [crossed.low, crossed.high], f"95 % interval over {crossed.random}"
+        axes.plot(ends, [place, place], "-", color=_OURS, linewidth=1, alpha=0.5, label=label)
     if cell.paper is not None:
         axes.plot(cell.paper, place, "D", color=_PAPER, fillstyle="none", label="paper")
 

@@ -7,17 +7,21 @@ from hml.experiments.table import Cell, Row, SchemeTable, training_of
 from hml.files.spreadsheets import to_csv
 from hml.reporting import tables
 from hml.reporting.tables import Table
+from hml.statistics.crossed import SEEDS, CrossedMean
 from hml.statistics.paired import PairedDifference
 
+Difference = PairedDifference | CrossedMean
+
 _NOTHING = "–"
-_LATEX_HEADER = ["scheme", "metric", "n", "difference", "95 % interval", "p"]
+_OVER_BOTH = "over seeds and test images, or over images only where n = 1"
+_HOLM = "p values are adjusted by Holm over the schemes of a metric; intervals are not."
 
 
 def to_markdown(table: SchemeTable) -> str:
     """Render the figures, the paired differences, the order, the failures and the notes."""
     parts = [tables.to_markdown(_main_table(table)), ""]
-    if (paired := _paired_table(table)).rows:
-        parts += [tables.to_markdown(paired), ""]
+    for shown, text_columns in ((_crossed_table(table), 1), (_difference_table(table), 2)):
+        parts += [tables.to_markdown(shown, text_columns), ""] if shown.rows else []
     for column, order in table.orders.items():
         told = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
         parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {told}.")
@@ -33,12 +37,9 @@ def to_latex(table: SchemeTable) -> str:
     seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
     main = replace(main, caption=f"{main.caption} Seeds: {seeds or 'none'}.")
     parts = [r"% needs \usepackage{booktabs}", tables.to_latex(main, "tab:schemes")]
-    if rows := [line for row in table.rows for line in _differences(row)]:
-        caption = (
-            f"Each scheme minus {table.baseline} at the same seed: mean over n seeds, 95 % t interval, and p value "
-            "adjusted by Holm over the schemes of a metric."
-        )
-        parts += ["", tables.to_latex(Table(caption, _LATEX_HEADER, rows), "tab:differences", text_columns=2)]
+    others = {"tab:intervals": (_crossed_table(table), 1), "tab:differences": (_difference_table(table), 2)}
+    for label, (shown, text_columns) in others.items():
+        parts += ["", tables.to_latex(shown, label, text_columns)] if shown.rows else []
     return "\n".join([*parts, ""])
 
 
@@ -67,33 +68,44 @@ def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
     return Table("; ".join(["Mean ± standard error over seeds", *explained]) + ".", header, rows)
 
 
-def _paired_table(table: SchemeTable) -> Table:
-    """Lay out the differences to the baseline, a row a scheme."""
-    header = ["scheme", "n", *(name for column in table.columns for name in (f"{column} − {table.baseline}", "p"))]
+def _crossed_table(table: SchemeTable) -> Table:
+    """Lay out the means with their intervals over seeds and images; without such values there are no rows."""
+    rows = [
+        [row.scheme, str(row.n), *(_mean_over_images(cell) for cell in row.cells.values())]
+        for row in table.rows
+        if any(cell.crossed.mean for cell in row.cells.values())
+    ]
+    caption = f"Mean [95 % interval {_OVER_BOTH}]."
+    return Table(caption, ["scheme", "n", *table.columns], rows)
+
+
+def _difference_table(table: SchemeTable) -> Table:
+    """Lay out the differences to the baseline, a row a scheme and metric; only a scheme's first row names it."""
+    with_images = any(cell.crossed.to_baseline for row in table.rows for cell in row.cells.values())
     rows = []
     for row in table.rows:
-        pairs = [(cell.to_baseline, cell.adjusted_p) for cell in row.cells.values()]
-        if not any(pair for pair, _ in pairs):
-            continue
-        line = [row.scheme, str(max(pair.n for pair, _ in pairs if pair))]
-        for pair, p in pairs:
-            interval = "" if pair is None or pair.low is None else f" {_write_interval(pair)}"
-            line += [_NOTHING if pair is None else f"{_write_signed(pair.mean)}{interval}", _write_p(p)]
-        rows.append(line)
-    caption = f"Less {table.baseline} at the same seed: mean [95 % t interval], and p, adjusted by Holm over the "
-    return Table(f"{caption}schemes of a column.", header, rows)
-
-
-def _differences(row: Row) -> list[list[str]]:
-    """Lay out a scheme's differences, a line per metric; only the first line names the scheme."""
-    lines: list[list[str]] = []
-    for column, cell in row.cells.items():
-        if (pair := cell.to_baseline) is None:
-            continue
-        interval = _NOTHING if pair.low is None else _write_interval(pair)
-        scheme = "" if lines else row.scheme
-        lines.append([scheme, column, str(pair.n), _write_signed(pair.mean), interval, _write_p(cell.adjusted_p)])
-    return lines
+        scheme = row.scheme
+        for column, cell in row.cells.items():
+            if (pair := cell.to_baseline) is None:
+                continue
+            both, adjusted_p = cell.crossed.to_baseline, cell.crossed.adjusted_p
+            line = [
+                scheme,
+                column,
+                str(pair.n),
+                _write_signed(pair.mean),
+                _write_interval(pair),
+                _write_p(cell.adjusted_p),
+            ]
+            rows.append([*line, *([_write_interval(both), _write_p(adjusted_p)] if with_images else [])])
+            scheme = ""
+    header = ["scheme", "metric", "n", f"minus {table.baseline}", "95 % over seeds", "p"]
+    explained = "interval and p over seeds, for these test images"
+    if with_images:
+        header += ["95 % over seeds and images", "p"]
+        explained += f"; interval and p {_OVER_BOTH}"
+    caption = f"Each scheme minus {table.baseline} at the same seed: mean over n seeds; {explained}. {_HOLM}"
+    return Table(caption, header, rows)
 
 
 def _mean(cell: Cell) -> str:
@@ -101,6 +113,13 @@ def _mean(cell: Cell) -> str:
         return _NOTHING
     error = cell.summary.standard_error
     return f"{cell.summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
+
+
+def _mean_over_images(cell: Cell) -> str:
+    mean = cell.crossed.mean
+    if mean is None:
+        return _NOTHING
+    return f"{mean.mean:.3f}" + ("" if mean.low is None else f" [{mean.low:.3f}, {mean.high:.3f}]".replace("-", "−"))
 
 
 def _write_signed(value: float | None) -> str:
@@ -113,35 +132,67 @@ def _write_p(p: float | None) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
 
 
-def _write_interval(pair: PairedDifference) -> str:
+def _write_interval(pair: Difference | None) -> str:
+    if pair is None or pair.low is None:
+        return _NOTHING
     return f"[{_write_signed(pair.low)}, {_write_signed(pair.high)}]"
 
 
 def schemes_to_csv(table: SchemeTable) -> str:
-    """Render a line a scheme and metric, with every figure in full."""
+    """Render a line a scheme, metric and what its intervals take as random, with every figure in full."""
     lines: list[dict[str, object]] = []
     for row in table.rows:
         for column, cell in row.cells.items():
-            summary, pair = cell.summary, cell.to_baseline
-            lines.append(
-                {
-                    "scheme": row.scheme,
-                    "metric": table.columns[column],
-                    "n": summary.n if summary else 0,
-                    "asked": row.asked,
-                    "mean": summary.mean if summary else None,
-                    "standard_error": summary.standard_error if summary else None,
-                    "paper": cell.paper,
-                    "minus_paper": cell.to_paper,
-                    f"minus_{table.baseline}": pair.mean if pair else None,
-                    "low": pair.low if pair else None,
-                    "high": pair.high if pair else None,
-                    "p": pair.p if pair else None,
-                    "p_holm": cell.adjusted_p,
-                    "pairs": pair.n if pair else 0,
-                }
-            )
+            shown = {"scheme": row.scheme, "metric": table.columns[column]}
+            lines.append(shown | _over_seeds(row, cell, table.baseline))
+            if cell.crossed.mean is not None:
+                lines.append(shown | _over_images(row, cell, cell.crossed.mean, table.baseline))
     return _to_csv(lines)
+
+
+def _over_seeds(row: Row, cell: Cell, baseline: str) -> dict[str, object]:
+    summary, pair = cell.summary, cell.to_baseline
+    low, high = summary.interval if summary and summary.interval else (None, None)
+    return {
+        "random": SEEDS,
+        "n": summary.n if summary else 0,
+        "asked": row.asked,
+        "mean": summary.mean if summary else None,
+        "standard_error": summary.standard_error if summary else None,
+        "mean_low": low,
+        "mean_high": high,
+        "paper": cell.paper,
+        "minus_paper": cell.to_paper,
+        **_csv_difference(pair, cell.adjusted_p, baseline),
+        "pairs": pair.n if pair else 0,
+    }
+
+
+def _over_images(row: Row, cell: Cell, mean: CrossedMean, baseline: str) -> dict[str, object]:
+    pair = cell.crossed.to_baseline
+    return {
+        "random": mean.random,
+        "n": mean.seeds,
+        "asked": row.asked,
+        "mean": mean.mean,
+        "standard_error": None,  # the interval's half-width is no multiple of one
+        "mean_low": mean.low,
+        "mean_high": mean.high,
+        "paper": cell.paper,
+        "minus_paper": cell.to_paper,
+        **_csv_difference(pair, cell.crossed.adjusted_p, baseline),
+        "pairs": pair.seeds if pair else 0,
+    }
+
+
+def _csv_difference(pair: Difference | None, adjusted_p: float | None, baseline: str) -> dict[str, object]:
+    return {
+        f"minus_{baseline}": pair.mean if pair else None,
+        "low": pair.low if pair else None,
+        "high": pair.high if pair else None,
+        "p": pair.p if pair else None,
+        "p_holm": adjusted_p,
+    }
 
 
 def runs_to_csv(table: SchemeTable) -> str:

@@ -14,7 +14,9 @@ from hml.evaluation.paper import (
     labels_of,
 )
 from hml.experiments.command import DEFAULT_BASELINE
+from hml.experiments.crossing import Crossed, PerImages, cross_column, explain_missing
 from hml.experiments.runs import Failure
+from hml.statistics.crossed import CrossedMean
 from hml.statistics.paired import (
     Order,
     PairedDifference,
@@ -41,6 +43,7 @@ class Cell:
     paper: float | None
     to_baseline: PairedDifference | None  # None for the baseline itself, or without common seeds
     adjusted_p: float | None  # of that difference, by Holm over the schemes of the column
+    crossed: Crossed  # the same with test images as random as seeds
 
     @property
     def to_paper(self) -> float | None:
@@ -98,6 +101,7 @@ def make_table(
     outcomes: Sequence[RunResult | Failure],
     metrics: Sequence[str] = (),
     baseline: str = DEFAULT_BASELINE,
+    per_images: PerImages | None = None,
 ) -> SchemeTable:
     """Make the table.
 
@@ -106,6 +110,8 @@ def make_table(
         outcomes: Their results and failures.
         metrics: The columns, by the names that metrics are logged as; by default the paper's, and accuracy.
         baseline: The scheme that the others are compared to; a note says so where it isn't among them.
+        per_images: What runs have for each test image. Without it there is no interval over images, and a note says
+            why.
 
     Raises:
         InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
@@ -117,7 +123,10 @@ def make_table(
         _check_alike(own)
     columns = choose_columns(metrics, results)
     beside_paper = bool(results) and all(is_on_hmix(result.data) for result in results)
-    cells = {column: _make_cells(by_scheme, column, name, beside_paper, baseline) for column, name in columns.items()}
+    cells, reasons = {}, {}
+    for column, name in columns.items():
+        crossed, reasons[column] = cross_column(by_scheme, per_images or {}, name, baseline)
+        cells[column] = _make_cells(by_scheme, column, name, beside_paper, baseline, crossed)
     rows = [
         Row(scheme, len(by_scheme[scheme]), asked, {column: cells[column][scheme] for column in columns})
         for scheme, asked in schemes.items()
@@ -128,7 +137,7 @@ def make_table(
         theirs = {scheme: cell.paper for scheme, cell in cells[column].items() if cell.paper is not None}
         if (order := compare_order(ours, theirs)).pairs:
             orders[column] = order
-    notes = _make_notes(by_scheme, results, columns)
+    notes = _name_narrow_findings(cells, baseline) + _make_notes(by_scheme, results, columns) + explain_missing(reasons)
     if baseline not in schemes and len(schemes) > 1:
         told = f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
         notes.insert(0, told)
@@ -147,7 +156,12 @@ def _check_alike(results: Sequence[RunResult]) -> None:
 
 
 def _make_cells(
-    by_scheme: Mapping[str, Sequence[RunResult]], column: str, name: str, beside_paper: bool, baseline: str
+    by_scheme: Mapping[str, Sequence[RunResult]],
+    column: str,
+    name: str,
+    beside_paper: bool,
+    baseline: str,
+    crossed: Mapping[str, Crossed],
 ) -> dict[str, Cell]:
     values = {
         scheme: {result.seed: value for result in own if (value := result.metrics.get(name)) is not None}
@@ -166,9 +180,26 @@ def _make_cells(
             paper=PAPER_TABLE.get(scheme, {}).get(column) if beside_paper else None,
             to_baseline=paired.get(scheme),
             adjusted_p=adjusted.get(scheme),
+            crossed=crossed.get(scheme, Crossed()),
         )
         for scheme, own in values.items()
     }
+
+
+def _name_narrow_findings(cells: Mapping[str, Mapping[str, Cell]], baseline: str) -> list[str]:
+    """Name the differences that are clear on these test images, but not for other images."""
+    narrow = [
+        f"{column} of {scheme}"
+        for column, own in cells.items()
+        for scheme, cell in own.items()
+        if cell.crossed.to_baseline and _excludes_0(cell.to_baseline) and not _excludes_0(cell.crossed.to_baseline)
+    ]
+    told = f"The interval of the difference to {baseline} excludes 0 over seeds, but not over seeds and test images"
+    return [f"{told}: {', '.join(narrow)}."] if narrow else []
+
+
+def _excludes_0(found: PairedDifference | CrossedMean | None) -> bool:
+    return found is not None and found.low is not None and found.high is not None and not found.low <= 0 <= found.high
 
 
 def _make_notes(

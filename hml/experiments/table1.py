@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from hml.errors import InputError
+from hml.evaluation.per_image import read_per_image
 from hml.experiments import plan as study
 from hml.experiments import rendering
 from hml.experiments.cluster import carry_out_on_cluster
@@ -36,8 +37,11 @@ def run(options: Options) -> int:
     outcomes = [
         outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
     ]
+    found = {(run.scheme, run.seed): read_per_image(run.folder) for run in runs}
+    per_images = {run: per_image for run, per_image in found.items() if per_image is not None}
+    schemes = Counter(run.scheme for run in runs)
     try:
-        table = make_table(Counter(run.scheme for run in runs), outcomes, metrics, options.baseline or DEFAULT_BASELINE)
+        table = make_table(schemes, outcomes, metrics, options.baseline or DEFAULT_BASELINE, per_images)
     except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
         raise InputError(f"A metrics.json in {options.root} lacks or misstates {error}. Move it away.") from error
     _tell(table, options.root)

@@ -24,8 +24,12 @@ def to_text(table: Table) -> str:
     return "\n".join([table.caption, *("  ".join(line).rstrip() for line in _align(table))])
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: Table, text_columns: int = 1) -> str:
     r"""Render Markdown, with the caption below.
+
+    Args:
+        table: The table.
+        text_columns: How many columns, from the left, are text; the others are set to the right.
 
     Example:
         >>> print(to_markdown(Table("Errors.", ["model", "error"], [["mixup", "0.1"], ["sep_conf", "0.05"]])))
@@ -36,9 +40,10 @@ def to_markdown(table: Table) -> str:
         <BLANKLINE>
         Errors.
     """
-    header, *rows = (f"| {' | '.join(line)} |" for line in _align(table))
-    first, *others = (len(cell) for cell in _align(table)[0])
-    rule = "|".join(["", "-" * (first + 2), *("-" * (width + 1) + ":" for width in others), ""])
+    lines = _align(table, text_columns)
+    header, *rows = (f"| {' | '.join(line)} |" for line in lines)
+    rules = ["-" * (len(cell) + 1) + ("-" if place < text_columns else ":") for place, cell in enumerate(lines[0])]
+    rule = "|".join(["", *rules, ""])
     return "\n".join([header, rule, *rows, "", table.caption])
 
 
@@ -72,13 +77,13 @@ def to_latex(table: Table, label: str, text_columns: int = 1) -> str:
     )
 
 
-def _align(table: Table) -> list[list[str]]:
-    """Pad the header's and the rows' cells to their columns' widths: the first to the left, the others to the right."""
+def _align(table: Table, text_columns: int = 1) -> list[list[str]]:
+    """Pad the header's and the rows' cells to their columns' widths: text to the left, the others to the right."""
     lines: Sequence[list[str]] = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
-        [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-        for first, *others in lines
+        [cell.ljust(widths[at]) if at < text_columns else cell.rjust(widths[at]) for at, cell in enumerate(line)]
+        for line in lines
     ]
 
 

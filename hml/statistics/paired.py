@@ -19,6 +19,14 @@ class Summary:
     mean: float
     standard_error: float | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The ends of the mean's 95 % t interval."""
+        if self.standard_error is None:
+            return None
+        half = float(stats.t.ppf(0.975, self.n - 1)) * self.standard_error
+        return self.mean - half, self.mean + half
+
 
 @dataclass(frozen=True)
 class PairedDifference:

@@ -28,6 +28,7 @@ from hml.errors import NonFiniteLossError
 from hml.evaluation.callbacks import EvaluationCallback
 from hml.evaluation.figures import mixed_grid
 from hml.evaluation.paper import COLUMNS
+from hml.evaluation.per_image import PerImage, write_per_image
 from hml.evaluation.trackers import log_choices, log_figure, takes_figures
 from hml.reporting.versions import find_commit
 from hml.training.choices import flatten
@@ -140,6 +141,8 @@ class Report(Callback):
         )
         for logger in trainer.loggers:
             logger.save()  # a run with metrics.json is done: what it logged is on disk by then
+        images = {"test": data.bank.test_ids, "val": data.val_ids}
+        write_per_image(Path(folder), PerImage.of(images, _join(part.per_image for part in evaluations)))
         path = write_result(Path(folder), result)
         legend = {f"test/{name}": text for name, text in _join(part.legend() for part in evaluations).items()}
         row = format_row(result, legend, len(data.bank.classes), getattr(sys.stdout, "encoding", None) or "utf-8")

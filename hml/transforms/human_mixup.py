@@ -31,7 +31,8 @@ class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
             "confidence": likewise, smoothed by that person's confidence: s = gamma^omega is spread over all classes.
         gamma: Base of the smoothing by confidence, in (0, 1].
         perceiver: What people would say: by default the perception of H-Mix's people, whatever the classes;
-            `CurvePerceiver` for a curve of your own.
+            `CurvePerceiver` for a curve of your own; `hml.relabel.RelabellerPerceiver` for what `hml relabel fit`
+            learned about your classes.
         labels_getter: Which of the inputs are labels, as torchvision has it.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import hml
+import hml.elicit
 from hml.cli import main
 from hml.data import DemoImages
 from hml.data.demo import TEXTURES
@@ -46,16 +46,16 @@ def served(open_store, folder):
     return open_store(folder)
 
 
-def elicit_blocks():
-    """The commands of README's section on asking people, block by block, without their comments."""
-    section = (CONFIGS.parent / "README.md").read_text(encoding="utf-8").partition("\n## Ask people\n")[2]
-    blocks = re.findall(r"```bash\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
-    return [[re.sub(" +#.*", "", line) for line in block.splitlines()] for block in blocks]
+def guide_commands(section):
+    """The commands of the first block in a section of the guide, without their comments."""
+    guide = Path(hml.elicit.__file__).with_name("README.md").read_text(encoding="utf-8")
+    block = re.search(r"```bash\n(.*?)```", guide.partition(f"\n## {section}\n")[2], re.DOTALL)[1]
+    return [re.sub(" +#.*", "", line) for line in block.splitlines()]
 
 
 @pytest.mark.usefixtures("without_drawing")
 def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(tmp_path, capsys):
-    serve, export, *following = elicit_blocks()[0]
+    serve, export, *following = guide_commands("Try the demo")
     assert (serve, export) == ("hml elicit serve", "hml elicit export judgements.csv")
     assert main(["elicit", "simulate", "--people", "12"]) == 0
     assert main(shlex.split(export)[1:]) == 0
@@ -87,10 +87,10 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert metrics["metrics"]["test/cross_entropy"] > 0
 
 
-def test_an_export_of_cifar10_s_images_names_the_commands_of_readme(open_store, folder, capsys):
+def test_an_export_of_cifar10_s_images_names_the_commands_of_the_guide(open_store, folder, capsys):
     folder.parent.mkdir()
     finish(store := open_store(folder, images="cifar10"), start(store))
-    *_, export, percepts, fit = elicit_blocks()[1]
+    *_, export, percepts, fit = guide_commands("Run a study")
     assert main(["elicit", "export", "judgements.csv"]) == 0
     assert export == "hml elicit export judgements.csv --folder studies/my_study"
     assert capsys.readouterr().out.partition("Next:")[2].split("\n")[1:] == [f"  {percepts}", f"  {fit}", ""]
@@ -183,7 +183,7 @@ def test_behind_a_proxy_a_port_that_is_taken_is_not_replaced_by_one_that_the_pro
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        monkeypatch.setattr("hml.elicit.serving._PORT", taken.getsockname()[1])
+        monkeypatch.setattr("hml.elicit.serving.PORT", taken.getsockname()[1])
         assert main(["elicit", "serve", "--no-browser", "--base_url", "http://localhost:9"]) == 6
     assert "Can't serve at 127.0.0.1" in capsys.readouterr().err
 

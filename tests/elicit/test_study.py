@@ -132,6 +132,12 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
         ({"stimuli": {"file": "a.csv", "pairs": 3, "lambdas": [0.5]}}, "'a.csv' says which images: leave out pairs, l"),
         ({"stimuli": {"file": "a.csv", "cohort": "all"}}, "file='a.csv' and cohort='all' both choose the images"),
+        ({"stimuli": {"refresh_every": 0}}, "refresh_every=0 must be 1 or more"),
+        ({"stimuli": {"refresh_every": "often"}}, "stimuli.refresh_every='often' must be a whole number, or null."),
+        ({"stimuli": {"refresh_every": 9, "refresh_minutes": 0}}, "refresh_minutes=0.0 must be 0.01 to 43,200"),
+        ({"stimuli": {"refresh_every": 9}, "task": "select"}, "refresh_every is for the task rate_mixture, not select"),
+        ({"stimuli": {"refresh_images": 9}}, "stimuli.refresh_images has no effect without stimuli.refresh_every"),
+        ({"stimuli": {"acquisition": "my.Choice"}}, "stimuli.acquisition has no effect without"),
         ({"stimuli": {"file": 5}}, "stimuli.file=5 must be text, or null: put it in quotes."),
         (
             {"stimuli": {"cohort": "paper", "lambdas": [0.1], "per_class_pair": 4}, "task": "construct"},

@@ -132,6 +132,8 @@ def _share(rank, folder):
     calibration.metric.update(*(column[rank::2] for column in predictions(33)))
     calibration.metric.compute()
     results["drawn"] = calibration.draw(CIFAR10)["reliability"].axes[0].get_title()
+    results["images"] = calibration.metric.images.tolist()
+    results["values"] = calibration.metric.per_image["rms_calibration"].tolist()
     (folder / f"{rank}.json").write_text(json.dumps(results))
     dist.destroy_process_group()
 
@@ -154,6 +156,14 @@ def test_two_processes_get_every_number_of_one(two_processes, make, n):
     one = compute(make(**({"bin_size": 10} if make is CalibrationMetrics else {})), [predictions(n)])
     for rank in range(2):
         assert two_processes[rank][f"{make.__name__} {n}"] == pytest.approx(one, abs=1e-6, nan_ok=True)
+
+
+def test_every_rank_has_the_values_of_all_images(two_processes):
+    one = Calibration().metric
+    compute(one, [predictions(33)])
+    for results in two_processes:
+        assert results["images"] == list(range(33))
+        assert results["values"] == pytest.approx(one.per_image["rms_calibration"].tolist(), abs=1e-6)
 
 
 def test_every_rank_draws_all_predictions(two_processes):

@@ -1,9 +1,11 @@
 """Results of made-up runs."""
 
+import numpy as np
 import pytest
 
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.paper import PAPER_LABELS
+from hml.evaluation.per_image import PerImage
 from hml.training.recipe import Recipe
 from hml.training.result import RunResult, Training
 
@@ -75,3 +77,22 @@ def make_four(make_result):
         )
 
     return make
+
+
+@pytest.fixture
+def give_images():
+    """Give runs of the table's four metrics a value for each of some images, whose mean is the metric."""
+
+    def give(results, ids=(70, 71, 90, 91)):
+        rng = np.random.default_rng(0)
+        given = {}
+        for result in results:
+            values = {}
+            for name, figure in result.metrics.items():
+                if figure is not None:
+                    noise = rng.normal(size=len(ids))
+                    values[name] = figure + noise - noise.mean()
+            given[result.scheme, result.seed] = PerImage({"test": np.array(ids)}, values)
+        return given
+
+    return give

@@ -25,6 +25,16 @@ def test_every_seed_mean_and_figure_of_the_paper_is_drawn(table):
     assert drawn["D"] == [[2.19]]
 
 
+def test_intervals_over_images_are_lines_with_a_name(make_four, give_images):
+    outcomes = [make_four("mixup", 0, 2.0), make_four("mixup", 1, 2.4)]
+    table = make_table({"mixup": 2}, outcomes, per_images=give_images(outcomes))
+    figure, crossed = draw(table), table.rows[0].cells["CE"].crossed.mean
+    (line,) = (line for line in figure.axes[0].lines if "interval" in str(line.get_label()))
+    assert [*map(float, line.get_xdata())] == pytest.approx([crossed.low, crossed.high])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"mean ± standard error over seeds", "95 % interval over seeds and images"} <= set(names)
+
+
 def test_each_column_has_a_panel(table):
     assert [panel.get_title() for panel in draw(table).axes] == ["CE", "Calib", "FGSM", "accuracy"]
 

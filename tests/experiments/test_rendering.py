@@ -30,7 +30,7 @@ def test_markdown_sets_mean_and_error_beside_the_paper(table):
 def test_markdown_tells_paired_differences_order_and_failures(table):
     text = to_markdown(table)
     # Differences −.3 and −.4: mean −.35, standard error .05, t(.975, 1) = 12.706.
-    assert "−0.350 [−0.985, +0.285]" in text
+    assert ["sep_conf", "CE", "2", "−0.350", "[−0.985, +0.285]", ".090"] in [cells(line) for line in text.splitlines()]
     assert "- CE: 1 of 1 pairs in the paper's order, which holds." in text
     assert "- sep_conf: n = 2 of 3; seed 2 failed: The loss is nan. See there." in text
     assert "- mixup: n = 2 of 3; 1 not run." in text
@@ -41,8 +41,8 @@ def test_markdown_and_csv_name_the_baseline(make_four):
     outcomes = [make_four("mixup_fly", 0, 2.0), make_four("learned_mean", 0, 1.5)]
     table = make_table({"mixup_fly": 1, "learned_mean": 1}, outcomes, baseline="mixup_fly")
     text = to_markdown(table)
-    assert "| CE − mixup_fly | p |" in text
-    assert "Less mixup_fly at the same seed" in text
+    assert "| minus mixup_fly |" in text
+    assert "Each scheme minus mixup_fly at the same seed" in text
     assert float(list(csv.DictReader(schemes_to_csv(table).splitlines()))[4]["minus_mixup_fly"]) == -0.5
 
 
@@ -70,6 +70,68 @@ def test_csv_has_every_figure_in_full(table):
     assert float(row["minus_mixup"]) == pytest.approx(-0.35, abs=1e-12)
     assert float(row["p"]) == pytest.approx(float(row["p_holm"]))
     assert rows[3]["paper"] == ""
+
+
+@pytest.fixture
+def crossed(make_four, give_images):
+    """A table with values for each image: two seeds of mixup and sep_conf, and one of sep."""
+    values = {"mixup": [2.1, 2.3], "sep_conf": [1.8, 1.9], "sep": [2.0]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    schemes = {scheme: len(own) for scheme, own in values.items()}
+    return make_table(schemes, outcomes, per_images=give_images(outcomes))
+
+
+def write(found):
+    return f"[{found.low:+.3f}, {found.high:+.3f}]".replace("-", "−")
+
+
+def test_markdown_says_what_each_interval_takes_as_random(crossed):
+    text, cell = to_markdown(crossed), crossed.rows[1].cells["CE"]
+    lines = [cells(line) for line in text.splitlines()]
+    mean, low, high = cell.crossed.mean.mean, cell.crossed.mean.low, cell.crossed.mean.high
+    assert ["sep_conf", "2", f"{mean:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")] in [line[:3] for line in lines]
+    assert "Mean [95 % interval over seeds and test images, or over images only where n = 1]." in text
+    header = ["scheme", "metric", "n", "minus mixup", "95 % over seeds", "p", "95 % over seeds and images", "p"]
+    first = lines[lines.index(header) + 2]
+    assert first[:6] == ["sep_conf", "CE", "2", "−0.350", "[−0.985, +0.285]", ".090"]
+    assert first[6] == write(cell.crossed.to_baseline)
+    assert "interval and p over seeds, for these test images; interval and p over seeds and test images, or" in text
+    assert "p values are adjusted by Holm over the schemes of a metric; intervals are not." in text
+    alone = next(line for line in lines[lines.index(header) :] if line[0] == "sep")
+    assert alone[:6] == ["sep", "CE", "1", "−0.100", "–", "–"]
+    assert alone[6] == write(crossed.rows[2].cells["CE"].crossed.to_baseline)
+
+
+def test_csv_has_a_line_for_each_thing_that_is_random(crossed):
+    rows = list(csv.DictReader(schemes_to_csv(crossed).splitlines()))
+    of_ce = [row for row in rows if row["metric"] == "test/cross_entropy"]
+    assert [(row["scheme"], row["random"], row["n"]) for row in of_ce] == [
+        ("mixup", "seeds", "2"),
+        ("mixup", "seeds and images", "2"),
+        ("sep_conf", "seeds", "2"),
+        ("sep_conf", "seeds and images", "2"),
+        ("sep", "seeds", "1"),
+        ("sep", "images", "1"),
+    ]
+    over_seeds, over_both, cell = of_ce[2], of_ce[3], crossed.rows[1].cells["CE"]
+    # 1.8 and 1.9: standard error .05, t(.975, 1) = 12.706.
+    assert float(over_seeds["mean_high"]) == pytest.approx(1.85 + 12.706 * 0.05, abs=1e-4)
+    assert float(over_both["mean_high"]) == pytest.approx(cell.crossed.mean.high)
+    assert float(over_both["low"]) == pytest.approx(cell.crossed.to_baseline.low)
+    assert float(over_both["p_holm"]) == pytest.approx(cell.crossed.adjusted_p)
+    assert float(over_both["minus_mixup"]) == pytest.approx(float(over_seeds["minus_mixup"]))
+    assert of_ce[4]["mean_low"] == ""
+    assert float(of_ce[5]["mean_low"]) < 2.0 < float(of_ce[5]["mean_high"])
+
+
+def test_latex_has_the_intervals_over_images_too(crossed):
+    latex, cell = to_latex(crossed), crossed.rows[1].cells["CE"]
+    floats = floats_of(latex.splitlines())
+    assert list(floats) == ["tab:schemes", "tab:intervals", "tab:differences"]
+    mean = cell.crossed.mean
+    assert floats["tab:intervals"][2][2] == f"{mean.mean:.3f} [{mean.low:.3f}, {mean.high:.3f}]".replace("-", "$-$")
+    assert floats["tab:differences"][1][6] == write(cell.crossed.to_baseline).replace("−", "$-$")
+    assert latex.isascii()
 
 
 def test_csv_of_runs_has_a_line_a_run(table):
@@ -129,7 +191,7 @@ def test_schemes_are_set_beside_the_paper(latex):
 
 def test_paired_differences_have_a_table(latex):
     header, first, *others = floats_of(latex)["tab:differences"]
-    assert header == ["scheme", "metric", "n", "difference", r"95 \% interval", "p"]
+    assert header == ["scheme", "metric", "n", "minus mixup", r"95 \% over seeds", "p"]
     # Differences -.3 and -.4: mean -.35, standard error .05, t(.975, 1) = 12.706, p = 2 (1/2 - atan(7)/pi) = .090.
     assert first == [r"sep\_conf", "CE", "2", "$-$0.350", "[$-$0.985, +0.285]", ".090"]
     assert [row[0] for row in others] == [""] * len(others)

@@ -95,6 +95,10 @@ def test_two_schemes_at_two_seeds_make_a_table(study):
     assert r"\bottomrule" in (study / "table1.tex").read_text()
     assert (study / "table1.png").stat().st_size > 10_000
     assert len((study / "runs.csv").read_text().splitlines()) == 5
+    over_images = next(row for row in rows if row["random"] == "seeds and images" and row["scheme"] == "sep_conf")
+    assert float(over_images["mean"]) == pytest.approx(float(row["mean"]), rel=1e-12)
+    assert float(over_images["mean_high"]) >= float(row["mean_high"]) - 1e-9
+    assert "No intervals over test images" not in (study / "table1.md").read_text()
 
 
 def test_a_run_of_a_table_is_what_hml_fit_gives(finished):
@@ -323,7 +327,7 @@ def test_collect_reads_what_is_there(study, capsys):
 
 def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
     assert main(["table1", "--collect", "--root", "study", "--baseline", "sep_conf"]) == 0
-    assert "CE − sep_conf" in capsys.readouterr().out
+    assert "| minus sep_conf |" in capsys.readouterr().out
     rows = csv.DictReader((study / "table1.csv").read_text().splitlines())
     assert {row["scheme"] for row in rows if row["minus_sep_conf"]} == {"mixup"}
     message = refused(capsys, 2, "--collect", "--root", "study", "--baseline", "sep")

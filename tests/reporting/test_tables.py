@@ -23,6 +23,15 @@ def test_markdown_aligns_numbers_to_the_right():
     ]
 
 
+def test_markdown_sets_text_to_the_left():
+    table = Table("Errors.", ["model", "metric", "n"], [["mixup", "CE", "10"]])
+    assert to_markdown(table, 2).splitlines()[:3] == [
+        "| model | metric |  n |",
+        "|-------|--------|---:|",
+        "| mixup | CE     | 10 |",
+    ]
+
+
 def test_latex_escapes_what_it_would_interpret():
     lines = to_latex(TABLE, "tab:errors").splitlines()
     assert r"\caption{Errors \& more.}" in lines

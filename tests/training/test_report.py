@@ -8,6 +8,7 @@ import torch
 from hml.data import HMixDataModule
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.evaluation.per_image import read_per_image
 from hml.training.choices import flatten
 from hml.training.recipe import Recipe
 from hml.training.report import Report, choose_hyperparameters
@@ -99,6 +100,21 @@ def test_numbers_are_those_that_were_logged(tiny, classifier, make_trainer, call
     content = report_of(trainer, classifier, tiny())
     for name, value in trainer.callback_metrics.items():
         assert content["metrics"][name] == float(value)
+
+
+def test_every_figure_has_a_value_of_each_image_beside_it(tiny, classifier, make_trainer):
+    callbacks = [HumanAlignment(), Calibration(2), FGSM(num_images=3), Report("sep_conf", 3, RECIPE)]
+    trainer, data = make_trainer(*callbacks, tensorboard=True), tiny(val_size=5)
+    trainer.validate(classifier, datamodule=data, verbose=False)
+    figures = report_of(trainer, classifier, data)["metrics"]
+    per_image = read_per_image(Path(trainer.log_dir))
+    assert per_image.values.keys() == figures.keys() - {"test/loss", "val/loss"}
+    for name in per_image.values:
+        if figures[name] is not None:
+            ids, values = per_image.find(name)
+            assert values.mean() == pytest.approx(figures[name], rel=1e-3, abs=1e-3)
+            stage = data.bank.test_ids if name.startswith("test/") else data.val_ids
+            assert ids.tolist() == stage[: 3 if "fgsm" in name else None].tolist()
 
 
 def test_seconds_of_fit_are_told(tiny, classifier, make_trainer, callbacks):

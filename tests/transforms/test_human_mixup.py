@@ -98,5 +98,6 @@ def test_the_guides_examples_run():
     guide = Path(hml.transforms.__file__).with_name("README.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
-        exec(code, names)
+        if "hml.relabel" not in code:  # tests/relabel runs what needs a relabeller
+            exec(code, names)
     assert names["target"].shape == names["soft_labels"].shape == (8, 10)
