@@ -403,7 +403,7 @@ def test_a_data_folder_that_is_a_file_is_refused_by_name(capsys, tmp_path):
     assert "HML_DATA_DIR" in refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
 
 
-NOBODY = "Nobody reads what hml prints any more"
+NOBODY = "the program that read its output has ended"
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
