@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -304,8 +303,24 @@ def test_a_cluster_job_that_is_preempted_resumes_where_it_was(finished):
     assert list(Path("csv").rglob("metrics.csv"))
 
 
+class Done:
+    """A job of submitit's that has ended."""
+
+    def __init__(self, number, ended):
+        self.job_id, self.ended = str(number), ended
+
+    def done(self):
+        return True
+
+    def exception(self):
+        return None
+
+    def result(self):
+        return self.ended
+
+
 class InProcess:
-    """What hml asks of submitit's executor, carried out at once in this process."""
+    """What hml uses of submitit's executor; carries jobs out at once, in this process."""
 
     chunks: ClassVar[list[int]] = []
 
@@ -317,11 +332,7 @@ class InProcess:
 
     def map_array(self, job, chunks):
         InProcess.chunks = [len(runs) for runs in chunks]
-        return [SimpleNamespace(job_id=str(i), **returns(job(runs))) for i, runs in enumerate(chunks)]
-
-
-def returns(ended):
-    return {"done": lambda: True, "exception": lambda: None, "result": lambda: ended}
+        return [Done(number, job(runs)) for number, runs in enumerate(chunks)]
 
 
 def test_jobs_of_a_cluster_are_given_their_share_of_the_runs(finished, capsys, monkeypatch):
