@@ -337,10 +337,10 @@ class InProcess:
 
 def test_jobs_of_a_cluster_are_given_their_share_of_the_runs(finished, capsys, monkeypatch):
     monkeypatch.setattr("submitit.AutoExecutor", InProcess)
-    asked = [*QUICK, *TWO, "--cluster", "slurm", "--chunk", "3", "--job", "timeout_min=5", "--job", "gpus_per_node=1"]
+    asked = [*QUICK, *TWO, "--cluster", "slurm", "--chunk", "2", "--job", "timeout_min=5", "--job", "gpus_per_node=1"]
     with in_use(Path("study/sep_conf/seed_1")):
         assert main(["table1", *asked]) == 5
-    assert InProcess.chunks == [3, 1]
+    assert InProcess.chunks == [2, 1]  # without the run that is in use
     assert "sep_conf: n = 1 of 2; seed 1 failed: Another run writes into" in capsys.readouterr().out
     for run in ("mixup/seed_0", "mixup/seed_1", "sep_conf/seed_0"):
         assert metrics(Path("study") / run) == metrics(finished / run)
