@@ -121,7 +121,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
     return sources
 
 
-def _tabulate(judged: Sequence[Judgement], left_out: list[str]) -> pd.DataFrame:
+def _tabulate(judged: list[Judgement], left_out: list[str]) -> pd.DataFrame:
     """Make a table of judgements: without ω, and `left_out` says so, where some have none."""
     table = judgement_table(judged)
     if unsure := int(table["omega"].isna().sum()):
