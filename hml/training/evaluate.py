@@ -36,7 +36,8 @@ class _Evaluated(LightningModule):
         if isinstance(self.network, Classifier):
             self.network.prepare(bank, device)
         else:
-            check_network(self, torch.zeros(2, *bank.images.shape[1:], device=device), len(bank.classes), None)
+            images = _first_weight(self.network).new_zeros(2, *bank.images.shape[1:])
+            check_network(self, images, len(bank.classes), None)
 
     @override
     def forward(self, image: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ def evaluate(model: nn.Module, datamodule: HMixDataModule, callbacks: Sequence[C
         >>> figures["test/cross_entropy"] > figures["test/kl_divergence"] > 0
         True
     """
-    weight = next(model.parameters(), torch.empty(0))  # a model without any runs on the CPU
+    weight = _first_weight(model)
     device = weight.device
     trainer = Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
@@ -92,3 +93,8 @@ def evaluate(model: nn.Module, datamodule: HMixDataModule, callbacks: Sequence[C
     finally:
         datamodule.trainer = used_by
     return {name: float(value) for name, value in figures.items()}
+
+
+def _first_weight(model: nn.Module) -> Tensor:
+    """Return a weight, whose device and type are the model's; one in float32 on the CPU where it has none."""
+    return next(model.parameters(), torch.empty(0))
