@@ -28,6 +28,7 @@ FLOORS = {
         {"study"},
         {"command", "stimuli", "store"},
         {"research", "simulated"},
+        {"refresh"},
         {"web"},
         {"serving"},
         {"upkeep"},

@@ -80,7 +80,9 @@ def test_flags_in_the_text_exist(guide):
     assert {*re.findall(r"`(--[a-z][\w-]*)(?=[` =])", text)} <= own | of_runs
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=name)
+@pytest.mark.parametrize(
+    "guide", [*GUIDES[1:], *ROOT.glob("*.md"), *ROOT.glob(".github/*.md"), ROOT / "tests/README.md"], ids=name
+)
 def test_links_lead_to_files_that_exist(guide):
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", guide.read_text(encoding="utf-8")):
         assert (guide.parent / link).exists(), link

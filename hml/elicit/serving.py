@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hml.data.download import find_data_dir
 from hml.elicit.command import Serve, Simulate
+from hml.elicit.refresh import Refresher, relabel_commands
 from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
@@ -16,7 +17,9 @@ from hml.elicit.web.addresses import host_of, is_loopback, read_origin
 from hml.errors import InputError, StorageError
 from hml.files.locks import claim
 
-_PORT = 8000
+PORT = 8000
+"""Where `hml elicit serve` listens by default."""
+
 _LARGEST_PORT = 65_535
 LOCK = ".serving.lock"
 
@@ -34,43 +37,45 @@ def main(options: Serve | Simulate) -> int:
     if isinstance(options, Serve):
         _check_reach(study, options)
         _require_web()
-    stimuli = load_stimuli(study, find_data_dir(options.data_dir).absolute(), beside)
+    data_dir = find_data_dir(options.data_dir).absolute()
+    stimuli = load_stimuli(study, data_dir, beside)
     for name in stimuli.classes:  # rather than when there are answers to export
         check_cell("label1", name, f"The class {name!r}", stimuli.classes)
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
     with claim(folder / LOCK, in_use):
         store = Store(folder, study, stimuli.all, stimuli.classes, stimuli.bank.canonical_pixels)
+        refresher = Refresher(store, stimuli.bank, relabel_commands(study, data_dir), beside)
         try:
             if isinstance(options, Simulate):
                 if options.people < 1 or options.seed < 0:
                     raise InputError(
                         f"--people {options.people} must be 1 or more, and --seed {options.seed} 0 or more."
                     )
-                count = simulate_people(store, options.people, options.seed)
-                print(f"Made-up people gave {count:,} answers, which are in {folder}.")
+                count = simulate_people(store, options.people, options.seed, refresher.refresh)
+                print(f"Simulated people gave {count:,} answers, which are in {folder}.")
             else:
-                _serve(study, store, stimuli, options)
+                _serve(study, store, stimuli, refresher, options)
         finally:
             store.close()
     return 0
 
 
-def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None:
+def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, options: Serve) -> None:
     from hml.elicit.web.app import create_app
     from hml.elicit.web.server import listen, make_server
 
     token = store.folder.key.derive("researcher").hex()[:32]
-    app = create_app(store, stimuli, token=token, base_url=options.base_url)
+    app = create_app(store, stimuli, token=token, base_url=options.base_url, refresher=refresher)
     try:
-        listener = listen(options.host, _PORT if options.port is None else options.port)
+        listener = listen(options.host, PORT if options.port is None else options.port)
     except StorageError:
         if options.port is not None or options.base_url is not None:  # a proxy knows of one port alone
             raise
         listener = listen(options.host, 0)
     port = listener.getsockname()[1]
     address = f"http://{_url_host(options.host)}:{port}" if options.base_url is None else read_origin(options.base_url)
-    print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(stimuli.all)} images) is open at")
+    print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(store.stimuli)} images) is open at")
     print(f"  {address}/")
     print("and for you alone, how it goes, at")
     print(f"  {address}/researcher?token={token}")
@@ -78,7 +83,13 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, options: Serve) -> None
     if not options.no_browser:
         # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
         threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
-    make_server(app).run(sockets=[listener])
+    refreshing = threading.Thread(target=refresher.run)
+    refreshing.start()
+    try:
+        make_server(app).run(sockets=[listener])
+    finally:
+        refresher.stop()
+        refreshing.join()
 
 
 def _check_reach(study: Study, options: Serve) -> None:

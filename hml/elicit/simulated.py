@@ -1,4 +1,6 @@
-"""Made-up people who take the demo study, so that everything behind it can be tried without anybody's time."""
+"""Simulated people who take the demo study, so that everything behind it can be tried without anybody's time."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,17 +13,24 @@ from hml.judgements import Classes, Stimulus, TaskName
 from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rating, selection
 
 
-def simulate_people(store: Store, people: int, seed: int = 0) -> int:
+def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[[], object] = lambda: None) -> int:
     """Let people take a study from consent to completion code, or until its images have all their judgements.
 
-    The seed decides what they answer. Returns how many answers they gave.
+    Args:
+        store: The study, a demo.
+        people: How many people.
+        seed: Decides what they answer.
+        between: Called after each person.
+
+    Returns:
+        How many answers they gave.
 
     Raises:
         InputError: the study isn't a demo, so its answers must be people's.
         StudyFullError: the study needs nobody.
     """
     if not store.study.is_demo:
-        raise InputError(f"{store.study.name} is a real study: made-up people answer in demos only.")
+        raise InputError(f"{store.study.name} is a real study: simulated people answer in demos only.")
     task, answers = TASKS[store.study.task], 0
     for person in range(people):
         rng = np.random.default_rng((seed, person))
@@ -44,6 +53,7 @@ def simulate_people(store: Store, people: int, seed: int = 0) -> int:
         store.people.comment(code, "", f"{code}-comment")
         store.people.complete(code, count)
         answers += count
+        between()
     return answers
 
 

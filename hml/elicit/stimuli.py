@@ -17,7 +17,7 @@ from PIL import Image
 from hml.data import HMix, ImageBank, ImageSource
 from hml.data.download import fetch
 from hml.data.judged import check_endpoints, fetch_judged, load_judged
-from hml.elicit.study import StimulusChoice, Study
+from hml.elicit.study import NAMED_SOURCES, StimulusChoice, Study
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
 from hml.files.paths import expand
@@ -27,7 +27,6 @@ from hml.judgements.stimuli_file import Proposal, parse_stimuli
 from hml.randomness import Draws
 
 _EXAMPLE_LAMBDAS = (0.75, 0.5)
-_NAMED = {"cifar10": "hml.data.Cifar10", "demo": "hml.data.DemoImages"}
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,12 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
             f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
             f"trials, or {'raise stimuli.per_class_pair' if choice.file is None else f'list more in {choice.file}'}."
         )
+    judgements = len(stimuli) * study.people_per_image
+    if choice.refresh_every is not None and choice.refresh_every > judgements:
+        raise InputError(
+            f"stimuli.refresh_every={choice.refresh_every} is more than all {judgements:,} judgements of the study's "
+            "images: lower it, so that images are added before people run out of them."
+        )
     return Stimuli(stimuli, draw_examples(stimuli, bank, choice.seed), bank)
 
 
@@ -144,7 +149,9 @@ def _make_source(images: str | dict[str, Any]) -> ImageSource:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--images", type=ImageSource)
     try:
-        found = parser.parse_object({"images": _NAMED.get(images, images) if isinstance(images, str) else images})
+        found = parser.parse_object(
+            {"images": NAMED_SOURCES.get(images, images) if isinstance(images, str) else images}
+        )
         source: ImageSource = parser.instantiate_classes(found).images
     except (ArgumentError, TypeError, ValueError) as error:
         raise InputError(f"images: {' '.join(str(error).split())}") from error

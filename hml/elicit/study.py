@@ -1,5 +1,6 @@
 """A study: what is asked, of how many, in which words; read from a YAML file, and checked whole first."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)  # BCP 47'
 _CODE, _PARTICIPANT = "{completion_code}", "{participant}"
 _MOST_PEOPLE = 10_000
 _LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
+NAMED_SOURCES = {"cifar10": "hml.data.Cifar10", "demo": "hml.data.DemoImages"}
+"""Image sources that studies name by one word."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,19 @@ class StimulusChoice:
     # Weights of the first image, dealt out evenly. For the construct task, where people start from.
     lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
     seed: int = 0  # of what is drawn, and of the order in which each person sees it
+    # After so many answers, images are added that a relabeller fitted to the answers proposes; None adds none.
+    refresh_every: int | None = None
+    refresh_images: int = 50  # added each time
+    refresh_times: int = 4  # how often at most
+    refresh_minutes: float = 60.0  # how long fitting and proposing may take
+    acquisition: str | None = None  # the class that ranks images; by default that of `hml relabel propose`
 
     def __post_init__(self) -> None:
+        if self.refresh_every is not None:
+            _check_range("refresh_every", self.refresh_every, 1)
+        _check_range("refresh_images", self.refresh_images, 1)
+        _check_range("refresh_times", self.refresh_times, 1)
+        _check_range("refresh_minutes", self.refresh_minutes, 0.01, _LONGEST_HOLD)
         if self.file is not None and self.cohort is not None:
             raise InputError(f"file={self.file!r} and cohort={self.cohort!r} both choose the images: leave one out.")
         if self.cohort is not None:
@@ -125,6 +139,8 @@ class Study:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
         if self.images != "cifar10" and self.stimuli.cohort is not None:
             raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
+        if self.stimuli.refresh_every is not None and self.task != "rate_mixture":
+            raise InputError(f"stimuli.refresh_every is for the task rate_mixture, not {self.task}: leave it out.")
         if not self.is_demo and self.consent == TEST_CONSENT:
             raise InputError("consent: a study with an ethics_reference and a contact needs a text of its own.")
         if not _LANGUAGE.fullmatch(str(self.language)):
@@ -150,6 +166,7 @@ _WANTED = {
     float: "a number",
     str: "text",
     str | None: "text, or null",
+    int | None: "a whole number, or null",
     tuple[float, ...]: "a list of numbers",
     int | tuple[str, ...] | None: "a whole number, or a list of class pairs",
     str | dict[str, Any]: "cifar10, demo, or a mapping with class_path and init_args",
@@ -182,6 +199,22 @@ def demo_study() -> Study:
     return read_study(shipped_folder() / STUDIES / "demo.yaml")
 
 
+def source_arguments(images: str | Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what names a study's image source in flags: the endings of the flags, and their values.
+
+    Example:
+        >>> source_arguments({"class_path": "hml.data.ImageFolder", "init_args": {"root": "photos"}})
+        [('', 'hml.data.ImageFolder'), ('.root', 'photos')]
+        >>> source_arguments("demo")
+        [('', 'hml.data.DemoImages')]
+    """
+    if isinstance(images, str):
+        return [("", NAMED_SOURCES.get(images, images))]
+    arguments = [(f".{name}", value) for name, value in images.get("init_args", {}).items()]
+    texts = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in arguments]
+    return [("", images["class_path"]), *texts]
+
+
 def _check_return_url(return_url: str) -> None:
     """Check an address and its placeholders.
 
@@ -207,6 +240,9 @@ def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
     for key in ("file", "cohort"):
         if unused and (listed := getattr(study.stimuli, key)) is not None:
             raise InputError(f"stimuli.{key}={listed!r} says which images: leave out {', '.join(unused)}.")
+    idle = [name for name in given if name.startswith("refresh_") or name == "acquisition"]
+    if study.stimuli.refresh_every is None and idle and idle != ["refresh_every"]:
+        raise InputError(f"stimuli.{idle[0]} has no effect without stimuli.refresh_every: set it to 200, say.")
 
 
 def _parse(content: Any) -> Study:
@@ -236,7 +272,7 @@ def _fill(content: dict[str, Any]) -> dict[str, Any]:
 
 def _check_images(images: object) -> None:
     """Check what names an image source; the source itself is made, and what it takes is checked, where it is loaded."""
-    named = isinstance(images, str) and (images in ("cifar10", "demo") or "." in images)
+    named = isinstance(images, str) and (images in NAMED_SOURCES or "." in images)
     mapped = isinstance(images, dict) and "class_path" in images and set(images) <= {"class_path", "init_args"}
     if not named and not mapped:
         raise InputError(f"images={_shown(images)} must be {_WANTED[str | dict[str, Any]]}.")
@@ -272,7 +308,7 @@ def _explain(complaint: str, content: dict[str, Any]) -> str:
     return f"{found[1]}={_shown(value)} must be {wanted}{': put it in quotes' if unquoted else ''}."
 
 
-def _check_range(name: str, value: float, least: int, most: float = math.inf) -> None:
+def _check_range(name: str, value: float, least: float, most: float = math.inf) -> None:
     if value is None or not least <= value <= most:  # null in YAML
         wanted = f"{least} or more" if most == math.inf else f"{least} to {most:,}"
         raise InputError(f"{name}={value} must be {wanted}.")

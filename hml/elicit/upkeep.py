@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from hml.elicit.command import Backup, Correct, Export, OfStudy, PaymentList, Serve, Simulate, Withdraw
 from hml.elicit.research.export import export_answers, history_path
@@ -16,6 +15,7 @@ from hml.elicit.store.history import read_history
 from hml.elicit.store.payments import Payment
 from hml.elicit.store.people import find_code, read_people
 from hml.elicit.store.withdrawal import withdraw
+from hml.elicit.study import source_arguments
 from hml.errors import InputError
 from hml.files.atomic import write_atomically
 from hml.files.spreadsheets import to_csv
@@ -82,9 +82,7 @@ def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
         percepts += " --source hml.data.DemoImages"
         fit += " --config configs/demo.yaml --data.mixed hml.data.HMix"
     elif images != "cifar10":
-        source: dict[str, Any] = {"class_path": images} if isinstance(images, str) else images
-        given = {"": source["class_path"]} | {f".{name}": value for name, value in source.get("init_args", {}).items()}
-        flags = [(name, shlex.quote(str(value))) for name, value in given.items()]
+        flags = [(name, shlex.quote(value)) for name, value in source_arguments(images)]
         percepts += "".join(f" --source{name} {value}" for name, value in flags)
         fit += "".join(f" --data.images{name} {value}" for name, value in flags)
     return ["Next:", f"  {percepts} --judgements {file}", f"  {fit} --data.mixed.judgements {file}"]

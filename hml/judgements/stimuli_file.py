@@ -83,7 +83,7 @@ def parse_stimuli(content: bytes, name: str, classes: Classes, images: Sequence[
     seen: dict[tuple[Endpoint, Endpoint, float], str] = {}
     for where, row in rows:
         proposal = _parse_row(classes, ids, row, where)
-        key = _same_pixels(proposal.stimulus)
+        key = same_pixels(proposal.stimulus)
         if key in seen:
             reject(where, "image_1", row["image_1"], f"{seen[key]} is the same blend: keep one of them.")
         seen[key] = where
@@ -161,6 +161,14 @@ def parse_share(row: Row, column: str, where: str) -> float:
     return share
 
 
+def same_pixels(stimulus: Stimulus) -> tuple[Endpoint, Endpoint, float]:
+    """Return what two blends share that have the same pixels, also where one names its images in the other order."""
+    first, second = stimulus.endpoints
+    if first.image_id < second.image_id:
+        return first, second, stimulus.lambda_f
+    return second, first, round(1 - stimulus.lambda_f, 3)
+
+
 def _parse_row(classes: Classes, ids: Mapping[str, int], row: Row, where: str) -> Proposal:
     stimulus = parse_stimulus_row(classes, ids, row, where)
     score = row.get("score")
@@ -186,11 +194,3 @@ def _parse_endpoint(classes: Classes, ids: Mapping[str, int], row: Row, number: 
         return Endpoint(ids[row[image]], classes.index(row[label]))
     except InputError as error:
         reject(where, label, row[label], str(error), error)
-
-
-def _same_pixels(stimulus: Stimulus) -> tuple[Endpoint, Endpoint, float]:
-    """Return what two blends share that have the same pixels, also where one names its images in the other order."""
-    first, second = stimulus.endpoints
-    if first.image_id < second.image_id:
-        return first, second, stimulus.lambda_f
-    return second, first, round(1 - stimulus.lambda_f, 3)

@@ -260,6 +260,12 @@ def test_more_trials_than_images_are_refused():
         load_stimuli(replace(STUDY, trials=46, stimuli=StimulusChoice(per_class_pair=1)), None)
 
 
+def test_a_refresh_that_is_never_due_is_rejected():
+    choice = StimulusChoice(per_class_pair=1, refresh_every=136)
+    with pytest.raises(InputError, match=r"refresh_every=136 is more than all 135 judgements"):
+        load_stimuli(replace(STUDY, stimuli=choice), None)
+
+
 def test_the_papers_cohort_is_its_810_images(data_dir):
     stimuli = load_stimuli(replace(read_study(EXAMPLE), stimuli=StimulusChoice(cohort="paper")), data_dir)
     assert len(stimuli.all) == 810

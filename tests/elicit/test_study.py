@@ -132,6 +132,12 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
         ({"stimuli": {"file": "a.csv", "pairs": 3, "lambdas": [0.5]}}, "'a.csv' says which images: leave out pairs, l"),
         ({"stimuli": {"file": "a.csv", "cohort": "all"}}, "file='a.csv' and cohort='all' both choose the images"),
+        ({"stimuli": {"refresh_every": 0}}, "refresh_every=0 must be 1 or more"),
+        ({"stimuli": {"refresh_every": "often"}}, "stimuli.refresh_every='often' must be a whole number, or null."),
+        ({"stimuli": {"refresh_every": 9, "refresh_minutes": 0}}, "refresh_minutes=0.0 must be 0.01 to 43,200"),
+        ({"stimuli": {"refresh_every": 9}, "task": "select"}, "refresh_every is for the task rate_mixture, not select"),
+        ({"stimuli": {"refresh_images": 9}}, "stimuli.refresh_images has no effect without stimuli.refresh_every"),
+        ({"stimuli": {"acquisition": "my.Choice"}}, "stimuli.acquisition has no effect without"),
         ({"stimuli": {"file": 5}}, "stimuli.file=5 must be text, or null: put it in quotes."),
         (
             {"stimuli": {"cohort": "paper", "lambdas": [0.1], "per_class_pair": 4}, "task": "construct"},
@@ -201,3 +207,11 @@ def test_the_examples_instructions_for_each_other_task_can_be_put_in_place_of_it
         study = read_study(write(task=task, **yaml.safe_load("\n".join(lines[:end]))))
         assert "100 other people" in study.instructions
         assert "sure" not in study.instructions
+
+
+def test_the_guides_study_that_adds_images_is_one(tmp_path):
+    guide = Path(hml.__file__).parent / "elicit" / "README.md"
+    _, _, rest = guide.read_text(encoding="utf-8").partition("`active_study.yaml`:\n\n```yaml\n")
+    (tmp_path / "active_study.yaml").write_text(rest.partition("```")[0])
+    choice = read_study(tmp_path / "active_study.yaml").stimuli
+    assert (choice.refresh_every, choice.refresh_images, choice.refresh_times) == (200, 40, 3)

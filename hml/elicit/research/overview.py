@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from hml.elicit.store.answers import KeptAnswer, read_answers
 from hml.elicit.store.database import stamp
 from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.history import read_batches, read_images
 from hml.elicit.store.people import read_comments, read_people
 from hml.elicit.store.places import count_pending
 from hml.elicit.store.records import Person
@@ -80,6 +81,15 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Images that were added while people took part."""
+
+    images: int
+    answers: int  # how many there were when it was asked for
+    acquisition: str | None  # the class that ranked images; None: the default one
+
+
+@dataclass(frozen=True)
 class Overview:
     """How a study stands."""
 
@@ -88,6 +98,7 @@ class Overview:
     quality: list[Quality]  # of each person
     agreement: Agreement
     comments: list[str]  # what people wrote at the end, sorted
+    batches: list[Batch]  # images that were added since the study began
 
 
 def overview(store: Store) -> Overview:
@@ -95,9 +106,11 @@ def overview(store: Store) -> Overview:
     # By a connection of its own: nobody who answers is to wait for it.
     with closing(StudyFolder(store.folder.path, clock=store.folder.clock)) as folder:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
-        pending = count_pending(folder)
+        pending, images = count_pending(folder), read_images(folder)
+        with folder.database.reading() as rows:
+            batches = [Batch(len(one["images"]), one["answers"], one["acquisition"]) for one in read_batches(rows)]
     task, now = TASKS[store.study.task], store.folder.clock()
-    covered = _coverage(answers, store.stimuli, store.classes, store.study.people_per_image, pending)
+    covered = _coverage(answers, images, store.classes, store.study.people_per_image, pending)
     theirs = defaultdict(list)
     for kept in answers:
         theirs[kept.subject].append(kept)
@@ -107,6 +120,7 @@ def overview(store: Store) -> Overview:
         quality=[_quality(person, theirs[person.subject], task) for person in people],
         agreement=agreement(answers, task),
         comments=comments,
+        batches=batches,
     )
 
 

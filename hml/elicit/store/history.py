@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -10,8 +10,11 @@ import hml
 from hml.elicit.store.folder import StudyFolder
 from hml.elicit.study import Study
 from hml.errors import DataError, FolderInUseError, InputError
-from hml.judgements import Classes, TaskName
+from hml.judgements import Classes, Stimulus, TaskName
+from hml.judgements.stimuli_file import Proposal, same_pixels
+from hml.judgements.stimulus_names import parse_stimulus
 
+_COLUMNS = "hml_version, study, canonical_pixels"
 _UNRECORDED = ("contact", "return_url")
 """Fields that say nothing of what was asked, and may hold an address that must not be published."""
 
@@ -39,7 +42,8 @@ def claim_folder(
             problem = f"{whose} answers, and {study.name!r} is {what}"
         if problem:
             raise FolderInUseError(f"{folder.path} holds {problem}: choose another --folder.")
-        shown = [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")]
+        batches = [] if is_new else read_batches(rows)
+        shown = _image_names(rows)[: -sum(len(batch["images"]) for batch in batches) or None]
         if shown != list(images) or not (is_new or read_classes(rows) == classes):
             raise FolderInUseError(
                 f"{folder.path} holds answers to other images: the source's images or classes have changed, or the "
@@ -47,7 +51,48 @@ def claim_folder(
                 "--folder."
             )
         _record_consent(rows, study)
-        _record(rows, study, classes, canonical_pixels, folder.now())
+        _record(rows, study, classes, canonical_pixels, batches, folder.now())
+
+
+def add_images(folder: StudyFolder, proposals: Sequence[Proposal], source: Mapping[str, object]) -> int:
+    """Add images to a study that people take part in, and record why; the study has all of them from then on, or none.
+
+    Args:
+        folder: The study's.
+        proposals: The images; those that the study has already are left out.
+        source: How they were chosen, as the history keeps it.
+
+    Returns:
+        How many were added.
+    """
+    with folder.database.writing() as rows:
+        names = _image_names(rows)
+        classes = read_classes(rows)
+        known = {same_pixels(parse_stimulus(classes, name, "the study")) for name in names}
+        new = [proposal for proposal in proposals if same_pixels(proposal.stimulus) not in known]
+        if not new:
+            return 0
+        added = ((one.stimulus.filename, place) for place, one in enumerate(new, start=len(names)))
+        rows.executemany("INSERT INTO image VALUES (?, ?)", added)
+        images = [{"filename": one.stimulus.filename, "score": one.score, "reason": one.reason} for one in new]
+        last = rows.execute("SELECT * FROM history ORDER BY id DESC LIMIT 1").fetchone()
+        asked = json.loads(last["study"])
+        asked["batches"] = [*asked.get("batches", []), {**source, "images": images}]
+        _insert(rows, folder.now(), (hml.__version__, _to_json(asked), last["canonical_pixels"]))
+    return len(new)
+
+
+def read_batches(rows: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Read the batches of images that were added while people took part, oldest first."""
+    batches: list[dict[str, Any]] = _last_asked(rows).get("batches", [])
+    return batches
+
+
+def read_images(folder: StudyFolder) -> list[Stimulus]:
+    """Read the study's images as they are now, in their order."""
+    with folder.database.reading() as rows:
+        classes = read_classes(rows)
+        return [parse_stimulus(classes, name, "the study") for name in _image_names(rows)]
 
 
 def read_task(rows: sqlite3.Connection) -> TaskName:
@@ -61,7 +106,7 @@ def read_classes(rows: sqlite3.Connection) -> Classes:
     Raises:
         DataError: an earlier hml made the folder, and didn't record them.
     """
-    asked = json.loads(rows.execute("SELECT study FROM history ORDER BY id DESC LIMIT 1").fetchone()[0])
+    asked = _last_asked(rows)
     if "classes" not in asked:
         raise DataError("An earlier hml made this study's folder, without its classes: use it with that version.")
     return Classes(tuple(asked["classes"]))
@@ -84,11 +129,34 @@ def _record_consent(rows: sqlite3.Connection, study: Study) -> None:
         raise InputError(f"consent.text has changed, consent.version={version!r} hasn't: raise it.")
 
 
-def _record(rows: sqlite3.Connection, study: Study, classes: Classes, canonical_pixels: bool, now: str) -> None:
+def _record(
+    rows: sqlite3.Connection,
+    study: Study,
+    classes: Classes,
+    canonical_pixels: bool,
+    batches: Sequence[Mapping[str, object]],
+    now: str,
+) -> None:
     asked = {name: value for name, value in asdict(study).items() if name not in _UNRECORDED}
-    asked["classes"] = classes.names
-    row = (hml.__version__, json.dumps(asked, ensure_ascii=False), canonical_pixels)
-    columns = "hml_version, study, canonical_pixels"
-    last = rows.execute(f"SELECT {columns} FROM history ORDER BY id DESC LIMIT 1").fetchone()
+    asked |= {"classes": classes.names} | ({"batches": batches} if batches else {})
+    row = (hml.__version__, _to_json(asked), canonical_pixels)
+    last = rows.execute(f"SELECT {_COLUMNS} FROM history ORDER BY id DESC LIMIT 1").fetchone()
     if last is None or tuple(last) != row:
-        rows.execute(f"INSERT INTO history (since, {columns}) VALUES (?, ?, ?, ?)", (now, *row))
+        _insert(rows, now, row)
+
+
+def _insert(rows: sqlite3.Connection, now: str, row: tuple[str, str, bool]) -> None:
+    rows.execute(f"INSERT INTO history (since, {_COLUMNS}) VALUES (?, ?, ?, ?)", (now, *row))
+
+
+def _to_json(asked: Mapping[str, object]) -> str:
+    return json.dumps(asked, ensure_ascii=False)
+
+
+def _last_asked(rows: sqlite3.Connection) -> dict[str, Any]:
+    asked: dict[str, Any] = json.loads(rows.execute("SELECT study FROM history ORDER BY id DESC LIMIT 1").fetchone()[0])
+    return asked
+
+
+def _image_names(rows: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in rows.execute("SELECT filename FROM image ORDER BY place")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hml.elicit.store.database import Clock, utc_now
 from hml.elicit.store.folder import StudyFolder
-from hml.elicit.store.history import claim_folder
+from hml.elicit.store.history import claim_folder, read_images
 from hml.elicit.store.people import People
 from hml.elicit.store.trials import Trials
 from hml.elicit.study import Study
@@ -20,7 +20,7 @@ class Store:
     Args:
         path: The folder; created if it is missing.
         study: What is asked.
-        stimuli: The images, in their order.
+        stimuli: The images that it starts with, in their order.
         classes: What the images are of.
         canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
         clock: Returns the time.
@@ -42,16 +42,20 @@ class Store:
         clock: Clock = utc_now,
     ) -> None:
         self.study = study
-        self.stimuli = tuple(stimuli)
         self.classes = classes
         self.folder = StudyFolder(path, create=True, clock=clock)
         self.people = People(self.folder, study)
-        self.trials = Trials(self.folder, study, stimuli, classes)
+        self.trials = Trials(self.folder, study, classes)
         try:
             claim_folder(self.folder, study, [stimulus.filename for stimulus in stimuli], classes, canonical_pixels)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def stimuli(self) -> list[Stimulus]:
+        """The images as they are now, in their order: those that it started with, then those that were added."""
+        return read_images(self.folder)
 
     def close(self) -> None:
         """Close the folder."""

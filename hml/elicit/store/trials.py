@@ -1,7 +1,7 @@
 """Trials, in the table `trial`: the image that a person judges next, and the receipt for an answer."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
 from hml.judgements import Classes, Stimulus
 from hml.judgements.hmix_format import compact
+from hml.judgements.stimulus_names import parse_stimulus
 from hml.randomness import Draws
 
 _LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would reject it
@@ -26,12 +27,11 @@ _LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the ex
 class Trials:
     """The trials of a study; an answer is on disk when its receipt is returned."""
 
-    def __init__(self, folder: StudyFolder, study: Study, stimuli: Iterable[Stimulus], classes: Classes) -> None:
+    def __init__(self, folder: StudyFolder, study: Study, classes: Classes) -> None:
         self._folder = folder
         self._study = study
         self._task = TASKS[study.task]
         self._classes = classes
-        self._stimuli = {stimulus.filename: stimulus for stimulus in stimuli}
 
     def next(self, code: str) -> Trial | None:
         """Return the trial that waits for an answer, else assign the next; None if there is none left to answer.
@@ -105,7 +105,7 @@ class Trials:
             ).fetchone()
             if row is None:
                 raise ConflictError(f"Trial {trial_id} isn't this person's: reload the page.")
-            stimulus, swapped = self._stimuli[row["filename"]], bool(row["swapped"])
+            stimulus, swapped = self._stimulus(row), bool(row["swapped"])
             text = compact(self._task.check(answer, stimulus, self._classes, swapped))
             kept = rows.execute(
                 "SELECT trial, answer, count FROM answer WHERE person = ? AND client_id = ?", (person.number, client_id)
@@ -127,8 +127,11 @@ class Trials:
                 set_stage(rows, person, "comment")
             return receipt
 
+    def _stimulus(self, row: sqlite3.Row) -> Stimulus:
+        return parse_stimulus(self._classes, row["filename"], "the study")
+
     def _make_trial(self, row: sqlite3.Row, person: Person) -> Trial:
-        stimulus = self._stimuli[row["filename"]]
+        stimulus = self._stimulus(row)
         lambdas = GRID if self._task.shows_grid else ()
         if self._task.shuffles:
             draws = Draws(self._study.stimuli.seed, person.number, np.arange(len(GRID)))

@@ -11,6 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from hml.elicit.refresh import Refresher
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store.conflicts import ConflictError
 from hml.elicit.store.store import Store
@@ -30,7 +31,13 @@ _LOG = logging.getLogger("uvicorn.error")
 
 
 def create_app(
-    store: Store, stimuli: Stimuli, *, token: str, base_url: str | None = None, max_waiting: int = MAX_WAITING
+    store: Store,
+    stimuli: Stimuli,
+    *,
+    token: str,
+    base_url: str | None = None,
+    max_waiting: int = MAX_WAITING,
+    refresher: Refresher | None = None,
 ) -> Starlette:
     """Make the app that serves one study.
 
@@ -40,6 +47,7 @@ def create_app(
         token: What the researcher's page asks for.
         base_url: The public address, as `read_origin` takes it; by default only this machine's loopback is served.
         max_waiting: Requests at a time; whoever comes beyond is asked to come again.
+        refresher: What adds images while the study runs, whose failures the researcher's page shows.
     """
     origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
@@ -48,8 +56,9 @@ def create_app(
         store=store,
         stimuli=stimuli,
         sessions=Sessions(store.folder.key.derive("session"), (origin or "").startswith("https://"), token),
-        images=ImageNames(store.folder.key.derive("images"), [*stimuli.all, *stimuli.examples], weights),
+        images=ImageNames(store.folder.key.derive("images"), [*store.stimuli, *stimuli.examples], weights),
         templates=templates,
+        refresher=refresher,
     )
     assets = Mount(f"/static/{templates.globals['version']}", _Assets(directory=HERE / "static"))
     app = Starlette(

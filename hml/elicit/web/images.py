@@ -18,11 +18,15 @@ class ImageNames:
 
     def __init__(self, key: bytes, stimuli: Iterable[Stimulus], weights: Sequence[float]) -> None:
         self._key = key
-        self._images = {
-            self._name(stimulus.filename, lambda_f): (stimulus, lambda_f)
-            for stimulus in stimuli
-            for lambda_f in (None, 0.0, 1.0, *weights)
-        }
+        self._weights = (None, 0.0, 1.0, *weights)
+        self._images: dict[str, tuple[Stimulus, float | None]] = {}
+        self.add(stimuli)
+
+    def add(self, stimuli: Iterable[Stimulus]) -> None:
+        """Let more images be shown; those that may be shown already stay as they are."""
+        for stimulus in stimuli:
+            for lambda_f in self._weights:
+                self._images[self._name(stimulus.filename, lambda_f)] = stimulus, lambda_f
 
     def address(self, stimulus: Stimulus, lambda_f: float | None = None) -> str:
         """Tell where a stimulus is shown, at its own weight or another."""

@@ -17,7 +17,10 @@ def show(request: Request) -> Response:
         return site.show("token", 403)
     seen = overview(site.store)
     pairs = seen.coverage.by_class_pair.values()
-    return site.show("researcher", fewest_in_pair=min(pairs), most_in_pair=max(pairs), **vars(seen))
+    failure = None if site.refresher is None else site.refresher.failure
+    return site.show(
+        "researcher", fewest_in_pair=min(pairs), most_in_pair=max(pairs), refresh_failure=failure, **vars(seen)
+    )
 
 
 async def log_in(request: Request) -> Response:

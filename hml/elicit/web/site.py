@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from hml.elicit.refresh import Refresher
 from hml.elicit.stimuli import Stimuli
 from hml.elicit.store.records import Person
 from hml.elicit.store.store import Store
@@ -34,6 +35,7 @@ class Site:
     sessions: Sessions
     images: ImageNames
     templates: jinja2.Environment
+    refresher: Refresher | None = None  # what adds images while the study runs
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while somebody is taken in
     enrolled: dict[str, Session] = field(default_factory=dict)  # sessions that agreed since the start, by their nonce
 

@@ -27,6 +27,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         return site.render("full", session)
     if shown is None:  # nothing is left for this person, and the store has moved them on
         return RedirectResponse("/", 303)
+    site.images.add([shown.stimulus])  # which may have joined the study since the server was started
     classes = site.store.classes
     left, right = (classes[endpoint.label] for endpoint in shown.sides)
     return site.render(
