@@ -1,4 +1,4 @@
-"""The command line: what each verb dispatches to, and how errors reach people."""
+"""The command line: dispatches to the verbs and prints errors."""
 
 import errno
 import io
@@ -18,10 +18,10 @@ from hml.training.interrupts import keep_interrupts
 
 @dataclass(frozen=True)
 class _Verb:
-    """A verb of hml's own. Its functions are imported when they are called, so that help and wrong flags are quick.
+    """A verb of hml. Its functions are imported when they are called, so that help and errors in flags are quick.
 
-    `parse` locates the function that parses flags, in a module that imports nothing that takes long; `run` the one that
-    takes the options and returns the exit code.
+    `parse` is the location of the function that parses flags, in a module without slow imports. `run` is the location
+    of the function that takes the options and returns the exit code.
     """
 
     summary: str
@@ -37,44 +37,44 @@ _LIGHTNING_VERBS = {
 }
 _OWN_VERBS = {
     "table1": _Verb(
-        "run every scheme at every seed, and compare the results with the paper's",
+        "train every scheme at every seed, and compare the results with the paper's",
         parse="hml.experiments.command:parse",
         run="hml.experiments.table1:run",
     ),
     "labels": _Verb(
-        "write the labels of mixed images to a file that any framework can train on",
+        "write the labels of mixed images to a file, for training in any framework",
         parse="hml.command_line.labels:parse",
         run="hml.training.labels_file:run",
     ),
     "export": _Verb(
-        "write a run's network, with a model card, to a folder for other people",
+        "write a run's network and a model card to a folder, to share them",
         parse="hml.sharing.command:parse",
         run="hml.sharing.export:run",
     ),
     "percepts": _Verb(
-        "analyse what people perceive, and write figures and a page",
+        "analyse people's judgements, and write figures and a page",
         parse="hml.analysis.command:parse",
         run="hml.analysis.percepts:run",
     ),
     "relabel": _Verb(
-        "fit a model of the annotators, evaluate it, and choose what to ask next",
+        "fit a model of the annotators, evaluate it, and choose images to ask about next",
         parse="hml.relabel.command:parse",
         run="hml.relabel.workflow:run",
     ),
     "elicit": _Verb(
-        "ask people, in a browser, what they see in mixed images",
+        "collect people's judgements of mixed images in a browser",
         parse="hml.elicit.command:parse",
         run="hml.elicit.upkeep:run",
     ),
     "download": _Verb(
-        "fetch the data ahead of time", parse="hml.command_line.download:parse", run="hml.data.command:run"
+        "download the data ahead of time", parse="hml.command_line.download:parse", run="hml.data.command:run"
     ),
 }
 _VERBS = _LIGHTNING_VERBS | {name: verb.summary for name, verb in _OWN_VERBS.items()}
 _HELP = f"""\
 usage: hml <verb> [flags]
 
-Train image classifiers on mixed images labelled by people, and measure whether it helps.
+Train image classifiers on mixed images labelled by people, and measure the effect.
 
 {"".join(f"  {verb:10}{text}{os.linesep}" for verb, text in _VERBS.items())}
   hml fit --config sep_conf                   the paper's best scheme
@@ -90,20 +90,20 @@ _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb with its flags, by default the process's, and return the exit code, as `hml.errors` lists them."""
+    """Run a verb with its flags, by default those of the process. Return the exit code (see `hml.errors`)."""
     args = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± or … shows a ? instead
     try:
         code = _dispatch(args)
-        if sys.stdout is not None:  # as it is where a shell closed it
+        if sys.stdout is not None:  # it is None if the shell closed it
             sys.stdout.flush()
         return code
     except HmlError as error:
         return _fail(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes what is left
-        gone = "hml stopped, since the program that read its output has ended: send the output to a file instead."
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's flush at exit
+        gone = "hml stopped, since the program that read its output has ended: write the output to a file instead."
         return _fail(StorageError(gone))
     except OSError as error:
         if error.errno not in _STORAGE_ERRNOS:
@@ -119,11 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _see_own_modules() -> None:
-    """Make the modules of the working directory importable, such as a user's strategy, as a console script doesn't."""
+    """Make modules in the working directory importable, such as a user's strategy. Console scripts do not do this."""
     try:
         here = str(Path.cwd())
     except FileNotFoundError as error:
-        raise InputError("The working directory no longer exists: cd to another.") from error
+        raise InputError("The working directory no longer exists: change to another one.") from error
     if here not in sys.path:
         sys.path.append(here)
 
@@ -142,13 +142,13 @@ def _dispatch(args: Sequence[str]) -> int:
 
 @contextmanager
 def _users_mistakes() -> Iterator[None]:
-    """Turn what users' code raises, such as a strategy or an image source of theirs, into an error with its lines."""
+    """Turn exceptions in users' code, such as their strategy or image source, into an error with the lines of code."""
     try:
         yield
     except (HmlError, BrokenPipeError):
         raise
     except Exception as error:
-        # Imported here, since help and wrong flags need no torch.
+        # Imported here, so that help and errors in flags do not import torch.
         find_mistake: Callable[[Exception], str | None] = pkgutil.resolve_name("hml.training.mistakes:find_mistake")
         if (mistake := find_mistake(error)) is None:
             raise

@@ -1,11 +1,11 @@
-"""How much memory there is."""
+"""Available memory."""
 
 import re
 from pathlib import Path
 
 
 def available_memory() -> int | None:
-    """Return how many bytes of memory are available, where Linux reports it, else None."""
+    """Return the available memory in bytes if Linux reports it, otherwise None."""
     info, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # the second is a container's
     if not info.exists():
         return None

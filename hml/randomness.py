@@ -1,6 +1,6 @@
 """Random numbers that are a pure function of (seed, epoch, index, purpose).
 
-No global generator is read or moved, so neither ranks, workers, resuming nor a callback can change what is drawn.
+No global generator is used. So ranks, workers, resuming and callbacks do not change the numbers.
 """
 
 import zlib
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_SEED = 2**32 - 1
-"""The largest that a run may have: NumPy's global generator, which Lightning seeds, takes no larger one."""
+"""The largest seed of a run. NumPy's global generator, which Lightning seeds, has this limit."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Draws:
     Args:
         seed: The run's seed, 0 or more.
         epoch: The epoch, counted from 0.
-        index: What is drawn for: positions in the data set, shape (B,).
+        index: Indices in the data set to draw for, shape (B,).
     """
 
     seed: int
@@ -29,20 +29,20 @@ class Draws:
     index: npt.NDArray[np.int64]
 
     def uniform(self, purpose: str, shape: Sequence[int] = ()) -> npt.NDArray[np.float64]:
-        """Draw for each index numbers in [0, 1), shape (B, *shape).
+        """Draw numbers in [0, 1) for each index, shape (B, *shape).
 
         Args:
-            purpose: What the numbers are for: draws of different purposes are independent.
-            shape: How many numbers each index gets.
+            purpose: The use of the numbers. Draws for different purposes are independent.
+            shape: The shape of the numbers of each index.
 
-        Example:
+        Examples:
             >>> Draws(seed=0, epoch=3, index=np.array([5, 2])).uniform("coin").round(3).tolist()
             [0.693, 0.228]
             >>> Draws(seed=0, epoch=3, index=np.array([2])).uniform("coin").round(3).tolist()
             [0.228]
         """
-        # A Philox stream is cheap to start anywhere and its first n numbers don't depend on how many
-        # are taken, so drawing up to the largest index makes each number a function of its index only.
+        # A new Philox stream is cheap, and its first n numbers do not depend on how many are drawn. So drawing up to
+        # the largest index makes each number a function of its index only.
         entropy = [self.seed, self.epoch, zlib.crc32(purpose.encode())]
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
         length = int(self.index.max(initial=-1)) + 1

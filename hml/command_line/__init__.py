@@ -1,1 +1,1 @@
-"""What the command lines of all verbs share: flags, and configs found by name or path."""
+"""Shared by the command lines of all verbs: flags, and configs found by name or path."""

@@ -1,4 +1,4 @@
-"""Configs: found by path or by name, from any folder, and checked before anything that takes long is imported."""
+"""Finds configs by path or name, and checks them before slow imports."""
 
 import difflib
 import reprlib
@@ -19,14 +19,14 @@ _ENDINGS = (".yaml", ".yml")
 
 
 def find_config(name: str | Path, kind: str = "") -> Path:
-    """Find a config: a file, else one in `configs/` of the working directory, else one that hml comes with.
+    """Find a config: a file, otherwise a config in `configs/` of the working directory, otherwise a built-in one.
 
     Args:
-        name: A path, or a name without its ending: "sep_conf" is `configs/sep_conf.yaml`.
-        kind: The folder within `configs/` that names are looked up in: `STUDIES` for studies.
+        name: A path, or a name without the suffix: "sep_conf" is `configs/sep_conf.yaml`.
+        kind: The folder within `configs/` in which to look up names: `STUDIES` for studies.
 
     Raises:
-        InputError: there is none; names the nearest.
+        InputError: there is no such config. The message suggests the most similar name.
     """
     path = expand(name)
     if path.exists() and not path.is_dir():
@@ -46,19 +46,19 @@ def find_config(name: str | Path, kind: str = "") -> Path:
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the configs that hml comes with: an installation's, or a checkout's."""
+    """Return the folder of the built-in configs, in an installation or a checkout."""
     package = Path(hml.__file__).parent
     installed = package / _FOLDER
     return installed if installed.is_dir() else package.parent / _FOLDER
 
 
 def resolve_configs(args: Sequence[str]) -> list[str]:
-    """Replace the names after `--config` and `-c` by the paths of their files, and check each file.
+    """Replace names after `--config` and `-c` by paths, and check each file.
 
-    A config that is YAML itself, '{seed_everything: 3}', is kept.
+    A value that is YAML, such as '{seed_everything: 3}', is kept.
 
     Raises:
-        InputError: there is no such config, or it is not a mapping in YAML; names the file, and the line.
+        InputError: there is no such config, or it is not a YAML mapping. The message has the file and the line.
     """
     resolved: list[str] = []
     flag = ""
@@ -76,7 +76,7 @@ def resolve_configs(args: Sequence[str]) -> list[str]:
 
 
 def configs_among(args: Sequence[str]) -> list[str]:
-    """List the configs that a command line names, as `resolve_configs` leaves it, in their order."""
+    """List the configs of a command line that `resolve_configs` returned, in order."""
     found = []
     for flag, value in zip(["", *args], [*args, ""], strict=True):
         if flag in ("--config", "-c"):
@@ -95,7 +95,7 @@ def _resolve(value: str) -> str:
 
 
 def _is_in_words(value: str) -> bool:
-    """Whether a value is no path: YAML itself, an address, or the standard input."""
+    """Return whether a value is not a path but YAML, an address, or standard input."""
     if value == "-" or "://" in value or "\n" in value:
         return True
     if Path(value).exists():
@@ -107,15 +107,15 @@ def _is_in_words(value: str) -> bool:
 
 
 def _check(path: Path) -> None:
-    """Reject a config that is not a mapping or has a key twice; jsonargparse wouldn't name the file."""
+    """Reject a config that is not a mapping or repeats a key. Errors of jsonargparse would not name the file."""
     if not path.is_file():
-        raise InputError(f"{path} can be read only once, and would pass unchecked: save the config as a file.")
+        raise InputError(f"{path} can be read only once, so it can't be checked first: save the config as a file.")
     try:
         config = parse_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8: {error}. Save it as such.") from error
+        raise InputError(f"{path} is not text in UTF-8: {error}. Save it as UTF-8.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not a config: {error}") from error
     if not isinstance(config, dict):
         held = "nothing" if config is None else reprlib.repr(config)
-        raise InputError(f"{path} is not a config: it holds {held}, not flags and their values.")
+        raise InputError(f"{path} is not a config: it contains {held}, not flags and their values.")

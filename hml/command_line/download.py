@@ -1,4 +1,4 @@
-"""The flags of `hml download`, which are here since importing `hml.data` takes long."""
+"""The flags of `hml download`, outside `hml.data`, which is slow to import."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from hml.command_line import flags
 
 @dataclass(frozen=True)
 class Options:
-    """Download the data that are missing, and check those that are there.
+    """Download missing data files and check existing ones.
 
     Args:
-        data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
+        data_dir: The data folder. By default HML_DATA_DIR, otherwise ./data.
     """
 
     data_dir: Path | None = None

@@ -1,4 +1,4 @@
-"""Flags of hml's own verbs, built from dataclasses: full names only, and a mistake is one sentence."""
+"""Builds the flags of hml's own verbs from dataclasses. Flags need full names. Mistakes raise one-sentence errors."""
 
 import argparse
 import dataclasses
@@ -19,14 +19,14 @@ from hml.files.paths import expand
 
 T = TypeVar("T")
 _ITEM_ASSIGNMENT = "'str' object does not support item assignment"
-"""What jsonargparse 4.53 reports of text in a config for a flag with several values."""
+"""The message of jsonargparse 4.53 if a config has text for a flag with several values."""
 
 
 def parse_verb(prog: str, verbs: Mapping[str, type[T]], args: Sequence[str], epilog: str) -> T:
     """Parse a command line whose first word is one of several verbs, such as those of `hml elicit`.
 
     Args:
-        prog: What comes before the verb: "hml elicit".
+        prog: The command before the verb, such as "hml elicit".
         verbs: The options of each verb, as for `parse`.
         args: The verb and its flags.
         epilog: Examples at the end of the help.
@@ -54,7 +54,7 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         args: The flags. Configs may be given by name.
 
     Raises:
-        InputError: a flag or a config is wrong; names the nearest flag.
+        InputError: a flag or a config is wrong. The message suggests the most similar flag.
     """
     try:
         parser = make_parser(prog, options, args)
@@ -62,7 +62,7 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         own = _fields(options)
         return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
     except argparse.ArgumentError as error:
-        text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text where a list belongs")
+        text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text instead of a list")
         text = re.sub(r'\s*Parser key "([\w-]+)":?\s*', r"--\1: ", text)
         text = re.sub(r"<class '(\w+)'>|typing\.(?=Literal)", r"\1", text).strip(" .")
         hint = suggest(text, [name.removeprefix("--") for name in flag_names(options)])
@@ -70,12 +70,14 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
 
 
 def make_parser(prog: str, options: type, args: Sequence[str] = ()) -> ArgumentParser:
-    """Make a parser that has a flag for each field of a dataclass.
+    """Make a parser with a flag for each field of a dataclass.
 
-    The docstring has the verb's summary and the flags' help; `EPILOG`, if there is one, ends the help. A bool is a flag
-    without a value, a tuple one with several. A field without a default is a positional argument, or a required flag
-    if it is keyword-only. A field's metadata may have a `flag`, in place of its name, a `base`, the path of the class
-    whose subclasses it takes, and more for `add_argument`. A base is imported if `args` have its flag or a config.
+    The docstring of the class has the verb's summary and the help of the flags. `EPILOG`, if defined, ends the help. A
+    bool becomes a flag without a value, a tuple a flag with several values. A field without a default becomes a
+    positional argument, or a required flag if it is keyword-only.
+
+    The metadata of a field may have `flag`, which replaces its name, `base`, the path of the class whose subclasses are
+    accepted, and arguments of `add_argument`. A base is imported only if `args` contain its flag or a config.
     """
     summary, texts = _document(options)
     parser = ArgumentParser(
@@ -104,18 +106,18 @@ def make_parser(prog: str, options: type, args: Sequence[str] = ()) -> ArgumentP
 
 
 def flag_names(options: type) -> list[str]:
-    """List the flags and positional arguments that `make_parser` makes of a dataclass."""
+    """List the flags and positional arguments that `make_parser` creates from a dataclass."""
     return [*map(_flag, _fields(options)), "--config", "--print_config", "--help"]
 
 
 def suggest(message: str, known_words: Collection[str]) -> str:
-    r"""Name the known word that an unknown one in the message is close to, or is the last part of.
+    r"""Suggest the known word that is most similar to an unknown word in a message, or ends with it.
 
-    Example:
+    Examples:
         >>> suggest("unrecognized arguments: --replicate 5", ["replicates", "seed"])
         '\nDid you mean replicates?'
     """
-    words = re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message)  # not those of paths
+    words = re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message)  # without those in paths
     for word in [*re.findall(r"--(\w[\w.-]*)", message), *words]:
         nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
         nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
@@ -134,7 +136,7 @@ def _flag(field: dataclasses.Field[Any]) -> str:
 
 
 def _document(options: type) -> tuple[str, dict[str, str]]:
-    """Return a docstring's summary, and the text of each argument, its bases' too, in one line."""
+    """Return the summary of a docstring and the text of each argument in one line, base classes included."""
     documents = [docstring_parser.parse(base.__doc__ or "") for base in options.__mro__]
     params = [param for document in reversed(documents) for param in document.params]
     texts = {param.arg_name: " ".join((param.description or "").split()) for param in params}
@@ -142,7 +144,7 @@ def _document(options: type) -> tuple[str, dict[str, str]]:
 
 
 def _value_settings(hint: Any, default: Any) -> dict[str, Any]:
-    """Return how a flag takes its values; jsonargparse allows None, the default, without its being in the type."""
+    """Return arguments of `add_argument` for a field's type. jsonargparse accepts None as a default of any type."""
     if hint is bool:
         return {"action": "store_true", "default": default}
     if get_origin(hint) is tuple:
@@ -152,7 +154,7 @@ def _value_settings(hint: Any, default: Any) -> dict[str, Any]:
 
 
 def _finish(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Expand a path, and check what jsonargparse doesn't check of a config."""
+    """Expand a path, and check values of a config that jsonargparse does not check."""
     if isinstance(field.default, bool) and not isinstance(value, bool):
         raise InputError(f"{_flag(field)} is {value!r} in a config: it must be true or false.")
     if isinstance(value, Path):

@@ -1,4 +1,4 @@
-"""The flags of `hml labels`, which are here since importing `hml.training` takes long."""
+"""The flags of `hml labels`, outside `hml.training`, which is slow to import."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ FORMATS = {
     ".npz": "hml.training.labels_file:to_npz",
     ".parquet": "hml.training.labels_file:to_parquet",
 }
-"""The endings of files that can be written, and where the function is that makes each file's content."""
+"""The suffixes of the supported formats, and the location of the function that makes each format's content."""
 _ENDINGS = ", ".join(FORMATS)
 _EPILOG = """\
-Other flags are those of hml fit that concern data: --config, --data.…, --seed. For example:
+Other flags are the data flags of hml fit: --config, --data.…, --seed. For example:
   hml labels --config sep_conf --out labels.npz
   hml labels --strategy SeparateLabels --strategy.gamma 0.005 --out labels.csv
 """
@@ -24,7 +24,7 @@ Other flags are those of hml fit that concern data: --config, --data.…, --seed
 
 @dataclass(frozen=True)
 class Options:
-    """The file to write, and the flags of `hml fit` whose labels go into it."""
+    """The output file, and the flags of `hml fit` that define the labels."""
 
     out: Path
     flags: Sequence[str]
@@ -38,14 +38,16 @@ def parse(args: Sequence[str]) -> Options:
     """
     parser = argparse.ArgumentParser(
         prog="hml labels",
-        description="Write the labels that a strategy gives to mixed images.",
+        description="Write the labels of mixed images, as a strategy makes them.",
         epilog=_EPILOG,
         allow_abbrev=False,
         exit_on_error=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, help=f"The file; its ending is its format: {_ENDINGS} (needs pyarrow).")
-    parser.add_argument("--strategy", help="Short for --data.strategy; its arguments follow as --strategy.gamma.")
+    parser.add_argument(
+        "--out", type=Path, help=f"The output file. The suffix is its format: {_ENDINGS} (needs pyarrow)."
+    )
+    parser.add_argument("--strategy", help="Short for --data.strategy. Give its arguments like --strategy.gamma.")
     try:
         own, others = parser.parse_known_args(args)
     except argparse.ArgumentError as error:

@@ -126,7 +126,7 @@ def draw_lambda_f(draws: Draws, alpha: float, lambdas: Sequence[float] | None) -
 
     Beta's quantiles at uniform numbers, so that each draw takes one number and depends on nothing but its index.
 
-    Example:
+    Examples:
         >>> draw_lambda_f(Draws(seed=0, epoch=0, index=np.arange(3)), alpha=1.0, lambdas=[0.25, 0.75]).tolist()
         [0.25, 0.75, 0.75]
     """

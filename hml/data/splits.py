@@ -47,7 +47,7 @@ def split_by_class(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Ten
     Returns:
         Training ids, shape (M − m,), and evaluation ids, shape (m,), both in order.
 
-    Example:
+    Examples:
         >>> split_by_class(torch.tensor([0, 0, 0, 0, 0, 1, 1, 2]), share=0.4, seed=0)
         (tensor([0, 1, 3, 5, 7]), tensor([2, 4, 6]))
     """

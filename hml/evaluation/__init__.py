@@ -1,4 +1,4 @@
-"""Evaluation: pure functions, the metrics made of them, and the callbacks that run those at test time."""
+"""Evaluation: pure functions, metrics that apply them to all predictions, and callbacks that run the metrics."""
 
 from hml.evaluation.alignment import soft_cross_entropy
 from hml.evaluation.attack import fgsm

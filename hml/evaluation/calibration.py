@@ -1,13 +1,14 @@
-"""Whether a model is right as often as it is confident. Pure functions of confidences and successes, both (N,).
+"""Calibration errors: pure functions of confidences and whether predictions are correct, both (N,).
 
-What counts as right is the caller's choice. `hml.evaluation.metrics.CalibrationMetrics` computes each error twice: with
-what most people say, as in the paper, and with the true class.
+The caller decides what is correct. `hml.evaluation.metrics.CalibrationMetrics` computes each error twice: against
+people's majority, as in the paper, and against the true class.
 
-An error is no mean over predictions. With `reduction="none"` the value of a prediction is the error plus the influence
-of the prediction on it: the error's derivative by the prediction's weight, with the bins as they are. The mean of these
-values is the error, and their variance over N estimates the error's variance over other predictions (the infinitesimal
-jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982). In simulations their standard error
-was right to .15 for models that are clearly miscalibrated, and up to 1.7 times too large for a calibrated one.
+A calibration error is not a mean over predictions. With `reduction="none"`, the value of a prediction is the error plus
+the influence of the prediction: the derivative of the error with respect to the prediction's weight, for fixed bins.
+The mean of these values is the error. Their variance divided by N estimates the variance of the error over other
+predictions (the infinitesimal jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982). In
+simulations this standard error was right to .15 for clearly miscalibrated models, and up to 1.7 times too large for a
+calibrated one.
 """
 
 from typing import Literal
@@ -24,11 +25,11 @@ PAPER_BIN_SIZE = 100
 
 
 def choose_bin_size(total: int) -> int:
-    """Choose how many predictions are in a bin: the paper's 100 where they fill two bins, otherwise a tenth of them.
+    """Choose the number of predictions per bin: the paper's 100 if they fill two bins, otherwise a tenth of them.
 
-    With fewer than two bins of 100, PixMix's error, which leaves out the last one, would be NaN.
+    With fewer than two bins, PixMix's error would be NaN, since it leaves out the last bin.
 
-    Example:
+    Examples:
         >>> [choose_bin_size(total) for total in (3000, 200, 120, 7)]
         [100, 100, 12, 1]
     """
@@ -44,27 +45,27 @@ def rms_calibration_error(
 ) -> Tensor:
     """RMS calibration error over adaptive bins: sqrt(Σ n_b / N · (mean confidence_b − accuracy_b)²).
 
-    Predictions are sorted by confidence and cut into bins of bin_size; what is left over joins the last bin.
+    Predictions are sorted by confidence and split into bins of bin_size. The remainder is added to the last bin.
 
     Args:
         confidence: Largest class probability, shape (N,).
-        correct: Whether the prediction is right, shape (N,), boolean or 0 and 1.
-        bin_size: Predictions in a bin.
-        mode: "full" uses every bin. "pixmix" is what PixMix's code computes, and with it the paper's table: its loop
-            is `range(len(bins) − 1)`, so the last bin, the most confident predictions, is left out while N still
-            counts it.
-        reduction: "mean", or "none" for a value per prediction whose mean is the error (see this module's top).
+        correct: Whether the prediction is correct, shape (N,), boolean or 0 and 1.
+        bin_size: Number of predictions per bin.
+        mode: "full" uses every bin. "pixmix" is what PixMix's code and the paper's table compute: the loop is
+            `range(len(bins) − 1)`, so the last bin, which has the most confident predictions, is left out, but N
+            includes it.
+        reduction: "mean", or "none" for one value per prediction, whose mean is the error (see the module docstring).
 
     Returns:
-        A scalar in [0, 1]; NaN where no bin remains (fewer than 2 · bin_size predictions in mode "pixmix"). With
-        `reduction="none"` shape (N,), and NaN also where the error is 0.
+        A scalar in [0, 1]. NaN if no bin remains (fewer than 2 · bin_size predictions in mode "pixmix"). With
+        `reduction="none"`, shape (N,), and also NaN if the error is 0.
 
     Raises:
         InputError: the shapes differ or bin_size is below 1.
 
     Source: Hendrycks et al., "PixMix", 2022, `calibration_tools.py`; adaptive bins after Nguyen and O'Connor, 2015.
 
-    Example:
+    Examples:
         >>> rms_calibration_error(torch.tensor([0.6, 0.8]), torch.tensor([0, 1]), bin_size=1, mode="full")
         tensor(0.4472)
         >>> rms_calibration_error(torch.tensor([0.6, 0.8]), torch.tensor([0, 1]), bin_size=1, mode="pixmix")
@@ -98,12 +99,12 @@ def expected_calibration_error(
 
     Args:
         confidence: Largest class probability, shape (N,), in [0, 1].
-        correct: Whether the prediction is right, shape (N,).
-        num_bins: Bins of equal width; each includes its upper edge, and so the last a confidence of 1.
-        reduction: "mean", or "none" for a value per prediction whose mean is the error (see this module's top).
+        correct: Whether the prediction is correct, shape (N,).
+        num_bins: Number of equal-width bins. Each includes its upper edge.
+        reduction: "mean", or "none" for one value per prediction, whose mean is the error (see the module docstring).
 
     Returns:
-        A scalar in [0, 1], or shape (N,); NaN where there are no predictions.
+        A scalar in [0, 1], or shape (N,). NaN if there are no predictions.
 
     Raises:
         InputError: the shapes differ or num_bins is below 1.
@@ -119,7 +120,7 @@ def expected_calibration_error(
 
 
 def equal_width_bin(confidence: Tensor, num_bins: int) -> Tensor:
-    """Tell which of num_bins equal parts of (0, 1] each confidence falls into, shape (N,)."""
+    """Return the index of the equal-width bin of (0, 1] that contains each confidence, shape (N,)."""
     edges = torch.linspace(0, 1, num_bins + 1, dtype=confidence.dtype, device=confidence.device)
     return torch.bucketize(confidence, edges[1:-1])
 
@@ -133,6 +134,6 @@ def _check(confidence: Tensor, correct: Tensor, **positive: int) -> None:
 
 
 def _sums_by_bin(value: Tensor, which_bin: Tensor, num_bins: int) -> tuple[Tensor, Tensor]:
-    """Sum values, and count them, per bin."""
+    """Return the sum and the number of the values in each bin."""
     sums = value.new_zeros(num_bins).index_add(0, which_bin, value)
     return sums, value.new_zeros(num_bins).index_add(0, which_bin, torch.ones_like(value))

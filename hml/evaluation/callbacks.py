@@ -1,7 +1,7 @@
-"""Callbacks that evaluate: they gather predictions, log what their metrics say, and draw pictures.
+"""Callbacks for evaluation: they gather predictions, log metrics, and draw figures.
 
-They work in `test` and in `validate`, whose numbers are called `val/…`; a validation in the middle of `fit` only logs
-loss and accuracy. `Classifier` adds those that a Trainer lacks, with `missing_evaluations`.
+They run in `test` and in `validate`, which logs as `val/…`. Validation during `fit` only logs loss and accuracy.
+`Classifier` adds the callbacks that a Trainer lacks, by `missing_evaluations`.
 """
 
 import math
@@ -33,15 +33,15 @@ from hml.judgements import Classes
 
 
 class EvaluationCallback(Callback):
-    """Feeds a metric in test and validate, and logs its scalars at the end.
+    """Updates a metric in test and validate, and logs its scalars at the end.
 
-    `truth` has what each scalar compares predictions with, `undefined` why a scalar is NaN, `bin_size` how many
-    predictions are in a bin of a scalar that is computed in bins, and `per_image` the places of the images in the data
-    set and their values, whose mean the scalar is, both (N,), by what is logged.
-    Where nobody was asked what they see in the images, true classes take the place of people's labels.
+    These attributes are dictionaries by logged name. `truth` has what each scalar compares predictions with.
+    `undefined` has the reason why a scalar is NaN. `bin_size` has the number of predictions per bin, for scalars
+    computed in bins. `per_image` has the indices of the images in the data set and their values, whose mean is the
+    scalar, both (N,). If the data set has no people's labels, predictions are compared with the true classes.
 
     Args:
-        metric: What gathers the predictions and computes scalars by name.
+        metric: Gathers the predictions and computes scalars by name.
     """
 
     def __init__(self, metric: GatheredPredictions) -> None:
@@ -57,20 +57,20 @@ class EvaluationCallback(Callback):
         return self.metric.truth[name] if self.has_people else TRUE_CLASS
 
     def describe_truth(self, name: str) -> str:
-        """Name that for a reader."""
+        """Return the same as a phrase."""
         truth = self.truth_of(name)
         return f"the {truth}" if truth == TRUE_CLASS else truth
 
     def legend(self) -> dict[str, str]:
-        """Describe scalars of the paper's table, by name, for the row that a run prints."""
+        """Describe the scalars of the paper's table, by name. Runs print these descriptions below their row."""
         return {}
 
     def observe(self, module: LightningModule, batch: Batch, logits: Tensor) -> None:
-        """Take up a batch and the model's logits, shape (B, C)."""
+        """Add a batch and the model's logits, shape (B, C)."""
         self.metric.update(logits, batch["target"], batch["label"], batch["index"])
 
     def draw(self, classes: Classes) -> dict[str, Figure]:
-        """Draw figures by name, once everything is gathered."""
+        """Draw figures of all predictions, by name."""
         return {}
 
     def _start(self) -> None:
@@ -78,7 +78,7 @@ class EvaluationCallback(Callback):
 
     def _finish(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.metric.to(module.device)
-        # All ranks computed the same numbers from the same predictions: averaging them changes nothing.
+        # All ranks computed the same values from the same predictions, so no reduction over ranks is needed.
         values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
         module.log_dict(values, sync_dist=True)
         self.per_image |= {f"{stage}/{name}": (self.metric.images, own) for name, own in self.metric.per_image.items()}
@@ -92,13 +92,13 @@ class EvaluationCallback(Callback):
     def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
         reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
         missing = [name for name, value in values.items() if bool(value.isnan())]
-        if not reasons.keys() >= set(missing):  # training has diverged, which ends the run with an error of its own
+        if not reasons.keys() >= set(missing):  # training has diverged, which is reported as an error elsewhere
             reasons, warn = dict.fromkeys(missing, "the predictions aren't finite"), False
         found = {name: reasons[name] for name in missing}
         if not self.has_people:
             found = {name: reason.replace(PEOPLES_LABELS, f"the {TRUE_CLASS}") for name, reason in found.items()}
         self.undefined = {name: reason for name, reason in self.undefined.items() if name not in values} | found
-        # Of the others `metrics.json` has the reason, such as people who agree about every image of the demo.
+        # `metrics.json` has the reasons for the others, such as people who agree about every image of the demo.
         serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]
         for reason in dict.fromkeys(serious):
             names = [name for name in found if found[name] == reason]
@@ -127,7 +127,7 @@ class EvaluationCallback(Callback):
 
 
 class HumanAlignment(EvaluationCallback):
-    """How close predictions are to people's labels: cross entropy, KL, Brier, total variation, accuracies.
+    """Compares predictions with people's labels: cross entropy, KL, Brier score, total variation, accuracies.
 
     `accuracy` and `top2_accuracy` are against the true class, `human_accuracy` is against people's majority.
     """
@@ -146,12 +146,13 @@ class HumanAlignment(EvaluationCallback):
 class Calibration(EvaluationCallback):
     """RMS calibration error with adaptive bins, as in the paper's table and with all bins, and ECE.
 
-    A prediction is right if it is what most people say; in `rms_calibration_true`, `rms_calibration_full_true` and
-    `ece_true`, if it is the true class.
+    A prediction is correct if it is people's most frequent label. In `rms_calibration_true`,
+    `rms_calibration_full_true` and `ece_true`, it is correct if it is the true class.
 
     Args:
-        bin_size: Predictions in an adaptive bin; by default 100, as in the paper, or a tenth of fewer than 200.
-        num_bins: Equal-width bins of ECE and of the reliability diagram.
+        bin_size: Number of predictions per adaptive bin. By default 100, as in the paper. With fewer than 200
+            predictions, a tenth of them.
+        num_bins: Number of equal-width bins of ECE and of the reliability diagram.
     """
 
     def __init__(self, bin_size: int | None = None, num_bins: int = 15) -> None:
@@ -175,8 +176,8 @@ class Calibration(EvaluationCallback):
         chosen = self.calibration.bin_size
         if chosen is None and used != PAPER_BIN_SIZE and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             rank_zero_warn(
-                f"{count} images are too few for bins of {PAPER_BIN_SIZE}, the paper's: RMS calibration errors are in "
-                f"bins of {used}. Don't compare them with those in other bins (--calibration.bin_size chooses)."
+                f"{count} images are too few for bins of {PAPER_BIN_SIZE}, the paper's size: RMS calibration errors "
+                f"use bins of {used}. Do not compare them with errors in other bins (set by --calibration.bin_size)."
             )
 
     @override
@@ -186,17 +187,19 @@ class Calibration(EvaluationCallback):
 
 
 class FGSM(EvaluationCallback):
-    """Cross entropy to people's labels and accuracy under the fast gradient sign method, in full precision.
+    """Cross entropy to people's labels, and accuracy, under the fast gradient sign method. Runs in full precision.
 
     Args:
-        epsilon: Size of the step, in pixels of [0, 1].
-        num_images: How many images are attacked, the first ones; null takes all.
-        num_pictures: How many of them are drawn before and after.
+        epsilon: Step size, in pixels of [0, 1].
+        num_images: Number of images to attack, the first ones. null attacks all.
+        num_pictures: Number of attacked images to draw, each before and after the attack.
     """
 
     def __init__(self, epsilon: float = 4 / 255, num_images: int | None = None, num_pictures: int = 8) -> None:
         if not 0 <= epsilon < math.inf:
-            raise InputError(f"fgsm.epsilon={epsilon} must be 0 or more: it is a step in [0, 1], 4/255 = 0.0157 say.")
+            raise InputError(
+                f"fgsm.epsilon={epsilon} must be 0 or more: it is a step in [0, 1], such as 4/255 = 0.0157."
+            )
         if num_images is not None and num_images < 1:
             raise InputError(f"fgsm.num_images={num_images} must be 1 or more, or null for all.")
         super().__init__(AttackedMetrics())
@@ -235,7 +238,7 @@ class FGSM(EvaluationCallback):
 
 
 def missing_evaluations(callbacks: Iterable[Callback]) -> list[EvaluationCallback]:
-    """Make those of the paper's evaluations of which there is none among the callbacks, nor one of a subclass."""
+    """Return the paper's evaluations that are not among the callbacks, subclasses included."""
     there = list(callbacks)
     kinds = (HumanAlignment, Calibration, FGSM)
     return [kind() for kind in kinds if not any(isinstance(callback, kind) for callback in there)]

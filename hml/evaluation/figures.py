@@ -1,4 +1,4 @@
-"""Figures for TensorBoard, as matplotlib figures. Drawn without pyplot, so no global state and no window."""
+"""Matplotlib figures for TensorBoard, drawn without pyplot's global state and windows."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from hml.judgements import Classes
 from hml.labels import MixedExample
 from hml.reporting.palette import Color
 
-_INCHES, _MARGIN = 1.9, 0.4  # of an image in a grid, and around the grid
-_GAP, _TITLE = 0.1, 0.25  # between an image and the next, and above it, in widths of an image
-_LINE = 34  # characters that are about as wide as an image
+_INCHES, _MARGIN = 1.9, 0.4  # width of an image in a grid, and the margin of the grid
+_GAP, _TITLE = 0.1, 0.25  # space between images, and above an image, in image widths
+_LINE = 34  # number of characters that is about as wide as an image
 
 
 def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bins: int = 15) -> Figure:
-    """Draw accuracy against confidence, in equal-width bins, and how many predictions each bin holds.
+    """Draw accuracy against confidence in equal-width bins, and the number of predictions in each bin.
 
     Args:
         confidence: Largest class probability, shape (N,).
-        correct: Whether the prediction is right, shape (N,).
-        truth: What counts as right: "people's majority", say.
-        num_bins: Bins of equal width.
+        correct: Whether the prediction is correct, shape (N,).
+        truth: What predictions are compared with, such as "people's majority".
+        num_bins: Number of equal-width bins.
     """
     figure = Figure(figsize=(4.5, 5), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -43,7 +43,7 @@ def reliability_diagram(confidence: Tensor, correct: Tensor, truth: str, num_bin
 
 
 def mixed_grid(classes: Classes, examples: Sequence[MixedExample], columns: int = 6) -> Figure:
-    """Draw mixed images, each under lambda_f and what people said: the first endpoint's share."""
+    """Draw mixed images. Their titles show lambda_f and people's lambda_h, the share of the first endpoint."""
     images, titles = [], []
     for example in examples:
         first, second = (classes[label] for label in example.classes)
@@ -55,14 +55,14 @@ def mixed_grid(classes: Classes, examples: Sequence[MixedExample], columns: int 
             pair = f"{_shorten(first, _LINE - 2)} /\n{_shorten(second, _LINE)}"
         titles.append(f"{pair}\n{example.lambda_f:g} → {said}{more}")
     figure, axes = _draw_images(images, titles, columns)
-    axes.set_title("$\\lambda_f$ → what people said ($\\lambda_h$), the first class's share")
+    axes.set_title("$\\lambda_f$ → people's answers ($\\lambda_h$), share of the first class")
     return figure
 
 
 def attack_grid(
     classes: Classes, clean: Tensor, attacked: Tensor, clean_logits: Tensor, attacked_logits: Tensor
 ) -> Figure:
-    """Draw images before and after an attack, (n, 3, H, W), with what the model says, logits (n, C), and the change."""
+    """Draw images before and after an attack, (n, 3, H, W), the model's predictions, logits (n, C), and the change."""
     change = attacked - clean
     change = 0.5 + change / (2 * change.abs().max().clamp(min=1e-8))
     titles = []
@@ -80,9 +80,9 @@ def _shorten(name: str, width: int) -> str:
 
 
 def _draw_images(images: Sequence[Tensor], titles: Sequence[str], columns: int) -> tuple[Figure, Axes]:
-    """Draw images (3, H, W) row by row on one pair of axes, each a unit wide and under its title.
+    """Draw images (3, H, W) row by row on one pair of axes. Each is one unit wide and has a title.
 
-    On axes of their own they would take about a second to draw, which every run would pay twice.
+    One pair of axes for each image would take about a second to draw, twice in every run.
     """
     rows = -(-len(images) // columns)
     width, height = columns + (columns - 1) * _GAP, rows * (1 + _TITLE)

@@ -1,7 +1,7 @@
-"""Metrics that gather predictions over batches and ranks, then apply the pure functions once to all of them.
+"""Metrics that gather the predictions of all batches and ranks, and then compute from all of them at once.
 
-Predictions are gathered, not sums: what is computed is then the same to the last digit whatever the batch size and
-the number of ranks, and calibration's sorting needs them all anyway.
+Predictions are gathered instead of sums, so results do not depend on the batch size or the number of ranks, not even in
+the last digit. Calibration errors need all predictions anyway, since they sort them.
 """
 
 from collections.abc import Mapping
@@ -29,14 +29,15 @@ TRUE_CLASS = "true class"
 
 
 class GatheredPredictions(Metric):
-    """Predictions of every image, in the order of the data set; each subclass computes something of them.
+    """Base class of metrics that are computed from the predictions of all images, in the order of the data set.
 
-    `gathered` returns `logits` (N, C), `target` (N, C), `label` (N,) and `index` (N,). `truth` names what predictions
-    are compared with, by figure: the distribution of people's labels, their most frequent label (the first class where
-    several are equally frequent), or the data set's class.
+    `gathered` returns `logits` (N, C), `target` (N, C), `label` (N,) and `index` (N,). `truth` names, for each metric,
+    what predictions are compared with: the distribution of people's labels, their most frequent label (the first class
+    if several are equally frequent), or the class in the data set.
 
-    After `compute`, `per_image` has for each figure a value of each image, shape (N,), whose mean it is, and `images`
-    their places in the data set, (N,). A figure without them is shown without an interval over images.
+    After `compute`, `per_image` has the values of each metric for the images, shape (N,), whose mean is the metric, and
+    `images` has the indices of the images in the data set, (N,). A metric without such values has no interval over
+    images.
     """
 
     truth: ClassVar[Mapping[str, str]] = {}
@@ -56,7 +57,7 @@ class GatheredPredictions(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, target: Tensor, label: Tensor, index: Tensor) -> None:
-        """Add a batch: logits and people's labels, (B, C), true classes and places in the data set, (B,)."""
+        """Add a batch: logits and people's labels, (B, C), true classes and indices in the data set, (B,)."""
         self.logits.append(logits.float())
         self.target.append(target.float())
         self.label.append(label)
@@ -71,11 +72,11 @@ class GatheredPredictions(Metric):
         return gathered
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the predictions themselves."""
+        """Return the predictions."""
         return self.gathered()
 
     def nan_reasons(self) -> dict[str, str]:
-        """Explain, by figure, why it is NaN if it is. Figures that are left out are NaN only if predictions are."""
+        """Return, for each metric that may be NaN, the reason. Other metrics are NaN only if predictions are."""
         return {}
 
 
@@ -113,20 +114,20 @@ class HumanAlignmentMetrics(GatheredPredictions):
         }
 
     def nan_reasons(self) -> dict[str, str]:
-        """Explain the correlation, which needs images that differ."""
+        """Explain a NaN correlation, which needs images with different entropies."""
         reason = "the entropy of the predictions, or of people's labels, is the same for all images"
         return {"entropy_correlation": reason}
 
 
 class CalibrationMetrics(GatheredPredictions):
-    """RMS calibration error both ways and the expected calibration error, with either truth.
+    """RMS calibration error in both modes and expected calibration error, each against both truths.
 
-    By default a prediction is right if it is what most people say, as in the paper. Names that end in `_true` count the
-    true class as right, which is what calibration usually means elsewhere.
+    By default a prediction is correct if it is people's most frequent label, as in the paper. For names that end in
+    `_true`, it is correct if it is the true class, the usual meaning of calibration.
 
     Args:
-        bin_size: Predictions in an adaptive bin, for the RMS errors; by default as `choose_bin_size`.
-        num_bins: Equal-width bins, for the expected calibration error.
+        bin_size: Number of predictions per adaptive bin, for the RMS errors. By default that of `choose_bin_size`.
+        num_bins: Number of equal-width bins, for the expected calibration error.
     """
 
     truth: ClassVar[Mapping[str, str]] = {
@@ -144,15 +145,15 @@ class CalibrationMetrics(GatheredPredictions):
         self.num_bins = num_bins
 
     def confidence_and_correct(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return each prediction's confidence, whether most people say it, and whether it is the true class; (N,)."""
+        """Return the confidence of each prediction, and whether it is the majority and the true class, each (N,)."""
         gathered = self.gathered()
         confidence, prediction = gathered["logits"].double().softmax(1).max(1)
         return confidence, prediction == gathered["target"].argmax(1), prediction == gathered["label"]
 
     def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name, and keep what those against the majority were computed from in `predictions`.
+        """Return scalars by name. Store confidences and whether predictions are the majority in `predictions`.
 
-        `used_bin_size` is then the size of the RMS errors' bins.
+        Afterwards `used_bin_size` is the bin size of the RMS errors.
         """
         confidence, by_majority, by_class = self.confidence_and_correct()
         self.used_bin_size = self.bin_size or choose_bin_size(len(confidence))
@@ -174,10 +175,10 @@ class CalibrationMetrics(GatheredPredictions):
         return values
 
     def nan_reasons(self) -> dict[str, str]:
-        """Explain PixMix's error, which has no bin left where there are few images."""
+        """Explain a NaN of PixMix's error, which has no bin left if there are few images."""
         reason = (
-            f"{len(self.predictions[0])} images fill fewer than two bins of {self.used_bin_size}, of which PixMix's "
-            "error leaves out the last. Use more images, or a smaller --calibration.bin_size"
+            f"{len(self.predictions[0])} images fill fewer than two bins of {self.used_bin_size}, and PixMix's "
+            "error leaves out the last bin. Use more images, or a smaller --calibration.bin_size"
         )
         return dict.fromkeys(("rms_calibration", "rms_calibration_true"), reason)
 

@@ -1,4 +1,4 @@
-"""The paper's Table 1: mean over five seeds.
+"""The paper's Table 1: means over five seeds.
 
 Source: Collins, Bhatt, Liu, Love and Weller, "Human-in-the-Loop Mixup", Table 1.
 """
@@ -14,7 +14,7 @@ COLUMNS = {
     "FGSM": "test/fgsm_cross_entropy",
     "accuracy": "test/accuracy",
 }
-"""The table's columns, as it calls them, and what each is logged as. The paper has no accuracy."""
+"""The logged name of each column. The paper has no accuracy."""
 
 HIGHER_IS_BETTER = ("accuracy",)
 
@@ -26,7 +26,7 @@ PAPER_TABLE = {
     "agg_conf": {"CE": 2.09, "Calib": 0.27, "FGSM": 14.01},
     "sep_conf": {"CE": 1.83, "Calib": 0.24, "FGSM": 11.81},
 }
-"""Cross entropy, RMS calibration error, and cross entropy under FGSM, by the columns' names."""
+"""Cross entropy, RMS calibration error, and cross entropy under FGSM, by column."""
 PAPER_LABELS = {
     "regular": ("hml.labels.NoMixed", None),
     "mixup": ("hml.labels.MixupLabels", None),
@@ -35,18 +35,18 @@ PAPER_LABELS = {
     "agg_conf": ("hml.labels.AggregateLabels", 0.005),
     "sep_conf": ("hml.labels.SeparateLabels", 0.005),
 }
-"""What labels each row: the strategy's class, and its gamma. What else it may be told the paper leaves open."""
+"""The strategy and gamma of each row. The paper does not report other arguments of strategies."""
 PAPER_MIXED_IMAGES = 810
 PAPER_EPOCHS = 65
 
 
 def is_on_hmix(data: Mapping[str, Any]) -> bool:
-    """Whether a run's data, as `metrics.json` tells them, are those that the paper's figures may stand beside."""
-    files = data["files"]  # a file of one's own may bear the name
+    """Return whether a run's data, as stored in `metrics.json`, are comparable with the paper's."""
+    files = data["files"]  # your own file may have the same name
     return HMIX_INFERENCES.name in files and bool(files[HMIX_INFERENCES.name] == HMIX_INFERENCES.sha256)
 
 
 def labels_of(recipe: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Read out of a run's recipe what `PAPER_LABELS` has of a row."""
+    """Return the strategy and gamma in a recipe, in the form of `PAPER_LABELS`."""
     strategy = recipe["data"]["strategy"]
     return strategy["class_path"], strategy.get("init_args", {}).get("gamma")

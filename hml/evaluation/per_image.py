@@ -1,4 +1,4 @@
-"""`PerImage`: what a run's figures are made of, image by image, with the only reader and writer of `per_image.npz`."""
+"""`PerImage`: a run's per-image values of metrics, with the reader and writer of `per_image.npz`."""
 
 import io
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ Values = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class PerImage:
-    """Each metric's value of each image. A metric is the mean of its values, up to their rounding.
+    """The values of metrics for each image. A metric is the mean of its values, up to rounding.
 
-    Of a metric that is no mean over images, such as a calibration error, an image's value is the metric plus the
+    For a metric that is not a mean over images, such as a calibration error, an image's value is the metric plus the
     image's influence on it (see `hml.evaluation.calibration`).
 
     Args:
-        images: The ids of the images evaluated on in a stage, "test" or "val", shape (N,).
-        values: By the name that the metric is logged as, such as "test/cross_entropy", shape (N,), in the order of its
-            stage's images; NaN for an image that the metric leaves out.
+        images: The ids of the evaluated images by stage, "test" or "val", shape (N,).
+        values: The values by the logged name of the metric, such as "test/cross_entropy", shape (N,), in the order of
+            the stage's images. NaN for an image that the metric leaves out.
 
-    Example:
+    Examples:
         >>> import torch
-        >>> accuracy = torch.tensor([0, 1]), torch.tensor([1.0, 0.0])  # the first image is right
+        >>> accuracy = torch.tensor([0, 1]), torch.tensor([1.0, 0.0])  # the first prediction is correct
         >>> PerImage.of({"test": torch.tensor([7, 9])}, {"test/accuracy": accuracy}).find("test/accuracy")
         (array([7, 9]), array([1., 0.]))
     """
@@ -42,11 +42,11 @@ class PerImage:
 
     @classmethod
     def of(cls, images: Mapping[str, Tensor], values: Mapping[str, tuple[Tensor, Tensor]]) -> "PerImage":
-        """Gather what metrics have.
+        """Collect the values of metrics.
 
         Args:
-            images: The ids of each stage's images, shape (N,).
-            values: By metric, the places of its images among the stage's, and their values, both (n,).
+            images: The ids of the images by stage, shape (N,).
+            values: By metric, the indices of its images among those of the stage, and their values, both (n,).
         """
         ids = {stage: own.numpy() for stage, own in images.items() if any(stage == _stage(name) for name in values)}
         placed = {}
@@ -56,7 +56,7 @@ class PerImage:
         return cls(ids, placed)
 
     def find(self, metric: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None:
-        """Return the ids and the values of the images that a metric is made of, (n,); None without such values."""
+        """Return the ids and the values of a metric's images, each (n,). Return None if there are no values."""
         if metric not in self.values:
             return None
         values = self.values[metric].astype(np.float64)
@@ -65,7 +65,7 @@ class PerImage:
 
 
 def write_per_image(folder: Path, per_image: PerImage) -> None:
-    """Write a run's `per_image.npz`, whole or not at all."""
+    """Write a run's `per_image.npz` atomically."""
     ids = {f"{stage}/{_IDS}": own for stage, own in per_image.images.items()}
     content = io.BytesIO()
     np.savez_compressed(content, **ids, **per_image.values)  # type: ignore[arg-type]  # names aren't savez's options
@@ -73,16 +73,16 @@ def write_per_image(folder: Path, per_image: PerImage) -> None:
 
 
 def read_per_image(folder: Path) -> PerImage | None:
-    """Read a run's `per_image.npz`; None where there is none.
+    """Read a run's `per_image.npz`. Return None if there is no such file.
 
     Raises:
-        InputError: there is one that isn't as hml writes them.
+        InputError: the file is damaged, or not as hml writes it.
     """
     path = folder / PER_IMAGE
     if not path.exists():
         return None
     try:
-        # From memory, since numpy leaves a damaged file open.
+        # Read into memory first, since numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = dict(file)
         images = {_stage(name): arrays.pop(name) for name in list(arrays) if name.endswith(f"/{_IDS}")}
@@ -90,7 +90,7 @@ def read_per_image(folder: Path) -> PerImage | None:
             raise ValueError("its arrays have different lengths")
     except Exception as error:  # numpy and zipfile raise all kinds on damaged files
         raise InputError(
-            f"{path} can't be read: {error}. Move it away, and do without intervals over images."
+            f"{path} can't be read: {error}. Move it away. The table then has no intervals over images."
         ) from error
     return PerImage(images, arrays)
 
@@ -100,6 +100,6 @@ def _stage(metric: str) -> str:
 
 
 def _narrowest(values: npt.NDArray[np.float64]) -> type[np.floating]:
-    """Choose half precision, whose rounding averages out over images, unless a value is too large for it."""
+    """Choose half precision unless a value is too large for it. Its rounding averages out over images."""
     largest = np.abs(values[np.isfinite(values)]).max(initial=0)
     return np.float16 if largest <= np.finfo(np.float16).max else np.float32

@@ -1,4 +1,4 @@
-"""`PredictionWriter`: the file of predictions that `hml predict` writes, as CSV or for NumPy."""
+"""`PredictionWriter`: writes the predictions of `hml predict` as CSV or npz."""
 
 import io
 from pathlib import Path
@@ -21,11 +21,14 @@ _COLUMNS = ("image_id", "label")
 class PredictionWriter(Callback):
     """Writes `predictions.csv` or `predictions.npz` into the run's folder.
 
-    The images of all ranks are in it once each, in the order of the evaluation split. The CSV file has `image_id`,
-    `label`, the name of the true class, and a probability for each class. These columns have the names of their
-    classes; a class that is called as one of the other columns, `label` say, has `p(label)`. The npz file has, for N
-    images and C classes, `image_id`, `index`, the place in the evaluation split, and `label`, the number of the true
-    class, all (N,); `logits` and `probabilities`, (N, C); and `classes`, their names, (C,).
+    The file has each image once, in the order of the evaluation split, also with several ranks.
+
+    The CSV file has the columns `image_id`, `label` (the name of the true class), and one column of probabilities for
+    each class, named after the class. If a class has the name of another column, such as `label`, its column is
+    `p(label)`.
+
+    The npz file has these arrays, for N images and C classes: `image_id`, `index` (in the evaluation split) and `label`
+    (of the true class), all (N,); `logits` and `probabilities`, (N, C); and `classes`, the names, (C,).
 
     Args:
         format: "csv" or "npz".
@@ -50,7 +53,7 @@ class PredictionWriter(Callback):
         self._gathered.to(pl_module.device)
         gathered = self._gathered.compute()
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
+        folder = trainer.log_dir  # on every rank, since Lightning broadcasts it from the first rank
         if not trainer.is_global_zero or trainer.fast_dev_run or folder is None:  # type: ignore[attr-defined]
             return
         path = Path(folder) / f"predictions.{self.format}"

@@ -1,4 +1,4 @@
-"""Pictures and choices in whatever tracks a run: TensorBoard, CSV files, Weights & Biases or MLflow."""
+"""Logs figures and hyperparameters to experiment trackers: TensorBoard, CSV files, Weights & Biases or MLflow."""
 
 import io
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ Choices = Mapping[str, str | int | float | bool]
 
 
 def takes_figures(trainer: Trainer) -> bool:
-    """Whether this process has a tracker to draw figures for: on other ranks than the first, there is none."""
+    """Return whether this process has a tracker for figures. Only the first rank may have one."""
     return trainer.is_global_zero and any(isinstance(logger, _WITH_FIGURES) for logger in trainer.loggers)
 
 
 def log_figure(trainer: Trainer, name: str, figure: Figure) -> None:
-    """Show a figure in every tracker that can show one; with CSV files, it is a PNG in their folder `figures`."""
+    """Log a figure to every tracker that supports figures. For CSV files, write a PNG into their folder `figures`."""
     for logger in trainer.loggers:
         match logger:
             case TensorBoardLogger():
@@ -34,7 +34,7 @@ def log_figure(trainer: Trainer, name: str, figure: Figure) -> None:
 
 
 def log_choices(logger: Logger, choices: Choices) -> None:
-    """Log a run's choices as hyperparameters. TensorBoard logs its own, with the figures that runs are compared by."""
+    """Log hyperparameters. Skip TensorBoard, whose logger already logs them with the metrics for comparing runs."""
     if not isinstance(logger, TensorBoardLogger):
         logger.log_hyperparams(dict(choices))
 

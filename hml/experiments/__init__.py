@@ -1,1 +1,1 @@
-"""Studies: many runs through `hml fit`'s path, and what they say together."""
+"""Studies: many runs of `hml fit`, and their results as one table."""

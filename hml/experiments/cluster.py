@@ -1,4 +1,4 @@
-"""Carrying runs out as jobs of a cluster."""
+"""Carries out runs as jobs on a cluster."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,14 +8,14 @@ from hml.errors import InputError
 from hml.experiments.runs import Ended, Run, read_outcome, write_failure
 from hml.experiments.worker import Worker
 
-_MINUTES_A_JOB = 720  # submitit's own default is 5
+_MINUTES_A_JOB = 720  # submitit's default is 5
 
 
 class _Job:
-    """Carries out runs in a job that a cluster may interrupt and start again.
+    """Carries out runs in a job that the cluster may interrupt and restart.
 
-    submitit asks for a `checkpoint` when a job is preempted or its time is up, and SLURM may requeue a job by itself:
-    then runs that have ended are kept, and the one that was interrupted resumes from its own last checkpoint.
+    submitit calls `checkpoint` when a job is preempted or its time is up. SLURM may also requeue a job by itself. In
+    both cases the runs that have ended are kept, and the interrupted run resumes from its last checkpoint.
     """
 
     def __call__(self, runs: Sequence[Run]) -> list[Ended]:
@@ -35,20 +35,20 @@ def _has_ended(run: Run) -> bool:
 def carry_out_on_cluster(
     runs: Sequence[Run], cluster: str, chunk: int, folder: Path, parameters: dict[str, Any]
 ) -> Iterator[Ended]:
-    """Carry runs out as jobs of submitit, which knows SLURM.
+    """Carry out runs as jobs on a cluster, by submitit.
 
     Args:
         runs: The runs.
-        cluster: "slurm", or "local" for processes of this machine.
-        chunk: Runs a job.
-        folder: Where submitit keeps jobs and their logs; every machine must see it.
-        parameters: submitit's, such as `timeout_min` or `slurm_partition`.
+        cluster: "slurm", or "local" for processes on this machine.
+        chunk: Number of runs per job.
+        folder: The folder for submitit's jobs and logs. Every machine must have access to it.
+        parameters: Parameters of submitit, such as `timeout_min` or `slurm_partition`.
 
     Yields:
         Each run when its job is done.
 
     Raises:
-        InputError: submitit isn't installed, or rejects the cluster or a parameter.
+        InputError: submitit is not installed, or rejects the cluster or a parameter.
     """
     try:
         import submitit
@@ -60,7 +60,7 @@ def carry_out_on_cluster(
         executor.update_parameters(**({"timeout_min": _MINUTES_A_JOB} | parameters))
         jobs = dict(zip(executor.map_array(_Job(), chunks), chunks, strict=True))
     except (NameError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"submitit refuses --cluster {cluster} with {parameters}: {error}") from error
+        raise InputError(f"submitit rejects --cluster {cluster} with {parameters}: {error}") from error
     try:
         for job in submitit.helpers.as_completed(list(jobs)):
             broke = job.exception() is not None

@@ -1,4 +1,4 @@
-"""The flags of `hml table1`, checked before anything that takes long is imported."""
+"""The flags of `hml table1`, checked before slow imports."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,12 @@ from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort
 
 ALL_CONTROLS = "controls"
-"""Stands for the four controls among schemes."""
+"""The name for the four controls in `--schemes`."""
 DEFAULT_BASELINE = "mixup"
 RUNS_A_JOB = 5
 THREADS = 1
-"""Of a run on a CPU: two runs at once with one each are as fast as one with two, and other work slows them less."""
+"""Threads per run on a CPU. Two runs at a time with one thread each are as fast as one run with two, and less sensitive
+to other work on the machine."""
 _HOW_TO_RUN = ("cohort", "rerun", "slots", "threads", "cluster", "chunk", "job")
 
 
@@ -28,24 +29,24 @@ class Options:
     """Train and test every scheme at every seed, and compare the results with the paper's Table 1.
 
     Args:
-        schemes: Configs by name or path, or controls; by default the paper's six.
-        seeds: A range or a list; by default 0..4.
+        schemes: Configs by name or path, or controls. By default, the paper's six.
+        seeds: A range or a list. By default, 0..4.
         cohort: H-Mix's first collection (paper) or both (all).
-        root: The folder for runs and tables.
-        rerun: Replace runs that have another recipe.
-        collect: Run nothing: make the table of the runs that there are.
-        metric: Which metrics to show, of those that runs log; by default the paper's.
-        baseline: The scheme that the others are compared with; by default mixup.
-        slots: Runs at a time on this machine; by default one a GPU, or one a CPU core, as memory allows.
-        threads: Threads of a run on a CPU; by default 1, or with --slots at most its share of the cores.
-        cluster: Run as jobs of submitit.
-        chunk: Runs a job; by default 5.
-        job: A parameter of submitit's, KEY=VALUE; may be repeated.
-        flags: Flags of hml fit for every run, in a config; in a command line they need no --flags.
+        root: The output folder for runs and tables.
+        rerun: Replace runs that have a different recipe.
+        collect: Train nothing. Make the table from the existing runs.
+        metric: The metrics to show, of those that runs log. By default, the paper's.
+        baseline: The scheme that the others are compared with. By default, mixup.
+        slots: Number of runs at a time on this machine. By default, one per GPU, or one per CPU core as memory allows.
+        threads: Number of threads per run on a CPU. By default 1, or with --slots at most the run's share of the cores.
+        cluster: Submit the runs as jobs by submitit.
+        chunk: Number of runs per job. By default, 5.
+        job: A parameter of submitit, KEY=VALUE. May be repeated.
+        flags: Flags of hml fit for every run, for use in a config. On the command line, give them without --flags.
     """
 
     EPILOG: ClassVar[str] = """\
-Any other flag is one of hml fit's, and is given to every run, as is a config that isn't one of hml table1's own:
+All other flags are flags of hml fit and apply to every run. So do configs with flags of hml fit:
 
   hml table1 --config configs/demo.yaml --seeds 0,1 --root lightning_logs/demo_table    a try, on simulated data
   hml table1 --schemes mixup,sep_conf,my/stubborn.yaml --trainer.precision bf16-mixed
@@ -72,23 +73,23 @@ def parse(args: Sequence[str]) -> Options:
     """Parse the flags of `hml table1`.
 
     Returns:
-        The options, with the flags of every run and the paths of their configs among them.
+        The options. Their `flags` hold the flags of every run, with configs replaced by their paths.
 
     Raises:
-        InputError: a flag is wrong, would do nothing, or names a config that doesn't exist.
+        InputError: a flag is wrong, has no effect, or names a config that does not exist.
     """
     own, overlays, others = _separate(args)
     options = flags.parse("hml table1", Options, [*own, *(f"--flags={arg}" for arg in (*overlays, *others))])
-    _refuse_unused(options)
+    _reject_unused(options)
     schemes = tuple(name for part in options.schemes for name in part.split(",") if name)
     for name in schemes:
-        if name != ALL_CONTROLS and not options.collect:  # which may name what runs are called
+        if name != ALL_CONTROLS and not options.collect:  # with --collect, names of schemes are allowed
             find_config(name)
     return replace(options, schemes=schemes, flags=tuple(resolve_configs(options.flags)))
 
 
 def _separate(args: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Separate the table's own flags, the configs of runs, and the runs' flags, each with its values."""
+    """Separate the flags of `hml table1`, the configs of the runs, and the flags of the runs, each with its values."""
     known = flags.flag_names(Options)
     groups: list[list[str]] = []
     for arg in args:
@@ -107,7 +108,7 @@ def _separate(args: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def _is_own_config(name: str) -> bool:
-    """Whether a config has flags of `hml table1`, as `--print_config` writes them, rather than of its runs."""
+    """Return whether a config has flags of `hml table1`, as `--print_config` writes them, not flags of its runs."""
     try:
         content = parse_yaml(find_config(name).read_text(encoding="utf-8"))
     except (InputError, OSError, UnicodeDecodeError, yaml.YAMLError):  # reported where the config is resolved
@@ -115,12 +116,12 @@ def _is_own_config(name: str) -> bool:
     return isinstance(content, dict) and {f"--{key}" for key in content} <= set(flags.flag_names(Options))
 
 
-def _refuse_unused(options: Options) -> None:
-    """Reject a flag that would do nothing beside the others: a study may run for days where nobody meant it to."""
+def _reject_unused(options: Options) -> None:
+    """Reject flags that have no effect: a study with settings that the user did not intend may run for days."""
     given = [name for name in _HOW_TO_RUN if getattr(options, name) != getattr(Options, name)]
     if options.collect and (unused := [*(f"--{name}" for name in given), *options.flags]):
-        raise InputError(f"--collect only reads the runs there are: it has no use for {' '.join(unused)}.")
+        raise InputError(f"--collect only reads existing runs: remove {' '.join(unused)}.")
     if options.cluster and "slots" in given:
-        raise InputError("--slots is for runs on this machine, not with --cluster: --chunk says how many a job does.")
+        raise InputError("--slots has no effect with --cluster: use --chunk to set the number of runs per job.")
     if not options.cluster and (unused := [f"--{name}" for name in ("chunk", "job") if name in given]):
-        raise InputError(f"{' '.join(unused)}: only with --cluster, such as --cluster slurm. Else runs are done here.")
+        raise InputError(f"{' '.join(unused)} has no effect without --cluster: add --cluster slurm, for example.")

@@ -1,4 +1,4 @@
-"""Intervals over seeds and test images: both are taken as random, from each run's values for each image."""
+"""Intervals over seeds and test images, computed from the per-image values of each run. Both count as random."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from hml.statistics.paired import adjust_by_holm
 from hml.training.result import RunResult
 
 PerImages = Mapping[tuple[str, int], PerImage]
-"""What runs have for each image, by scheme and seed."""
+"""The per-image values of the runs, by scheme and seed."""
 
-_TOLERANCE = 2e-3  # between a metric and the mean of its values, which half precision has rounded
+_TOLERANCE = 2e-3  # between a metric and the mean of its values, which are stored in half precision
 
 
 @dataclass(frozen=True)
 class Crossed:
     """One metric of a scheme over its seeds and test images."""
 
-    mean: CrossedMean | None = None  # None without values for each image
-    to_baseline: CrossedMean | None = None  # None for the baseline itself, without common seeds, or without values
-    adjusted_p: float | None = None  # of that difference, by Holm over the schemes of the column
+    mean: CrossedMean | None = None  # None without per-image values
+    to_baseline: CrossedMean | None = None  # None for the baseline, without common seeds, or without values
+    adjusted_p: float | None = None  # of the difference to the baseline, Holm-adjusted over the schemes of the column
 
 
 def cross_column(
@@ -32,7 +32,7 @@ def cross_column(
     """Estimate a metric's means and its differences to the baseline, over seeds and images.
 
     Returns:
-        The estimates by scheme, and by scheme the reason where one is missing that there could be.
+        The estimates by scheme, and the reasons for missing estimates by scheme.
     """
     found = {scheme: _put_together(own, per_images, metric) for scheme, own in by_scheme.items()}
     reasons = {scheme: own for scheme, own in found.items() if isinstance(own, str)}
@@ -42,7 +42,7 @@ def cross_column(
         if scheme == baseline:
             continue
         if not np.array_equal(own.images, whole[baseline].images):
-            reasons[scheme] = f"it was tested on other images than {baseline}"
+            reasons[scheme] = f"it was not tested on the same images as {baseline}"
         elif (difference := own.minus(whole[baseline])) is not None:
             differences[scheme] = difference
     adjusted = adjust_by_holm({scheme: own.p for scheme, own in differences.items() if own.p is not None})
@@ -52,10 +52,10 @@ def cross_column(
 
 
 def explain_missing(reasons: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Say for which schemes there is no interval over images, and why.
+    """List the schemes without an interval over images, with the reasons.
 
     Args:
-        reasons: By column, those of `cross_column`.
+        reasons: The reasons of `cross_column`, by column.
     """
     columns: dict[tuple[str, str], list[str]] = {}
     for column, own in reasons.items():
@@ -83,28 +83,32 @@ class _Values:
         return crossed_mean(np.stack(list(self.values.values())))
 
     def minus(self, baseline: "_Values") -> CrossedMean | None:
-        """Estimate the mean difference at the same seeds and images; None without a common seed."""
+        """Estimate the mean difference at the same seeds and images. Return None without a common seed."""
         pairs = [(own, baseline.values[seed]) for seed, own in self.values.items() if seed in baseline.values]
         return crossed_mean(np.stack([own - other for own, other in pairs])) if pairs else None
 
 
 def _put_together(results: Sequence[RunResult], per_images: PerImages, metric: str) -> _Values | str | None:
-    """Put together the values of a scheme's runs in which a metric is finite; None without such, or why it can't be."""
+    """Collect the per-image values of the runs in which a metric is finite.
+
+    Returns:
+        The values, None if no run has a finite metric, or the reason why there are no values.
+    """
     images: npt.NDArray[np.int64] | None = None
     values = {}
     for result in results:
         if (figure := result.metrics.get(metric)) is None:
             continue
         if (per_image := per_images.get((result.scheme, result.seed))) is None:
-            return f"there are runs without {PER_IMAGE}, which earlier versions of hml don't write"
+            return f"there are runs without {PER_IMAGE}, which earlier versions of hml did not write"
         if (found := per_image.find(metric)) is None:
-            return "the metric has no values for each image"
+            return "the metric has no per-image values"
         ids, own = found
         if len(own) == 0 or not abs(own.mean() - figure) <= _TOLERANCE * max(1.0, abs(figure)):
-            return f"the {PER_IMAGE} of seed {result.seed} isn't that of its metrics.json"
+            return f"the {PER_IMAGE} of seed {result.seed} does not match its metrics.json"
         if images is not None and not np.array_equal(images, ids):
             return "its seeds were tested on different images"
         images = ids
-        # The figure itself has not been rounded, so it is the mean that is kept.
+        # The values were rounded to half precision, the metric was not: shift the values to the exact mean.
         values[result.seed] = own + (figure - own.mean())
     return None if images is None else _Values(images, values)

@@ -1,4 +1,4 @@
-"""A table as a picture: a panel a metric, every seed a dot."""
+"""Draws a table as a picture: a panel for each metric, a dot for each seed."""
 
 import io
 
@@ -12,7 +12,7 @@ _OURS, _PAPER = Color.BLUE, Color.DARK_ORANGE
 
 
 def draw(table: SchemeTable) -> Figure:
-    """Draw each scheme's seeds, mean and standard error, and the paper's figure."""
+    """Draw the seeds, mean and standard error of each scheme, and the paper's figure."""
     columns = list(table.columns)
     height = 1.2 + 0.35 * len(table.rows)
     figure = Figure(figsize=(1.2 + 2.6 * len(columns), height), layout="constrained", dpi=150)
@@ -50,7 +50,7 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
 
 
 def to_png(table: SchemeTable) -> bytes:
-    """Draw the table as a PNG file's content."""
+    """Draw the table and return the content of a PNG file."""
     content = io.BytesIO()
     draw(table).savefig(content, format="png")
     return content.getvalue()

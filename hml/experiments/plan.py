@@ -1,4 +1,4 @@
-"""A study: which runs it is made of, which of them are done, and doing the rest."""
+"""Plans a study: finds its runs and the finished ones among them, and carries out the rest."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from hml.training.resuming import can_resume
 from hml.training.run import PreparedRun
 
 _OWN_FLAGS = ("--seed", "--seed_everything", "--run_folder", "--scheme", "--eval_after_fit", "--ckpt_path", "--resume")
-_DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has a bar of its own
+_DEFAULTS = ("--trainer.enable_progress_bar", "false")  # the study has its own progress bar
 _RUN_FOLDER = "seed_"
 
 Executor = Callable[[Sequence[Run], Progress], Iterator[Ended]]
@@ -31,23 +31,23 @@ def plan(
     rerun: bool,
     threads: int | None = None,
 ) -> tuple[list[Run], list[Run]]:
-    """Put every scheme together once, before any of them runs, and return all runs and those still to be done.
+    """Set up every scheme once before the first run, and return all runs and the unfinished ones.
 
     Args:
-        configs: A config a scheme.
-        seeds: The seeds of each.
-        flags: More of `hml fit`'s flags, for all.
-        root: Where the runs' folders are.
-        worker: Reads the data, which runs in this process then share.
-        rerun: Whether a run that was done by another recipe is done again.
-        threads: How many threads each run on a CPU computes with; None leaves it to the run.
+        configs: One config per scheme.
+        seeds: The seeds of each scheme.
+        flags: More flags of `hml fit`, for all runs.
+        root: The folder that contains the runs' folders.
+        worker: Reads the data, which runs in this process share.
+        rerun: Whether to replace finished runs that have a different recipe.
+        threads: Number of threads per run on a CPU. None uses the run's default.
 
     Raises:
-        HmlError: a config, a flag or the data are wrong, or a run there has another recipe.
+        HmlError: a config, a flag or the data are wrong, or an existing run has a different recipe.
     """
     for flag in flags:
         if flag.partition("=")[0] in _OWN_FLAGS:
-            raise InputError(f"{flag} is the table's own to set: choose by --schemes, --seeds and --root.")
+            raise InputError(f"{flag} is set by hml table1: use --schemes, --seeds and --root instead.")
     configs_of: dict[str, Path] = {}
     runs: list[Run] = []
     todo: list[Run] = []
@@ -56,23 +56,23 @@ def plan(
         prepared = worker.prepare(args)
         scheme = prepared.record.scheme
         if (other := configs_of.setdefault(scheme, config)) is not config:
-            raise InputError(f"{other} and {config} both give the scheme {scheme}: rename one, or change an overlay.")
+            raise InputError(f"{other} and {config} both name the scheme {scheme}: rename one.")
         for seed in seeds:
             asked = replace(prepared.record, seed=seed, data=prepared.datamodule.provenance)
             run = _plan_run(prepared, asked, folder_of(root, scheme, seed), args, threads)
             runs.append(run)
             if not _is_done(run, asked, rerun):
                 todo.append(run)
-    # All schemes at the first seed, then at the next: a study that is cut short has whole pairs to compare.
+    # All schemes at the first seed, then at the next: an interrupted study has complete pairs to compare.
     todo.sort(key=lambda run: seeds.index(run.seed))
     return runs, todo
 
 
 def _plan_run(prepared: PreparedRun, asked: RunRecord, folder: Path, args: Sequence[str], threads: int | None) -> Run:
-    """Plan one run of a scheme that was put together."""
+    """Plan one run of a scheme that was set up."""
     settings, trainer = prepared.settings, prepared.trainer
     if not settings.eval_after_fit or settings.ckpt_path is not None:
-        raise InputError("A table's runs train from scratch, then test: leave out eval_after_fit and ckpt_path.")
+        raise InputError("Runs of a table train from scratch, then test: leave out eval_after_fit and ckpt_path.")
     devices = trainer.num_devices * trainer.num_nodes
     on_gpu = trainer.strategy.root_device.type == "cuda"
     chosen = ("--threads", str(threads)) if threads and not on_gpu and settings.threads is None else ()
@@ -96,10 +96,10 @@ def _is_done(run: Run, asked: RunRecord, rerun: bool) -> bool:
 
 
 def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
-    """Carry runs out, and show how far they are; one that leaves nothing behind counts as failed.
+    """Carry out runs and show their progress. A run that leaves no result counts as failed.
 
     Returns:
-        The failures of runs whose folders another process has, which are not in those folders.
+        The failures of runs whose folders another process has. They are not recorded in those folders.
     """
     in_use: dict[Run, Failure] = {}
     ready = []
@@ -120,12 +120,12 @@ def carry_out(runs: Sequence[Run], execute: Executor) -> dict[Run, Failure]:
 
 
 def folder_of(root: Path, scheme: str, seed: int) -> Path:
-    """Say where a run's files go."""
+    """Return the folder of a run."""
     return root / scheme / f"{_RUN_FOLDER}{seed}"
 
 
 def find_runs(root: Path) -> list[tuple[str, int]]:
-    """Find scheme and seed of each run below a folder."""
+    """Find the scheme and seed of each run in a folder."""
     found = [
         (folder.parent.name, folder.name.removeprefix(_RUN_FOLDER)) for folder in sorted(root.glob(f"*/{_RUN_FOLDER}*"))
     ]

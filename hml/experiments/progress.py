@@ -1,4 +1,4 @@
-"""A study's progress: a line for each run that ends and, on a terminal, a bar over runs with the time left."""
+"""Shows the progress of a study: a line for each finished run and, on a terminal, a bar with the time left."""
 
 import sys
 import time
@@ -13,10 +13,10 @@ _FORMAT = "{desc}{percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed}, 
 
 
 class Progress:
-    """A bar over so many runs, until it is closed."""
+    """A progress bar over runs."""
 
     def __init__(self, total: int) -> None:
-        # None disables the bar, with its carriage returns, where there is no terminal.
+        # None disables the bar if there is no terminal.
         self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True, disable=None)
         self._total = total
         self._started = time.monotonic()
@@ -27,21 +27,21 @@ class Progress:
         self._bar.close()
 
     def advance(self, share: float) -> None:
-        """Show that this share of the run after the ended ones is done."""
+        """Show the progress of the current run, from 0 to 1."""
         self._bar.update(self._ended + share - self._bar.n)
 
     def end(self, run: Run, outcome: RunResult | Failure) -> None:
-        """Show that a run has ended, and how."""
+        """Print the outcome of a run that has ended."""
         if isinstance(outcome, Failure):
-            told = str(outcome)
+            line = str(outcome)
         else:
             figures = {column: outcome.metrics.get(name) for column, name in COLUMNS.items()}
-            told = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)
-            told += f"  {sum(part or 0 for part in outcome.seconds.values()):.0f} s"
+            line = "  ".join(f"{column} {value:.3f}" for column, value in figures.items() if value is not None)
+            line += f"  {sum(part or 0 for part in outcome.seconds.values()):.0f} s"
         self._ended += 1
         if self._bar.disable:
             left = (time.monotonic() - self._started) / self._ended * (self._total - self._ended)
-            told += f"  ({self._ended} of {self._total} runs, {tqdm.format_interval(left)} left)"
-        self._bar.write(f"{run}: {told}")
-        sys.stdout.flush()  # a file would show it much later
+            line += f"  ({self._ended} of {self._total} runs, {tqdm.format_interval(left)} left)"
+        self._bar.write(f"{run}: {line}")
+        sys.stdout.flush()  # so that the line appears at once in a file
         self.advance(0)

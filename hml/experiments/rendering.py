@@ -1,4 +1,4 @@
-"""A study's table as Markdown, which the terminal shows too, LaTeX and CSV."""
+"""Renders the table of a study as Markdown (also for the terminal), LaTeX and CSV."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ _HOLM = "p values are adjusted by Holm over the schemes of a metric; intervals a
 
 
 def to_markdown(table: SchemeTable) -> str:
-    """Render the figures, the paired differences, the order, the failures and the notes."""
+    """Render the metrics, the paired differences, the order of the schemes, the failures and the notes."""
     parts = [tables.to_markdown(_main_table(table)), ""]
     for shown, text_columns in ((_crossed_table(table), 1), (_difference_table(table), 2)):
         parts += [tables.to_markdown(shown, text_columns), ""] if shown.rows else []
     for column, order in table.orders.items():
-        told = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
-        parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {told}.")
+        details = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
+        parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {details}.")
     parts += [
         f"- {row.scheme}: n = {row.n} of {row.asked}{_reasons(table, row)}." for row in table.rows if row.n < row.asked
     ]
@@ -32,7 +32,7 @@ def to_markdown(table: SchemeTable) -> str:
 
 
 def to_latex(table: SchemeTable) -> str:
-    """Render the main table and, where there are any, the paired differences: floats that need booktabs."""
+    """Render the main table and the paired differences, if any, as floats that need booktabs."""
     main = _main_table(table, with_difference=False)  # narrow enough for a page
     seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
     main = replace(main, caption=f"{main.caption} Seeds: {seeds or 'none'}.")
@@ -44,14 +44,16 @@ def to_latex(table: SchemeTable) -> str:
 
 
 def _reasons(table: SchemeTable, row: Row) -> str:
-    told = [f"seed {failure.seed} {failure}".rstrip(".") for failure in table.failures if failure.scheme == row.scheme]
-    missing = row.asked - row.n - len(told)
-    told += [f"{missing} not run"] if missing else []
-    return "; " + "; ".join(told)
+    details = [
+        f"seed {failure.seed} {failure}".rstrip(".") for failure in table.failures if failure.scheme == row.scheme
+    ]
+    missing = row.asked - row.n - len(details)
+    details += [f"{missing} not run"] if missing else []
+    return "; " + "; ".join(details)
 
 
 def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
-    """Lay out the means and, where the paper has figures, these and the difference to them."""
+    """Lay out the means. For columns of the paper, add its figures and the differences to them."""
     beside = {name for name in table.columns if any(row.cells[name].paper is not None for row in table.rows)}
     shown = 1 + with_difference
     header = ["scheme", "n"]
@@ -69,7 +71,7 @@ def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
 
 
 def _crossed_table(table: SchemeTable) -> Table:
-    """Lay out the means with their intervals over seeds and images; without such values there are no rows."""
+    """Lay out the means with their intervals over seeds and images. Without per-image values there are no rows."""
     rows = [
         [row.scheme, str(row.n), *(_mean_over_images(cell) for cell in row.cells.values())]
         for row in table.rows
@@ -80,7 +82,7 @@ def _crossed_table(table: SchemeTable) -> Table:
 
 
 def _difference_table(table: SchemeTable) -> Table:
-    """Lay out the differences to the baseline, a row a scheme and metric; only a scheme's first row names it."""
+    """Lay out the differences to the baseline: one row per scheme and metric. Only a scheme's first row names it."""
     with_images = any(cell.crossed.to_baseline for row in table.rows for cell in row.cells.values())
     rows = []
     for row in table.rows:
@@ -139,7 +141,7 @@ def _write_interval(pair: Difference | None) -> str:
 
 
 def schemes_to_csv(table: SchemeTable) -> str:
-    """Render a line a scheme, metric and what its intervals take as random, with every figure in full."""
+    """Render one line per scheme, metric and kind of interval (`random`), in full precision."""
     lines: list[dict[str, object]] = []
     for row in table.rows:
         for column, cell in row.cells.items():
@@ -175,7 +177,7 @@ def _over_images(row: Row, cell: Cell, mean: CrossedMean, baseline: str) -> dict
         "n": mean.seeds,
         "asked": row.asked,
         "mean": mean.mean,
-        "standard_error": None,  # the interval's half-width is no multiple of one
+        "standard_error": None,  # the half-width of this interval is not a multiple of a standard error
         "mean_low": mean.low,
         "mean_high": mean.high,
         "paper": cell.paper,
@@ -196,7 +198,7 @@ def _csv_difference(pair: Difference | None, adjusted_p: float | None, baseline:
 
 
 def runs_to_csv(table: SchemeTable) -> str:
-    """Render a line a run: how long it was trained, every metric it logged, and its seconds."""
+    """Render one line per run: the length of its training, its metrics and its seconds."""
     metrics = sorted({name for result in table.results for name in result.metrics})
     lines = [
         {"scheme": result.scheme, "seed": result.seed, "threads": result.threads}

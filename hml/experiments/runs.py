@@ -1,4 +1,4 @@
-"""One run of a study, and what it left on disk: a result, a failure, or nothing yet."""
+"""One run of a study and its outcome on disk: a result, a failure, or nothing yet."""
 
 import json
 import shutil
@@ -24,19 +24,19 @@ class Run:
     scheme: str
     seed: int
     folder: Path
-    args: tuple[str, ...] = ()  # of `hml`; none where the run is only read
-    devices: int = 1  # several need a process of their own
+    args: tuple[str, ...] = ()  # of `hml`; empty if the run is only read
+    devices: int = 1  # with several, the run has its own process
     on_gpu: bool = False
-    resumes: bool = False  # whether it continues an interrupted attempt
+    resumes: bool = False  # whether it resumes an interrupted run
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return a readable name."""
         return f"{self.scheme}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that ended without a result: why, and with which exit code."""
+    """The error and the exit code of a run that ended without a result."""
 
     scheme: str
     seed: int
@@ -44,32 +44,35 @@ class Failure:
     exit_code: int
 
     def __str__(self) -> str:
-        """Return it in one line, with whether the run can be resumed."""
+        """Return the error in one line, and whether the run can be resumed."""
         kind = "unfinished" if self.exit_code == TimeLimitError.exit_code else "failed"
         return f"{kind}: {' '.join(self.error.split())}"
 
 
 Ended = tuple[Run, Failure | None]
-"""A run that has ended, and the failure that its folder doesn't tell, since another process has that."""
+"""A run that has ended, and its failure if that is not in the run's folder, because another process has the folder."""
 
 
 def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | None:
-    """Read what a run left in its folder; None where it hasn't ended, or what it left isn't whole, which is said.
+    """Read the outcome of a run from its folder.
+
+    Returns:
+        The result or the failure. None if the run has not ended or its result is damaged; the latter gives a warning.
 
     Raises:
-        InputError: there is a whole `metrics.json`, but not one of this version's.
+        InputError: the `metrics.json` is intact but belongs to another run or another version of hml.
     """
     if (result := read_result(folder)) is not None:
         if (result.scheme, result.seed) != (scheme, seed):
             raise InputError(
                 f"{folder / RESULT} is of {result.scheme!r:.100}, seed {result.seed!r:.100}, "
-                f"not of {scheme}, seed {seed}: it was copied, or renamed. Move it away."
+                f"not of {scheme}, seed {seed}: it was copied or renamed. Move it away."
             )
         if result.training is None:
-            raise InputError(f"{folder / RESULT} is of weights that hml didn't train. Move it away.")
+            raise InputError(f"{folder / RESULT} is of weights that hml did not train. Move it away.")
         return result
     if (folder / RESULT).exists():
-        rank_zero_warn(f"{folder / RESULT} is damaged, since hml writes it whole: {scheme}, seed {seed} isn't done.")
+        rank_zero_warn(f"{folder / RESULT} is damaged: {scheme}, seed {seed} counts as not finished.")
     if (content := read_json_object(folder / _FAILURE)) is not None:
         code = content.get("exit_code")
         return Failure(scheme, seed, str(content.get("error")), code if isinstance(code, int) and 0 < code < 256 else 1)
@@ -77,16 +80,16 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | 
 
 
 def write_failure(run: Run, error: str, exit_code: int) -> Failure:
-    """Write into the run's folder why it failed."""
+    """Write the failure of a run into its folder."""
     write_atomically(run.folder / _FAILURE, json.dumps({"error": error, "exit_code": exit_code}, indent=2) + "\n")
     return Failure(run.scheme, run.seed, error, exit_code)
 
 
 def clear(run: Run) -> None:
-    """Make the run's folder, and remove what an earlier attempt left, except what a resumed run continues from.
+    """Make the run's folder and remove the files of an earlier run, except those that a resumed run needs.
 
     Raises:
-        FolderInUseError: that attempt is still running.
+        FolderInUseError: the earlier run is still running.
     """
     locks = (LOCK, holder_file(Path(LOCK)).name)
     with claim_run(run.folder):

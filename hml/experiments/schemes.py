@@ -1,4 +1,4 @@
-"""Which configs a study compares, and over which seeds: what `--schemes` and `--seeds` stand for."""
+"""Reads `--schemes` and `--seeds`: the configs that a study compares, and their seeds."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -23,8 +23,8 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     """Find the config of each scheme.
 
     Args:
-        schemes: Names of configs that hml has, paths of your own, or "controls" for the four controls. "controls" by
-            itself adds them to the paper's six. None stand for the six.
+        schemes: Names of built-in configs, paths of your own, or "controls" for the four controls. ("controls",) means
+            the paper's six and the controls. An empty sequence means the six.
 
     Raises:
         InputError: there is no such scheme or file.
@@ -33,10 +33,10 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
 
 
 def scheme_names(schemes: Iterable[str], known: Collection[str] = ()) -> list[str]:
-    """Name the runs of these schemes, given as for `find_configs` or by a known name, which needs no config.
+    """Return the names of schemes, given as for `find_configs` or by a known name, which needs no config.
 
     Raises:
-        InputError: there is no such scheme or file, or its config doesn't name it.
+        InputError: there is no such scheme or file, or its config has no `scheme`.
     """
     return [name if name in known else _read_name(find_config(name)) for name in _expand(schemes)]
 
@@ -47,12 +47,12 @@ def _read_name(path: Path) -> str:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict) or not content.get("scheme"):
-        raise InputError(f"{path} has no `scheme:`, so what its runs are called is unknown: name them instead.")
+        raise InputError(f"{path} has no `scheme:`, which names its runs: give the scheme's name instead.")
     return str(content["scheme"])
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Sort names of schemes: the paper's, the controls, what is mixed on the fly, and then others by name."""
+    """Sort names of schemes: the paper's, the controls, those mixed on the fly, then all others by name."""
     first = [*PAPER_SCHEMES, *CONTROLS, *ON_THE_FLY]
     return sorted(set(names), key=lambda name: (first.index(name) if name in first else len(first), name))
 
@@ -68,9 +68,9 @@ def parse_seeds(text: str) -> list[int]:
     """Read seeds: a range that includes both ends, a list, or both.
 
     Raises:
-        InputError: it is neither, or a seed is out of range.
+        InputError: the text is neither, or a seed is out of range.
 
-    Example:
+    Examples:
         >>> parse_seeds("0..2,7")
         [0, 1, 2, 7]
     """
@@ -78,9 +78,9 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,10})(?:\.\.(\d{1,10}))?", part)
         if match is None:
-            raise InputError(f"seeds={text!r} is no range such as 0..4 and no list such as 0,1,7.")
+            raise InputError(f"seeds={text!r} is not a range such as 0..4 or a list such as 0,1,7.")
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last <= LARGEST_SEED or last - first >= _MOST_SEEDS:
-            raise InputError(f"seeds={text!r}: {part} is no rising range of up to {_MOST_SEEDS} seeds.")
+            raise InputError(f"seeds={text!r}: {part} is not an ascending range of at most {_MOST_SEEDS} seeds.")
         seeds.extend(range(first, last + 1))
     return list(dict.fromkeys(seeds))

@@ -1,4 +1,4 @@
-"""Carrying out several runs at a time on one machine: a process a GPU, or a share of the CPU's cores."""
+"""Carries out several runs at a time on one machine: one process per GPU, or per share of the CPU cores."""
 
 import functools
 import multiprocessing
@@ -20,20 +20,20 @@ from hml.training.hardware import machine_threads
 _SECONDS_BETWEEN_LOOKS = 1.0
 _BYTES_A_RUN = 2 * 2**30  # of PreAct ResNet-18 at full width, on a CPU
 _worker = Worker()
-_tell: Callable[[float], None] | None = None
-"""In a slot's process: what carries out its runs, and what notes how much of the current one is done."""
+_advance: Callable[[float], None] | None = None
+"""In the process of a slot: its worker, and the function that stores the progress of the current run."""
 
 
 def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Ended]:
-    """Carry out several runs at a time on this machine, and yield each when it is done.
+    """Carry out several runs at a time on this machine. Yield each when it is done.
 
-    Each slot is a process that outlives its runs, so imports and compilation are paid once a slot. A process that dies
-    takes only its run with it.
+    Each slot is one process for many runs, so imports and compilation happen once per slot. If a process dies, only its
+    current run fails.
 
     Args:
         runs: The runs.
-        slots: How many at a time.
-        advance: Called now and then with the sum of the shares of the current runs that are done.
+        slots: Number of runs at a time.
+        advance: Called about once per second with the sum of the current runs' progress, each from 0 to 1.
     """
     pool = _Slots(runs, slots)
     with ThreadPoolExecutor(slots) as threads:
@@ -47,7 +47,7 @@ def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float
 
 
 class _Slots:
-    """Processes that carry out the waiting runs, each one at a time."""
+    """Processes that carry out the waiting runs. Each carries out one run at a time."""
 
     def __init__(self, runs: Sequence[Run], number: int) -> None:
         self._number = number
@@ -59,7 +59,7 @@ class _Slots:
         self._gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
         self._threads_each = max(1, machine_threads() // number)
         self._spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
-        # How much of its run each slot has done. There is no lock that a process could die with.
+        # The progress of each slot's run. It has no lock, since a process could die while holding it.
         self._shares = self._spawn.RawArray("d", number)
 
     def wait(self, advance: Callable[[float], None]) -> Iterator[Ended]:
@@ -77,7 +77,7 @@ class _Slots:
                 yield ended
 
     def occupy(self, slot: int) -> None:
-        """Carry out waiting runs in this slot's process, and replace a process that dies."""
+        """Carry out waiting runs in this slot's process. Replace the process if it dies."""
         pool = self._start_process(slot)
         try:
             while not self.stopped.is_set():
@@ -87,7 +87,7 @@ class _Slots:
                     ended = pool.submit(_carry_out, run).result()
                 except (BrokenProcessPool, SystemExit) as error:
                     if not self.stopped.is_set():
-                        write_failure(run, f"Its process was killed, perhaps for want of memory ({error}).", 1)
+                        write_failure(run, f"Its process was killed, perhaps because memory ran out ({error}).", 1)
                     pool.shutdown()
                     pool = self._start_process(slot)
                 self._shares[slot] = 0.0
@@ -105,9 +105,9 @@ class _Slots:
 
 
 def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], slot: int) -> None:
-    """Set a slot's process up, before anything in it touches a GPU."""
-    global _tell
-    _tell = functools.partial(shares.__setitem__, slot)
+    """Set up a slot's process before it uses a GPU."""
+    global _advance
+    _advance = functools.partial(shares.__setitem__, slot)
     if gpu is None:
         torch.set_num_threads(threads)
     else:
@@ -117,11 +117,11 @@ def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], sl
 
 
 def _carry_out(run: Run) -> Ended:
-    return run, _worker.carry_out(run, _tell)
+    return run, _worker.carry_out(run, _advance)
 
 
 def _end_with_parent() -> None:
-    """End this process when the study's process ends, for whatever reason."""
+    """End this process when the study's process ends, for any reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a slot's process is started by the study's"
     multiprocessing.connection.wait([parent.sentinel])
@@ -129,7 +129,7 @@ def _end_with_parent() -> None:
 
 
 def count_slots(runs: Sequence[Run], threads: int) -> int:
-    """Count how many runs this machine carries out best at a time: one a GPU, or one a core as memory allows."""
+    """Return the default number of runs at a time: one per GPU, or one per CPU core as memory allows."""
     if any(run.devices > 1 for run in runs):
         return 1
     if any(run.on_gpu for run in runs):
@@ -140,7 +140,7 @@ def count_slots(runs: Sequence[Run], threads: int) -> int:
 
 
 def visible_gpus() -> list[str]:
-    """List the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them, without touching any."""
+    """List the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them, without initialising CUDA."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [name for name in named.split(",") if name]

@@ -1,4 +1,4 @@
-"""Puts the results of runs together into a table: a row a scheme, a column a metric."""
+"""Combines the results of runs into a table: one row per scheme, one column per metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,22 +38,22 @@ _SHOWN_DIFFERENCES = 6
 class Cell:
     """One metric of a scheme, over its seeds."""
 
-    values: Mapping[int, float]  # by seed, where they are finite
-    summary: Summary | None  # None without a value
+    values: Mapping[int, float]  # finite values, by seed
+    summary: Summary | None  # None without values
     paper: float | None
-    to_baseline: PairedDifference | None  # None for the baseline itself, or without common seeds
-    adjusted_p: float | None  # of that difference, by Holm over the schemes of the column
-    crossed: Crossed  # the same with test images as random as seeds
+    to_baseline: PairedDifference | None  # None for the baseline, or without common seeds
+    adjusted_p: float | None  # of the difference to the baseline, Holm-adjusted over the schemes of the column
+    crossed: Crossed  # the same over seeds and test images
 
     @property
     def to_paper(self) -> float | None:
-        """Ours less the paper's."""
+        """Our mean minus the paper's."""
         return None if self.paper is None or self.summary is None else self.summary.mean - self.paper
 
 
 @dataclass(frozen=True)
 class Row:
-    """A scheme: how many of its runs there are, of how many, and a cell a column."""
+    """A scheme: how many of its runs are finished, of how many, and one cell per column."""
 
     scheme: str
     n: int
@@ -63,22 +63,22 @@ class Row:
 
 @dataclass(frozen=True)
 class SchemeTable:
-    """The table, and the runs it is made of."""
+    """The table and its runs."""
 
-    columns: Mapping[str, str]  # the name that each column's metric is logged as
-    rows: Sequence[Row]  # in the order that schemes were asked for
+    columns: Mapping[str, str]  # the logged name of each column's metric
+    rows: Sequence[Row]  # in the requested order
     orders: Mapping[str, Order]  # by column, how the schemes' order agrees with the paper's
     results: Sequence[RunResult]
     failures: Sequence[Failure]
     baseline: str = DEFAULT_BASELINE
-    notes: Sequence[str] = ()  # what a reader must know beside the figures
+    notes: Sequence[str] = ()
 
 
 def choose_columns(metrics: Sequence[str], results: Sequence[RunResult]) -> dict[str, str]:
-    """Name the columns for the metrics asked for; by default the paper's, and accuracy.
+    """Return the columns of the requested metrics. By default, the paper's and accuracy.
 
     Raises:
-        InputError: no run logged such a metric; names those that were.
+        InputError: no run logged such a metric. The message lists the logged ones.
     """
     if not metrics:
         return dict(COLUMNS)
@@ -89,8 +89,8 @@ def choose_columns(metrics: Sequence[str], results: Sequence[RunResult]) -> dict
         name = COLUMNS.get(metric, metric if metric in logged else f"test/{metric}")
         if results and name not in logged:
             raise InputError(
-                f"No run logged the metric {metric!r}: there are {', '.join(sorted(logged))}. "
-                "The runs are kept: ask for one of these with --collect."
+                f"No run logged the metric {metric!r}. The logged metrics are {', '.join(sorted(logged))}. "
+                "The runs are kept: choose one of these with --collect."
             )
         columns[short.get(name, name.removeprefix("test/"))] = name
     return columns
@@ -106,15 +106,15 @@ def make_table(
     """Make the table.
 
     Args:
-        schemes: How many runs of each scheme were asked for, in the rows' order.
-        outcomes: Their results and failures.
-        metrics: The columns, by the names that metrics are logged as; by default the paper's, and accuracy.
-        baseline: The scheme that the others are compared to; a note says so where it isn't among them.
-        per_images: What runs have for each test image. Without it there is no interval over images, and a note says
-            why.
+        schemes: The requested number of runs of each scheme, in the order of the rows.
+        outcomes: The results and failures of the runs.
+        metrics: The columns, by the logged names of metrics. By default, the paper's and accuracy.
+        baseline: The scheme that the others are compared with. A note reports if it is not in the table.
+        per_images: The per-image values of the runs. Without them there is no interval over images, and a note gives
+            the reason.
 
     Raises:
-        InputError: the runs of a scheme have different recipes or data, or a metric wasn't logged.
+        InputError: the runs of a scheme have different recipes or data, or a metric was not logged.
     """
     results = [outcome for outcome in outcomes if isinstance(outcome, RunResult)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
@@ -139,8 +139,8 @@ def make_table(
             orders[column] = order
     notes = _name_narrow_findings(cells, baseline) + _make_notes(by_scheme, results, columns) + explain_missing(reasons)
     if baseline not in schemes and len(schemes) > 1:
-        told = f"No differences between schemes: {baseline} is not among them. Name one of them by --baseline."
-        notes.insert(0, told)
+        note = f"No differences between schemes: {baseline} is not among them. Choose one of them by --baseline."
+        notes.insert(0, note)
     return SchemeTable(columns, rows, orders, results, failures, baseline, notes)
 
 
@@ -148,10 +148,12 @@ def _check_alike(results: Sequence[RunResult]) -> None:
     for other in results[1:]:
         first = results[0]
         if found := first.recipe.compare(other.recipe) | differences(first.data, other.data):
-            told = [f"{key} is {a} at seed {first.seed} and {b} at seed {other.seed}" for key, (a, b) in found.items()]
+            details = [
+                f"{key} is {a} at seed {first.seed} and {b} at seed {other.seed}" for key, (a, b) in found.items()
+            ]
             raise InputError(
-                f"The runs of {first.scheme} can't share a row: {'; '.join(told[:_SHOWN_DIFFERENCES])}. "
-                "Run them again with --rerun, or name the --seeds that belong together."
+                f"The runs of {first.scheme} can't share a row: {'; '.join(details[:_SHOWN_DIFFERENCES])}. "
+                "Run them again with --rerun, or choose --seeds whose runs match."
             )
 
 
@@ -187,15 +189,15 @@ def _make_cells(
 
 
 def _name_narrow_findings(cells: Mapping[str, Mapping[str, Cell]], baseline: str) -> list[str]:
-    """Name the differences that are clear on these test images, but not for other images."""
+    """List the differences whose interval excludes 0 over seeds, but not over seeds and test images."""
     narrow = [
         f"{column} of {scheme}"
         for column, own in cells.items()
         for scheme, cell in own.items()
         if cell.crossed.to_baseline and _excludes_0(cell.to_baseline) and not _excludes_0(cell.crossed.to_baseline)
     ]
-    told = f"The interval of the difference to {baseline} excludes 0 over seeds, but not over seeds and test images"
-    return [f"{told}: {', '.join(narrow)}."] if narrow else []
+    details = f"The interval of the difference to {baseline} excludes 0 over seeds, but not over seeds and test images"
+    return [f"{details}: {', '.join(narrow)}."] if narrow else []
 
 
 def _excludes_0(found: PairedDifference | CrossedMean | None) -> bool:
@@ -205,7 +207,7 @@ def _excludes_0(found: PairedDifference | CrossedMean | None) -> bool:
 def _make_notes(
     by_scheme: Mapping[str, Sequence[RunResult]], results: Sequence[RunResult], columns: Mapping[str, str]
 ) -> list[str]:
-    """Say what the figures rest on, and where that isn't the same for all."""
+    """Describe the data, training and versions of the runs, and where schemes differ in them."""
     if not results:
         return []
     first = results[0]
@@ -226,19 +228,19 @@ def _make_notes(
         if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe.to_json())) != theirs:
             notes.append(f"{scheme} is {ours[0]} with gamma {ours[1]}, the paper's {theirs[0]} with gamma {theirs[1]}.")
         if own and (found := _unexpected_differences(first, own[0])):
-            told = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
-            notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(told)}.")
+            details = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
+            notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(details)}.")
         for column, name in columns.items():
             if lacking := [result for result in own if result.metrics.get(name) is None]:
                 reasons = "; ".join(dict.fromkeys(r.undefined[name] for r in lacking if name in r.undefined))
                 seeds = ", ".join(str(result.seed) for result in lacking)
                 notes.append(f"{own[0].scheme} has no finite {column} at seed {seeds}{reasons and f': {reasons}'}.")
     truths = {column: first.truth[name] for column, name in columns.items() if name in first.truth}
-    told = [
+    details = [
         f"{', '.join(column for column in truths if truths[column] == truth)} with {truth}"
         for truth in dict.fromkeys(truths.values())
     ]
-    notes += [f"Predictions are compared: {'; '.join(told)}."] if told else []
+    notes += [f"Predictions are compared: {'; '.join(details)}."] if details else []
     sizes = dict.fromkeys(r.bin_size[name] for r in results for name in columns.values() if name in r.bin_size)
     notes += [f"Calibration errors are in bins of {' or '.join(map(str, sizes))} images."] if sizes else []
     for key in ("device", "torch", "hml", "commit"):
@@ -251,13 +253,13 @@ def _make_notes(
 
 
 def training_of(result: RunResult) -> Training:
-    """Return how long a run was trained, which is known of every run of a study."""
+    """Return the length of a run's training."""
     assert result.training is not None, "runs that hml didn't train are rejected when they are read"
     return result.training
 
 
 def _name_epochs(by_scheme: Mapping[str, Sequence[RunResult]]) -> str:
-    """Name the epochs that were trained: once if schemes agree, else for each scheme."""
+    """Write the number of trained epochs: once if schemes agree, otherwise for each scheme."""
     ranges = {}
     for scheme, own in by_scheme.items():
         if own:
@@ -269,7 +271,7 @@ def _name_epochs(by_scheme: Mapping[str, Sequence[RunResult]]) -> str:
 
 
 def _name_early_stops(results: Sequence[RunResult]) -> list[str]:
-    """Say which runs ended before their `max_epochs`, and what ended them."""
+    """List the runs that ended before their `max_epochs`, and the reasons."""
     stopped: dict[str, list[str]] = {}
     for result in results:
         if (reason := training_of(result).stopped_by) is not None:
@@ -287,8 +289,8 @@ def _name_threads(results: Sequence[RunResult]) -> str:
         runs.setdefault(result.threads, []).append(f"{result.scheme} {result.seed}")
     if len(runs) == 1:
         return f"threads: {results[0].threads}."
-    told = "; ".join(f"{threads} ({', '.join(own)})" for threads, own in sorted(runs.items()))
-    return f"Runs differ in their threads, which changes figures as another seed does: {told}, by scheme and seed."
+    details = "; ".join(f"{threads} ({', '.join(own)})" for threads, own in sorted(runs.items()))
+    return f"Runs differ in threads, which changes figures as another seed does: {details}, by scheme and seed."
 
 
 def _unexpected_differences(first: RunResult, other: RunResult) -> dict[str, tuple[object, object]]:

@@ -1,4 +1,4 @@
-"""`hml table1`: every scheme at every seed, and the table they make beside the paper's."""
+"""`hml table1`: trains every scheme at every seed and compares the results with the paper's Table 1."""
 
 import functools
 from collections import Counter
@@ -27,29 +27,34 @@ from hml.training.hardware import machine_threads
 
 
 def run(options: Options) -> int:
-    """Run what isn't done yet, print the table, and return the exit code: 0, or that of the first run that failed.
+    """Carry out unfinished runs and print the table.
+
+    Returns:
+        The exit code: 0, or that of the first failed run.
 
     Raises:
-        HmlError: a flag, a config or a file is wrong, or another study writes into the folder.
+        HmlError: a flag, a config or a file is wrong, or another study uses the folder.
     """
     metrics = [name for part in options.metric for name in part.split(",") if name]
-    runs, untold = (_find_runs(options), {}) if options.collect else _run(options)
+    runs, unrecorded = (_find_runs(options), {}) if options.collect else _run(options)
     outcomes = [
-        outcome for run in runs if (outcome := untold.get(run) or read_outcome(run.folder, run.scheme, run.seed))
+        outcome for run in runs if (outcome := unrecorded.get(run) or read_outcome(run.folder, run.scheme, run.seed))
     ]
     found = {(run.scheme, run.seed): read_per_image(run.folder) for run in runs}
     per_images = {run: per_image for run, per_image in found.items() if per_image is not None}
     schemes = Counter(run.scheme for run in runs)
     try:
         table = make_table(schemes, outcomes, metrics, options.baseline or DEFAULT_BASELINE, per_images)
-    except (KeyError, TypeError) as error:  # a metrics.json that is whole, but not as hml writes them
-        raise InputError(f"A metrics.json in {options.root} lacks or misstates {error}. Move it away.") from error
-    _tell(table, options.root)
+    except (KeyError, TypeError) as error:  # valid JSON, but not as hml writes it
+        raise InputError(
+            f"A metrics.json in {options.root} lacks {error}, or its value is invalid. Move it away."
+        ) from error
+    _report(table, options.root)
     return table.failures[0].exit_code if table.failures else 0
 
 
 def _run(options: Options) -> tuple[list[Run], dict[Run, Failure]]:
-    """Run what isn't done: returns all runs, and the failures that are not in their folders."""
+    """Carry out unfinished runs. Return all runs, and the failures that are not recorded in their folders."""
     for name in ("slots", "threads", "chunk"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise InputError(f"--{name} {value} must be 1 or more.")
@@ -58,16 +63,16 @@ def _run(options: Options) -> tuple[list[Run], dict[Run, Failure]]:
     cohort = ["--data.mixed.cohort", options.cohort] if options.cohort else []
     quieten_lightning()
     worker = Worker()
-    with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: give another --root."):
+    with claim(options.root / ".lock", f"Another hml table1 writes into {options.root}: use another --root."):
         threads = options.threads or (None if options.slots or options.cluster else THREADS)
         flags = [*options.flags, *cohort]
         runs, todo = study.plan(configs, seeds, flags, options.root, worker, options.rerun, threads)
         _check_baseline(options.baseline, runs)
         if len(todo) < len(runs):
-            print(f"{len(runs) - len(todo)} of {len(runs)} runs are done already.")
+            print(f"{len(runs) - len(todo)} of {len(runs)} runs are already finished.")
         execute = functools.partial(_execute, options=options, worker=worker)
-        untold = study.carry_out(todo, execute) if todo else {}
-    return runs, untold
+        unrecorded = study.carry_out(todo, execute) if todo else {}
+    return runs, unrecorded
 
 
 def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: Worker) -> Iterator[Ended]:
@@ -76,7 +81,7 @@ def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: 
             runs, options.cluster, options.chunk or RUNS_A_JOB, options.root / "jobs", _parse_parameters(options.job)
         )
     if options.slots and any(run.devices > 1 for run in runs):
-        raise InputError("--slots is for runs on one device each: leave it out, or --trainer.devices.")
+        raise InputError("--slots is for runs on one device each: leave out --slots or --trainer.devices.")
     slots = options.slots or count_slots(runs, options.threads or THREADS)
     print(_describe_slots(runs, options.slots, slots, options.threads))
     if slots > 1:
@@ -85,7 +90,7 @@ def _execute(runs: Sequence[Run], progress: Progress, options: Options, worker: 
 
 
 def _describe_slots(runs: Sequence[Run], asked: int | None, slots: int, threads: int | None) -> str:
-    """Describe how many runs are carried out at a time, and their threads, which flags may have left open."""
+    """Describe the number of runs at a time and the threads of each."""
     shown = f"{slots} {'run' if slots == 1 else 'runs'} at a time"
     if any(run.on_gpu for run in runs):
         return f"{shown} on GPUs (--slots sets another number)."
@@ -99,22 +104,22 @@ def _parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
-            raise InputError(f"--job {pair} is no KEY=VALUE, such as --job timeout_min=60.")
+            raise InputError(f"--job {pair} is not KEY=VALUE: write it like --job timeout_min=60.")
         try:
             parameters[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise InputError(f"--job {pair}: its value is not YAML. Put text in quotes of its own.") from error
+            raise InputError(f"--job {pair}: its value is not YAML. Put its text in quotes.") from error
     return parameters
 
 
 def _find_runs(options: Options) -> list[Run]:
-    """Find what is there: of the schemes and seeds asked for, or else of all."""
+    """Find the existing runs of the requested schemes and seeds, by default of all."""
     found = study.find_runs(options.root)
     known = in_order(scheme for scheme, _ in found)
     schemes = scheme_names(options.schemes, known) if options.schemes else known
     seeds = parse_seeds(options.seeds) if options.seeds else sorted({seed for _, seed in found})
     if not found:
-        raise InputError(f"There are no runs in {options.root}: give the --root that hml table1 ran with.")
+        raise InputError(f"There are no runs in {options.root}: give the --root of an earlier hml table1.")
     runs = [Run(scheme, seed, study.folder_of(options.root, scheme, seed)) for scheme in schemes for seed in seeds]
     _check_baseline(options.baseline, runs)
     return runs
@@ -123,11 +128,11 @@ def _find_runs(options: Options) -> list[Run]:
 def _check_baseline(baseline: str | None, runs: Sequence[Run]) -> None:
     schemes = list(dict.fromkeys(run.scheme for run in runs))
     if baseline is not None and baseline not in schemes:
-        raise InputError(f"--baseline {baseline} is none of the table's schemes: {', '.join(schemes)}.")
+        raise InputError(f"--baseline {baseline} is not one of the table's schemes: {', '.join(schemes)}.")
 
 
-def _tell(table: SchemeTable, root: Path) -> None:
-    """Print the table, and write it in every form."""
+def _report(table: SchemeTable, root: Path) -> None:
+    """Print the table and write it in every format."""
     text = rendering.to_markdown(table)
     files: dict[str, str | bytes] = {
         "table1.md": text,

@@ -1,4 +1,4 @@
-"""Carrying runs out one after the other in one process, which pays once for what they share."""
+"""Carries out runs one after the other in one process."""
 
 import contextlib
 import logging
@@ -22,13 +22,13 @@ _LINES_OF_AN_ERROR = 20
 
 
 class Worker:
-    """Carries out runs one after the other in one process, and pays once for what they share."""
+    """Carries out runs one after the other in one process. Imports, data and compilation are shared."""
 
     def __init__(self) -> None:
         self._images: tuple[object, ImageBank] | None = None
 
     def prepare(self, args: Sequence[str]) -> training.PreparedRun:
-        """Put a run together, up to its data."""
+        """Set up a run, including its data."""
         prepared = training.prepare(args)
         data = prepared.datamodule
         source = (prepared.settings.data.images, data.data_dir)
@@ -40,19 +40,19 @@ class Worker:
         return prepared
 
     def carry_out(self, run: Run, advance: Callable[[float], None] | None = None) -> Failure | None:
-        """Train and test. The result or the failure is in the run's folder afterwards.
+        """Train and test. Write the result or the failure into the run's folder.
 
         Args:
             run: The run.
-            advance: Called after each epoch with the share of the run that is done.
+            advance: Called after each epoch with the run's progress, from 0 to 1.
 
         Returns:
-            The failure, where another process has the folder: then nothing is written into it.
+            The failure if another process has the folder, since nothing is written into it then. Otherwise None.
         """
         try:
-            if (run.folder / RESULT).exists():  # not an earlier one's, which the study has removed
+            if (run.folder / RESULT).exists():  # a new one: the study has removed earlier ones
                 raise FolderInUseError(
-                    f"Another run has finished in {run.folder} since the study began: run hml table1 again to count it."
+                    f"Another run finished in {run.folder} after the study began: run hml table1 again to include it."
                 )
             with (
                 (run.folder / _OUTPUT).open("a", encoding="utf-8") as output,
@@ -70,7 +70,7 @@ class Worker:
             return Failure(run.scheme, run.seed, str(error), error.exit_code)
         except HmlError as error:
             write_failure(run, str(error), error.exit_code)
-        except Exception as error:  # one run's bug doesn't stop a study
+        except Exception as error:  # a bug in one run does not stop the study
             with (run.folder / _OUTPUT).open("a", encoding="utf-8") as output:
                 traceback.print_exc(file=output)
             write_failure(run, f"{type(error).__name__}: {error} (see {run.folder / _OUTPUT})", 1)
@@ -78,19 +78,19 @@ class Worker:
 
 
 def _carry_out_apart(run: Run, output: TextIO) -> None:
-    """Run `hml` itself: to use several devices, Lightning starts its process's command line again on each."""
+    """Run `hml` as a process: for several devices, Lightning starts the command line of its process again on each."""
     command = [sys.executable, "-m", "hml", *run.args]
     done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         if done.returncode == FolderInUseError.exit_code:
             raise FolderInUseError(f"Another run writes into {run.folder}.")
-        told = (run.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_AN_ERROR:]
-        # A process that a signal ended has the negative of its number.
-        write_failure(run, "\n".join(told), done.returncode if done.returncode > 0 else 128 - done.returncode)
+        tail = (run.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_AN_ERROR:]
+        # If a signal ended the process, the return code is the negative of the signal's number.
+        write_failure(run, "\n".join(tail), done.returncode if done.returncode > 0 else 128 - done.returncode)
 
 
 def quieten_lightning() -> None:
-    """Keep back what Lightning tells of each run, which would bury a table."""
+    """Hide the messages that Lightning prints for each run."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -19,7 +19,7 @@ def expand(path: str | Path) -> Path:
     Raises:
         InputError: a variable is not set, or there is no such user.
 
-    Example:
+    Examples:
         >>> expand("$HOME/data") == expand("~/data") == Path.home() / "data"
         True
     """

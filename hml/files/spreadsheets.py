@@ -14,7 +14,7 @@ def to_csv(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
         header: The columns' names.
         rows: Their values; None becomes an empty cell.
 
-    Example:
+    Examples:
         >>> to_csv(["scheme", "mean"], [["=1+1", -1.5], ["sep_conf", None]])
         "scheme,mean\n'=1+1,-1.5\nsep_conf,\n"
     """

@@ -50,7 +50,7 @@ def fit_crowd(lambda_h: Array, image: Index, person: Index, expected: Array, ind
     Raises:
         InputError: there are no judgements, or the arguments differ in length.
 
-    Example:
+    Examples:
         >>> one = np.zeros(2, np.int64)
         >>> crowd = fit_crowd(np.array([0.7, 0.9]), one, np.arange(2), np.array([0.5]), individual=False)
         >>> bool(0.5 < crowd.image[0] < 0.8)

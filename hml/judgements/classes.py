@@ -19,7 +19,7 @@ class Classes:
         InputError: there are fewer than two, a name is empty, has blanks around it or control characters, or two names
             are the same but for upper and lower case.
 
-    Example:
+    Examples:
         >>> classes = Classes(("Cat", "Dog", "Frog"))
         >>> classes[1], classes.index("Frog"), classes.name_pair(0, 2), len(classes.pairs)
         ('Dog', 2, 'Cat/Frog', 3)

@@ -34,7 +34,7 @@ class Curve:
         slope: Steepness on the logistic's scale; 4 at the middle runs parallel to mixup's line.
         lapse: The share of answers that don't depend on lambda_f, in [0, 1).
 
-    Example:
+    Examples:
         >>> Curve(bias=-0.1, slope=8.0)([0.4, 0.9]).round(3).tolist()
         [0.5, 0.982]
     """

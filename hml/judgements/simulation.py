@@ -43,7 +43,7 @@ class Design:
     Raises:
         InputError: the arrays differ in length, or a judgement is of no stimulus.
 
-    Example:
+    Examples:
         >>> from hml.judgements import CIFAR10, Endpoint, name_stimulus
         >>> blend = name_stimulus(CIFAR10, 0.5, Endpoint(4, 3), Endpoint(9, 5))
         >>> Design.balanced([blend], people=3, each=2, repeats=1).person.tolist()
@@ -201,7 +201,7 @@ class Population:
     def judge(self, design: Design, people: int, images: int = 0, classes: int = 0) -> list[Judgement]:
         """Draw answers as `answer` does, and return them as judgements by "simulated000" and so on.
 
-        Example:
+        Examples:
             >>> from hml.judgements import CIFAR10, Endpoint, name_stimulus
             >>> blend = name_stimulus(CIFAR10, 0.9, Endpoint(4, 3), Endpoint(9, 5))
             >>> judged = shared_population().judge(Design.balanced([blend], people=3, each=3), people=1)

@@ -66,7 +66,7 @@ def spread(said: Categories, num_classes: int) -> tuple[float, ...]:
     The most probable class and the second get what they were given. The rest, or a tenth where nothing rests, goes
     evenly to the classes that were neither named nor called improbable; then all is made to sum to 1.
 
-    Example:
+    Examples:
         >>> [round(p, 3) for p in spread(Categories(0, 0.7, 1, 0.2, frozenset(range(3, 10))), 10)][:4]
         [0.7, 0.2, 0.1, 0.0]
     """

@@ -66,7 +66,7 @@ def parse_stimuli(content: bytes, name: str, classes: Classes, images: Sequence[
         InputError: the file isn't such a CSV, or has an image twice; the message names file, row (the header is row 1),
             field and value.
 
-    Example:
+    Examples:
         >>> text = "image_1,class_1,image_2,class_2,lambda_f,score\n0,Cat,1,Dog,0.25,1.5\n"
         >>> (proposal,) = parse_stimuli(text.encode(), "proposed.csv", Classes(("Cat", "Dog")))
         >>> proposal.stimulus.filename, proposal.score
@@ -99,7 +99,7 @@ def write_stimuli(proposals: Iterable[Proposal], classes: Classes, images: Seque
         classes: The images'.
         images: What to call each image, in the order of their ids; by default its id.
 
-    Example:
+    Examples:
         >>> cat_and_dog = name_stimulus(Classes(("Cat", "Dog")), 0.25, Endpoint(0, 0), Endpoint(1, 1))
         >>> print(write_stimuli([Proposal(cat_and_dog, 1.5, "members differ")], Classes(("Cat", "Dog"))), end="")
         image_1,class_1,image_2,class_2,lambda_f,score,reason

@@ -1,4 +1,4 @@
-"""Faster ways to compute PyTorch's layers on a CPU, which training swaps into any network."""
+"""Faster implementations of PyTorch layers on a CPU, which training applies to any network."""
 
 from torch import nn
 
@@ -11,20 +11,21 @@ _KERNELS: dict[type[nn.Module], type[nn.Module]] = {nn.Conv2d: CpuConv2d, nn.Bat
 
 
 def use_cpu_kernels(network: nn.Module) -> None:
-    """Let a network's convolutions and batch normalisations compute in the ways that are fastest on a CPU, in place.
+    """Switch a network's convolutions and batch normalisations to implementations that are faster on a CPU, in place.
 
-    Parameters, buffers, hooks and the keys of `state_dict` stay. Results differ in rounding only, and on other devices
-    not at all. Subclasses of PyTorch's layers stay as they are, since they may compute something else.
+    Parameters, buffers, hooks and the keys of `state_dict` do not change. On a CPU, results differ in rounding only. On
+    other devices they do not differ. Subclasses of PyTorch's layers are left as they are, since they may compute
+    something else.
 
     Args:
         network: Any network, such as torchvision's `resnet18`.
 
-    Example:
+    Examples:
         >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
         >>> use_cpu_kernels(network)
         >>> [type(layer).__name__ for layer in network]
         ['CpuConv2d', 'CpuBatchNorm2d', 'ReLU']
     """
     for module in network.modules():
-        # A class of the same layout: parameters stay the very tensors that an optimiser may know already.
+        # Changing the class keeps the parameters, to which an optimiser may already refer.
         module.__class__ = _KERNELS.get(type(module), type(module))

@@ -1,4 +1,4 @@
-"""`CpuConv2d`: multiplies small maps in bfloat16 as matrices, and avoids a bug in oneDNN."""
+"""`CpuConv2d`: computes convolutions of small bfloat16 maps as matrix products, and avoids a bug in oneDNN."""
 
 import torch
 from torch import Tensor, nn
@@ -6,15 +6,16 @@ from torch.nn import functional
 from typing_extensions import override
 
 _LARGEST_MAP = 16
-"""Pixels of the output. With 512 channels at 4 × 4, forward and backward took 30 ms where oneDNN's convolution took 86
-(128 images, bfloat16, two cores with AMX, compiled); with 256 at 8 × 8, 90 against 31."""
+"""Pixels of the output. With 512 channels at 4 × 4, forward and backward took 30 ms, and oneDNN's convolution took
+86 ms (128 images, bfloat16, two cores with AMX, compiled). With 256 channels at 8 × 8, they took 90 and 31 ms."""
 _FEW_CHANNELS = 16
-"""With fewer, and channels last, the gradient of a 1 × 1 convolution with a stride writes past its memory: seen with
-AVX2 below 8 channels, and reported below 16 with AVX-512, in https://github.com/uxlfoundation/oneDNN/issues/6035."""
+"""With fewer channels in channels-last format, the gradient of a strided 1 × 1 convolution writes out of bounds. This
+was seen with AVX2 below 8 channels, and is reported with AVX-512 below 16 channels in
+https://github.com/uxlfoundation/oneDNN/issues/6035."""
 
 
 class CpuConv2d(nn.Conv2d):
-    """PyTorch's convolution, computed differently on a CPU where that is faster or safer."""
+    """PyTorch's convolution, computed differently on a CPU if that is faster or safer."""
 
     @override
     def forward(self, input: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ class CpuConv2d(nn.Conv2d):
         if self._is_quicker_as_product(input):
             return self._multiply(input.bfloat16())
         if self.kernel_size == (1, 1) and self.padding == (0, 0) and self.in_channels < _FEW_CHANNELS:
-            # A kernel of one pixel sees only these pixels. Without a stride, the bug isn't met.
+            # A 1 × 1 kernel uses only these pixels. Without a stride, the bug does not occur.
             seen = input[:, :, :: self.stride[0], :: self.stride[1]]
             return functional.conv2d(seen, self.weight, self.bias, groups=self.groups)
         return super().forward(input)
@@ -48,7 +49,7 @@ class CpuConv2d(nn.Conv2d):
         return height, width
 
     def _multiply(self, x: Tensor) -> Tensor:
-        """Lay the pixels under the kernel side by side, a row an output pixel, and multiply once."""
+        """Unfold the input into one row per output pixel, and multiply once."""
         height, width = self._output_size(x)
         down, right = (int(padding) for padding in self.padding)
         stride_down, stride_right = self.stride

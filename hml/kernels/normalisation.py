@@ -1,4 +1,4 @@
-"""`CpuBatchNorm2d`: batch normalisation written out where it is compiled for bfloat16 on a CPU."""
+"""`CpuBatchNorm2d`: a faster batch normalisation when compiled for bfloat16 on a CPU."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from typing_extensions import override
 
 
 class CpuBatchNorm2d(nn.BatchNorm2d):
-    """PyTorch's batch normalisation, computed differently where it is compiled for bfloat16 on a CPU."""
+    """PyTorch's batch normalisation, computed differently when compiled for bfloat16 on a CPU."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -37,7 +37,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tens
         x: Features (B, C, H, W).
         weight: The scale of each channel, (C,).
         bias: The shift of each channel, (C,).
-        eps: What is added to the variance.
+        eps: Added to the variance.
 
     Returns:
         The normalised features (B, C, H, W), and x's mean and biased variance, both (C,), without gradients.
@@ -47,11 +47,11 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tens
 
 
 class _Normalise(torch.autograd.Function):
-    """Normalises over images and pixels, with sums that are quick to read off features with channels last.
+    """Normalises over images and pixels, with sums that are fast for features in channels-last format.
 
-    PyTorch's own is compiled to one sum over all images for a few channels at a time, by Welford's recurrence. Summing
-    each image's pixels first, and images then, stays within a core's cache: at 64 channels of 32 × 32, 3 ms where that
-    took 6, and 4 where its backward took 7 (128 images, bfloat16, two cores).
+    PyTorch's implementation compiles to one sum over all images for a few channels at a time, by Welford's recurrence.
+    Summing the pixels of each image first, and then over images, stays within a core's cache. At 64 channels of
+    32 × 32, forward took 3 ms instead of 6, and backward 4 ms instead of 7 (128 images, bfloat16, two cores).
     """
 
     @staticmethod
@@ -59,7 +59,7 @@ class _Normalise(torch.autograd.Function):
         """Return y (B, C, H, W), and x's mean and variance (biased), both (C,)."""
         count = x.numel() // x.shape[1]
         exact = x.to(torch.promote_types(x.dtype, torch.float32))
-        # Less some pixel, or the difference of squares would cancel where the mean is far from 0.
+        # A pixel is subtracted first: the difference of squares would cancel if the mean is far from 0.
         shift = exact[:1, :, :1, :1]
         shifted = exact - shift
         mean, square = _sum(shifted) / count, _sum(shifted * shifted) / count
@@ -88,10 +88,10 @@ class _Normalise(torch.autograd.Function):
 
 
 def _sum(x: Tensor) -> Tensor:
-    """Sum (B, C, H, W) to (C,): an image's pixels first."""
+    """Sum (B, C, H, W) to (C,), the pixels of each image first."""
     return x.sum(dim=(2, 3)).sum(dim=0)
 
 
 def _wide(x: Tensor) -> Tensor:
-    """Lay (C,) along the channels of (B, C, H, W)."""
+    """Reshape (C,) to broadcast over (B, C, H, W)."""
     return x[:, None, None]

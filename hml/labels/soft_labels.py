@@ -22,7 +22,7 @@ def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_
     Returns:
         Soft labels, shape (K, C).
 
-    Example:
+    Examples:
         >>> two_hot(torch.tensor([0.75]), class_1=1, class_2=3, num_classes=4)
         tensor([[0.0000, 0.7500, 0.0000, 0.2500]])
     """
@@ -53,7 +53,7 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
 
     Source: Collins et al., "Human-in-the-Loop Mixup", the confidence-smoothed label varieties.
 
-    Example:
+    Examples:
         >>> smooth_by_confidence(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), gamma=0.25)
         tensor([[0.7500, 0.2500]])
     """

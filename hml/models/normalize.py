@@ -1,4 +1,4 @@
-"""`Normalize`: from pixels in [0, 1] to what networks are trained on."""
+"""`Normalize`: standardises pixels in [0, 1] for a network."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from hml.errors import InputError
 
 
 class Normalize(nn.Module):
-    """Subtracts a mean from each channel and divides by a standard deviation, both kept in checkpoints.
+    """Subtracts a mean from each channel and divides by a standard deviation. Both are stored in checkpoints.
 
     Args:
-        mean: Of red, green and blue in [0, 1]; None until `follow` gives the data's.
-        std: Likewise.
+        mean: The means of red, green and blue in [0, 1]. None: those of the data, set by `follow`.
+        std: The standard deviations, likewise.
 
     Raises:
-        InputError: mean or std isn't three finite numbers, or one of std isn't positive.
+        InputError: mean or std is not three finite numbers, or a number in std is not positive.
     """
 
     mean: Tensor
@@ -35,7 +35,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", _per_channel(std or (1.0, 1.0, 1.0)))
 
     def follow(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Take the data's mean and standard deviation where none was chosen."""
+        """Use the data's mean and standard deviation if none were given."""
         for name, values in (("mean", mean), ("std", std)):
             if name in self._open:
                 getattr(self, name).copy_(_per_channel(values))

@@ -38,13 +38,13 @@ class PreActResNet18(nn.Module):
     """PreAct ResNet-18.
 
     Args:
-        num_classes: C.
-        width: Channels of the first stage; the others have 2, 4 and 8 times as many.
-        final_norm: Whether batch normalisation and ReLU follow the last block, as in He et al.; some
-            implementations leave them out.
+        num_classes: C, the number of classes.
+        width: Channels of the first stage. The others have 2, 4 and 8 times as many.
+        final_norm: Whether batch normalisation and ReLU follow the last block, as in He et al. Some implementations
+            leave them out.
 
     Raises:
-        InputError: num_classes isn't 1 to 100,000, or width 1 to 1,024, sixteen times the paper's.
+        InputError: num_classes is not from 1 to 100,000, or width is not from 1 to 1,024 (16 times the paper's).
     """
 
     def __init__(self, num_classes: int = 10, width: int = 64, final_norm: bool = True) -> None:

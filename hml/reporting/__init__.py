@@ -1,1 +1,1 @@
-"""What pages and tables share: sections, figures' style, and the HTML page."""
+"""Shared by pages and tables: sections, the style of figures, and the HTML page."""

@@ -1,7 +1,4 @@
-"""What the figures share: ways to draw numbers with intervals.
-
-Drawn without pyplot, so no global state and no window.
-"""
+"""Helpers for figures of numbers with intervals, drawn without pyplot's global state and windows."""
 
 from collections.abc import Sequence
 
@@ -15,28 +12,28 @@ from hml.statistics.bootstrap import Array
 
 
 def typeset(text: str) -> str:
-    """Set λ_f and λ_h with subscripts."""
+    """Typeset λ_f and λ_h with subscripts."""
     return text.replace("λ_f", r"$\lambda_f$").replace("λ_h", r"$\lambda_h$")
 
 
 def escape(name: str) -> str:
-    """Keep a name's dollar signs from being read as mathematics."""
+    """Escape dollar signs, which would start mathematics."""
     return name.replace("$", r"\$")
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure, in inches."""
+    """Make an empty figure. Sizes are in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def finish(axes: Axes, **settings: object) -> None:
-    """Set labels and limits, and take away the frame's upper and right sides."""
+    """Set labels and limits, and remove the upper and right spines."""
     axes.set(**{key: typeset(value) if isinstance(value, str) else value for key, value in settings.items()})
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_mixup_line(axes: Axes) -> None:
-    """Draw what mixup assumes."""
+    """Draw mixup's assumption, λ_h = λ_f."""
     axes.plot([0, 1], [0, 1], color=MIXUP, linewidth=1.3, label=typeset("mixup: λ_h = λ_f"), zorder=1)
 
 
@@ -49,7 +46,7 @@ def draw_points(
     marker: str = "o",
     size: float = 4,
 ) -> None:
-    """Draw `value` over x with its interval, where there is one; rows without a value stay empty."""
+    """Draw `value` over x with its interval, if any. Rows without a value stay empty."""
     shown = frame[frame["value"].notna()]
     axes.errorbar(
         shown[x],
@@ -65,7 +62,7 @@ def draw_points(
 
 
 def draw_forest(axes: Axes, labels: Sequence[str], frame: pd.DataFrame) -> None:
-    """Draw one row for each label, from the top: `value` with its interval, beside a line at 0."""
+    """Draw one row per label, from the top: `value` with its interval, and a line at 0."""
     rows = np.arange(len(frame))[::-1]
     axes.axvline(0, color=Color.GREY, linewidth=0.8)
     there = frame["value"].notna().to_numpy()
@@ -76,7 +73,7 @@ def draw_forest(axes: Axes, labels: Sequence[str], frame: pd.DataFrame) -> None:
 
 
 def reaches(frame: pd.DataFrame) -> Array:
-    """Return how far intervals reach below and above their values, shape (2, n), 0 where there is none."""
+    """Return the lengths of intervals below and above their values, shape (2, n), 0 without an interval."""
     value, low, high = (frame[name].astype(float) for name in ("value", "low", "high"))
     both = [(value - low).fillna(0).to_numpy(float), (high - value).fillna(0).to_numpy(float)]
     return np.maximum(np.stack(both), 0).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Writes figures as PNG and PDF with a CSV of their data beside, and as TensorBoard events."""
+"""Writes figures as PNG and PDF with a CSV file of their data, and as TensorBoard events."""
 
 import io
 import json
@@ -25,8 +25,8 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     png = io.BytesIO()
     exhibit.figure.savefig(png, format="png", dpi=_DPI)
     write_atomically(folder / f"{exhibit.name}.png", png.getvalue())
-    exhibit.figure.set_layout_engine("none")  # it is laid out by now, and that takes longer than drawing
-    # No date: the same data give the same file.
+    exhibit.figure.set_layout_engine("none")  # keeps the layout: computing it again takes longer than drawing
+    # Without a date, the same data give the same file.
     pdf = io.BytesIO()
     exhibit.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
     write_atomically(folder / f"{exhibit.name}.pdf", pdf.getvalue())
@@ -36,7 +36,7 @@ def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
 
 
 def name_exhibits(result: Path) -> set[str]:
-    """Return the names of the figures in an earlier run's percepts.json; none where there is no such file."""
+    """Return the names of the figures in an existing percepts.json. Without such a file, return an empty set."""
     named = (read_json_object(result) or {}).get("figures")
     if not isinstance(named, list):
         return set()
@@ -44,16 +44,16 @@ def name_exhibits(result: Path) -> set[str]:
 
 
 def remove_exhibits(names: Iterable[str], folder: Path) -> None:
-    """Remove what `write_exhibit` wrote of figures, by their names."""
+    """Remove the files of figures that `write_exhibit` wrote, by their names."""
     for name in names:
         for ending in _ENDINGS:
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
 def write_events(images: Mapping[str, bytes], folder: Path) -> None:
-    """Write PNG images as TensorBoard events, called percepts/<name>, in place of those that were there."""
+    """Write PNG images as TensorBoard events named percepts/<name>. Existing ones are replaced."""
     content = io.BytesIO()
-    records = RecordWriter(content)  # TensorBoard's own writers choose another file name each time
+    records = RecordWriter(content)  # TensorBoard's writers use a different file name each time
     records.write(Event(file_version="brain.Event:2").SerializeToString())
     for name, png in images.items():
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # PNG's header
@@ -64,9 +64,9 @@ def write_events(images: Mapping[str, bytes], folder: Path) -> None:
 
 
 def to_json(value: object) -> str:
-    r"""Write JSON in which a number that isn't finite is null.
+    r"""Write JSON with null for numbers that are not finite.
 
-    Example:
+    Examples:
         >>> to_json({"a": float("nan")})
         '{\n  "a": null\n}\n'
     """

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its images, out of sections and a template."""
+"""Renders sections as a page: one HTML file that contains its images."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from hml.reporting.sections import Section, write_interval, write_number
 
 
 def _typeset(text: str) -> Markup:
-    """Set λ_f and λ_h with subscripts."""
+    """Typeset λ_f and λ_h with subscripts."""
     return Markup(str(escape(text)).replace("λ_f", "λ<sub>f</sub>").replace("λ_h", "λ<sub>h</sub>"))
 
 
@@ -23,16 +23,16 @@ def render_page(
     footer: Sequence[str],
     citation: Sequence[str] = (),
 ) -> str:
-    """Write the page: HTML that needs no other file, and links to each figure's files in `figures/`.
+    """Render a self-contained HTML page, with links to the files of each figure in `figures/`.
 
     Args:
-        title: Its heading.
+        title: The heading.
         introduction: Paragraphs above the summary of findings and the list of sections.
-        left_out: What isn't on it, and why.
-        sections: What is on it.
-        images: Each exhibit's PNG, by name.
+        left_out: The parts that the page leaves out, with reasons.
+        sections: The sections.
+        images: The PNG of each exhibit, by name.
         footer: Paragraphs at the end.
-        citation: What to cite, listed after them.
+        citation: Citations, listed after the footer.
     """
     environment = Environment(
         loader=PackageLoader("hml.reporting"),

@@ -1,10 +1,10 @@
-"""The figures' colours, which colour-blind people can distinguish, and their names in captions."""
+"""Colours of figures, which colour-blind people can distinguish, and their names in captions."""
 
 from enum import StrEnum
 
 
 class Color(StrEnum):
-    """A colour as matplotlib takes it; captions use its `label`, so that they name what is drawn.
+    """A colour for matplotlib. Captions use its `label`, so that they match the figure.
 
     Source: Okabe and Ito, "Color Universal Design", 2008. Shapes and positions show the same as the colours.
     """
@@ -23,4 +23,4 @@ class Color(StrEnum):
 
 
 PEOPLE, MIXUP = Color.BLUE, Color.DARK_ORANGE
-"""People's answers, and what mixup assumes."""
+"""The colours of people's answers and of mixup's assumption."""

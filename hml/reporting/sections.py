@@ -1,4 +1,4 @@
-"""What the page and the files are made of: claims, figures with their data, and sections that hold both."""
+"""The parts of a page and its files: claims, figures with their data, and sections of both."""
 
 from dataclasses import dataclass, field
 
@@ -9,15 +9,15 @@ from hml.reporting.tables import Table
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 
 DECIMALS = 3
-"""Of every number on the page; percentages have as many as that makes. JSON and CSV files keep full precision."""
+"""Decimals of every number on the page. Percentages have two fewer. JSON and CSV files keep full precision."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A number that the page states."""
+    """A number on the page."""
 
     name: str  # in `percepts.json`
-    text: str  # what it is, for people
+    text: str  # its description for readers
     estimate: Estimate
 
 
@@ -25,10 +25,10 @@ class Claim:
 class Exhibit:
     """A figure and the data drawn in it."""
 
-    name: str  # of its files, without an ending
+    name: str  # of its files, without a suffix
     title: str
     caption: str
-    alt: str  # the caption for readers who can't see the figure
+    alt: str  # description for readers who can't see the figure
     figure: Figure
     data: pd.DataFrame
 
@@ -49,7 +49,7 @@ class Section:
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """Write a number with what it counts.
 
-    Example:
+    Examples:
         >>> count(1, "person", "people"), count(1234, "image")
         ('1 person', '1,234 images')
     """
@@ -59,7 +59,7 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
 def write_share(value: float) -> str:
     """Write a share as a percentage.
 
-    Example:
+    Examples:
         >>> write_share(0.0334)
         '3.3 %'
     """
@@ -67,22 +67,22 @@ def write_share(value: float) -> str:
 
 
 def write_number(value: float | None, digits: int = DECIMALS) -> str:
-    """Write a number with a true minus sign, or a dash where there is none."""
-    # Rounded first, and 0 added, lest a small number below 0 become −0.000.
+    """Write a number with a true minus sign, or a dash for None."""
+    # Rounding first and adding 0 avoids −0.000 for small negative numbers.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
-    """Write an interval, or why there is none."""
+    """Write an interval, or the reason why there is none."""
     if estimate.value is None:
         return "too few judgements"
     if estimate.low is None or estimate.high is None:
-        return "too few people" if estimate.people < FEWEST_PEOPLE else "too few resamples have it"
+        return "too few people" if estimate.people < FEWEST_PEOPLE else "too few resamples"
     return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
 
 
 def compare(estimate: Estimate, with_value: float = 0.0) -> str:
-    """Return on which side of a value the whole interval is: "above", "below", "not clear of", or "unknown"."""
+    """Return on which side of a value the interval is: "above", "below", "not clear of", or "unknown"."""
     if estimate.low is None or estimate.high is None:
         return "unknown"
     return "above" if estimate.low > with_value else "below" if estimate.high < with_value else "not clear of"

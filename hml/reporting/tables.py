@@ -1,4 +1,4 @@
-"""Tables of text as Markdown, LaTeX and columns of spaces. The page's template renders them as HTML."""
+"""Renders tables of text as Markdown, LaTeX and aligned text. The page's template renders them as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Table:
 
 
 def to_text(table: Table) -> str:
-    """Render columns of spaces below the caption, for a terminal."""
+    """Render aligned columns below the caption, for a terminal."""
     return "\n".join([table.caption, *("  ".join(line).rstrip() for line in _align(table))])
 
 
@@ -29,9 +29,9 @@ def to_markdown(table: Table, text_columns: int = 1) -> str:
 
     Args:
         table: The table.
-        text_columns: How many columns, from the left, are text; the others are set to the right.
+        text_columns: Number of left-aligned text columns, from the left. All others are aligned right.
 
-    Example:
+    Examples:
         >>> print(to_markdown(Table("Errors.", ["model", "error"], [["mixup", "0.1"], ["sep_conf", "0.05"]])))
         | model    | error |
         |----------|------:|
@@ -48,12 +48,12 @@ def to_markdown(table: Table, text_columns: int = 1) -> str:
 
 
 def to_latex(table: Table, label: str, text_columns: int = 1) -> str:
-    r"""Render a float that needs booktabs.
+    r"""Render a LaTeX float that needs booktabs.
 
     Args:
         table: The table.
         label: Its label for `\ref`.
-        text_columns: How many columns, from the left, are text; the others are set to the right.
+        text_columns: Number of left-aligned text columns, from the left. All others are aligned right.
     """
     columns = "l" * text_columns + "r" * (len(table.header) - text_columns)
     header, *rows = (" & ".join(map(_escape, line)) + r" \\" for line in (table.header, *table.rows))
@@ -78,7 +78,7 @@ def to_latex(table: Table, label: str, text_columns: int = 1) -> str:
 
 
 def _align(table: Table, text_columns: int = 1) -> list[list[str]]:
-    """Pad the header's and the rows' cells to their columns' widths: text to the left, the others to the right."""
+    """Pad the cells to the widths of their columns: text is aligned left, all others right."""
     lines: Sequence[list[str]] = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [

@@ -1,4 +1,4 @@
-"""Human mixup for anyone's training loop: transforms of batches, which need no judgements of your images."""
+"""Human mixup for your own training loop: transforms of batches that need no judgements of your images."""
 
 from hml.transforms.human_mixup import HumanMixUp, LabelKind
 from hml.transforms.perception import CurvePerceiver, Perceiver, Perception, fit_perception, shared_perception

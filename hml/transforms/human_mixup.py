@@ -1,4 +1,4 @@
-"""`HumanMixUp`: mixup whose labels are what people would say, in place of torchvision's `MixUp` or timm's `Mixup`."""
+"""`HumanMixUp`: mixup with human-like labels, a replacement for torchvision's `MixUp` and timm's `Mixup`."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -18,22 +18,23 @@ LabelKind = Literal["mixup", "mean", "sample", "confidence"]
 class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
     """Blends each image of a batch with the next and labels the blends as people perceive them.
 
-    It is called as `torchvision.transforms.v2.MixUp` is, on a batch, in a collate function or in the training loop, on
-    any device: images (B, C, H, W) and labels (B,) become mixed images and soft labels (B, num_classes). Labels may
-    also be soft already, shape (B, num_classes): then they are what the endpoints contribute. It draws with PyTorch's
-    own generators, as torchvision does.
+    Call it like `torchvision.transforms.v2.MixUp` on a batch, in a collate function or in the training loop, on any
+    device. It maps images (B, C, H, W) and labels (B,) to mixed images and soft labels (B, num_classes). The given
+    labels may already be soft, shape (B, num_classes). Then the soft labels of the two images are mixed. Like
+    torchvision, it uses PyTorch's global generators.
 
     Args:
-        num_classes: C; None if labels are soft already.
-        alpha: lambda_f is drawn from Beta(alpha, alpha), once a batch; 1 is uniform.
-        labels: How blends are labelled, with lambda_f in the pixels. "mixup": by lambda_f, exactly torchvision's
-            MixUp. "mean": by people's mean lambda_h. "sample": by the lambda_h of one person, drawn for each image.
-            "confidence": likewise, smoothed by that person's confidence: s = gamma^omega is spread over all classes.
+        num_classes: C, the number of classes. May be None if labels are already soft.
+        alpha: lambda_f is drawn from Beta(alpha, alpha), once per batch; 1 is uniform.
+        labels: How to label a blend with weight lambda_f in the pixels. "mixup": by lambda_f, exactly torchvision's
+            MixUp. "mean": by people's mean lambda_h. "sample": by the lambda_h of one simulated person, drawn for each
+            image. "confidence": the same, smoothed by that person's confidence: a share s = gamma^omega is spread over
+            all classes.
         gamma: Base of the smoothing by confidence, in (0, 1].
-        perceiver: What people would say: by default the perception of H-Mix's people, whatever the classes;
-            `CurvePerceiver` for a curve of your own; `hml.relabel.RelabellerPerceiver` for what `hml relabel fit`
-            learned about your classes.
-        labels_getter: Which of the inputs are labels, as torchvision has it.
+        perceiver: Predicts people's answers. By default, the average perception of H-Mix's people, the same for all
+            classes. Use `CurvePerceiver` for your own curve, and `hml.relabel.RelabellerPerceiver` for a model of your
+            classes fitted by `hml relabel fit`.
+        labels_getter: Selects the labels among the inputs, as in torchvision.
 
     Raises:
         InputError: an argument is out of its range.
@@ -41,7 +42,7 @@ class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018; Collins et al., "Human-in-the-Loop Mixup",
     2023.
 
-    Example:
+    Examples:
         >>> images, labels = torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 2, 0])
         >>> mixed, soft_labels = HumanMixUp(num_classes=3, labels="sample")(images, labels)
         >>> mixed.shape, soft_labels.shape
@@ -60,7 +61,7 @@ class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
         check_choice("labels", labels, LabelKind)
         check_gamma(gamma)
         if not alpha > 0:
-            raise InputError(f"alpha={alpha} must be above 0: 1 draws lambda_f evenly from 0 to 1.")
+            raise InputError(f"alpha={alpha} must be above 0: use 1 for lambda_f uniform in [0, 1].")
         super().__init__(alpha=alpha, num_classes=num_classes, labels_getter=labels_getter)
         self.labels = labels
         self.gamma = gamma
@@ -73,7 +74,7 @@ class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
         return self._label(inpt, params["lam"])
 
     def _label(self, labels: Tensor, lam: float) -> Tensor:
-        """Label a batch whose images are blended with the next ones, the first ones weighing `lam`: (B, C)."""
+        """Label a batch in which each image, with weight `lam`, is blended with the next one; shape (B, C)."""
         first = labels.float() if labels.ndim == 2 else torch.nn.functional.one_hot(labels, self.num_classes).float()
         second = first.roll(1, 0)
         lambda_f = first.new_full((len(first),), lam)
@@ -84,6 +85,6 @@ class HumanMixUp(v2.MixUp):  # type: ignore[misc]  # torchvision has no types
         soft_label = torch.lerp(second, first, lambda_h[:, None])
         if self.labels == "sample":
             return soft_label
-        # As `smooth_by_confidence`, without its checks, for which a GPU would have to be waited for.
+        # The same as `smooth_by_confidence`, without its checks, which would synchronise with the GPU.
         s = self.gamma ** omega[:, None]  # (B, 1)
         return (1 - s) * soft_label + s / soft_label.shape[1]

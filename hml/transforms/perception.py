@@ -1,9 +1,9 @@
-"""How people perceive the mixing coefficient in general: p(lambda_h, omega | lambda_f), whatever the images.
+"""How people perceive the mixing coefficient on average over images: p(lambda_h, omega | lambda_f).
 
-The distribution is kept as quantiles. At each lambda_f that was judged it has the quantiles of lambda_h; at 0 and 1
-people are certain. In between, quantiles are interpolated, so the mean rises with lambda_f. Judgements are seen from
-both endpoints' sides, so swapping the endpoints mirrors the distribution. Confidence depends on how far lambda_h is
-from one half: people who give the same answer are about as confident at one lambda_f as at another.
+The distribution is stored as quantiles of lambda_h at each judged lambda_f. At 0 and 1 people are certain. Between
+these values, quantiles are interpolated, so the mean rises with lambda_f. Each judgement is counted from the side of
+both endpoints, so swapping the endpoints mirrors the distribution. Confidence depends on the distance of lambda_h from
+one half: people who give the same answer are about equally confident at different lambda_f.
 """
 
 import json
@@ -27,24 +27,24 @@ _EXTREMENESS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 class Perceiver(Protocol):
-    """Anything that says what people would answer about mixed images; all tensors have the shape (B,)."""
+    """Predicts people's answers about mixed images. All tensors have shape (B,)."""
 
     def mean(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor) -> Tensor:
-        """Return the mean lambda_h, given the first endpoints' weights and the labels of both endpoints' classes."""
+        """Return the mean lambda_h, given the weights of the first endpoints and the classes of both endpoints."""
 
     def sample(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw one person's lambda_h and omega for each image, with PyTorch's own generator."""
+        """Draw one person's lambda_h and omega for each image, with PyTorch's global generator."""
 
 
 @dataclass(frozen=True)
 class CurvePerceiver:
-    """A curve of your own, such as `hml.judgements.curves.Curve`: the mean lambda_h of everybody, for all classes."""
+    """Uses your own curve of the mean lambda_h, such as `hml.judgements.curves.Curve`, for all classes."""
 
     curve: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
     """Maps lambda_f to lambda_h, any shape."""
 
     def mean(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor) -> Tensor:
-        """Evaluate the curve; images that aren't mixed are seen as what they are."""
+        """Evaluate the curve. For unmixed images, lambda_h is lambda_f."""
         seen = lambda_f.new_tensor(self.curve(lambda_f.double().cpu().numpy()))
         return torch.where((lambda_f > 0) & (lambda_f < 1), seen, lambda_f)
 
@@ -55,12 +55,12 @@ class CurvePerceiver:
 
 @dataclass(frozen=True)
 class Perception:
-    """People's answers at each lambda_f, as quantiles; the same for all classes.
+    """Quantiles of people's answers at each lambda_f, the same for all classes.
 
     Raises:
-        InputError: the parts don't fit each other.
+        InputError: the quantiles do not match the values of lambda_f or the limits of extremeness.
 
-    Example:
+    Examples:
         >>> none = torch.zeros(3, dtype=torch.int64)
         >>> mean = shared_perception().mean(torch.tensor([0.0, 0.25, 0.5]), none, none)
         >>> [round(value, 3) for value in mean.tolist()]
@@ -68,15 +68,15 @@ class Perception:
     """
 
     lambda_f: Sequence[float]
-    """L mixing coefficients in ascending order, from 0 to 1."""
+    """Mixing coefficients in ascending order, from 0 to 1, L of them."""
     lambda_h: Sequence[Sequence[float]]
-    """At each of them, quantiles of lambda_h at evenly spaced probabilities from 0 to 1, shape (L, K)."""
+    """For each of them, quantiles of lambda_h at evenly spaced probabilities from 0 to 1, shape (L, K)."""
     extremeness: Sequence[float]
-    """E − 1 limits of |2·lambda_h − 1| that part answers by how far they are from one half."""
+    """Limits of |2·lambda_h − 1| that divide answers into E parts by their distance from one half; E − 1 limits."""
     omega: Sequence[Sequence[float]]
-    """In each part, quantiles of omega, likewise, shape (E, Q)."""
+    """For each part, quantiles of omega at evenly spaced probabilities, shape (E, Q)."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Where the judgements came from, and how many there were."""
+    """The source of the judgements, and their number."""
 
     def __post_init__(self) -> None:
         levels = np.array(self.lambda_f)
@@ -100,23 +100,23 @@ class Perception:
         return lambda_h, torch.lerp(omega, torch.ones_like(omega), self.certainty(lambda_f))
 
     def certainty(self, lambda_f: Tensor) -> Tensor:
-        """Return how far each lambda_f is from what was judged to a plain image, from 0 to 1, shape (B,)."""
+        """Return 1 for unmixed images, falling to 0 at the outermost judged lambda_f, shape (B,)."""
         nearest = torch.minimum(lambda_f, 1 - lambda_f)
         return (1 - nearest / min(self.lambda_f[1], 1 - self.lambda_f[-2])).clamp(min=0)
 
     def _place(self, lambda_f: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the level below each lambda_f, and how far it is from there to the next, both of shape (B,)."""
+        """Return the level below each lambda_f, and its position between this level and the next, both (B,)."""
         levels = lambda_f.new_tensor(self.lambda_f)
         row = (torch.bucketize(lambda_f, levels, right=True) - 1).clamp(0, len(levels) - 2)
         return row, (lambda_f - levels[row]) / (levels[row + 1] - levels[row])
 
     def to_json(self) -> str:
-        """Return what the file holds."""
+        """Return the content of the file."""
         return json.dumps(asdict(self), indent=None, separators=(", ", ": ")) + "\n"
 
 
 def _at(quantiles: Tensor, probability: Tensor) -> Tensor:
-    """Interpolate quantiles, a row of shape (K,) for each image, at a probability for each, shape (B,)."""
+    """Interpolate each image's quantiles, shape (B, K), at one probability per image, shape (B,)."""
     place = probability * (quantiles.shape[1] - 1)
     left = place.long().clamp(max=quantiles.shape[1] - 2)[:, None]  # (B, 1)
     low, high = quantiles.gather(1, left), quantiles.gather(1, left + 1)
@@ -125,19 +125,19 @@ def _at(quantiles: Tensor, probability: Tensor) -> Tensor:
 
 @cache
 def shared_perception() -> Perception:
-    """Return the perception of H-Mix's 81 people, which hml ships: fitted to all their judgements of 2,070 images."""
+    """Return the built-in perception of H-Mix's 81 people, fitted to all their judgements of 2,070 images."""
     return Perception(**json.loads(files("hml.transforms").joinpath(FILE).read_text(encoding="utf-8")))
 
 
 def fit_perception(judgements: Iterable[Judgement], provenance: Mapping[str, Any] | None = None) -> Perception:
-    """Fit a perception to judgements, each seen from the first and from the second endpoint's side.
+    """Fit a perception to judgements, each counted from the side of both endpoints.
 
     Args:
-        judgements: What people said; a lambda_f that few of them saw makes rough quantiles.
-        provenance: Where the judgements came from.
+        judgements: The judgements. Quantiles are imprecise at a lambda_f with few of them.
+        provenance: The source of the judgements.
 
     Raises:
-        InputError: there are none strictly between 0 and 1, or some have no confidence.
+        InputError: there are no judgements with lambda_f between 0 and 1, or some have no confidence.
     """
     said = [judgement for judgement in judgements if 0 < judgement.stimulus.lambda_f < 1]
     if not said or any(judgement.omega is None for judgement in said):
@@ -145,7 +145,7 @@ def fit_perception(judgements: Iterable[Judgement], provenance: Mapping[str, Any
     lambda_f = np.array([judgement.stimulus.lambda_f for judgement in said])
     lambda_h = np.array([judgement.lambda_h for judgement in said])
     omega = np.tile([judgement.omega for judgement in said], 2)
-    # Rounded, since 1 − 0.9 isn't 0.1.
+    # Rounded, since 1 − 0.9 is not exactly 0.1.
     lambda_f, lambda_h = np.concatenate([lambda_f, 1 - lambda_f]).round(9), np.concatenate([lambda_h, 1 - lambda_h])
     levels = np.unique(lambda_f)
     inside = [_quantiles(lambda_h[lambda_f == level], _LAMBDA_H_STEPS) for level in levels]

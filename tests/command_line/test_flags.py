@@ -78,7 +78,7 @@ def printed(verb, args, capsys):
         (["--seed", "x"], "--seed: Expected a int. Got value: x. See"),
         (["--cohort", "both"], "--cohort: Expected a Literal['paper', 'all']. Got value: both. See"),
         (["--config", "mine.yaml"], "Option 'sed' is not accepted. See hml try --help.\nDid you mean seed?"),
-        (["--config", "text.yaml"], "a config has text where a list belongs. See"),
+        (["--config", "text.yaml"], "a config has text instead of a list. See"),
         (["--config", "number.yaml"], "--quick is 3 in a config: it must be true or false."),
         (["--config", "none.yaml"], "There is no config none.yaml"),
     ],

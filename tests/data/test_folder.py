@@ -175,7 +175,7 @@ def test_half_a_layout_and_different_classes_are_refused(tmp_path):
     ("options", "said"),
     [
         ({"size": 0}, "size=0 must be 1 or more"),
-        ({"resize": "pad"}, "resize='pad' is none of 'crop', 'stretch', 'none'"),
+        ({"resize": "pad"}, "resize='pad' is not one of 'crop', 'stretch', 'none'"),
         ({"test_share": 1.0}, "test_share=1.0 must be above 0 and below 1"),
         ({"split_seed": -1}, "split_seed=-1 must be 0 or more"),
     ],

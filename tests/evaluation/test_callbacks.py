@@ -216,7 +216,7 @@ def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, mak
 
 def test_bins_that_fit_few_images_are_named_in_a_warning(tiny, classifier, make_trainer):
     calibration = Calibration()
-    with pytest.warns(UserWarning, match="33 images are too few for bins of 100, the paper's: .* bins of 3"):
+    with pytest.warns(UserWarning, match="33 images are too few for bins of 100, the paper's size: .* bins of 3"):
         (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
     (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)  # without a warning
     assert logged == same

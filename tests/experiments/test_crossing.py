@@ -57,7 +57,7 @@ def test_runs_without_values_are_named_with_the_reason(outcomes, give_images):
     given = give_images(outcomes)
     del given["sep", 1]
     table, cells = tabulate(outcomes, given)
-    reason = "there are runs without per_image.npz, which earlier versions of hml don't write"
+    reason = "there are runs without per_image.npz, which earlier versions of hml did not write"
     assert f"No intervals over test images for sep: {reason}." in table.notes
     assert cells["sep"].crossed.mean is None
     assert cells["agg"].crossed.to_baseline is not None
@@ -69,7 +69,7 @@ def test_runs_without_values_are_named_with_the_reason(outcomes, give_images):
 def test_schemes_tested_on_other_images_are_not_paired(outcomes, give_images):
     given = give_images(outcomes) | give_images([own for own in outcomes if own.scheme == "sep"], ids=(1, 2, 3))
     table, cells = tabulate(outcomes, given)
-    assert "No intervals over test images for sep: it was tested on other images than mixup." in table.notes
+    assert "No intervals over test images for sep: it was not tested on the same images as mixup." in table.notes
     assert cells["sep"].crossed.to_baseline is None
     assert cells["sep"].crossed.mean.images == 3
 
@@ -85,7 +85,7 @@ def test_a_file_that_is_not_its_runs_is_not_used(outcomes, give_images):
     given = give_images(outcomes)
     given["sep", 2] = given["sep", 1]
     table, _ = tabulate(outcomes, given)
-    said = "No intervals over test images for sep in CE: the per_image.npz of seed 2 isn't that of its metrics.json."
+    said = "No intervals over test images for sep in CE: the per_image.npz of seed 2 does not match its metrics.json."
     assert said in table.notes
 
 
@@ -94,7 +94,7 @@ def test_a_metric_without_values_is_named(make_result, give_images):
     given = give_images(outcomes)
     given["mixup", 0].values.pop("test/loss")
     notes = make_table({"mixup": 1}, outcomes, ["CE", "loss"], per_images=given).notes
-    assert "No intervals over test images for mixup in loss: the metric has no values for each image." in notes
+    assert "No intervals over test images for mixup in loss: the metric has no per-image values." in notes
 
 
 def test_a_metric_that_is_finite_at_no_seed_needs_no_reason(make_four):

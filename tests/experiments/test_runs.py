@@ -99,7 +99,7 @@ def test_a_run_whose_time_was_up_counts_as_unfinished():
 @pytest.mark.parametrize("other", [{"scheme": "mixup"}, {"seed": 4}])
 def test_a_run_that_was_copied_into_anothers_place_is_refused(tmp_path, other):
     (tmp_path / "metrics.json").write_text(json.dumps(WHOLE | {"scheme": "sep", "seed": 3} | other))
-    with pytest.raises(InputError, match="it was copied, or renamed"):
+    with pytest.raises(InputError, match="it was copied or renamed"):
         read_outcome(tmp_path, "sep", 3)
 
 

@@ -51,7 +51,7 @@ def test_any_scheme_can_be_what_the_others_are_compared_to(make_four):
 
 def test_a_table_without_its_baseline_says_so(make_four):
     outcomes = [make_four("mixup_fly", 0, 2.0), make_four("learned_mean", 0, 1.9)]
-    said = "No differences between schemes: mixup is not among them. Name one of them by --baseline."
+    said = "No differences between schemes: mixup is not among them. Choose one of them by --baseline."
     assert said in make_table({"mixup_fly": 1, "learned_mean": 1}, outcomes).notes
     assert said not in make_table({"mixup_fly": 1}, outcomes[:1]).notes, "there is nothing to compare"
 
@@ -185,7 +185,7 @@ def test_any_logged_metric_makes_a_column(make_result):
     outcomes = [make_result("mixup", 0, cross_entropy=2.0, ece=0.1)]
     assert make_table({"mixup": 1}, outcomes, ["ece", "CE"]).columns == {"ece": "test/ece", "CE": "test/cross_entropy"}
     assert make_table({"mixup": 1}, outcomes, ["test/ece"]).rows[0].cells["ece"].summary.mean == 0.1
-    with pytest.raises(InputError, match="'nll': there are test/cross_entropy, test/ece"):
+    with pytest.raises(InputError, match="'nll'. The logged metrics are test/cross_entropy, test/ece"):
         make_table({"mixup": 1}, outcomes, ["nll"])
 
 

@@ -84,7 +84,7 @@ class Bomb:
         (change(format=2), "has format 2, and this hml reads format 1"),
         (change(extra=1), "has other keys"),
         (change(std=[0.2, 0.2, 0.0]), "three means and stds"),
-        (change(dtype="int8"), "dtype='int8' is none of"),
+        (change(dtype="int8"), "dtype='int8' is not one of"),
         (change(network={"class_path": "nobodys.Net"}), "the network nobodys.Net, which can't be made: .*'nobodys'"),
         (
             change(network={"class_path": "os.mkdir", "init_args": {"path": "exploded"}}),

@@ -65,7 +65,7 @@ def test_metrics_json_holds_what_made_the_run(tiny, classifier, make_trainer, ca
 
 def test_numbers_that_do_not_exist_are_null_with_their_reason(tiny, classifier, make_trainer, capsys):
     trainer = make_trainer(HumanAlignment(), Calibration(100), FGSM(), Report("sep_conf", 3, RECIPE), tensorboard=True)
-    reason = "33 images fill fewer than two bins of 100, of which PixMix's error leaves out the last"
+    reason = "33 images fill fewer than two bins of 100, and PixMix's error leaves out the last bin"
     with pytest.warns(UserWarning, match="can't be computed") as caught:
         content = report_of(trainer, classifier, tiny())
     said = [str(warning.message) for warning in caught if "can't be computed" in str(warning.message)]
