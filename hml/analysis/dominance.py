@@ -7,7 +7,8 @@ from scipy.special import expit
 
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
-from hml.statistics.bootstrap import Array, Bootstrap, Estimate, Index, make_estimate
+from hml.statistics.bootstrap import Array, Estimate, Index
+from hml.statistics.jackknife import Jackknife, Weights
 
 _STEPS, _TOLERANCE = 50, 1e-9
 _DENSE = 14
@@ -67,7 +68,7 @@ def _multiply_columns(design: Array, pairs: Index) -> "Array | csr_array[np.floa
     return csr_array((products.ravel(), place.ravel(), starts), (num_cells, width**2))
 
 
-def dominance(table: pd.DataFrame, bootstrap: Bootstrap, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
+def dominance(table: pd.DataFrame, jackknife: Jackknife, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
     """Estimate how much each of C classes outweighs the others.
 
     Returns:
@@ -78,22 +79,22 @@ def dominance(table: pd.DataFrame, bootstrap: Bootstrap, num_classes: int) -> tu
     """
     fits = CurveFits.of(table)
 
-    def fit(weights: Array) -> Array:
+    def fit(weights: Weights) -> Array:
         count, total = fits.cell_sums(weights)
         found = fit_strengths(fits.cells, count, total, fits.curves.overall.lapse, fits.curves.dispersion, num_classes)
         slope = np.maximum(found[:, :1], 0.1)
         return np.concatenate([found[:, 2:], found[:, 2:] / slope, found[:, 1:2] / slope], axis=1)  # (R, 2·C + 1)
 
-    value, replicates = bootstrap.value(fit), bootstrap.replicate(fit)
+    value, replicates = jackknife.value(fit), jackknife.replicate(fit)
     rows = []
     for c in range(num_classes):
         part = table[(table["class_1"] == c) | (table["class_2"] == c)]
         if part.empty:
             continue
         n, people = len(part), part["person"].nunique()
-        strength = make_estimate(float(value[c]), replicates[:, c], n, people)
-        worth = make_estimate(float(value[num_classes + c]), replicates[:, num_classes + c], n, people)
+        strength = jackknife.conclude(float(value[c]), replicates[:, c], n, people)
+        worth = jackknife.conclude(float(value[num_classes + c]), replicates[:, num_classes + c], n, people)
         strengths = {"strength": strength.value, "strength_low": strength.low, "strength_high": strength.high}
         rows.append({"class": c, **strengths, **worth.as_dict()})
-    position = make_estimate(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())
+    position = jackknife.conclude(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True), position
