@@ -17,7 +17,9 @@ from hml.elicit.web.addresses import host_of, is_loopback, read_origin
 from hml.errors import InputError, StorageError
 from hml.files.locks import claim
 
-_PORT = 8000
+PORT = 8000
+"""Where `hml elicit serve` listens by default."""
+
 _LARGEST_PORT = 65_535
 LOCK = ".serving.lock"
 
@@ -66,7 +68,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
     token = store.folder.key.derive("researcher").hex()[:32]
     app = create_app(store, stimuli, token=token, base_url=options.base_url, refresher=refresher)
     try:
-        listener = listen(options.host, _PORT if options.port is None else options.port)
+        listener = listen(options.host, PORT if options.port is None else options.port)
     except StorageError:
         if options.port is not None or options.base_url is not None:  # a proxy knows of one port alone
             raise

@@ -183,7 +183,7 @@ def test_behind_a_proxy_a_port_that_is_taken_is_not_replaced_by_one_that_the_pro
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        monkeypatch.setattr("hml.elicit.serving._PORT", taken.getsockname()[1])
+        monkeypatch.setattr("hml.elicit.serving.PORT", taken.getsockname()[1])
         assert main(["elicit", "serve", "--no-browser", "--base_url", "http://localhost:9"]) == 6
     assert "Can't serve at 127.0.0.1" in capsys.readouterr().err
 
