@@ -14,6 +14,9 @@ from hml.statistics.jackknife import Jackknife, Weights
 # Mean and larger entropy of people's labels of the endpoints; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
 
+FOLDED = ("extremeness", "error")
+"""Variables that are sizes: how far an image's mean is from a value depends on people's noise in a folded way."""
+
 _BINS = 5
 
 
@@ -66,7 +69,7 @@ def correlate(table: pd.DataFrame, variable: str, unit: str, weights: Weights) -
 
 
 def _image_values(table: pd.DataFrame, variable: str, weights: Weights) -> Array:
-    if variable not in ("extremeness", "error"):
+    if variable not in FOLDED:
         return image_means(table, variable, weights)  # the same for all judgements of an image
     lambda_h = image_means(table, "lambda_h", weights)
     away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else image_lambda_f(table)))
@@ -78,7 +81,13 @@ def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, s
     people = table["person"].nunique()
     counts = {"judgement": len(table), "within_person": len(table), "image": table["image"].nunique()}
     return {
-        (variable, unit): jackknife.estimate(partial(correlate, table, variable, unit), n, people, CORRELATION)
+        (variable, unit): jackknife.estimate(
+            partial(correlate, table, variable, unit),
+            n,
+            people,
+            CORRELATION,
+            same_images=not (unit == "image" and variable in FOLDED),
+        )
         for variable in VARIABLES
         if variable in table
         for unit, n in counts.items()

@@ -16,7 +16,15 @@ _DENSE = 14
 _SLOPE_MEAN, _SLOPE_SD, _POSITION_SD, _STRENGTH_SD = 5.0, 5.0, 1.0, 1.0
 
 
-def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, dispersion: float, num_classes: int) -> Array:
+def fit_strengths(
+    cells: Cells,
+    count: Array,
+    total: Array,
+    lapse: float,
+    dispersion: float,
+    num_classes: int,
+    start: Array | None = None,
+) -> Array:
     """Fit logit λ_h = slope·(λ_f − ½) + position + strength of the first class − strength of the second.
 
     Bradley and Terry's model (1952) with what is in the pixels as a handicap, and with `position` for a lean to
@@ -29,6 +37,7 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
         lapse: The share of answers that don't depend on the image.
         dispersion: The variance of a judgement over that of a coin flip.
         num_classes: C.
+        start: Where the search begins, shape (1, 2 + C); at the prior's mean unless given.
 
     Returns:
         slope, position and the classes' strengths, shape (R, 2 + C).
@@ -40,7 +49,7 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
     sd = np.array([_SLOPE_SD, _POSITION_SD, *[_STRENGTH_SD] * num_classes])
     prior = np.zeros(len(sd))
     prior[0] = _SLOPE_MEAN
-    found = np.tile(prior, (len(count), 1))
+    found = np.tile(prior if start is None else start[0], (len(count), 1))
     for _ in range(_STEPS):
         sigmoid = expit(found @ design.T)  # (R, N)
         predicted = lapse / 2 + (1 - lapse) * sigmoid
@@ -79,9 +88,14 @@ def dominance(table: pd.DataFrame, jackknife: Jackknife, num_classes: int) -> tu
     """
     fits = CurveFits.of(table)
 
+    def strengths_of(weights: Weights, start: Array | None = None) -> Array:
+        sums, curves = fits.cell_sums(weights), fits.curves
+        return fit_strengths(fits.cells, *sums, curves.overall.lapse, curves.dispersion, num_classes, start)
+
+    start = strengths_of(Weights.ones(len(jackknife.person)))
+
     def fit(weights: Weights) -> Array:
-        count, total = fits.cell_sums(weights)
-        found = fit_strengths(fits.cells, count, total, fits.curves.overall.lapse, fits.curves.dispersion, num_classes)
+        found = strengths_of(weights, start)
         slope = np.maximum(found[:, :1], 0.1)
         return np.concatenate([found[:, 2:], found[:, 2:] / slope, found[:, 1:2] / slope], axis=1)  # (R, 2·C + 1)
 

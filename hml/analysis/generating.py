@@ -1,5 +1,7 @@
 """The mixing coefficient against what people infer: for each lambda_f, over images and over judgements."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -62,15 +64,17 @@ def _summarise(part: pd.DataFrame, unit: str, n: int, jackknife: Jackknife) -> d
             return image_means(part, column, weights), weights.of_images(part)
         return part[column].to_numpy(float), weights.of(part)
 
-    def means(weights: Weights) -> Array:
-        error = error_by_image if unit == "image" else error_by_judgement
-        found = [weighted.mean(*spread(weights)[::-1]), error(part, weights)]
-        if "omega" in part:
-            found.append(weighted.mean(*spread(weights, "omega")[::-1]))
-        return np.stack(found, axis=1)
+    def mean(column: str, weights: Weights) -> Array:
+        values, own = spread(weights, column)
+        return weighted.mean(own, values)
 
-    names = ["mean", "error", *(["omega"] if "omega" in part else [])]
-    estimates = dict(zip(names, jackknife.estimates(means, [n] * len(names), [people] * len(names), SHARE), strict=True))
+    folded, error = (True, error_by_image) if unit == "image" else (False, error_by_judgement)
+    estimates = {
+        "mean": jackknife.estimate(partial(mean, "lambda_h"), n, people, SHARE),
+        "error": jackknife.estimate(partial(error, part), n, people, SHARE, same_images=not folded),
+    }
+    if "omega" in part:
+        estimates["omega"] = jackknife.estimate(partial(mean, "omega"), n, people, SHARE)
     smooth = max(_STEP, _noise(part) / 2) if unit == "image" else _STEP
     return estimates | {name: jackknife.quantile(spread, q, n, people, smooth) for name, q in _QUANTILES.items()}
 

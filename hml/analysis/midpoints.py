@@ -32,7 +32,9 @@ def summarise_midpoints(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, 
         "mean": _mean(table, jackknife),
         "distance": weighted.estimate_mean(jackknife, table, away, SHARE),
         "exact": weighted.estimate_mean(jackknife, table, (away < 1e-6).astype(float), SHARE),
-        "disagreement": jackknife.estimate(disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE, same_images=False),
+        "disagreement": jackknife.estimate(
+            disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE, same_images=False
+        ),
         "varied": _mean_of_varied(table, jackknife),
         "retest": jackknife.estimate(again, repeats, repeaters, same_images=False) if repeats else NOTHING,
         "pull": _pull(table, jackknife),
@@ -59,9 +61,7 @@ def _pull(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
     if sides[0].empty or sides[1].empty:
         return NOTHING
 
-    above, below = (
-        weighted.mean_of(side, side["lambda_m"].to_numpy(float)) for side in sides
-    )
+    above, below = (weighted.mean_of(side, side["lambda_m"].to_numpy(float)) for side in sides)
 
     return jackknife.estimate(lambda weights: above(weights) - below(weights), len(started), table["person"].nunique())
 

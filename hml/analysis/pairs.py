@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
-from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
+from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
 from hml.statistics import weighted
 from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
@@ -71,7 +71,8 @@ class CurveFits:
         member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
         count, total = (sums @ member for sums in self.cell_sums(weights))
         group = np.zeros(len(levels), np.int64)
-        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1)[0][:, 0]
+        start = parameters_of(self.curves.overall)
+        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1, start)[0][:, 0]
 
     def pairs(self, weights: Weights, chosen: Index | None = None) -> Array:
         """Fit each pair's curve, or those of chosen pairs, drawn to the overall one: parameters, shape (R, G, 3)."""
@@ -96,7 +97,14 @@ class CurveFits:
         count, total = (np.take(sums, inside, axis=1) for sums in self.cell_sums(weights))
         prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
         group = np.searchsorted(chosen, cells.group[inside])
-        return fit_groups(cells.lambda_f[inside], group, count, total, prior, self.curves.dispersion, len(chosen))
+        start = np.array([parameters_of(self.curves.curves[cells.pairs[g]]) for g in chosen])  # (G, 3)
+        dispersion = self.curves.dispersion
+        return fit_groups(cells.lambda_f[inside], group, count, total, prior, dispersion, len(chosen), start)
+
+
+def parameters_of(curve: Curve) -> Array:
+    """Turn a curve into (bias, log slope, logit lapse), shape (3,): where refits begin."""
+    return np.array([curve.bias, np.log(curve.slope), logit(np.clip(curve.lapse, 1e-9, 1 - 1e-9))])
 
 
 def readable(parameters: Array) -> Array:
@@ -152,7 +160,9 @@ def estimate_curves(
         inside = of_pair == g
         n, who = int(inside.sum()), table.loc[inside, "person"].nunique()
         pairs[fits.cells.pairs[g]] = {
-            name: jackknife.conclude(float(points[i, k]), _widen(replicated[:, i, k], unknown[i, k]), n, who, BOUNDS[name])
+            name: jackknife.conclude(
+                float(points[i, k]), replicated[:, i, k], n, who, BOUNDS[name], unknown=float(unknown[i, k])
+            )
             for k, name in enumerate(PARAMETERS[:2])
             if name in known
         }
@@ -161,12 +171,6 @@ def estimate_curves(
     bands = [jackknife.conclude(float(v), r, len(table), people) for v, r in zip(values, many.T, strict=True)]
     frame = pd.DataFrame([{"lambda_f": x, **band.as_dict()} for x, band in zip(grid, bands, strict=True)])
     return CurveEstimates(fits.curves, named, pairs, frame)
-
-
-def _widen(replicates: Array, sd: float) -> Array:
-    """Scatter replicates wider around their mean, as much as an independent error of this deviation would."""
-    own = float(replicates.std())
-    return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
 
 
 def summarise_cells(table: pd.DataFrame, jackknife: Jackknife, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:

@@ -103,9 +103,11 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
                 found[headline.name, rule] = (headline, value, jackknife.replicate(headline.statistic))
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
-        estimate = jackknife.conclude(value, replicates, headline.n, headline.people, headline.bounds)
+        same = headline.same_images
+        estimate = jackknife.conclude(value, replicates, headline.n, headline.people, headline.bounds, same_images=same)
         _, before, replicates_before = found[name, "none"]
-        change = jackknife.conclude(value - before, replicates - replicates_before, headline.n, headline.people)
+        difference = replicates - replicates_before
+        change = jackknife.conclude(value - before, difference, headline.n, headline.people, same_images=same)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
     order = [headline.name for headline in headlines(table)]

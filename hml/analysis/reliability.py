@@ -17,7 +17,6 @@ from hml.statistics.bootstrap import (
     Array,
     Bounds,
     Estimate,
-    Index,
 )
 from hml.statistics.jackknife import Jackknife, Statistic, Weights
 
@@ -114,7 +113,9 @@ def score_relabellers(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame
             scored[name] = (weighted.mean_of(once, np.abs(error) ** power), len(error), once["person"].nunique())
         for name, (statistic, n, people) in scored.items():
             if n:
-                estimate = jackknife.estimate(_root(statistic, power), n, people, SHARE, same_images=name in _ONE_ANSWER)
+                estimate = jackknife.estimate(
+                    _root(statistic, power), n, people, SHARE, same_images=name in _ONE_ANSWER
+                )
                 rows.append({"relabeller": name, "measure": measure, **estimate.as_dict()})
     order = list(RELABELLERS)
     frame = pd.DataFrame(rows)
@@ -147,7 +148,9 @@ def ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
         "retest_correlation": (same, *retest[1:], CORRELATION),
     }
     return {
-        name: jackknife.estimate(statistic, n, people, bounds, same_images=name == "mixup_correlation") if n else NOTHING
+        name: jackknife.estimate(statistic, n, people, bounds, same_images=name == "mixup_correlation")
+        if n
+        else NOTHING
         for name, (statistic, n, people, bounds) in statistics.items()
     }
 
@@ -167,7 +170,9 @@ def agreement(tables: tuple[pd.DataFrame, pd.DataFrame], key: str, values: tuple
     kept = [t[t[key].isin(place) & t[value].notna()] for t, value in zip(tables, values, strict=True)]
     both = pd.concat(
         [
-            pd.DataFrame({"shown": part[key].map(place), "value": part[value], "annotator": part["person"], "task": task})
+            pd.DataFrame(
+                {"shown": part[key].map(place), "value": part[value], "annotator": part["person"], "task": task}
+            )
             for task, (part, value) in enumerate(zip(kept, values, strict=True))
         ],
         ignore_index=True,

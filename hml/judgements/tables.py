@@ -18,9 +18,9 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     Returns:
         One row a judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
         id_2), the answer (lambda_h, omega, reaction_ms, is_repeat; NaN where omega or reaction_ms isn't known),
-        error = |lambda_h − lambda_f|, codes that count from 0: `judgement` by row, `image` and its pair of `endpoints`
-        by first appearance, and `person` by the annotators' names in order; and `level`, lambda_f itself, or to the nearest .05 where there are more than 21
-        different ones.
+        error = |lambda_h − lambda_f|; codes that count from 0: `judgement` by row, `image` and its pair of `endpoints`
+        by first appearance, and `person` by the annotators' names in order; and `level`, lambda_f itself, or to the
+        nearest .05 where there are more than 21 different ones.
     """
     judgements = list(judgements)
     table = pd.DataFrame(

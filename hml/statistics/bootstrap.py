@@ -48,6 +48,11 @@ class Estimate:
     low_people: float | None = None  # the interval for other people and the same images, where there is one
     high_people: float | None = None
 
+    @property
+    def on_same_images(self) -> "Estimate":
+        """The number with its interval for other people and the same images, as far as there is one."""
+        return Estimate(self.value, self.low_people, self.high_people, self.n, self.people)
+
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Return the fields by name."""
         return asdict(self)

@@ -6,14 +6,15 @@ Two designs are told apart by what would be drawn again:
   come and go together. This is the design of every interval unless it says otherwise.
 - "people": other people judge the same images.
 
-Each uses a jackknife that halves the weight of one person, or of one pair of endpoints, at a time, and doubles the
-change. For a linear statistic this is the usual jackknife. For a mean of two or three judgements of an image, deleting
-a person would lose the image or overstate the change by n/(n − 1), and resampling people with replacement would lose
-images too. Halving changes it by 1/(n − ½), close to the unbiased 1/√(n·(n − 1)), as Bell and McCaffrey's CR2 does.
+Variances are added as Cameron, Gelbach and Miller do. For people and images: what pairs of endpoints contribute, noise
+included, and what a person's judgements of different pairs have in common. Noise isn't counted twice, as resampling
+both factors would (Owen, 2007). For people: their noise on each image, and again what they have in common.
 
-Variances of both factors are added as Cameron, Gelbach and Miller do: what pairs of endpoints contribute, and what a
-person's judgements of different pairs have in common. Noise of single judgements is in the first only, so it isn't
-counted twice, as resampling both factors would (Owen, 2007).
+What contributes is found by a jackknife. It takes .6 of the weight of some judgements and scales the change up. For a
+linear statistic this is the usual jackknife. In a mean of n judgements of an image, one that differs from it by d has
+the effect d/(n − .6), close to the unbiased d/√(n·(n − 1)), as in Bell and McCaffrey's CR2: the usual jackknife has
+d/(n − 1), which is too much for two judgements, and resampling people would lose images. What a person's judgements
+have in common needs the full d/(n − 1), since the other judgements' own habits cancel in the sum.
 
 Source: Bell and McCaffrey, "Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples", 2002;
 Cameron, Gelbach and Miller, "Robust Inference with Multiway Clustering", 2011; Owen, "The Pigeonhole Bootstrap", 2007;
@@ -29,9 +30,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.sparse import csr_array
-from scipy.special import expit, logit, ndtr
+from scipy.special import ndtr
 
-from hml.statistics.bootstrap import ANYWHERE, FEWEST_PEOPLE, Array, Bounds, Estimate, Index
+from hml.statistics.bootstrap import ANYWHERE, CORRELATION, FEWEST_PEOPLE, Array, Bounds, Estimate, Index
 
 BOTH, PEOPLE = "people and images", "people"
 """What an interval takes as random, as its column `random` names it."""
@@ -40,10 +41,11 @@ FEWEST_PAIRS = 3
 """Of fewer pairs of endpoints an interval for other images says nothing."""
 
 _CHUNK = 250
-_HALF = 0.5
+_SOME, _ALL = 0.6, 0.98  # what is taken of a weight; something is left lest an image be lost
 _PARTS = 8  # of a person's judgements, by pairs of endpoints
 _MOST_PEOPLE, _MOST_PAIRS = 200, 300  # more are halved several at a time
 _LEVEL = 0.975
+_MOST_KEPT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -111,21 +113,23 @@ class Jackknife:
 
     @cached_property
     def _codes(self) -> tuple[Index, Index, Index]:
-        """Each judgement's person, pair of endpoints, and cell of both, counted from 0, each of shape (N,)."""
+        """What is made lighter together: parts of a person's judgements, pairs of endpoints, the parts again; (N,)."""
         people = np.unique(self.person, return_inverse=True)[1].reshape(-1) % _MOST_PEOPLE
         pairs = np.unique(self.endpoints, return_inverse=True)[1].reshape(-1)
-        return people, pairs % _MOST_PAIRS, people * _PARTS + pairs % _PARTS
+        parts = people * _PARTS + pairs % _PARTS
+        return parts, pairs % _MOST_PAIRS, parts
 
     @property
     def _sizes(self) -> tuple[int, int, int]:
-        """How many people, pairs and cells there are: as many replicates of each kind, in this order."""
-        people, pairs, _ = (int(code.max(initial=-1)) + 1 for code in self._codes)
-        return people, pairs, people * _PARTS
+        """How many replicates each of these makes."""
+        parts, pairs, _ = (int(code.max(initial=-1)) + 1 for code in self._codes)
+        parts += -parts % _PARTS
+        return parts, pairs, parts
 
     def replicate(self, statistic: Statistic) -> Array:
         """Compute a statistic for every replicate, (R,) or (R, K), some hundreds at a time."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.concatenate([statistic(weights) for weights in self._weights()])
+            return np.concatenate([statistic(weights) for weights in self._kept or self._weights()])
 
     def value(self, statistic: Statistic) -> Array:
         """Compute a statistic on the judgements as they are, shape () or (K,)."""
@@ -156,8 +160,8 @@ class Jackknife:
             n: Observations behind each, K of them.
             people: People behind each, K of them.
             bounds: The least and the largest value that there can be.
-            same_images: Whether there is an interval for the same images too. Where a statistic compares two answers
-                to an image, images mostly have one such pair, so their noise can't be told from what images differ by.
+            same_images: Whether there is an interval for the same images too. There is none where a statistic compares
+                two answers to an image, of which most images have one pair, or depends on the size of images' errors.
         """
         values, replicates = self.value(statistic), self.replicate(statistic)
         return [
@@ -174,6 +178,7 @@ class Jackknife:
         bounds: Bounds = ANYWHERE,
         *,
         same_images: bool = True,
+        unknown: float = 0.0,
     ) -> Estimate:
         """Set a number between the ends of its intervals.
 
@@ -184,11 +189,13 @@ class Jackknife:
             people: People behind it; fewer than `FEWEST_PEOPLE` get no interval.
             bounds: The least and the largest value that there can be.
             same_images: As in `estimates`.
+            unknown: The standard deviation of an error that no weights change, such as a shrunk estimate's bias.
         """
         if not math.isfinite(value):
             return Estimate(None, None, None, n, people)
-        both, same = self.errors(value, replicates, people)
-        ends = [_reach(value, *error, bounds) if error else (None, None) for error in (both, same)]
+        reaches = self.half_widths(value, replicates, people)
+        more = stats.norm.ppf(_LEVEL) * unknown
+        ends = [(None, None) if reach is None else _reach(value, math.hypot(reach, more), bounds) for reach in reaches]
         if not same_images:
             ends[1] = (None, None)
         return Estimate(value, *ends[0], n, people, BOTH, *ends[1])
@@ -217,39 +224,35 @@ class Jackknife:
             below: Array = (weight * ndtr((found - at) / smooth)).sum(1) / weight.sum(1)
             return below
 
-        both, same = self.errors(float(self.value(share)), self.replicate(share), people)
         ends: list[float | None] = []
-        for error in (both, same):
+        for error in self.half_widths(float(self.value(share)), self.replicate(share), people):
             if error is None:
                 ends += [None, None]
                 continue
-            reach = error[0] * float(stats.t.ppf(_LEVEL, error[1]))
-            low, high = np.quantile(values, np.clip([q - reach, q + reach], 0, 1))
+            low, high = np.quantile(values, np.clip([q - error, q + error], 0, 1))
             ends += [float(low), float(high)]
         return Estimate(found, ends[0], ends[1], n, people, BOTH, ends[2], ends[3])
 
-    def errors(
-        self, value: float, replicates: Array, people: int
-    ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
-        """Return the standard error and its degrees of freedom for people and images, and for people on the same.
+    def half_widths(self, value: float, replicates: Array, people: int) -> tuple[float | None, float | None]:
+        """Return half the width of the t interval for people and images, and for people on the same images.
 
-        Where too few people or pairs of endpoints are behind a number, there is none.
+        Each part of a variance has its own t quantile, and squared half-widths are added, as in
+        `hml.statistics.crossed`. None where too few people or pairs of endpoints are behind a number.
         """
-        a, g, _ = self._sizes
-        change = (replicates - value) / _HALF
-        if people < FEWEST_PEOPLE or not bool(np.isfinite(change).all()):
+        cells, pairs, _ = self._sizes
+        if people < FEWEST_PEOPLE or not bool(np.isfinite(replicates).all()):
             return None, None
-        same, pairs, cells = change[:a], change[a : a + g], change[a + g :].reshape(a, _PARTS)
-        freedom = float(min(people, self._count(same)) - 1) if same.any() else people - 1.0
-        by_people = (math.sqrt(float((same**2).sum())), max(freedom, 1.0))
-        of_pairs = float((pairs**2).sum())
-        common = _PARTS / (_PARTS - 1) * float((cells.sum(1) ** 2 - (cells**2).sum(1)).sum())
-        common = max(common, 0.0)
-        total = of_pairs + common
-        if (behind := self._count(pairs)) < FEWEST_PAIRS or total <= 0:
-            return None, by_people
-        parts = of_pairs**2 / (behind - 1) + common**2 / (people - 1)
-        return (math.sqrt(total), max(total**2 / parts, 1.0)), by_people
+        noise = (replicates[:cells] - value) / _SOME
+        images = (replicates[cells : cells + pairs] - value) / _SOME
+        habit = ((replicates[cells + pairs :] - value) / _ALL).reshape(-1, _PARTS)
+        # What a person's judgements of different pairs have in common.
+        common = _PARTS / (_PARTS - 1) * float((habit.sum(1) ** 2 - (habit**2).sum(1)).sum())
+        of_people = _t(people) ** 2 * max(common, 0.0)
+        same = math.sqrt(_t(self._count(noise)) ** 2 * float((noise**2).sum()) + of_people)
+        if (behind := self._count(images)) < FEWEST_PAIRS:
+            return None, same
+        both = _t(behind) ** 2 * float((images**2).sum()) + of_people
+        return math.sqrt(both), same
 
     @staticmethod
     def _count(change: Array) -> int:
@@ -257,11 +260,16 @@ class Jackknife:
         size = np.abs(change)
         return int((size > 0.02 * size.max(initial=0)).sum())
 
+    @cached_property
+    def _kept(self) -> list[Weights]:
+        """The weights, where they don't take much memory."""
+        return list(self._weights()) if sum(self._sizes) * len(self.person) < _MOST_KEPT else []
+
     def _weights(self) -> Iterator[Weights]:
         for kind, (code, size) in enumerate(zip(self._codes, self._sizes, strict=True)):
             for at in range(0, size, _CHUNK):
-                halved = code == np.arange(at, min(at + _CHUNK, size))[:, None]  # (R, N)
-                weights = np.where(halved, 1 - _HALF, 1.0)
+                chosen = code == np.arange(at, min(at + _CHUNK, size))[:, None]  # (R, N)
+                weights = np.where(chosen, 1 - (_ALL if kind == 2 else _SOME), 1.0)
                 ones = np.ones_like(weights)
                 if kind == 0:
                     yield Weights(self._keep_images(weights), ones)
@@ -285,21 +293,15 @@ def sums(weights: Array, cell: Index, values: Array, num_cells: int) -> Array:
     return summed
 
 
-def _reach(value: float, error: float, freedom: float, bounds: Bounds) -> tuple[float, float]:
-    """Return the ends of a t interval, on a scale without ends where there are bounds.
+def _t(groups: int) -> float:
+    """Return the t quantile of a variance over so many groups."""
+    return float(stats.t.ppf(_LEVEL, max(groups - 1, 1)))
 
-    Two bounds: log odds of where the value is between them, Fisher's z for a correlation. One: the logarithm.
-    """
-    reach = error * float(stats.t.ppf(_LEVEL, freedom))
+
+def _reach(value: float, reach: float, bounds: Bounds) -> tuple[float, float]:
+    """Return the ends of an interval of half this width, on the scale of Fisher's z for a correlation."""
     least, largest = bounds
-    if not least < value < largest or reach == 0:
-        return max(value - reach, least), min(value + reach, largest)
-    if math.isfinite(least) and math.isfinite(largest):
-        share = (value - least) / (largest - least)
-        width = reach / (largest - least) / (share * (1 - share))
-        low, high = expit(logit(share) + np.array([-width, width]))
-        return float(least + (largest - least) * low), float(least + (largest - least) * high)
-    if math.isfinite(least):
-        factor = math.exp(min(reach / (value - least), 50.0))
-        return least + (value - least) / factor, least + (value - least) * factor
-    return value - reach, value + reach
+    if bounds == CORRELATION and abs(value) < 1 and reach > 0:
+        low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * reach / (1 - value**2))
+        return float(low), float(high)
+    return max(value - reach, least), min(value + reach, largest)

@@ -7,14 +7,15 @@ from hml.analysis.findings import list_values
 from hml.judgements import Classes
 from hml.reporting.drawing import draw_forest, escape, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 _POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"
 
 
-def dominance_section(classes: Classes, table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
+def dominance_section(classes: Classes, table: pd.DataFrame, jackknife: Jackknife) -> Section:
     """Write the section."""
-    strengths, position = dominance(table, bootstrap, len(classes))
+    strengths, position = dominance(table, jackknife, len(classes))
     named = strengths.assign(**{"class": [classes[c] for c in strengths["class"]]})
     findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
     return Section(
