@@ -90,6 +90,11 @@ def clustered_half_width(
 
     Returns:
         The half-width; None with fewer than `FEWEST_GROUPS` groups of either kind.
+
+    Example:
+        >>> errors = np.array([0.1, 0.2, 0.2, 0.3, 0.1, 0.3])
+        >>> clustered_half_width(errors, np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 2, 0]))
+        0.1...
     """
     left = values - values.mean()
     cell = np.unique(np.stack([first, second]), axis=1, return_inverse=True)[1].reshape(-1)
