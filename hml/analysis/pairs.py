@@ -19,6 +19,9 @@ from hml.statistics.jackknife import Jackknife, Weights
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
 BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
+WITHOUT_INTERVAL = ("slope", "lapse")
+"""They trade off against each other: of simulated data sets, their intervals cover too few. Bias and gain have one."""
+
 MOST_PAIRS = 66
 """Twelve classes have as many pairs. Of more classes only the pairs judged most often are described one by one."""
 
@@ -117,6 +120,11 @@ def readable(parameters: Array) -> Array:
     return np.stack([bias, slope, lapse, (1 - lapse) * slope / 4], axis=-1)
 
 
+def without_interval(estimate: Estimate) -> Estimate:
+    """Return the number without its intervals, which would be wrong."""
+    return Estimate(estimate.value, None, None, estimate.n, estimate.people, estimate.random)
+
+
 def identifiable(table: pd.DataFrame) -> bool:
     """Tell whether there are lambda_f enough, three, to tell slope and lapse from the prior's."""
     return table["lambda_f"].nunique() >= 3
@@ -150,6 +158,7 @@ def estimate_curves(
         for i, name in enumerate(PARAMETERS)
         if name in known
     }
+    named = {name: without_interval(one) if name in WITHOUT_INTERVAL else one for name, one in named.items()}
     of_chosen = partial(fits.pairs, chosen=chosen)
     replicated, points = readable(jackknife.replicate(of_chosen)), readable(jackknife.value(of_chosen))
     unknown = fits.unknown(chosen)
@@ -165,6 +174,9 @@ def estimate_curves(
             )
             for k, name in enumerate(PARAMETERS[:2])
             if name in known
+        }
+        pairs[fits.cells.pairs[g]] |= {
+            name: without_interval(one) for name, one in pairs[fits.cells.pairs[g]].items() if name in WITHOUT_INTERVAL
         }
     grid = np.linspace(0, 1, 51)
     values, many = respond(point, grid), respond(overall[:, None], grid)  # (X,), (R, X)

@@ -126,7 +126,7 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "Every number has n, its number of observations, and a 95 % interval. Unless it says otherwise, the interval "
         "is for other people and other images of these classes and λ_f. It is a jackknife over people and over pairs "
         "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
-        "numbers also have a narrower interval for other people and the same images. Numbers that compare two answers "
+        "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that compare two answers "
         "to an image have none: with so few answers an image, noise can't be told from what images differ by. "
         "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
         "controls the false discovery rate at 5 % (Benjamini and Hochberg).",
@@ -150,8 +150,10 @@ def _summarise(
 ) -> dict[str, object]:
     """Gather what goes into percepts.json."""
     of_pairs = {
-        sources.classes.name_pair(*pair): asdict(curves.curves.of(*pair))
-        | {"intervals": {name: estimate.as_dict() for name, estimate in estimates.items()}}
+        sources.classes.name_pair(*pair): {
+            **asdict(curves.curves.of(*pair)),
+            "intervals": {name: estimate.as_dict() for name, estimate in estimates.items()},
+        }
         for pair, estimates in curves.pairs.items()
     }
     return {
@@ -168,7 +170,7 @@ def _summarise(
             "method": "jackknife",
         },
         "claims": {
-            section.name: {claim.name: {"text": claim.text} | claim.estimate.as_dict() for claim in section.claims}
+            section.name: {claim.name: {"text": claim.text, **claim.estimate.as_dict()} for claim in section.claims}
             for section in sections
         },
         "findings": {section.name: section.findings for section in sections if section.findings},

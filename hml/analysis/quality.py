@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.headlines import headlines
+from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
 from hml.statistics.jackknife import Jackknife
@@ -108,6 +109,8 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
         _, before, replicates_before = found[name, "none"]
         difference = replicates - replicates_before
         change = jackknife.conclude(value - before, difference, headline.n, headline.people, same_images=same)
+        if name in WITHOUT_INTERVAL:
+            estimate, change = without_interval(estimate), without_interval(change)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
     order = [headline.name for headline in headlines(table)]

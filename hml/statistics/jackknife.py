@@ -43,7 +43,7 @@ FEWEST_PAIRS = 3
 _CHUNK = 250
 _SOME, _ALL = 0.6, 0.98  # what is taken of a weight; something is left lest an image be lost
 _PARTS = 8  # of a person's judgements, by pairs of endpoints
-_MOST_PEOPLE, _MOST_PAIRS = 200, 300  # more are halved several at a time
+_MOST_PEOPLE, _MOST_PAIRS = 200, 300  # more are made lighter several at a time
 _LEVEL = 0.975
 _MOST_KEPT = 10_000_000
 
@@ -198,7 +198,8 @@ class Jackknife:
         ends = [(None, None) if reach is None else _reach(value, math.hypot(reach, more), bounds) for reach in reaches]
         if not same_images:
             ends[1] = (None, None)
-        return Estimate(value, *ends[0], n, people, BOTH, *ends[1])
+        (low, high), (low_people, high_people) = ends
+        return Estimate(value, low, high, n, people, BOTH, low_people, high_people)
 
     def quantile(
         self, spread: Callable[[Weights], tuple[Array, Array]], q: float, n: int, people: int, smooth: float
@@ -242,9 +243,9 @@ class Jackknife:
         cells, pairs, _ = self._sizes
         if people < FEWEST_PEOPLE or not bool(np.isfinite(replicates).all()):
             return None, None
-        noise = (replicates[:cells] - value) / _SOME
-        images = (replicates[cells : cells + pairs] - value) / _SOME
-        habit = ((replicates[cells + pairs :] - value) / _ALL).reshape(-1, _PARTS)
+        noise = _centre((replicates[:cells] - value) / _SOME)
+        images = _centre((replicates[cells : cells + pairs] - value) / _SOME)
+        habit = _centre((replicates[cells + pairs :] - value) / _ALL).reshape(-1, _PARTS)
         # What a person's judgements of different pairs have in common.
         common = _PARTS / (_PARTS - 1) * float((habit.sum(1) ** 2 - (habit**2).sum(1)).sum())
         of_people = _t(people) ** 2 * max(common, 0.0)
@@ -286,11 +287,38 @@ class Jackknife:
         return kept
 
 
+def discover(estimates: Sequence[Estimate], rate: float = 0.05) -> list[bool]:
+    """Tell which numbers of a list differ from 0: a share `rate` of those found is expected to be wrong at most.
+
+    The p value of each is that of a normal distribution with the interval's width; numbers without one aren't found.
+
+    Source: Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995.
+
+    Example:
+        >>> discover([Estimate(0.5, 0.3, 0.7, 9, 9), Estimate(0.2, 0.0, 0.4, 9, 9), Estimate(0.1, None, None, 2, 2)])
+        [True, False, False]
+    """
+    known = [one for one in estimates if one.value is not None and one.low is not None and one.high is not None]
+    errors = [(one.high - one.low) / 2 / stats.norm.ppf(_LEVEL) for one in known]  # type: ignore[operator]
+    p = [
+        2 * float(stats.norm.sf(abs(one.value or 0.0) / error)) if error > 0 else 1.0
+        for one, error in zip(known, errors, strict=True)
+    ]
+    adjusted: Iterator[float] = iter(stats.false_discovery_control(p) if p else [])
+    return [any(one is other for other in known) and float(next(adjusted)) <= rate for one in estimates]
+
+
 def sums(weights: Array, cell: Index, values: Array, num_cells: int) -> Array:
     """Sum weighted values (N,) over each cell, weights (R, N), shape (R, C)."""
     member = csr_array((values, (np.arange(len(cell)), cell)), (len(cell), num_cells))
     summed: Array = np.asarray(weights @ member)
     return summed
+
+
+def _centre(change: Array) -> Array:
+    """Take the mean off the changes that are not 0: what any smaller weight does, such as making averages noisier."""
+    moved = change != 0
+    return np.where(moved, change - (change[moved].mean() if moved.any() else 0), 0)
 
 
 def _t(groups: int) -> float:
