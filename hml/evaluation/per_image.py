@@ -29,6 +29,12 @@ class PerImage:
         images: The ids of the images evaluated on in a stage, "test" or "val", shape (N,).
         values: By the name that the metric is logged as, such as "test/cross_entropy", shape (N,), in the order of its
             stage's images; NaN for an image that the metric leaves out.
+
+    Example:
+        >>> import torch
+        >>> accuracy = torch.tensor([0, 1]), torch.tensor([1.0, 0.0])  # the first image is right
+        >>> PerImage.of({"test": torch.tensor([7, 9])}, {"test/accuracy": accuracy}).find("test/accuracy")
+        (array([7, 9]), array([1., 0.]))
     """
 
     images: Mapping[str, npt.NDArray[np.int64]]

@@ -19,6 +19,7 @@ _EPILOG = """\
   hml relabel fit                                learns from all of H-Mix, in minutes
   hml relabel evaluate                           judges it by cross-validation, beside baselines
   hml relabel propose --count 200                chooses images that people should judge next
+  hml relabel plan --pairs Cat/Dog --bias .05    estimates how many people and images a question needs
   hml relabel evaluate --active                  compares ways to choose them, on the answers that there are
   hml fit --config configs/learned_mean.yaml     trains on what it predicts for fresh mixes
   hml relabel fit --demo                         a try, on synthetic images and simulated people
@@ -119,7 +120,39 @@ class Propose(Sources):
     out: Path = Path("proposed.csv")
 
 
-VERBS = {"fit": Fit, "evaluate": Evaluate, "propose": Propose}
+@dataclass(frozen=True)
+class Plan(Sources):
+    """Estimate how many people and images a question needs, by simulation.
+
+    Args:
+        relabeller: What hml relabel fit wrote.
+        bias: Ask for the class pair's bias within so much: half of its 95 % interval.
+        bits: Ask to detect a difference of so many bits a judgement between two models, in place of --bias.
+        power: With --bits, how often the difference must be detected.
+        pairs: The class pair of --bias, by default Cat/Dog or the pair judged most often; those of --bits, by default
+            all.
+        lambdas: Values of lambda_f.
+        people: Numbers of people to consider.
+        images_each: Numbers of images that each person judges.
+        per_image: How many people judge an image.
+        studies: Studies to simulate for each design.
+        out: The folder for the figure.
+    """
+
+    relabeller: Path = DEFAULT_PATH
+    bias: float = 0.05
+    bits: float | None = None
+    power: float = 0.8
+    pairs: tuple[str, ...] = ()
+    lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    people: tuple[int, ...] = (10, 20, 40, 80)
+    images_each: tuple[int, ...] = (12, 24, 48)
+    per_image: int = field(default=3, metadata={"flag": "--per-image"})
+    studies: int = 400
+    out: Path = DEFAULT_PATH.parent
+
+
+VERBS = {"fit": Fit, "evaluate": Evaluate, "propose": Propose, "plan": Plan}
 
 
 def parse(args: Sequence[str]) -> Sources:

@@ -11,10 +11,11 @@ from hml.relabel.answers import Answers, per_cent
 from hml.relabel.baselines import BASELINES, level_histogram
 from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_networks
-from hml.relabel.folds import SPLITS, grouped_folds, groups_of
+from hml.relabel.folds import SPLITS, group_by_pair, grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
 from hml.statistics.bootstrap import Array, Bootstrap, Estimate
+from hml.statistics.crossed import clustered_half_width
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
 MODELS = {
@@ -28,6 +29,8 @@ MODELS = {
 }
 MEASURES = ("bits", "bits_joint", "crps", "mae", *(f"coverage_{round(100 * level)}" for level in scores.COVERAGES))
 COMPARED = ("bits", "bits_joint", "crps", "mae")
+PEOPLE, PEOPLE_AND_PAIRS = "people", "people and image pairs"
+"""What an interval takes as random: other people judging these images, or also images of other pairs of endpoints."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,21 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap
     """Average scores over judgements, and compare each model's with the relabeller's.
 
     Returns:
-        One row a model and measure: model, measure, compared ("" for the score itself, "relabeller" for how much
-        lower the relabeller's is: above 0, it is better), value, low, high, n, people.
+        Two rows a model and measure, one for each thing that is random: model, measure, compared ("" for the score
+        itself, "relabeller" for how much lower the relabeller's is: above 0, it is better), random, value, low, high,
+        n, people.
     """
     rows = []
+    person, pair = table["person"].to_numpy(np.int64), group_by_pair(table)
 
     def add(model: str, measure: str, compared: str, values: Array) -> None:
-        estimate = weighted.estimate_mean(bootstrap, table, values)
-        rows.append({"model": model, "measure": measure, "compared": compared, **estimate.as_dict()})
+        over_people = weighted.estimate_mean(bootstrap, table, values)
+        half, mean = clustered_half_width(values, person, pair), float(values.mean())
+        low, high = (None, None) if half is None else (mean - half, mean + half)
+        over_both = Estimate(mean, low, high, over_people.n, over_people.people)
+        for random, estimate in ((PEOPLE, over_people), (PEOPLE_AND_PAIRS, over_both)):
+            named = {"model": model, "measure": measure, "compared": compared, "random": random}
+            rows.append({**named, **estimate.as_dict()})
 
     for model in (name for name in MODELS if name in found):
         for measure in (name for name in MEASURES if name in found[model]):

@@ -10,7 +10,15 @@ import torch
 
 import hml
 from hml.files.atomic import write_atomically
-from hml.relabel.evaluation import COMPARED, KNOWN_PERSON, MODELS, RELABELLER, Predictions
+from hml.relabel.evaluation import (
+    COMPARED,
+    KNOWN_PERSON,
+    MODELS,
+    PEOPLE,
+    PEOPLE_AND_PAIRS,
+    RELABELLER,
+    Predictions,
+)
 from hml.relabel.figures import boundary, held_out_images
 from hml.relabel.folds import SPLITS
 from hml.relabel.relabeller import Relabeller
@@ -21,6 +29,7 @@ from hml.reporting.page import render_page
 from hml.reporting.sections import Section, compare, count, write_interval, write_number
 from hml.reporting.tables import Table, to_text
 from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.statistics.crossed import FEWEST_GROUPS
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
 _SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}
@@ -87,8 +96,9 @@ def _introduce(evaluation: Evaluation) -> str:
     sources = " and again ".join(_SOURCES[split] for split in evaluation.scores)
     return (
         f"{count(len(table), 'judgement')} of {count(table['image'].nunique(), 'mixed image')} by "
-        f"{count(table['person'].nunique(), 'person', 'people')}, each predicted {sources}. Intervals are 95 %, by "
-        "bootstrap over people. They treat the images as fixed."
+        f"{count(table['person'].nunique(), 'person', 'people')}, each predicted {sources}. Intervals are 95 %, "
+        f"over {PEOPLE_AND_PAIRS}: for other people judging images of other pairs of endpoints. Those over people "
+        "only, for these same images, are in relabel.json."
     )
 
 
@@ -107,30 +117,48 @@ def _summarise(evaluation: Evaluation, verdicts: Sequence[str]) -> dict[str, obj
 
 
 def verdict(scores: pd.DataFrame, split: str) -> str:
-    """Say whether the relabeller is better than every baseline in bits and CRPS, or which it isn't better than."""
+    """Say whether the relabeller is better than every baseline in bits and CRPS, or which it isn't better than.
+
+    Better means for other people and other images. What holds for other people on these images only is named.
+    """
     compared = scores[(scores["compared"] == RELABELLER) & (scores["model"] != KNOWN_PERSON)]
     compared = compared[compared["measure"].isin(["bits", "crps"])]
-    if compared["people"].max() < FEWEST_PEOPLE:
+    over_people, over_both = (compared[compared["random"] == random] for random in (PEOPLE, PEOPLE_AND_PAIRS))
+    if over_both["low"].isna().all():
         return (
-            f"With {SPLITS[split]}, differences have no intervals: that needs {FEWEST_PEOPLE} people, and fewer "
-            "took part. So the page can't say which model is better."
+            f"With {SPLITS[split]}, differences have no intervals: that needs {FEWEST_PEOPLE} people and "
+            f"{FEWEST_GROUPS} image pairs. So the page can't say which model is better."
         )
-    short = [
-        f"{MODELS[row['model']]} ({row['measure']} {_number(row)}, {_interval(row)})"
-        for row in compared.to_dict("records")
-        if compare(Estimate.from_row(row)) != "above"
+    short = over_both[[not _is_better(row) for row in over_both.to_dict("records")]]
+    if short.empty:
+        return (
+            f"With {SPLITS[split]}, the relabeller is better than every baseline in bits and in CRPS, for other people "
+            "and other images: with intervals over both that exclude 0."
+        )
+    told = "; ".join(_name_comparison(row) for row in short.to_dict("records"))
+    shown = f"With {SPLITS[split]}, the relabeller isn't clearly better than: {told}."
+    keys = set(zip(short["model"], short["measure"], strict=True))
+    for_people = [
+        _name_comparison(row)
+        for row in over_people.to_dict("records")
+        if (row["model"], row["measure"]) in keys and _is_better(row)
     ]
-    if short:
-        return f"With {SPLITS[split]}, the relabeller isn't clearly better than: {'; '.join(short)}."
-    return (
-        f"With {SPLITS[split]}, the relabeller is better than every baseline in bits and in CRPS, with intervals that "
-        "exclude 0."
-    )
+    return f"{shown} For other people on these same images it is: {'; '.join(for_people)}." if for_people else shown
+
+
+def _is_better(row: Mapping[Hashable, Any]) -> bool:
+    return compare(Estimate.from_row(row)) == "above"
+
+
+def _name_comparison(row: Mapping[Hashable, Any]) -> str:
+    return f"{MODELS[row['model']]} ({row['measure']} {_number(row)}, {_interval(row)})"
 
 
 def _tables(evaluation: Evaluation, split: str) -> list[Table]:
     """Make the table of scores, and that of differences."""
-    rows = {(row["model"], row["measure"], row["compared"]): row for row in evaluation.scores[split].to_dict("records")}
+    scores = evaluation.scores[split]
+    shown = scores[scores["random"] == PEOPLE_AND_PAIRS].to_dict("records")
+    rows = {(row["model"], row["measure"], row["compared"]): row for row in shown}
     models = [model for model in MODELS if any(model == key[0] for key in rows)]
 
     def cell(model: str, measure: str, compared: str) -> str:
@@ -142,7 +170,9 @@ def _tables(evaluation: Evaluation, split: str) -> list[Table]:
     scored = [[MODELS[model], *(cell(model, measure, "") for measure in _SHOWN)] for model in models]
     others = [model for model in models if model != RELABELLER]
     differences = [[MODELS[model], *(cell(model, measure, RELABELLER) for measure in COMPARED)] for model in others]
-    caption = f"How much less the relabeller's are, {SPLITS[split]} (above 0: it is better)"
+    caption = (
+        f"How much less the relabeller's are, {SPLITS[split]} (above 0: it is better; 95 % over {PEOPLE_AND_PAIRS})"
+    )
     return [
         Table(f"Scores, {SPLITS[split]}", _HEADER, scored),
         Table(caption, _HEADER[: 1 + len(COMPARED)], differences),
@@ -155,7 +185,7 @@ def _ceiling_table(ceilings: Mapping[str, Estimate]) -> Table:
         for name, text in _CEILINGS.items()
         if name in ceilings
     ]
-    return Table("What people reach against one another", ["", "MAE", "95 %", "n"], rows)
+    return Table("What people reach against one another", ["", "MAE", "95 % over people", "n"], rows)
 
 
 def _number(row: Mapping[Hashable, Any]) -> str:

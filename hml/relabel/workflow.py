@@ -15,25 +15,40 @@ from hml.files.sealed import hash_file
 from hml.judgements import CIFAR10
 from hml.judgements.curves import fit_pair_curves
 from hml.judgements.stimuli_file import write_stimuli
+from hml.randomness import Draws
 from hml.relabel.acquisition import ExpectedInformation
-from hml.relabel.acquisition.pool import opinion_noise
+from hml.relabel.acquisition.pool import estimate_image_share, opinion_noise
 from hml.relabel.active import ACQUISITIONS, Comparison, Schedule, draw_repetitions
 from hml.relabel.active_report import write_report as write_active_report
 from hml.relabel.answers import Answers
-from hml.relabel.candidates import draw_targets, find_originals
+from hml.relabel.candidates import draw_mixes, draw_targets, find_originals
 from hml.relabel.checkpoint import Checkpoint, tabulate_curves
-from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit, Propose, Sources
-from hml.relabel.encoding import ImageTable
+from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit, Plan, Propose, Sources
+from hml.relabel.encoding import ImageTable, take
 from hml.relabel.evaluation import human_ceilings, judged, predict_held_out, score, summarise
 from hml.relabel.features import describe_images
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import choose_splits
+from hml.relabel.network import NOBODY
+from hml.relabel.plan_report import Question, write_plan
+from hml.relabel.planning import (
+    Design,
+    Population,
+    bits_of_images,
+    mean_difference,
+    pair_bias,
+    plan,
+    predict_people,
+)
 from hml.relabel.presentation import Evaluation, write_report
 from hml.relabel.proposal import Wanted, propose
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material, read_material
 from hml.reporting.sections import count, write_share
 from hml.statistics.bootstrap import Bootstrap
+
+_PLANNED_IMAGES, _ANSWERED_IMAGES, _ANSWERING_PEOPLE = 4500, 300, 40
+"""Of plans: images that predictions are averaged over, and images and people that answers are simulated of."""
 
 
 def run(options: Sources) -> int:
@@ -48,11 +63,13 @@ def run(options: Sources) -> int:
     Raises:
         HmlError: a flag or a file is wrong.
     """
-    for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2)):
+    for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2), ("studies", 2)):
         if getattr(options, name, least) < least:
             raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
     if isinstance(options, Propose):
         _propose(options)
+    elif isinstance(options, Plan):
+        _plan(options)
     elif isinstance(options, Fit):
         fitting = FitOptions(steps=options.steps, members=options.members, seed=options.seed)
         if not isinstance(options, Evaluate):
@@ -131,14 +148,8 @@ def _compare(options: Evaluate, fitting: FitOptions) -> None:
 
 def _propose(options: Propose) -> None:
     """Propose images, and write them to a stimuli file."""
-    checkpoint = Checkpoint.load(options.relabeller)
-    material = _read(options)
+    checkpoint, material = _load(options)
     bank = material.bank
-    if checkpoint.classes != bank.classes:
-        raise InputError(
-            f"{options.relabeller} was fitted to images of other classes, {checkpoint.classes}, than these, "
-            f"{bank.classes}: run hml relabel fit on the same images."
-        )
     started = time.perf_counter()
     wanted = Wanted(
         count=options.count,
@@ -161,6 +172,48 @@ def _propose(options: Propose) -> None:
         f"{write_share(1 - share)} is people's. So a second opinion on an image teaches "
         f"{write_share(1 / float(opinion_noise(np.ones(1, np.int64), share)[0]))} of what the first does."
     )
+
+
+def _plan(options: Plan) -> None:
+    """Simulate studies of each design, and print which are enough."""
+    designs = [Design(people, each, options.per_image) for each in options.images_each for people in options.people]
+    checkpoint, material = _load(options)
+    relabeller, bank = checkpoint.relabeller, material.bank
+    pairs = [bank.classes.parse_pair(pair) for pair in options.pairs]
+    if options.bits is None:
+        pairs = pairs or [_default_pair(material)]
+        if len(pairs) > 1:
+            raise InputError(f"--pairs {' '.join(options.pairs)}: --bias is of one class pair.")
+        question = Question(f"the bias of {bank.classes.name_pair(*pairs[0])}", options.bias)
+    else:
+        question = Question("the difference in bits a judgement between two models", options.bits, options.power)
+    mixed = draw_mixes(bank, pairs or bank.classes.pairs, _PLANNED_IMAGES, options.lambdas, (options.seed, "plan"))
+    seen = take(mixed, torch.arange(_ANSWERED_IMAGES))
+    drawn = Draws(options.seed, 0, np.arange(len(relabeller.annotators))).order("people") + 1
+    share = estimate_image_share(relabeller, material.once, len(bank.classes))
+    population = Population(predict_people(relabeller, seen, drawn[:_ANSWERING_PEOPLE]), share)
+    if options.bits is None:
+        estimate = pair_bias(seen.lambda_f.double().numpy())
+    else:
+        general = predict_people(relabeller, mixed, np.array([NOBODY]))[0]
+        columns = (mixed.class_1.numpy(), mixed.class_2.numpy(), mixed.lambda_f.numpy())
+        _, cell = np.unique(np.stack(columns), axis=1, return_inverse=True)
+        estimate = mean_difference(bits_of_images(general, cell.reshape(-1))[:_ANSWERED_IMAGES])
+    plans = [plan(population, design, estimate, question.effect, options.studies, options.seed) for design in designs]
+    source = f"{options.relabeller.name}, sha256 {hash_file(options.relabeller)[:16]}, hml {hml.__version__}"
+    print(write_plan(question, plans, source, options.studies, options.seed, options.out))
+
+
+def _load(options: Propose | Plan) -> tuple[Checkpoint, Material]:
+    """Read a relabeller, and judgements and images that it fits."""
+    checkpoint = Checkpoint.load(options.relabeller)
+    material = _read(options)
+    if checkpoint.classes != material.bank.classes:
+        raise InputError(
+            f"{options.relabeller} was fitted to images of other classes, {checkpoint.classes}, than these, "
+            f"{material.bank.classes}: run hml relabel fit on the same images."
+        )
+    return checkpoint, material
 
 
 def _read(options: Sources) -> Material:

@@ -1,4 +1,10 @@
-"""The mean over two crossed random factors, seeds and test images: its interval for other seeds and other images."""
+"""Means over two crossed random factors, such as seeds and test images: intervals for others of both kinds.
+
+The variances of both factors are added, less the part that both contain: Cameron, Gelbach and Miller, "Robust Inference
+with Multiway Clustering", 2011. Each has its own t quantile, and squared half-widths are added: Howe, "Approximate
+Confidence Limits on the Mean of X + Y Where X and Y Are Two Tabled Independent Random Variables", 1974. Usually the sum
+has the t quantile of the factor with fewer groups. That would be wider here: as if there were as few images as seeds.
+"""
 
 import math
 from dataclasses import dataclass
@@ -9,6 +15,9 @@ from scipy import optimize, stats
 
 SEEDS, IMAGES, SEEDS_AND_IMAGES = "seeds", "images", "seeds and images"
 """What an interval takes as random: it is for others of these, of the same kind, and treats all else as fixed."""
+
+FEWEST_GROUPS = 3
+"""Over fewer people or pairs of images there is no interval."""
 
 _ROUNDING = 1e-12
 
@@ -37,18 +46,12 @@ class CrossedMean:
 def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     """Estimate a mean over seeds and images.
 
-    The variance of the mean is that of the seeds' means over S, plus that of the images' means over N, less the part
-    that both contain: what a seed and an image do together. Each part widens the interval by its own t quantile, so
-    that the squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · max(V_images − V_both, 0), and at least
-    t²(N − 1) · V_images. The interval is thus never narrower than the t interval over seeds or that over images. (With
-    t(S − 1) for the sum, as is usual where one factor is small, it would be wider: as if there were S images.)
+    The squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · (V_images − V_both), and no less than either factor's
+    by itself: V_seeds is the variance of the seeds' means over S, V_images that of the images' means over N, and V_both
+    the variance of what is left over S · N. So the interval is never narrower than the t interval over seeds.
 
     Args:
         values: One for each seed and image, shape (S, N), S and N ≥ 1: a metric's, or the difference of two.
-
-    Source: Cameron, Gelbach and Miller, "Robust Inference with Multiway Clustering", 2011, for the variance; Howe,
-    "Approximate Confidence Limits on the Mean of X + Y Where X and Y Are Two Tabled Independent Random Variables",
-    1974, for adding squared half-widths.
 
     Example:
         >>> crossed_mean(np.array([[1.0, 2.0, 3.0, 4.0]]))  # one seed: the t interval over images
@@ -58,13 +61,10 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     mean = float(values.mean())
     if images < 2:
         return CrossedMean(seeds, images, mean)
-    of_seeds, of_images, of_both = _variances(values)
+    parts = _variances(values)
 
     def half_width(p: float) -> float:
-        by_images = float(stats.t.isf(p / 2, images - 1)) ** 2
-        by_seeds = float(stats.t.isf(p / 2, seeds - 1)) ** 2 if seeds > 1 else 0.0
-        both = by_seeds * of_seeds + by_images * (of_images - of_both)
-        return math.sqrt(max(both, by_seeds * of_seeds, by_images * of_images))
+        return _half_width(p, (seeds, images), *parts)
 
     half = half_width(0.05)
     if half <= _ROUNDING * float(np.abs(values).max(initial=0)):
@@ -73,6 +73,48 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     least = 1e-12
     p = least if half_width(least) < abs(mean) else optimize.brentq(lambda at: half_width(at) - abs(mean), least, 1)
     return CrossedMean(seeds, images, mean, mean - half, mean + half, float(p))
+
+
+def clustered_half_width(
+    values: npt.NDArray[np.float64], first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
+) -> float | None:
+    """Half the width of a 95 % interval for the mean of observations that come in two crossed groupings.
+
+    As `crossed_mean`, for any number of observations of each group. Each factor's variance is the jackknife's, by
+    leaving out its groups one after the other, which holds where some groups are much larger than others.
+
+    Args:
+        values: Observations, shape (N,).
+        first: The group of each in one way, such as the person who judged, shape (N,).
+        second: Its group in the other way, such as the pair of images that were mixed, shape (N,).
+
+    Returns:
+        The half-width; None with fewer than `FEWEST_GROUPS` groups of either kind.
+
+    Example:
+        >>> errors = np.array([0.1, 0.2, 0.2, 0.3, 0.1, 0.3])
+        >>> clustered_half_width(errors, np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 2, 0]))
+        0.1...
+    """
+    left = values - values.mean()
+    cell = np.unique(np.stack([first, second]), axis=1, return_inverse=True)[1].reshape(-1)
+    sizes, variances = [], []
+    for group in (first, second, cell):
+        sums, counts = (
+            np.bincount(np.unique(group, return_inverse=True)[1], own) for own in (left, np.ones_like(left))
+        )
+        if len(counts) < FEWEST_GROUPS:
+            return None
+        sizes.append(len(counts))
+        variances.append(float(((sums / (len(left) - counts)) ** 2).sum()) * (1 - 1 / len(counts)))
+    return _half_width(0.05, (sizes[0], sizes[1]), variances[0], variances[1], variances[2])
+
+
+def _half_width(p: float, groups: tuple[int, int], of_first: float, of_second: float, of_both: float) -> float:
+    """Half the width of the interval at level 1 − p, from the numbers of groups and the mean's variances."""
+    by_first, by_second = (float(stats.t.isf(p / 2, size - 1)) ** 2 if size > 1 else 0.0 for size in groups)
+    together = by_first * of_first + by_second * (of_second - of_both)
+    return math.sqrt(max(together, by_first * of_first, by_second * of_second))
 
 
 def _variances(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

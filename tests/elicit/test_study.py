@@ -207,3 +207,11 @@ def test_the_examples_instructions_for_each_other_task_can_be_put_in_place_of_it
         study = read_study(write(task=task, **yaml.safe_load("\n".join(lines[:end]))))
         assert "100 other people" in study.instructions
         assert "sure" not in study.instructions
+
+
+def test_the_guides_study_that_adds_images_is_one(tmp_path):
+    guide = Path(hml.__file__).parent / "elicit" / "README.md"
+    _, _, rest = guide.read_text(encoding="utf-8").partition("`active_study.yaml`:\n\n```yaml\n")
+    (tmp_path / "active_study.yaml").write_text(rest.partition("```")[0])
+    choice = read_study(tmp_path / "active_study.yaml").stimuli
+    assert (choice.refresh_every, choice.refresh_images, choice.refresh_times) == (200, 40, 3)

@@ -79,7 +79,7 @@ def test_the_histogram_may_be_that_of_all_answers_where_lambda_f_says_nothing():
 
 
 def test_a_verdict_names_what_the_relabeller_does_not_beat():
-    table = pd.DataFrame({"person": np.arange(40) % 8})
+    table = pd.DataFrame({"person": np.arange(40) % 8, "id_1": np.arange(40) // 4, "id_2": 10 + np.arange(40) // 4})
     worse = {"bits": np.full(40, 6.0), "crps": np.full(40, 0.2), "mae": np.full(40, 0.2)}
     same = {"bits": np.full(40, 5.0), "crps": np.full(40, 0.1), "mae": np.full(40, 0.1)}
     bootstrap = Bootstrap.over(8, 100)
@@ -87,5 +87,7 @@ def test_a_verdict_names_what_the_relabeller_does_not_beat():
     assert "better than every baseline" in verdict(found, "pair")
     found = summarise(table, {"histogram": worse, "boosting": same, RELABELLER: same}, bootstrap)
     assert "isn't clearly better than: gradient boosting" in verdict(found, "annotator")
-    difference = found[(found["model"] == "histogram") & (found["compared"] == RELABELLER)].set_index("measure")
+    difference = found[(found["model"] == "histogram") & (found["compared"] == RELABELLER)]
+    assert difference["random"].tolist() == ["people", "people and image pairs"] * 3
+    difference = difference[difference["random"] == "people"].set_index("measure")
     assert difference.loc["bits", "value"] == pytest.approx(1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hml.statistics.crossed import CrossedMean, crossed_mean
+from hml.statistics.crossed import CrossedMean, clustered_half_width, crossed_mean
 from hml.statistics.paired import paired_difference
 
 
@@ -90,4 +90,38 @@ def test_intervals_hold_the_mean_of_other_seeds_and_images(seeds, parts):
         values = of_seeds * rng.normal(size=(seeds, 1)) + of_images * (rng.exponential(size=60) - 1)
         found = crossed_mean(values + of_both * rng.normal(size=(seeds, 60)))
         held.append(found.low <= 0 <= found.high)
+    assert np.mean(held) >= 0.9
+
+
+def test_unequal_groups_by_hand():
+    # Values 0, 3, 3, 6 (mean 3) of people 0, 0, 1, 2 and pairs 0, 1, 1, 2.
+    # Left out one after the other, people change the mean by −(−3)/2, 0/3, −3/3: V = (2.25 + 0 + 1) · 2/3.
+    # Pairs: −(−3)/3, 0/2, −3/3: V = (1 + 0 + 1) · 2/3. Cells are single judgements: (1 + 0 + 0 + 1) · 3/4.
+    found = clustered_half_width(np.array([0.0, 3, 3, 6]), np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]))
+    t = stats.t(2).ppf(0.975)
+    assert found == pytest.approx(t * math.sqrt(3.25 * 2 / 3))  # 2 · 2/3 − 1.5 is below 0: people's own is the wider
+
+
+def test_judgements_in_groups_of_their_own_have_the_usual_t_interval():
+    values = np.random.default_rng(0).normal(size=50)
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    alone = np.arange(50)
+    assert clustered_half_width(values, alone, alone) == pytest.approx((high - low) / 2)
+
+
+def test_two_people_or_two_pairs_have_no_interval():
+    values, few = np.arange(12.0), np.arange(12) % 2
+    assert clustered_half_width(values, few, np.arange(12)) is None
+    assert clustered_half_width(values, np.arange(12), few) is None
+
+
+@pytest.mark.parametrize("people", [10, 33])
+def test_intervals_hold_the_mean_of_other_people_and_pairs(people):
+    """On H-Mix's design: 270 pairs at three lambda_f, two judgements each. Over people only, .85 are right."""
+    rng, pair = np.random.default_rng(0), np.arange(1620) // 6
+    held = []
+    for _ in range(100):
+        person = rng.choice(people, 1620, p=rng.dirichlet(np.full(people, 5)))
+        values = 0.05 * rng.normal(size=people)[person] + 0.5 * rng.exponential(size=270)[pair] + rng.normal(size=1620)
+        held.append(abs(values.mean() - 0.5) <= clustered_half_width(values, person, pair))
     assert np.mean(held) >= 0.9

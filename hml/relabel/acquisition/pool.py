@@ -72,18 +72,8 @@ class Pool:
 
     @cached_property
     def image_share(self) -> float:
-        """How much of the answers' variance around the prediction is the image's own; the rest is people's.
-
-        Only images with several opinions show it, so it is drawn to one half as if by twenty second opinions.
-        """
-        numbers, first, image = np.unique(self.table["image"].to_numpy(), return_index=True, return_inverse=True)
-        seen = Answers.of(self.table.iloc[first], self.batch.num_classes).batch
-        expected = self.relabeller.mean(seen).double().numpy()
-        one = np.zeros(len(self.table), np.int64)
-        crowd = fit_crowd(self.table["lambda_h"].to_numpy(float), image.reshape(-1), one, expected, individual=False)
-        found = float(crowd.image_variance / (crowd.image_variance + crowd.noise[0] ** 2))
-        seconds = len(self.table) - len(numbers)
-        return (seconds * found + _PRIOR_SECONDS / 2) / (seconds + _PRIOR_SECONDS)
+        """How much of the answers' variance around the prediction is the image's own: see `estimate_image_share`."""
+        return estimate_image_share(self.relabeller, self.table, self.batch.num_classes)
 
     @cached_property
     def noise(self) -> Array:
@@ -100,6 +90,26 @@ class Pool:
     @cached_property
     def _blends(self) -> tuple[Index, Index, Array]:
         return blends(self.batch)
+
+
+def estimate_image_share(relabeller: Relabeller, table: pd.DataFrame, num_classes: int) -> float:
+    """Estimate how much of the answers' variance around the prediction is the image's own; the rest is people's.
+
+    Only images with several opinions show it, so it is drawn to one half as if by twenty second opinions.
+
+    Args:
+        relabeller: Fitted to the judgements.
+        table: Judgements, as `judgement_table` makes them, about C classes.
+        num_classes: C.
+    """
+    numbers, first, image = np.unique(table["image"].to_numpy(), return_index=True, return_inverse=True)
+    seen = Answers.of(table.iloc[first], num_classes).batch
+    expected = relabeller.mean(seen).double().numpy()
+    one = np.zeros(len(table), np.int64)
+    crowd = fit_crowd(table["lambda_h"].to_numpy(float), image.reshape(-1), one, expected, individual=False)
+    found = float(crowd.image_variance / (crowd.image_variance + crowd.noise[0] ** 2))
+    seconds = len(table) - len(numbers)
+    return (seconds * found + _PRIOR_SECONDS / 2) / (seconds + _PRIOR_SECONDS)
 
 
 def blends(batch: MixedBatch) -> tuple[Index, Index, Array]:

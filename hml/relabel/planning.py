@@ -1,0 +1,249 @@
+"""How many people and images a question needs: studies are simulated from the relabeller, each with an estimate.
+
+The relabeller gives the distribution of each simulated person's answer to each mixed image. The people are drawn from
+those it learned from. What it can't predict of an image is shared by everybody who judges that image, by a Gaussian
+copula; the rest differs from answer to answer.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.special import ndtr, ndtri
+
+from hml.errors import InputError
+from hml.judgements.curve_fitting import WEAK, estimate_dispersion, fit_groups, respond
+from hml.labels import MixedBatch
+from hml.randomness import Draws
+from hml.relabel.encoding import take
+from hml.relabel.relabeller import Relabeller
+from hml.relabel.slider import POSITIONS
+from hml.statistics.bootstrap import Array, Index
+
+Z = 1.959964
+"""The normal distribution's 97.5 % point."""
+
+_ROWS = 2000
+_LEAST_MASS = 1e-9
+
+Estimator = Callable[[Index, Index], Array]
+"""Takes R studies of N judgements, each judgement's image and its answer in whole per cents, shape (R, N) each, and
+returns an estimate for each study, shape (R,)."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """People and mixed images that simulated studies draw from.
+
+    Args:
+        mass: The probability of each per cent of lambda_h, of P people and I images, shape (P, I, 101).
+        image_share: How much of the variance that is left around a prediction is the image's own, from 0 to 1.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+
+    mass: Array
+    image_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.image_share <= 1:
+            raise InputError(f"image_share={self.image_share} must be from 0 to 1.")
+
+    @cached_property
+    def reached(self) -> Array:
+        """The probability of each per cent or less, shape (P, I, 101)."""
+        reached: Array = np.cumsum(self.mass, axis=2)
+        return reached
+
+
+@dataclass(frozen=True)
+class Design:
+    """A study that might be done.
+
+    Args:
+        people: How many people take part.
+        each: How many images each of them judges.
+        per_image: How many people judge each image.
+
+    Raises:
+        InputError: a number is too small, or more people judge an image than take part.
+    """
+
+    people: int
+    each: int
+    per_image: int = 3
+
+    def __post_init__(self) -> None:
+        if self.each < 1 or not 1 <= self.per_image <= self.people:
+            raise InputError(
+                f"{self.people} people who judge {self.each} images each, {self.per_image} an image: each must be 1 or "
+                "more, and people as many as judge an image."
+            )
+
+    @property
+    def judgements(self) -> int:
+        """How many judgements it gives."""
+        return self.people * self.each
+
+    @property
+    def images(self) -> int:
+        """How many images it needs: nobody judges one twice."""
+        return max(self.each, -(-self.judgements // self.per_image))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a design is expected to show.
+
+    Args:
+        design: The design.
+        half_width: Half of the estimate's 95 % interval: 1.96 standard deviations over the simulated studies.
+        power: How often a difference as large as the one asked for is detected, at a level of 5 %.
+    """
+
+    design: Design
+    half_width: float
+    power: float
+
+
+def simulate_studies(
+    population: Population, design: Design, estimate: Estimator, studies: int = 400, seed: int = 0
+) -> Array:
+    """Simulate studies, and return each one's estimate, shape (R,): a pure function of the arguments.
+
+    Args:
+        population: Who answers about what.
+        design: How many people and images.
+        estimate: What is computed of each study.
+        studies: How many studies, R.
+        seed: Decides all that is drawn.
+    """
+    num_people, num_images, _ = population.mass.shape
+    draws = Draws(seed, 0, np.arange(studies))
+    purpose = f"{design.people} people, {design.each} images each"
+    person = (draws.uniform(f"people of {purpose}", (design.people,)) * num_people).astype(np.int64)  # (R, A)
+    image = (draws.uniform(f"images of {purpose}", (design.images,)) * num_images).astype(np.int64)  # (R, I)
+    of_image = ndtri(draws.uniform(f"shared by {purpose}", (design.images,)))
+    own = ndtri(draws.uniform(f"answers of {purpose}", (design.judgements,)))
+    place = np.arange(design.judgements)
+    who, what = place // design.each, place % design.images
+    shared, rest = math.sqrt(population.image_share), math.sqrt(1 - population.image_share)
+    position = np.empty((studies, design.judgements), np.int64)
+    for study in range(studies):
+        level = ndtr(shared * of_image[study, what] + rest * own[study])  # (N,)
+        reached = population.reached[person[study, who], image[study, what]]  # (N, 101)
+        position[study] = (reached < level[:, None]).sum(1)
+    return estimate(image[:, what], position.clip(max=POSITIONS - 1))
+
+
+def plan(
+    population: Population, design: Design, estimate: Estimator, effect: float, studies: int = 400, seed: int = 0
+) -> Planned:
+    """Simulate studies of a design, and summarise how precise their estimates are.
+
+    Args:
+        population: Who answers about what.
+        design: How many people and images.
+        estimate: What is computed of each study.
+        effect: The difference that should be detected.
+        studies: How many studies are simulated, two or more.
+        seed: Decides all that is drawn.
+
+    Example:
+        >>> mass = np.full((1, 1, 101), 1 / 101)  # one person, who answers anything
+        >>> def mean(image, position):
+        ...     return position.mean(1) / 100
+        >>> planned = plan(Population(mass), Design(people=25, each=4), mean, effect=0.1)
+        >>> round(planned.half_width, 2), planned.power > 0.8  # 1.96 · sqrt(.085 / 100) = .057
+        (0.06, True)
+    """
+    if studies < 2 or effect <= 0:
+        raise InputError(f"studies={studies} must be 2 or more, and the difference to detect, {effect}, above 0.")
+    estimates = simulate_studies(population, design, estimate, studies, seed)
+    half_width = Z * float(estimates.std(ddof=1))
+    detected = np.abs(estimates - estimates.mean() + effect) > half_width
+    return Planned(design, half_width, float(detected.mean()))
+
+
+def mean_difference(difference: Array) -> Estimator:
+    """Estimate the mean of something that each answer gives, such as how two models' bits differ.
+
+    Args:
+        difference: What an answer gives, shape (I, 101).
+    """
+
+    def estimate(image: Index, position: Index) -> Array:
+        mean: Array = difference[image, position].mean(1)
+        return mean
+
+    return estimate
+
+
+def pair_bias(lambda_f: Array) -> Estimator:
+    """Estimate the bias of one class pair's curve, as `fit_curve` does: how far its middle is from lambda_f = 1/2.
+
+    Args:
+        lambda_f: Each image's, shape (I,).
+    """
+    weights, cell = np.unique(lambda_f, return_inverse=True)
+    group = np.zeros(len(weights), np.int64)
+
+    def estimate(image: Index, position: Index) -> Array:
+        studies = len(image)
+        key = (cell[image] + len(weights) * np.arange(studies)[:, None]).ravel()
+        answers = position.ravel() / 100
+
+        def sums(values: Array) -> Array:  # (R, K)
+            summed: Array = np.bincount(key, values, studies * len(weights)).astype(float).reshape(studies, -1)
+            return summed
+
+        count, total, squares = (sums(answers**power) for power in (0, 1, 2))
+        pooled = [part.sum(0) for part in (count, total, squares)]
+        found = fit_groups(weights, group, pooled[0][None], pooled[1][None], WEAK, 1.0, 1)[0][0, 0]
+        dispersion = estimate_dispersion(respond(found, weights), pooled[0], pooled[1], pooled[2], 3)
+        bias: Array = fit_groups(weights, group, count, total, WEAK, dispersion, 1)[0][:, 0, 0]
+        return bias
+
+    return estimate
+
+
+def predict_people(relabeller: Relabeller, batch: MixedBatch, people: Index) -> Array:
+    """Return what people would answer about mixed images, shape (P, I, 101).
+
+    Args:
+        relabeller: What predicts it.
+        batch: I mixed images.
+        people: P numbers of people that the relabeller learned from, or 0 for people in general.
+    """
+    rows = len(batch.id_1)
+    everybody = torch.from_numpy(np.repeat(people, rows))
+    image = torch.arange(rows).repeat(len(people))
+    masses = [
+        relabeller.mass(take(batch, of), who)
+        for of, who in zip(torch.split(image, _ROWS), torch.split(everybody, _ROWS), strict=True)
+    ]
+    predicted: Array = torch.cat(masses).double().numpy().reshape(len(people), rows, POSITIONS)
+    predicted /= predicted.sum(2, keepdims=True)
+    return predicted
+
+
+def bits_of_images(general: Array, cell: Index) -> Array:
+    """Return by how many bits the relabeller predicts an answer better than one that doesn't see the images.
+
+    Args:
+        general: What people in general would answer about images, shape (I, 101).
+        cell: Which images have one class pair and lambda_f, shape (I,): 0, 1 and so on.
+
+    Returns:
+        Differences of log2, shape (I, 101).
+    """
+    size = np.bincount(cell)
+    summed = np.zeros((len(size), POSITIONS))
+    np.add.at(summed, cell, general)
+    blind = (summed / size[:, None])[cell]
+    difference: Array = np.log2(np.maximum(general, _LEAST_MASS)) - np.log2(np.maximum(blind, _LEAST_MASS))
+    return difference
