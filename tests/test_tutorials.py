@@ -10,6 +10,7 @@ import pytest
 
 import hml
 from hml.training.result import read_result
+from tests.networks import narrow_resnet18
 
 TUTORIALS = Path(hml.__file__).parents[1] / "docs" / "tutorials"
 
@@ -21,7 +22,9 @@ def stand_in_an_empty_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
-def test_from_a_folder_of_images_to_a_table(capsys):
+@pytest.mark.usefixtures("without_drawing")
+def test_from_a_folder_of_images_to_a_table(capsys, monkeypatch):
+    monkeypatch.setattr("torchvision.models.resnet18", narrow_resnet18)
     runpy.run_path(str(TUTORIALS / "folder_to_study.py"))
     assert re.search(r"\| agg +\| 2 \|", capsys.readouterr().out)
     judgements = Path("judgements.csv").read_text().splitlines()

@@ -98,11 +98,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
     judged, left_out = _keep_two_classes(said.judgements, name)
     stimuli = {judgement.stimulus for judgement in judged}
     which = name if judgements else _COHORTS[cohort]
-    table = judgement_table(judged)
-    if unsure := int(table["omega"].isna().sum()):
-        table = table.drop(columns="omega")
-        left_out.append(f"Confidence: {unsure:,} of {len(table):,} judgements have no ω.")
-    sources = Sources(table, which, classes, dict(said.files), left_out=left_out)
+    sources = Sources(_tabulate(judged, left_out), which, classes, dict(said.files), left_out=left_out)
     if bank is not None:
         check_endpoints(stimuli, bank, "any")
         _add_bank(sources, bank)
@@ -123,6 +119,15 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
             "--source hml.data.ImageFolder --source.root DIR."
         )
     return sources
+
+
+def _tabulate(judged: list[Judgement], left_out: list[str]) -> pd.DataFrame:
+    """Make a table of judgements: without ω, and `left_out` says so, where some have none."""
+    table = judgement_table(judged)
+    if unsure := int(table["omega"].isna().sum()):
+        table = table.drop(columns="omega")
+        left_out.append(f"Confidence: {unsure:,} of {len(table):,} judgements have no ω.")
+    return table
 
 
 def _find_classes(mixed: HMix, data_dir: Path) -> Classes:

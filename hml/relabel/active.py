@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from hml.errors import InputError
-from hml.judgements.curves import PairCurves, fit_pair_curves
+from hml.judgements.curves import PairCurves
 from hml.labels import MixedBatch
-from hml.randomness import Draws
+from hml.randomness import LARGEST_SEED, Draws
 from hml.relabel import scores
 from hml.relabel.acquisition import (
     Acquisition,
@@ -22,7 +22,7 @@ from hml.relabel.acquisition import (
     Random,
     choose,
 )
-from hml.relabel.acquisition.curves import GRID
+from hml.relabel.acquisition.curves import GRID, fit_curves
 from hml.relabel.answers import Answers, per_cent
 from hml.relabel.encoding import ImageTable
 from hml.relabel.evaluation import judged
@@ -187,32 +187,37 @@ class Comparison:
         rounds: int,
     ) -> list[dict[str, float | str]]:
         """Ask for batches, fit again after each, and score."""
-        asked, found = list(asked), self._score(relabeller, questions, asked)
+        found = self._score(relabeller, questions, asked)
         for number in range(rounds):
-            given = self.table.iloc[asked]
-            opinions = given.groupby("image").size()
-            open_images = [i for i, queue in questions.queue.items() if len(queue) > opinions.get(i, 0)]
-            first = [questions.queue[image][0] for image in open_images]
-            pool = Pool(
-                relabeller,
-                Answers.of(self.table.iloc[first], self.images.num_classes).batch,
-                np.array([opinions.get(image, 0) for image in open_images], dtype=np.int64),
-                given,
-                self.targets,
-                seed=(self.schedule.seed * self.schedule.repetitions + repetition) * (rounds + 1) + number,
-            )
-            chosen = choose(acquisition, pool, self.schedule.batch).rows
-            if len(chosen) < self.schedule.batch:
-                raise InputError(
-                    f"--batch {self.schedule.batch}: only {len(chosen)} images that differ are left to ask about. "
-                    "Lower --batch or --rounds."
-                )
-            for place in chosen:
-                image = open_images[place]
-                asked.append(questions.queue[image][int(opinions.get(image, 0))])
+            drawn = Draws(self.schedule.seed, repetition, np.array([number])).uniform("pool")
+            asked = [*asked, *self._choose(acquisition, questions, asked, relabeller, int(drawn[0] * LARGEST_SEED))]
             relabeller = self.fit(asked, repetition)
             found += self._score(relabeller, questions, asked)
         return found
+
+    def _choose(
+        self,
+        acquisition: Acquisition,
+        questions: Questions,
+        asked: Sequence[int],
+        relabeller: Relabeller,
+        seed: int,
+    ) -> list[int]:
+        """Choose a batch of images, and return the row of the next judgement of each."""
+        given = self.table.iloc[list(asked)]
+        opinions = given.groupby("image").size()
+        left = {image: queue for image, queue in questions.queue.items() if len(queue) > opinions.get(image, 0)}
+        batch = Answers.of(self.table.iloc[[queue[0] for queue in left.values()]], self.images.num_classes).batch
+        counts = np.array([opinions.get(image, 0) for image in left], dtype=np.int64)
+        pool = Pool(relabeller, batch, counts, given, self.targets, seed)
+        chosen = choose(acquisition, pool, self.schedule.batch).rows
+        if len(chosen) < self.schedule.batch:
+            raise InputError(
+                f"--batch {self.schedule.batch}: only {len(chosen)} images that differ are left to ask about. "
+                "Lower --batch or --rounds."
+            )
+        queues = list(left.values())
+        return [queues[place][int(counts[place])] for place in chosen.tolist()]
 
     def fit(self, rows: Sequence[int], repetition: int) -> Relabeller:
         """Fit a relabeller to some of the judgements."""
@@ -229,7 +234,10 @@ class Comparison:
         values = {}
         for name, rows in (("bits_pair", questions.pair), ("bits_person", questions.person)):
             held_out = self.table.iloc[rows]
-            mass = relabeller.mass(Answers.of(held_out, self.images.num_classes).batch).double().numpy()
+            # Predictions are of anybody's answers, so all judgements of an image share one.
+            _, first, place = np.unique(held_out["image"].to_numpy(), return_index=True, return_inverse=True)
+            batch = Answers.of(held_out.iloc[first], self.images.num_classes).batch
+            mass = relabeller.mass(batch).double().numpy()[place]
             answer = per_cent(held_out["lambda_h"]).long().numpy()
             values[name] = float(scores.bits(mass, answer).mean())
             if name == "bits_pair":
@@ -245,8 +253,3 @@ class Comparison:
     def _reference(self) -> PairCurves:
         """The class pairs' curves of all judgements."""
         return fit_curves(self.table)
-
-
-def fit_curves(table: pd.DataFrame) -> PairCurves:
-    """Fit class pairs' curves to a table of judgements."""
-    return fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))

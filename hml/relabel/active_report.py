@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 import hml
 from hml.files.atomic import write_atomically
 from hml.judgements.annotators import fit_crowd
-from hml.relabel.active import IMAGES, MEASURES, RANDOM, fit_curves
+from hml.relabel.acquisition.curves import fit_curves
+from hml.relabel.active import IMAGES, MEASURES, RANDOM
 from hml.reporting.citation import name_hml
 from hml.reporting.drawing import finish, new_figure
 from hml.reporting.exhibits import to_json, write_exhibit

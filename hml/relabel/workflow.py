@@ -13,10 +13,10 @@ from hml.errors import InputError
 from hml.files.atomic import write_atomically
 from hml.files.sealed import hash_file
 from hml.judgements import CIFAR10
-from hml.judgements.curves import fit_pair_curves
 from hml.judgements.stimuli_file import write_stimuli
 from hml.randomness import Draws
 from hml.relabel.acquisition import ExpectedInformation
+from hml.relabel.acquisition.curves import fit_curves
 from hml.relabel.acquisition.pool import estimate_image_share, opinion_noise
 from hml.relabel.active import ACQUISITIONS, Comparison, Schedule, draw_repetitions
 from hml.relabel.active_report import write_report as write_active_report
@@ -242,5 +242,4 @@ def _fit_all(material: Material, images: ImageTable, fitting: FitOptions) -> tup
     table = material.once
     names = table.drop_duplicates("person").sort_values("person")["annotator"].tolist()
     networks = fit_networks(Answers.of(table, images.num_classes), images, int(table["person"].max()) + 1, fitting)
-    curves = fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
-    return Relabeller(networks, images, names, judged(table)), tabulate_curves(curves, images.num_classes)
+    return Relabeller(networks, images, names, judged(table)), tabulate_curves(fit_curves(table), images.num_classes)

@@ -62,7 +62,7 @@ def parse(args: Sequence[str]) -> Command:
     if asked_help:
         flag_help.arrange(parser, verb, everything=asked_help[0] == flag_help.EVERYTHING)
     given = resolve_configs(["--help" if arg == flag_help.EVERYTHING else arg for arg in args[1:]])
-    settings = _parse(parser, _follow_data(parser, given))
+    settings = _follow_data(parser, given)
     _complete(verb, settings)
     return Command(verb, settings, parser, method_flags)
 
@@ -141,15 +141,17 @@ def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     return settings
 
 
-def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> list[str]:
-    """Add to flags what makes a network for as many classes as the data have, where the flags leave that open."""
+def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
+    """Parse flags, and add what makes a network for as many classes as the data have, where they leave that open."""
     flags = [arg for arg in given if not re.match("--print_config(=|$)", arg)]
+    followed = list(given)
     try:
-        return follow_data(_parse(parser, flags), given)
+        settings = _parse(parser, flags)
+        followed = follow_data(settings, given)
     except HmlError:
         if len(flags) == len(given):
-            raise
-        return list(given)  # a config may be printed, and so begun, without data
+            raise  # but a config may be printed, and so begun, without data
+    return settings if followed == flags else _parse(parser, followed)  # parsing takes a tenth of a second
 
 
 def _complete(verb: str, settings: Namespace) -> None:

@@ -1,6 +1,7 @@
 """A small material of simulated annotators, and a checkpoint of a relabeller that learned from the demo's."""
 
 import itertools
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -59,3 +60,11 @@ def learned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("relabel")
     assert main(["relabel", "fit", *QUICK, "--out", str(folder)]) == 0
     return folder
+
+
+@contextmanager
+def few_steps():
+    """Let baselines stop long before they fit, where what they predict isn't what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hml.relabel.baselines._STEPS", 5)
+        yield

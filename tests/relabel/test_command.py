@@ -11,7 +11,7 @@ from hml.data import DemoImages
 from hml.relabel.checkpoint import Checkpoint
 from hml.relabel.figures import said_of
 from tests.elicit.sources import AWKWARD
-from tests.relabel.conftest import QUICK
+from tests.relabel.conftest import QUICK, few_steps
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def evaluated(learned):
     import io
 
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), few_steps():
         args = [
             "--folds",
             "2",

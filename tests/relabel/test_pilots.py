@@ -10,7 +10,7 @@ from hml.cli import main
 from hml.data.demo import TEXTURES
 from hml.judgements import Endpoint, name_stimulus
 from tests.processes import CONFIGS
-from tests.relabel.conftest import QUICK
+from tests.relabel.conftest import QUICK, few_steps
 
 CAT, DOG, SHIP, TRUCK = 3, 5, 8, 9
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -110,7 +110,8 @@ def evaluate(write, out):
 
     def evaluate_(pilot, folds):
         args = ["--judgements", write(pilot), "--out", str(out), "--folds", str(folds), "--replicates", "2"]
-        return main(["relabel", "evaluate", *QUICK, *args])
+        with few_steps():
+            return main(["relabel", "evaluate", *QUICK, *args])
 
     return evaluate_
 

@@ -1,9 +1,10 @@
 """`PairUncertainty`: asks where class pairs' curves are unsure."""
 
 import numpy as np
+import pandas as pd
 from typing_extensions import override
 
-from hml.judgements.curves import Curve, fit_pair_curves
+from hml.judgements.curves import Curve, PairCurves, fit_pair_curves
 from hml.labels import MixedBatch
 from hml.relabel.acquisition.base import Acquisition, Gains
 from hml.relabel.acquisition.pool import Pool, judged_images, opinion_noise
@@ -18,7 +19,7 @@ class PairUncertainty(Acquisition):
 
     A pair's curve (`hml.judgements.curves`) has bias and log slope θ ~ N(overall's, Σ), where Σ⁻¹ = spread⁻² + Σ over
     judged images of d·dᵀ / noise and d is the curve's derivative at lambda_f. An opinion lowers the mean over t of
-    d_tᵀΣd_t by the mean of (d_tᵀΣd)² / (dᵀΣd + noise); Σ is updated after each choice. So pairs take turns.
+    d_tᵀΣd_t by the mean of (d_tᵀΣd)² / (dᵀΣd + noise). Σ is updated after each choice, so other pairs catch up.
 
     Source: MacKay, "Information-Based Objective Functions for Active Data Selection", 1992 (the mean marginal).
     """
@@ -27,8 +28,7 @@ class PairUncertainty(Acquisition):
 
     @override
     def gains(self, pool: Pool) -> Gains:
-        columns = (pool.table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2"))
-        fitted = fit_pair_curves(*columns)
+        fitted = fit_curves(pool.table)
         num_classes = pool.batch.num_classes
         pairs, group = np.unique(_pair_numbers(pool.batch), return_inverse=True)
         curves = [fitted.of(int(number) // num_classes, int(number) % num_classes) for number in pairs]
@@ -52,8 +52,18 @@ class PairUncertainty(Acquisition):
             covariance[group[row]] = condition(covariance[group[row]], own[row], noise[row])
 
 
+def fit_curves(table: pd.DataFrame) -> PairCurves:
+    """Fit class pairs' curves to a table of judgements."""
+    return fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
+
+
 def derivative(curve: Curve, lambda_f: Array) -> Array:
-    """Return the derivative of a curve by its bias and log slope at lambda_f (...), shape (..., 2)."""
+    """Return the derivative of a curve by its bias and log slope at lambda_f (...), shape (..., 2).
+
+    Example:
+        >>> derivative(Curve(bias=0.0, slope=4.0), np.array([0.5])).tolist()
+        [[-1.0, 0.0]]
+    """
     reach = curve.slope * (np.asarray(lambda_f) - 0.5 - curve.bias)
     sigmoid = 1 / (1 + np.exp(-reach))
     steepness = (1 - curve.lapse) * sigmoid * (1 - sigmoid)
@@ -61,7 +71,12 @@ def derivative(curve: Curve, lambda_f: Array) -> Array:
 
 
 def condition(covariance: Array, direction: Array, noise: float) -> Array:
-    """Condition a Gaussian, covariance (2, 2), on a measurement along a direction (2,) with noise."""
+    """Condition a Gaussian, covariance (2, 2), on a measurement along a direction (2,) whose variance is `noise`.
+
+    Example:
+        >>> condition(np.eye(2), np.array([1.0, 0.0]), noise=1.0).tolist()
+        [[0.5, 0.0], [0.0, 1.0]]
+    """
     reach = covariance @ direction
     conditioned: Array = covariance - np.outer(reach, reach) / (noise + direction @ reach)
     return conditioned

@@ -48,7 +48,12 @@ class Ensemble:
 
 
 def deviations(means: Array) -> Array:
-    """Return members' deviations from their mean over √(M − 1), means of shape (M, N), shape (N, M)."""
+    """Return members' deviations from their mean over √(M − 1), means of shape (M, N), shape (N, M).
+
+    Example:
+        >>> deviations(np.array([[0.25], [0.75]])).tolist()  # whose squares sum to the sample variance, 1/8
+        [[-0.25, 0.25]]
+    """
     centred: Array = (means - means.mean(0)).T / np.sqrt(len(means) - 1)
     return centred
 

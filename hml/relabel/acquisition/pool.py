@@ -120,7 +120,12 @@ def blends(batch: MixedBatch) -> tuple[Index, Index, Array]:
 
 
 def is_near(weight: ArrayLike, other: float) -> npt.NDArray[np.bool_]:
-    """Return whether mixes of the same two originals are near-duplicates, by the weights of one of them."""
+    """Return whether mixes of the same two originals are near-duplicates, by the weights of one of them.
+
+    Example:
+        >>> is_near([0.5, 0.55, 0.6], 0.5).tolist()
+        [True, True, False]
+    """
     near: npt.NDArray[np.bool_] = np.abs(np.asarray(weight) - other) < NEAR - 1e-6
     return near
 

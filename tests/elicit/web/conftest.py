@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import ExitStack, contextmanager
+from functools import cache
 
 import pytest
 
@@ -19,18 +20,41 @@ def browser(chromium):
         launched.close()
 
 
+@pytest.fixture(scope="module")
+def open_device(browser):
+    """Open a device of a size, or use the one that is open: a window takes the browser a second, a tab a tenth."""
+
+    def open_(size):
+        device = browser.new_context(**SIZES[size])
+        device.set_default_timeout(10_000)
+        device.new_page()  # stays open, and the window with it
+        return device
+
+    return cache(open_)
+
+
 @pytest.fixture
-def visit(browser):
-    """Open the pages as a person with a device of their own; at the end nothing may have gone wrong in it."""
+def visit(browser, open_device):
+    """Open the pages as a person with an empty device; at the end nothing may have gone wrong in it.
+
+    With `clock`, its clock can be put forward; until then it runs as usual. It can't be taken out of a device again.
+    """
 
     @contextmanager
-    def open_(base, size="desktop"):
-        context = browser.new_context(**SIZES[size])
-        context.set_default_timeout(10_000)
-        visitor = Visitor(context, base, size)
-        yield visitor
-        assert visitor.errors == []
-        context.close()
+    def open_(base, size="desktop", clock=False):
+        device = open_device.__wrapped__(size) if clock else open_device(size)
+        visitor = Visitor(device, base, size)
+        if clock:
+            visitor.page.clock.install()
+        try:
+            yield visitor
+            assert visitor.errors == []
+        finally:
+            everything = {"origin": base, "storageTypes": "all"}
+            device.new_cdp_session(visitor.page).send("Storage.clearDataForOrigin", everything)
+            device.clear_cookies()
+            for page in device.pages[1:]:
+                page.close()
 
     return open_
 

@@ -59,9 +59,8 @@ def export(folder, path):
 def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path):
     base, _, folder = served
     said = []
-    with visit(base, "phone") as visitor:
+    with visit(base, "phone", clock=True) as visitor:
         page = visitor.page
-        page.clock.install()  # so that ten minutes can go by; till then it runs as usual
         page.goto(base)
         assert page.get_by_text("It has <two> paragraphs.").is_visible()
         visitor.look("desktop")
@@ -191,7 +190,7 @@ for (const kind of [Array, String]) for (const name of ["at", "replaceAll", "fin
 
 def test_a_browser_of_2020_takes_part(visit, served_study):
     with visit(served_study.base) as visitor:
-        visitor.context.add_init_script(OLD_BROWSER)
+        visitor.page.add_init_script(OLD_BROWSER)
         visitor.start("rate_mixture")
         visitor.rate(0.2, 0.8)
         visitor.page.route("**/answer", lambda route: route.abort())
@@ -209,9 +208,8 @@ def test_a_browser_of_2020_takes_part(visit, served_study):
 
 
 def test_an_answer_that_the_server_never_gives_is_waited_for_20_seconds(visit, served_study):
-    with visit(served_study.base) as visitor:
+    with visit(served_study.base, clock=True) as visitor:
         page = visitor.page
-        page.clock.install()
         visitor.start_at_trial(served_study)
         visitor.is_at(1)
         visitor.rate(0.2, 0.8)
@@ -287,6 +285,29 @@ def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, t
         assert overview(served.store).pace.answers == 1
 
 
+# The headers of one response arrive and its text doesn't, as where the 20 seconds end in between.
+BREAK_OFF = """path => {
+  const { text } = Response.prototype;
+  Response.prototype.text = function () {
+    if (new URL(this.url).pathname !== path) return text.call(this);
+    Response.prototype.text = text;
+    return Promise.reject(new DOMException("", "AbortError"));
+  };
+}"""
+
+
+@pytest.mark.parametrize("path", ["/answer", "/trial"])
+def test_a_response_that_breaks_off_is_requested_again(visit, served_study, path):
+    with visit(served_study.base) as visitor:
+        visitor.start_at_trial(served_study)
+        visitor.page.evaluate(BREAK_OFF, path)
+        visitor.rate(0.2, 0.8)
+        visitor.go_on()
+        visitor.is_at(2)
+        assert visitor.page.evaluate("Response.prototype.text.name") == "text"  # it did break off
+        assert overview(served_study.store).pace.answers == 1
+
+
 def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
     with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
         page = visitor.page
@@ -318,8 +339,7 @@ def test_what_the_study_refuses_is_kept_to_be_mended(visit, served_study):
 
 
 def test_time_is_measured_from_the_first_showing_whatever_is_reloaded(visit, served_study):
-    with visit(served_study.base) as visitor:
-        visitor.page.clock.install()
+    with visit(served_study.base, clock=True) as visitor:
         visitor.start_at_trial(served_study)
         visitor.is_at(1)
         visitor.page.clock.fast_forward("10:00")

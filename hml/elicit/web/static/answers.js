@@ -38,7 +38,7 @@ export class Answers {
   /** Sends an answer until the study has stored or rejected it; returns why it was rejected, or "". */
   async sendOne(kept) {
     for (;;) {
-      const response = await sendUntilAnswered(
+      const { response, text } = await sendUntilAnswered(
         "/answer",
         {
           method: "POST",
@@ -54,7 +54,7 @@ export class Answers {
         location.assign("/");
         return new Promise(() => {});
       }
-      const content = await response.json().catch(() => ({}));
+      const content = parse(text);
       if (response.ok && content.client_id === kept.client_id) {
         this.receipts.put("count", content.count);
         return "";
@@ -65,5 +65,14 @@ export class Answers {
       this.report("Something else answered instead of the study. Your answer is kept on this device, and sent again.");
       await pause(5);
     }
+  }
+}
+
+/** Reads JSON; anything else, such as a login page, is an empty object. */
+function parse(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
   }
 }

@@ -25,7 +25,7 @@ function setUp(form) {
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
     const body = new URLSearchParams(new FormData(form));
-    const response = await sendUntilAnswered(form.action, { method: "POST", body }, (words) => {
+    const { response, text } = await sendUntilAnswered(form.action, { method: "POST", body }, (words) => {
       status.textContent = words.replace("Your answer", "What you entered");
     });
     if (response.ok && "forget" in form.dataset) forget(form.dataset.owner);
@@ -33,7 +33,7 @@ function setUp(form) {
       if (written) drafts.drop(written.name);
       location.assign(response.url);
     } else {
-      show(await response.text());
+      show(text);
     }
   });
 }

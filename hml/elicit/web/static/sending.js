@@ -3,15 +3,21 @@
 const LONGEST_PAUSE = 15;
 const PATIENCE = 20; // seconds for an answer, all of it
 
-/** Sends a request until there is an answer that isn't "later"; `report` gets what it waits for, and "" at the end. */
+/**
+ * Sends a request until there is a whole answer that isn't "later"; returns the response and its text.
+ *
+ * The text is read here, since a connection may also be lost, or be too slow, after the headers. `report` gets
+ * what it waits for, and "" at the end.
+ */
 export async function sendUntilAnswered(address, options, report) {
   for (let attempt = 0; ; attempt++) {
     let wait = Math.min(LONGEST_PAUSE, 2 ** attempt / 2) * (0.5 + Math.random() / 2);
     try {
       const response = await fetch(address, { ...options, signal: after(PATIENCE) });
+      const text = await response.text();
       if (response.status !== 429 && response.status < 500) {
         report("");
-        return response;
+        return { response, text };
       }
       wait = Math.max(wait, Number(response.headers.get("Retry-After")) || 0);
       report("The study is busy. Your answer is kept here, and sent again in a moment.");

@@ -85,8 +85,8 @@ function restore(form, fields) {
 
 /** Replaces this trial by the next one, without leaving the page, so that a lost connection shows no error. */
 async function showNext(notice) {
-  const response = await sendUntilAnswered("/trial", {}, report);
-  const next = new DOMParser().parseFromString(await response.text(), "text/html");
+  const { response, text } = await sendUntilAnswered("/trial", {}, report);
+  const next = new DOMParser().parseFromString(text, "text/html");
   if (new URL(response.url).pathname !== "/trial" || !next.querySelector("form.trial")) {
     location.assign(response.url);
     return;
