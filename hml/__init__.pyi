@@ -44,6 +44,8 @@ from hml.relabel import CurveLabels as CurveLabels
 from hml.relabel import LearnedLabels as LearnedLabels
 from hml.sharing.loading import load as load
 from hml.training.classifier import Classifier as Classifier
+from hml.training.evaluate import evaluate as evaluate
+from hml.training.hardware import best_precision as best_precision
 from hml.transforms import HumanMixUp as HumanMixUp
 
 __version__: str

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import hml
+from hml.cli import main
 from hml.training.result import read_result
 from tests.networks import narrow_resnet18
 
@@ -39,3 +41,23 @@ def test_from_a_folder_of_images_to_a_table(capsys, monkeypatch):
         assert np.isfinite(result.metrics["test/rms_calibration"])
     everything = [*Path("lightning_logs").rglob("*.json"), *Path("lightning_logs").rglob("*.md")]
     assert not any("Airplane" in path.read_text() for path in everything)
+
+
+@pytest.fixture
+def threads():
+    """Restore PyTorch's number of threads."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads", "without_drawing")
+def test_the_python_api_gives_hml_fits_figures_bit_for_bit():
+    script = runpy.run_path(str(TUTORIALS / "python_api.py"))
+    (flags,) = re.findall(r"^    hml (fit .*?)\n\n", f"{script['__doc__']}\n\n", re.DOTALL | re.MULTILINE)
+    assert main([*flags.split(), "--trainer.accelerator", "cpu", "--threads", "1"]) == 0
+    result = read_result(Path("lightning_logs/sep_conf/version_0"))
+    figures = {name: value for name, value in result.metrics.items() if name.startswith("test/")}
+    assert figures == script["figures"] == script["same"]
+    assert result.recipe.trainer["gradient_clip_val"] == 1.0
+    assert script["untrained"].keys() == figures.keys()

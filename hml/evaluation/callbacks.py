@@ -1,10 +1,11 @@
 """Callbacks that evaluate: they gather predictions, log what their metrics say, and draw pictures.
 
 They work in `test` and in `validate`, whose numbers are called `val/…`; a validation in the middle of `fit` only logs
-loss and accuracy. Each is a flag group of its own on the command line.
+loss and accuracy. `Classifier` adds those that a Trainer lacks, with `missing_evaluations`.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -231,3 +232,10 @@ class FGSM(EvaluationCallback):
     @override
     def draw(self, classes: Classes) -> dict[str, Figure]:
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
+
+
+def missing_evaluations(callbacks: Iterable[Callback]) -> list[EvaluationCallback]:
+    """Make those of the paper's evaluations of which there is none among the callbacks, nor one of a subclass."""
+    there = list(callbacks)
+    kinds = (HumanAlignment, Calibration, FGSM)
+    return [kind() for kind in kinds if not any(isinstance(callback, kind) for callback in there)]

@@ -62,7 +62,8 @@ def recommend(question: Question, plans: Sequence[Planned], origin: str) -> str:
         best = min(plans, key=lambda planned: planned.half_width)
         return (
             f"No design is enough: with {_describe(best)}, the 95 % interval of {question.text} is "
-            f"± {_number(best.half_width)} ({origin}). Allow more --people or --images_each."
+            f"± {_number(best.half_width)}, and a difference of {question.effect:g} is detected with a power of "
+            f"{_percent(best.power)} ({origin}). Allow more --people or --images_each."
         )
     best = min(enough, key=lambda planned: (planned.design.judgements, planned.half_width))
     return (

@@ -1,8 +1,8 @@
 """How many people and images a question needs: studies are simulated from the relabeller, each with an estimate.
 
 The relabeller gives the distribution of each simulated person's answer to each mixed image. The people are drawn from
-those it learned from. What it can't predict of an image is shared by everybody who judges that image, by a Gaussian
-copula; the rest differs from answer to answer.
+those it learned from. Of what it can't predict, all answers to one image share a part, and all answers of one person
+share another, by a Gaussian copula; the rest differs from answer to answer.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import ndtr, ndtri
 
@@ -18,7 +19,9 @@ from hml.errors import InputError
 from hml.judgements.curve_fitting import WEAK, estimate_dispersion, fit_groups, respond
 from hml.labels import MixedBatch
 from hml.randomness import Draws
+from hml.relabel.answers import Answers
 from hml.relabel.encoding import take
+from hml.relabel.network import NOBODY
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.slider import POSITIONS
 from hml.statistics.bootstrap import Array, Index
@@ -41,6 +44,7 @@ class Population:
     Args:
         mass: The probability of each per cent of lambda_h, of P people and I images, shape (P, I, 101).
         image_share: How much of the variance that is left around a prediction is the image's own, from 0 to 1.
+        person_share: How much of it is the person's own; both sum to 1 at most.
 
     Raises:
         InputError: a number is out of its range.
@@ -48,10 +52,14 @@ class Population:
 
     mass: Array
     image_share: float = 0.0
+    person_share: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.image_share <= 1:
-            raise InputError(f"image_share={self.image_share} must be from 0 to 1.")
+        if min(self.image_share, self.person_share) < 0 or self.image_share + self.person_share > 1:
+            raise InputError(
+                f"image_share={self.image_share} and person_share={self.person_share} must be 0 or more, and sum to 1 "
+                "at most."
+            )
 
     @cached_property
     def reached(self) -> Array:
@@ -127,14 +135,17 @@ def simulate_studies(
     purpose = f"{design.people} people, {design.each} images each"
     person = (draws.uniform(f"people of {purpose}", (design.people,)) * num_people).astype(np.int64)  # (R, A)
     image = (draws.uniform(f"images of {purpose}", (design.images,)) * num_images).astype(np.int64)  # (R, I)
-    of_image = ndtri(draws.uniform(f"shared by {purpose}", (design.images,)))
+    of_image = ndtri(draws.uniform(f"own of images of {purpose}", (design.images,)))
+    of_person = ndtri(draws.uniform(f"own of people of {purpose}", (design.people,)))
     own = ndtri(draws.uniform(f"answers of {purpose}", (design.judgements,)))
     place = np.arange(design.judgements)
     who, what = place // design.each, place % design.images
-    shared, rest = math.sqrt(population.image_share), math.sqrt(1 - population.image_share)
+    shares = population.image_share, population.person_share
+    by_image, by_person, by_answer = map(math.sqrt, (*shares, max(1 - sum(shares), 0)))
     position = np.empty((studies, design.judgements), np.int64)
     for study in range(studies):
-        level = ndtr(shared * of_image[study, what] + rest * own[study])  # (N,)
+        common = by_image * of_image[study, what] + by_person * of_person[study, who]
+        level = ndtr(common + by_answer * own[study])  # (N,)
         reached = population.reached[person[study, who], image[study, what]]  # (N, 101)
         position[study] = (reached < level[:, None]).sum(1)
     return estimate(image[:, what], position.clip(max=POSITIONS - 1))
@@ -229,6 +240,52 @@ def predict_people(relabeller: Relabeller, batch: MixedBatch, people: Index) -> 
     predicted: Array = torch.cat(masses).double().numpy().reshape(len(people), rows, POSITIONS)
     predicted /= predicted.sum(2, keepdims=True)
     return predicted
+
+
+def estimate_person_share(relabeller: Relabeller, table: pd.DataFrame, num_classes: int, of_pairs: bool) -> float:
+    """Estimate how much of the answers' variance around the relabeller's prediction for a person is that person's own.
+
+    Args:
+        relabeller: Fitted to the judgements.
+        table: Judgements, as `judgement_table` makes them, about C classes.
+        num_classes: C.
+        of_pairs: Whether a person's own is what their answers to one class pair share, or else what all of them do.
+    """
+    numbers = {name: number for number, name in enumerate(relabeller.annotators, start=1)}
+    person = np.array([numbers.get(name, NOBODY) for name in table["annotator"]])
+    expected = relabeller.mean(Answers.of(table, num_classes).batch, torch.from_numpy(person)).double().numpy()
+    left = table["lambda_h"].to_numpy(float) - expected
+    group = [table["person"].to_numpy()]
+    if of_pairs:
+        classes = table[["class_1", "class_2"]].to_numpy()
+        left = np.where(classes[:, 0] > classes[:, 1], -left, left)
+        group += [*np.sort(classes, axis=1).T]
+    _, member = np.unique(np.stack(group), axis=1, return_inverse=True)
+    return shared_variance(left, member.reshape(-1))
+
+
+def shared_variance(values: Array, group: Index) -> float:
+    """Estimate how much of values' mean square their groups share: two members' mean product over the mean square.
+
+    Args:
+        values: Differences from what is expected, shape (N,).
+        group: Each value's group, shape (N,): 0, 1 and so on.
+
+    Returns:
+        A share, from 0 to 1; 0 where no group has two members.
+
+    Example:
+        >>> shared_variance(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 0, 1, 1]))
+        1.0
+        >>> shared_variance(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 0, 1, 1]))
+        0.0
+    """
+    size, total, squares = (np.bincount(group, values**power) for power in (0, 1, 2))
+    pairs = float((size * (size - 1)).sum())
+    if not pairs or not squares.any():
+        return 0.0
+    covariance = float((total**2 - squares).sum()) / pairs
+    return float(np.clip(covariance / np.mean(values**2), 0, 1))
 
 
 def bits_of_images(general: Array, cell: Index) -> Array:

@@ -35,6 +35,7 @@ from hml.relabel.planning import (
     Design,
     Population,
     bits_of_images,
+    estimate_person_share,
     mean_difference,
     pair_bias,
     plan,
@@ -190,8 +191,11 @@ def _plan(options: Plan) -> None:
     mixed = draw_mixes(bank, pairs or bank.classes.pairs, _PLANNED_IMAGES, options.lambdas, (options.seed, "plan"))
     seen = take(mixed, torch.arange(_ANSWERED_IMAGES))
     drawn = Draws(options.seed, 0, np.arange(len(relabeller.annotators))).order("people") + 1
-    share = estimate_image_share(relabeller, material.once, len(bank.classes))
-    population = Population(predict_people(relabeller, seen, drawn[:_ANSWERING_PEOPLE]), share)
+    table, classes = material.once, len(bank.classes)
+    of_images = estimate_image_share(relabeller, table, classes)
+    of_people = estimate_person_share(relabeller, table, classes, of_pairs=options.bits is None)
+    answers = predict_people(relabeller, seen, drawn[:_ANSWERING_PEOPLE])
+    population = Population(answers, of_images, min(of_people, 1 - of_images))
     if options.bits is None:
         estimate = pair_bias(seen.lambda_f.double().numpy())
     else:

@@ -1,31 +1,129 @@
-"""`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns."""
+"""`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns.
+
+`EvaluatedNetwork` is its half that predicts and is evaluated, `Classifier` adds how it is trained.
+"""
 
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from typing_extensions import override
 
 from hml.data import Batch, ImageBank
 from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import full_precision
-from hml.judgements import Classes
+from hml.evaluation.callbacks import missing_evaluations
 from hml.kernels import use_cpu_kernels
 from hml.models import Normalize
 from hml.training import generators
 from hml.training.compilation import Compilation
-from hml.training.fit_to_data import check_logits, check_network, reject_other_classes
+from hml.training.fit_to_data import KnownData, check_logits
 from hml.training.hardware import describe_training, fuse, keep_memory
 from hml.training.loss_watch import LossWatch, diverged
 from hml.training.schedules import Interval, check_totals, plan_steps, step_plateaus_of_resumed_epoch
+from hml.training.trainer import GRADIENT_CLIP_VAL
 
 
-class Classifier(LightningModule):
+class EvaluatedNetwork(LightningModule):
+    """A network and the normalisation of its images, checked against the data and evaluated on them.
+
+    The arguments are those of `Classifier`.
+    """
+
+    def __init__(
+        self, network: nn.Module, channels_last: bool, mean: list[float] | None, std: list[float] | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.normalise = Normalize(mean, std)
+        self.channels_last = channels_last
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self._data = KnownData()
+
+    def adapt(self, bank: ImageBank, flag: str | None = None) -> None:
+        """Normalise as these images ask for, the first that the network meets, and check that it suits them.
+
+        Args:
+            bank: The images.
+            flag: What sets the network's number of outputs on the command line, if anything does.
+
+        Raises:
+            InputError: the network was trained on other classes, can't take images of this size, or has another number
+                of outputs than there are classes.
+        """
+        self._data.meet(self, self.normalise, bank, flag)
+
+    def prepare(self, bank: ImageBank, device: torch.device) -> None:
+        """Make ready for these images on this device: adapt to them, and on a CPU use hml's faster layers.
+
+        Raises:
+            InputError: as `adapt`.
+        """
+        self.adapt(bank)
+        if device.type == "cpu":
+            keep_memory()
+            use_cpu_kernels(self.network)
+
+    @override
+    def setup(self, stage: str) -> None:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data is None:
+            raise InputError("A Classifier needs an HMixDataModule: trainer.fit(classifier, datamodule=…).")
+        self.prepare(data.bank, self.trainer.strategy.root_device)
+
+    @override
+    def configure_callbacks(self) -> list[Callback]:
+        """Add the evaluation to the Trainer's callbacks, where they have none of the same kind.
+
+        Returns:
+            No callbacks. Lightning would remove a user's `EvaluationCallback` if a subclass of it were returned.
+        """
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
+        callbacks += missing_evaluations(callbacks)
+        return []
+
+    @override
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
+        # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
+        # Compiling again for evaluation would take longer than evaluating.
+        with full_precision(image.device), torch.compiler.set_stance("force_eager"):
+            return self._run_network(image)
+
+    def _run_network(self, image: Tensor) -> Tensor:
+        if self.channels_last:
+            image = image.contiguous(memory_format=torch.channels_last)
+        return check_logits(self.network(self.normalise(image)))
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        logits = self(batch["image"])
+        # For watching: what is reported comes from the evaluation's callbacks.
+        loss, accuracy = soft_cross_entropy(logits, batch["target"]), top_k_accuracy(logits, batch["label"])
+        values = {"val/loss": loss, "val/accuracy": accuracy}
+        self.log_dict(values, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=len(logits))
+        return {"logits": logits}
+
+    @override
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Return `logits`, shape (B, C), which the evaluation's callbacks take up."""
+        return {"logits": self(batch["image"])}
+
+    @override
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return logits, shape (B, C)."""
+        logits: Tensor = self(batch["image"])
+        return logits
+
+
+class Classifier(EvaluatedNetwork):
     """Trains a network on soft labels.
 
     Args:
@@ -42,9 +140,11 @@ class Classifier(LightningModule):
         mean: What is subtracted from the red, green and blue of pixels in [0, 1]; by default the mean over the training
             images. Checkpoints keep it.
         std: What they are divided by after that; by default the standard deviation over the training images.
+        gradient_clip_val: The largest norm of the gradients, as in the paper's recipe, where the Trainer's own
+            `gradient_clip_val` is None. None or 0 doesn't clip them.
 
     Raises:
-        InputError: mean or std isn't three finite numbers, or one of std isn't positive.
+        InputError: mean or std isn't three finite numbers, one of std isn't positive, or gradient_clip_val is negative.
     """
 
     def __init__(
@@ -61,18 +161,15 @@ class Classifier(LightningModule):
         channels_last: bool = True,
         mean: list[float] | None = None,
         std: list[float] | None = None,
+        gradient_clip_val: float | None = GRADIENT_CLIP_VAL,
     ) -> None:
-        super().__init__()
-        self.network = network
-        self.normalise = Normalize(mean, std)
-        self._classes: Classes | None = None  # of the data that the network is trained on
-        self._fits: tuple[int, ...] | None = None  # what the network is known to map: (3, H, W) to C
-        self.channels_last = channels_last
+        super().__init__(network, channels_last, mean, std)
+        if gradient_clip_val is not None and not gradient_clip_val >= 0:
+            raise InputError(f"gradient_clip_val={gradient_clip_val} must be 0 or more, or None.")
+        self.gradient_clip_val = gradient_clip_val
         self._make_optimizer = optimizer
         self._make_lr_scheduler = lr_scheduler
         self._lr_interval = lr_interval
-        if channels_last:
-            self.network.to(memory_format=torch.channels_last)
         self._losses = LossWatch(self)
         self._generators: dict[str, Tensor] = {}
         self._compilation = Compilation(network, compile)
@@ -86,34 +183,6 @@ class Classifier(LightningModule):
         """Compile the network if that pays, as `Compilation.decide`."""
         return self._compilation.decide(self.device, steps)
 
-    def adapt(self, bank: ImageBank, flag: str | None = None) -> None:
-        """Normalise as these images ask for, the first that the network meets, and check that it suits them.
-
-        Args:
-            bank: The images.
-            flag: What sets the network's number of outputs on the command line, if anything does.
-
-        Raises:
-            InputError: the network was trained on other classes, can't take images of this size, or has another number
-                of outputs than there are classes.
-        """
-        if self._classes is None:
-            self.normalise.follow(*bank.measure_channels())
-        else:
-            reject_other_classes(self._classes, bank.classes)
-        self._classes = bank.classes
-        shape = *bank.images.shape[1:], len(bank.classes)
-        if self._fits != shape:
-            check_network(self, self.normalise.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
-            self._fits = shape
-
-    @override
-    def setup(self, stage: str) -> None:
-        self.adapt(self.trainer.datamodule.bank)  # type: ignore[attr-defined]
-        if self.trainer.strategy.root_device.type == "cpu":
-            keep_memory()
-            use_cpu_kernels(self.network)
-
     @override
     def on_train_start(self) -> None:
         check_totals(self.trainer)
@@ -125,16 +194,10 @@ class Classifier(LightningModule):
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
-        if self.channels_last:
-            image = image.contiguous(memory_format=torch.channels_last)
-        image = self.normalise(image)
-        if self.training:
-            with self._compilation.stance():
-                return check_logits(self.network(image))
-        # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
-        # Compiling again for evaluation would take longer than evaluating.
-        with full_precision(image.device), torch.compiler.set_stance("force_eager"):
-            return check_logits(self.network(image))
+        if not self.training:
+            return super().forward(image)
+        with self._compilation.stance():
+            return self._run_network(image)
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -168,13 +231,8 @@ class Classifier(LightningModule):
         for name, weight in checkpoint["state_dict"].items():
             if isinstance(weight, Tensor) and not bool(weight.isfinite().all()):
                 raise diverged(f"{name} is not finite after step {self.global_step}", self)
-        names = None if self._classes is None else list(self._classes)
-        checkpoint["hml"] = {
-            "sums": self._losses.state(),
-            "rng": generators.state(self.device),
-            "classes": names,
-            "image_size": None if self._fits is None else list(self._fits[1:3]),
-        }
+        own = {"sums": self._losses.state(), "rng": generators.state(self.device)}
+        checkpoint["hml"] = own | self._data.state()
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -183,39 +241,21 @@ class Classifier(LightningModule):
         Raises:
             InputError: it was, or the checkpoint doesn't have its classes and how pixels were normalised.
         """
-        own = checkpoint.get("hml", {})
-        if not own.get("classes") or "normalise.mean" not in checkpoint["state_dict"]:
-            raise InputError(
-                "The checkpoint lacks the names of its classes, or the mean and std of its pixels: another program or "
-                "an older hml wrote it. Train again."
-            )
-        classes = Classes(tuple(own["classes"]))
-        if self._classes is not None:
-            reject_other_classes(classes, self._classes)
-        self._classes = classes
+        self._data.load(checkpoint)
+        own = checkpoint["hml"]
         if "sums" in own:
             self._losses.load(own["sums"])
         self._generators = own.get("rng", {})
 
     @override
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        logits = self(batch["image"])
-        # For watching: what is reported comes from the evaluation's callbacks.
-        loss, accuracy = soft_cross_entropy(logits, batch["target"]), top_k_accuracy(logits, batch["label"])
-        values = {"val/loss": loss, "val/accuracy": accuracy}
-        self.log_dict(values, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=len(logits))
-        return {"logits": logits}
-
-    @override
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Return `logits`, shape (B, C), which the evaluation's callbacks take up."""
-        return {"logits": self(batch["image"])}
-
-    @override
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return logits, shape (B, C)."""
-        logits: Tensor = self(batch["image"])
-        return logits
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        chosen = self.gradient_clip_val if gradient_clip_val is None else gradient_clip_val
+        self.clip_gradients(optimizer, chosen, gradient_clip_algorithm)
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -1,17 +1,68 @@
 """Whether a network fits the data: their classes, and the size of their images."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from hml.data import ImageBank
 from hml.errors import InputError
 from hml.evaluation.attack import evaluating
 from hml.judgements import Classes
+from hml.models import Normalize
 from hml.training.mistakes import find_mistake
+
+
+class KnownData:
+    """What a model knows of its data: the classes that it was trained on, and the images that it is known to take."""
+
+    def __init__(self) -> None:
+        self._classes: Classes | None = None
+        self._fits: tuple[int, ...] | None = None  # (3, H, W, C)
+
+    def meet(self, model: LightningModule, normalise: Normalize, bank: ImageBank, flag: str | None) -> None:
+        """Normalise as the first images ask for, and check that a model suits all that it meets.
+
+        Raises:
+            InputError: it doesn't, as `Classifier.adapt`.
+        """
+        if self._classes is None:
+            normalise.follow(*bank.measure_channels())
+        else:
+            reject_other_classes(self._classes, bank.classes)
+        self._classes = bank.classes
+        shape = *bank.images.shape[1:], len(bank.classes)
+        if self._fits != shape:
+            check_network(model, normalise.mean.new_zeros(2, *bank.images.shape[1:]), len(bank.classes), flag)
+            self._fits = shape
+
+    def state(self) -> dict[str, list[str] | list[int] | None]:
+        """Return the names of the classes and the height and width of images, for a checkpoint."""
+        return {
+            "classes": None if self._classes is None else list(self._classes),
+            "image_size": None if self._fits is None else list(self._fits[1:3]),
+        }
+
+    def load(self, checkpoint: Mapping[str, Any]) -> None:
+        """Restore the classes from a checkpoint.
+
+        Raises:
+            InputError: they are other classes than the data's, or are missing, or the pixels' normalisation is.
+        """
+        names = checkpoint.get("hml", {}).get("classes")
+        if not names or "normalise.mean" not in checkpoint["state_dict"]:
+            raise InputError(
+                "The checkpoint lacks the names of its classes, or the mean and std of its pixels: another program or "
+                "an older hml wrote it. Train again."
+            )
+        classes = Classes(tuple(names))
+        if self._classes is not None:
+            reject_other_classes(classes, self._classes)
+        self._classes = classes
 
 
 def check_network(model: LightningModule, images: Tensor, num_classes: int, flag: str | None) -> None:

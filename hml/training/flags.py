@@ -82,7 +82,8 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     seed_help = "Decides the network's first weights and everything that is drawn."
     parser.add_argument("--seed_everything", "--seed", type=int, default=0, help=seed_help)
     parser.add_lightning_class_args(RunTrainer, "trainer")
-    parser.add_lightning_class_args(Classifier, "model")
+    # Its `gradient_clip_val` is the Trainer's flag.
+    parser.add_class_arguments(Classifier, "model", fail_untyped=False, sub_configs=True, skip={"gradient_clip_val"})
     parser.add_lightning_class_args(HMixDataModule, "data")
     _add_own_flags(parser, verb)
     parser.link_arguments("seed_everything", "data.seed")

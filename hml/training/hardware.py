@@ -8,6 +8,7 @@ import platform
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch.optim import Optimizer
@@ -52,8 +53,12 @@ def choose_threads(asked: int | None, weights: int, images: int, accelerator: st
     return 1 if is_narrow and "OMP_NUM_THREADS" not in os.environ else threads
 
 
-def best_precision(accelerator: str) -> str:
-    """Choose a Trainer's precision for its accelerator: bfloat16 where the hardware multiplies it, else float32."""
+def best_precision(accelerator: str = "auto") -> Literal["bf16-mixed", "32-true"]:
+    """Choose a Trainer's precision: bfloat16 where the hardware multiplies it, else float32.
+
+    Args:
+        accelerator: As the Trainer takes it, such as "auto", "cpu" or "gpu".
+    """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if accelerator in ("auto", "cpu") and _cpu_multiplies_bfloat16() else "32-true"

@@ -25,7 +25,6 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from hml.data import HMixDataModule
 from hml.errors import FolderInUseError, HmlError, InputError
-from hml.evaluation.callbacks import HumanAlignment
 from hml.evaluation.predictions import PredictionWriter
 from hml.training.checkpoints import WholeCheckpointIO
 from hml.training.classifier import Classifier
@@ -256,13 +255,13 @@ def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinis
 def _make_callbacks(
     command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None
 ) -> list[Callback]:
-    """Make all callbacks: the user's, those that evaluate, record and report; the config is saved last."""
+    """Make all callbacks but those that `Classifier` adds: the user's, and those that record and report."""
     chosen, settings = parts.trainer, command.settings
     given = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
     users = [callback for callback in given if callback is not None]
     reject_callbacks(users)
     callbacks: list[Callback] = [*users, parts.calibration, parts.fgsm]
-    callbacks += [RecordKeeper(record, unfinished.folder if unfinished else None), HumanAlignment()]
+    callbacks.append(RecordKeeper(record, unfinished.folder if unfinished else None))
     if (chosen.logger or _has_own_logger(settings)) and not chosen.fast_dev_run:
         callbacks.append(LearningRateMonitor())
     if chosen.enable_checkpointing is not False:

@@ -7,6 +7,9 @@ from typing import Any
 from lightning.pytorch import Trainer
 from typing_extensions import override
 
+GRADIENT_CLIP_VAL = 1.0
+"""The largest norm of gradients in the paper's recipe."""
+
 
 class RunTrainer(Trainer):
     """Lightning's Trainer with a folder for the run's own files, which doesn't depend on its loggers.
@@ -25,7 +28,7 @@ class RunTrainer(Trainer):
         limit_test_batches: int | float | None = None,
         limit_predict_batches: int | float | None = None,
         overfit_batches: int | float = 0.0,
-        gradient_clip_val: float | None = None,
+        gradient_clip_val: float | None = GRADIENT_CLIP_VAL,
         val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -41,7 +44,7 @@ class RunTrainer(Trainer):
             limit_test_batches=limit_test_batches,
             limit_predict_batches=limit_predict_batches,
             overfit_batches=overfit_batches,
-            gradient_clip_val=gradient_clip_val,
+            gradient_clip_val=gradient_clip_val or 0.0,  # of None, Classifier would use its own
             val_check_interval=val_check_interval,
             **kwargs,
         )

@@ -3,18 +3,21 @@ import os
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from hml.cli import main
 from hml.data import ImageBank
 from hml.elicit.refresh import ANSWERS, LOG, PROPOSED, RELABELLER, Refresher, relabel_commands
 from hml.elicit.research.export import export_answers
 from hml.elicit.research.overview import overview
 from hml.elicit.store.answers import read_answers
-from hml.elicit.store.history import read_history
+from hml.elicit.store.folder import StudyFolder
+from hml.elicit.store.history import read_history, read_images
 from hml.elicit.study import StimulusChoice
 from hml.judgements import CIFAR10
 from hml.relabel import command
@@ -194,6 +197,41 @@ def test_a_study_without_refreshes_adds_nothing(store, refresh_with):
     refresher = refresh_with(store, [WRITE])
     refresher.run()
     assert refresher.refresh() == 0
+
+
+def test_simulated_people_wait_for_new_images(tmp_path, monkeypatch, capsys):
+    def commands(work, number):
+        text = f"{HEADER}\n10,Vertical stripes,7,Dots,0.35,,"
+        return [[sys.executable, "-c", WRITE, str(work / PROPOSED), text]]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hml.elicit.serving.relabel_commands", lambda study, data_dir: commands)
+    stimuli = "{pairs: 2, per_class_pair: 2, refresh_every: 4, refresh_images: 1}"
+    Path("few.yaml").write_text(
+        f"name: few\ntask: rate_mixture\nimages: demo\npeople_per_image: 3\ntrials: 2\nrepeats: 0\nstimuli: {stimuli}\n"
+    )
+    assert main(["elicit", "simulate", "--study", "few.yaml", "--people", "7"]) == 0
+    assert "gave 14 answers" in capsys.readouterr().out  # of five images; four have twelve places
+    with closing(StudyFolder(Path("studies/few"))) as folder:
+        assert read_images(folder)[-1].filename == "mixed_0.35_Vertical stripes_10_Dots_7.png"
+
+
+def test_the_server_refreshes_until_it_is_closed(tmp_path, monkeypatch):
+    pytest.importorskip("starlette", reason="the web packages aren't installed: pip install -e '.[elicit]'")
+    ran, stopped = threading.Event(), threading.Event()
+
+    class Server:
+        def run(self, sockets):
+            assert ran.wait(60)
+            assert not stopped.is_set()
+            sockets[0].close()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hml.elicit.web.server.make_server", lambda app: Server())
+    monkeypatch.setattr(Refresher, "run", lambda self: (ran.set(), stopped.wait(60)))
+    monkeypatch.setattr(Refresher, "stop", lambda self: stopped.set())
+    assert main(["elicit", "serve", "--no-browser", "--port", "0"]) == 0
+    assert stopped.is_set()
 
 
 def test_the_relabellers_commands_have_the_studys_images(tmp_path):

@@ -11,18 +11,21 @@ from hml.errors import InputError
 from hml.judgements.curves import fit_curve
 from hml.labels import MixedBatch
 from hml.relabel.checkpoint import Checkpoint
+from hml.relabel.network import AnswerNetwork, Shape
 from hml.relabel.plan_report import Question, recommend
 from hml.relabel.planning import (
     Design,
     Planned,
     Population,
     bits_of_images,
+    estimate_person_share,
     mean_difference,
     pair_bias,
     plan,
     predict_people,
     simulate_studies,
 )
+from hml.relabel.relabeller import Relabeller
 
 SD, BETWEEN_PEOPLE = 8.0, 5.0
 mean = mean_difference(np.tile(np.arange(101) / 100, (1, 1)))
@@ -36,13 +39,14 @@ def gaussian(*means, images=1):
     return np.repeat(mass[:, None], images, axis=1)
 
 
-@pytest.mark.parametrize("image_share", [0.0, 0.4])
-def test_the_half_width_is_what_theory_says_of_gaussians(image_share):
-    population = Population(gaussian(50 - BETWEEN_PEOPLE, 50 + BETWEEN_PEOPLE), image_share)
+@pytest.mark.parametrize(("image_share", "person_share"), [(0.0, 0.0), (0.4, 0.0), (0.3, 0.2)])
+def test_the_half_width_is_what_theory_says_of_gaussians(image_share, person_share):
+    population = Population(gaussian(50 - BETWEEN_PEOPLE, 50 + BETWEEN_PEOPLE), image_share, person_share)
     design = Design(people=12, each=10, per_image=4)
     planned = plan(population, design, mean, effect=0.05, studies=1000)
-    # A mean of 12 people's offsets, of 120 answers' own parts, and of 30 images' shared ones.
-    variance = BETWEEN_PEOPLE**2 / 12 + SD**2 * ((1 - image_share) / 120 + image_share / 30)
+    # A mean of 12 people's offsets and own parts, of 30 images' own parts, and of what is left of 120 answers.
+    rest = 1 - image_share - person_share
+    variance = BETWEEN_PEOPLE**2 / 12 + SD**2 * (rest / 120 + image_share / 30 + person_share / 12)
     assert planned.half_width == pytest.approx(1.96 * np.sqrt(variance) / 100, rel=0.08)
     # A Gaussian estimate detects an effect of 2.8 standard errors with a power of 80 %.
     effect = 2.8 * planned.half_width / 1.96
@@ -110,6 +114,25 @@ def test_the_fewest_judgements_that_are_enough_are_recommended():
     )
     assert "With 20 people judging 48" in recommend(Question("x", 0.05, power=0.95), plans, "")
     assert recommend(Question("x", 0.02), plans, "").startswith("No design is enough: with 20 people judging 48")
+
+
+def test_what_people_share_beyond_the_prediction_is_estimated(images, simulate):
+    """People 0 and 1 add and take away .2, in a class pair's own direction or in all of them."""
+    relabeller = Relabeller([AnswerNetwork(Shape(inputs=1, people=1))], images)
+    tables = {}
+    for of_pairs in (False, True):
+        table = simulate(lambda *_: (0.5, 0.5), people=2, repeats=8)
+        table["annotator"] = "somebody new"
+        rng = np.random.default_rng(1)
+        own = rng.choice([-0.2, 0.2], (2, 100)) if of_pairs else np.array([[-0.2], [0.2]]) * np.ones(100)
+        shift = own[table["person"], 10 * table["class_1"] + table["class_2"]]
+        tables[of_pairs] = table.assign(lambda_h=0.5 + shift + rng.choice([-0.1, 0.1], len(table)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Relabeller, "mean", lambda self, batch, person: torch.full(batch.lambda_f.shape, 0.5))
+        shares = {key: estimate_person_share(relabeller, tables[key], 10, key) for key in tables}
+        in_general = estimate_person_share(relabeller, tables[True], 10, False)
+    assert shares == pytest.approx({False: 0.8, True: 0.8}, abs=0.05)  # .04 of .05
+    assert in_general < 0.15
 
 
 @pytest.mark.usefixtures("without_drawing")

@@ -6,7 +6,9 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from hml.data import DemoImages, DemoMixes, HMixDataModule
-from hml.errors import NonFiniteLossError
+from hml.errors import InputError, NonFiniteLossError
+from hml.evaluation.callbacks import FGSM, Calibration, EvaluationCallback, HumanAlignment
+from hml.evaluation.metrics import GatheredPredictions
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
@@ -43,7 +45,7 @@ def test_loss_of_a_step_is_soft_cross_entropy(tiny, tmp_path):
 
 def test_validation_loss_is_the_mean_over_images(tiny, tmp_path):
     data, classifier = tiny(val_size=5, batch_size=3), Classifier(linear())
-    (logged,) = make_trainer(tmp_path).validate(classifier, datamodule=data, verbose=False)
+    (logged,) = make_trainer(tmp_path, Calibration(1)).validate(classifier, datamodule=data, verbose=False)
     batches = list(data.val_dataloader())
     image, target = (torch.cat([batch[key] for batch in batches]) for key in ("image", "target"))
     with torch.no_grad():
@@ -177,3 +179,45 @@ def test_run_resumed_after_any_step_ends_as_if_it_had_not_stopped(uninterrupted,
     assert resumed_steps == steps == 9
     assert torch.equal(resumed_weight, weight)
     assert resumed_rate == rate
+
+
+class GradientNorms(Callback):
+    """Collects the norm of the gradients that each step of the optimiser used."""
+
+    def __init__(self):
+        self.norms = []
+
+    def on_train_batch_end(self, trainer, pl_module, *args):
+        self.norms.append(float(torch.cat([weight.grad.flatten() for weight in pl_module.parameters()]).norm()))
+
+
+@pytest.mark.parametrize(
+    ("own", "trainers", "largest"),
+    [(0.01, None, 0.01), (0.01, 0.02, 0.02), (0.01, 0, math.inf), (None, None, math.inf), (0, None, math.inf)],
+)
+def test_gradients_are_clipped_unless_the_trainer_chooses(tiny, tmp_path, own, trainers, largest):
+    watcher = GradientNorms()
+    trainer = make_trainer(tmp_path, watcher, max_epochs=1, limit_val_batches=0, gradient_clip_val=trainers)
+    trainer.fit(Classifier(linear(), gradient_clip_val=own), datamodule=tiny())
+    assert max(watcher.norms) == pytest.approx(largest, rel=1e-3) if largest < 1 else max(watcher.norms) > 0.1
+
+
+def test_negative_norm_and_data_without_a_module_are_rejected(tiny, tmp_path):
+    with pytest.raises(InputError, match="gradient_clip_val=-1 must be 0 or more"):
+        Classifier(linear(), gradient_clip_val=-1)
+    with pytest.raises(InputError, match="needs an HMixDataModule"):
+        make_trainer(tmp_path).test(Classifier(linear()), tiny().test_dataloader())
+
+
+def test_evaluations_that_a_trainer_has_stay_and_the_others_are_added(tiny, tmp_path):
+    class OwnCalibration(Calibration):
+        pass
+
+    own = EvaluationCallback(GatheredPredictions()), OwnCalibration(10)
+    own[0].metric.compute = dict
+    trainer = make_trainer(tmp_path, *own)
+    for _ in range(2):
+        trainer.test(Classifier(linear()), datamodule=tiny(), verbose=False)
+    kinds = [type(callback) for callback in trainer.callbacks if isinstance(callback, EvaluationCallback)]
+    assert kinds == [EvaluationCallback, OwnCalibration, HumanAlignment, FGSM]
+    assert set(own) <= set(trainer.callbacks)

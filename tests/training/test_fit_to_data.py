@@ -11,6 +11,7 @@ from hml.cli import main
 from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.data.images import CIFAR10_NORMALIZATION
 from hml.errors import InputError
+from hml.evaluation.callbacks import Calibration
 from hml.files.sealed import write_sealed
 from hml.labels import NoMixed
 from hml.models import PreActResNet18
@@ -174,7 +175,7 @@ def test_a_checkpoint_keeps_what_it_was_trained_with(tmp_path):
     trainer.save_checkpoint("own.ckpt")
     assert torch.load("own.ckpt", weights_only=True)["hml"]["classes"] == list(NAMES)
     loaded = Classifier.load_from_checkpoint("own.ckpt", network=Linear(3), weights_only=True)
-    make_trainer(tmp_path).test(loaded, datamodule=data, verbose=False)
+    make_trainer(tmp_path, Calibration(10)).test(loaded, datamodule=data, verbose=False)
     assert torch.equal(loaded.normalise.mean, trained.normalise.mean)
 
 
