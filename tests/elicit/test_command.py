@@ -259,7 +259,7 @@ def test_whom_the_list_of_payments_alone_knows_is_deleted_from_it(served, capsys
     ben = served.folder.key.hash_outside_id("ben")  # who joined after the backup that was restored
     served.folder.payments.enrol(ben, "ben")
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
-    assert "a backup of a later day may hold them" in capsys.readouterr().out
+    assert "a later backup may contain them" in capsys.readouterr().out
     assert served.folder.payments.read() == []
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 2
 

@@ -26,7 +26,7 @@ def open_device(browser):
 
     def open_(size):
         device = browser.new_context(**SIZES[size])
-        device.set_default_timeout(10_000)
+        device.set_default_timeout(60_000)
         device.new_page()  # stays open, and the window with it
         return device
 
