@@ -126,7 +126,8 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "Every number has n, its number of observations, and a 95 % interval. Unless it says otherwise, the interval "
         "is for other people and other images of these classes and λ_f. It is a jackknife over people and over pairs "
         "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
-        "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that compare two answers "
+        "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that "
+        "compare two answers "
         "to an image have none: with so few answers an image, noise can't be told from what images differ by. "
         "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
         "controls the false discovery rate at 5 % (Benjamini and Hochberg).",

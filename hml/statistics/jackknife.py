@@ -99,7 +99,7 @@ class Jackknife:
         >>> values = np.array([0.2, 0.3, 0.4, 0.6, 0.5, 0.7, 0.2, 0.9])
         >>> mean = jackknife.estimate(lambda w: (w.judgements * values).sum(1) / w.judgements.sum(1), 8, 3)
         >>> mean.value, round(mean.low, 2), round(mean.high, 2), mean.random
-        (0.475, 0.16, 0.79, 'people and images')
+        (0.475, 0.08, 0.87, 'people and images')
     """
 
     person: Index
@@ -295,7 +295,7 @@ def discover(estimates: Sequence[Estimate], rate: float = 0.05) -> list[bool]:
     Source: Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995.
 
     Example:
-        >>> discover([Estimate(0.5, 0.3, 0.7, 9, 9), Estimate(0.2, 0.0, 0.4, 9, 9), Estimate(0.1, None, None, 2, 2)])
+        >>> discover([Estimate(0.5, 0.3, 0.7, 9, 9), Estimate(0.1, -0.1, 0.3, 9, 9), Estimate(0.1, None, None, 2, 2)])
         [True, False, False]
     """
     known = [one for one in estimates if one.value is not None and one.low is not None and one.high is not None]
