@@ -80,6 +80,7 @@ def test_the_histogram_may_be_that_of_all_answers_where_lambda_f_says_nothing():
 
 def test_a_verdict_names_what_the_relabeller_does_not_beat():
     table = pd.DataFrame({"person": np.arange(40) % 8, "id_1": np.arange(40) // 4, "id_2": 10 + np.arange(40) // 4})
+    table = table.assign(judgement=np.arange(40), image=table["id_1"], endpoints=table["id_1"])
     worse = {"bits": np.full(40, 6.0), "crps": np.full(40, 0.2), "mae": np.full(40, 0.2)}
     same = {"bits": np.full(40, 5.0), "crps": np.full(40, 0.1), "mae": np.full(40, 0.1)}
     jackknife = Jackknife.of(table)
