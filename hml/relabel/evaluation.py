@@ -125,7 +125,7 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife
         over_both = Estimate(mean, low, high, over_people.n, over_people.people)
         for random, estimate in ((PEOPLE, over_people), (PEOPLE_AND_PAIRS, over_both)):
             named = {"model": model, "measure": measure, "compared": compared, "random": random}
-            rows.append({**named, **estimate.as_dict()})
+            rows.append({**named, **estimate.as_dict(), "random": random})
 
     for model in (name for name in MODELS if name in found):
         for measure in (name for name in MEASURES if name in found[model]):
