@@ -77,7 +77,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
     address = f"http://{_url_host(options.host)}:{port}" if options.base_url is None else read_origin(options.base_url)
     print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(store.stimuli)} images) is open at")
     print(f"  {address}/")
-    print("and its progress is shown, only to you, at")
+    print("Its progress is shown, only to you, at")
     print(f"  {address}/researcher?token={token}")
     print(f"Answers are stored in {store.folder.path}. Ctrl-C closes it.", flush=True)
     if not options.no_browser:

@@ -36,7 +36,8 @@ def run(options: OfStudy) -> int:
             case Export():
                 _check_csv(options.file)
                 count = export_answers(folder, options.file, options.format)
-                print(f"{count:,} answers are in {options.file}; how they were asked, in {history_path(options.file)}.")
+                print(f"{count:,} answers are in {options.file}.")
+                print(f"{history_path(options.file)} records how they were collected.")
                 print("\n".join(_next_commands(folder, options.file)))
             case Backup():
                 count = back_up(folder, options.file)
