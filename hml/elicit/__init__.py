@@ -1,1 +1,1 @@
-"""Asking people: a browser task whose answers become judgements that train the next model."""
+"""A web server that shows people mixed images, and stores judgements that train the next model."""

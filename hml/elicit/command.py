@@ -1,4 +1,4 @@
-"""The flags of `hml elicit`'s verbs, parsed before anything that takes long is imported."""
+"""The flags of `hml elicit`'s verbs. Parsing them imports nothing slow."""
 
 from argparse import SUPPRESS
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from hml.judgements.formats import FormatName
 
 _EPILOG = """\
   hml elicit serve                                      a demo study, on this computer
-  hml elicit serve --study configs/my_study.yaml        a real one; copy configs/elicit/cifar10.yaml
+  hml elicit serve --study configs/my_study.yaml        a real study; copy configs/elicit/cifar10.yaml
   hml elicit export judgements.csv                      for hml percepts, hml fit and hml relabel
-  hml elicit backup monday.sqlite3                      while people answer
+  hml elicit backup monday.sqlite3                      even while people answer
   hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
 """
 
 _ANSWERS = """\
-mixingcoeff counts from the class that comes first in the filename, whichever side it was shown on. starting_value is
-the export's, and has to stay; improbClassSelect… stands for each class that is impossible, if any.
+mixingcoeff is 0 for the filename's first class and 100 for its second, whichever side they were shown on.
+starting_value must be the export's. Add a key improbClassSelect… for each class that is impossible.
 """
 
 
@@ -51,12 +51,12 @@ class OfImages(OfStudy):
 
 @dataclass(frozen=True, kw_only=True)
 class Serve(OfImages):
-    """Open the study's pages to people.
+    """Serve the study's pages.
 
     Args:
-        host: The address to listen at; 127.0.0.1 is for this computer only.
-        port: The port to listen at; 0 takes a free one. By default 8000, or a free one.
-        base_url: The address that people use where a proxy is in front, such as https://study.example.org.
+        host: The address to listen on; 127.0.0.1 is reachable from this computer only.
+        port: The port to listen on; 0 chooses a free one. By default 8000, or a free one if it is in use.
+        base_url: The public address, if a proxy is in front, such as https://study.example.org.
         no_browser: Don't open the page in a browser.
     """
 
@@ -71,8 +71,8 @@ class Simulate(OfImages):
     """Let simulated people take a demo study.
 
     Args:
-        people: How many.
-        seed: Decides what they answer.
+        people: How many people.
+        seed: The seed of their answers.
     """
 
     people: int = 30
@@ -81,7 +81,7 @@ class Simulate(OfImages):
 
 @dataclass(frozen=True)
 class Export(OfStudy):
-    """Write the answers as CSV, and how they were asked for.
+    """Write the answers as CSV, and a record of how they were collected.
 
     Args:
         file: The file to write, such as judgements.csv.
@@ -94,10 +94,10 @@ class Export(OfStudy):
 
 @dataclass(frozen=True)
 class Backup(OfStudy):
-    """Copy the database, also while it is in use.
+    """Copy the database, even while it is in use.
 
     Args:
-        file: The file to write; a new name.
+        file: The file to write; it must not exist.
     """
 
     file: Path
@@ -108,8 +108,8 @@ class Withdraw(OfStudy):
     """Delete a person everywhere.
 
     Args:
-        who: The code at the foot of their pages, or the subject that the researcher's page shows.
-        participant: What a recruiting service calls them, in place of the code.
+        who: Their withdrawal code, or their subject as on the researcher's page.
+        participant: Their id at the recruiting service, instead of the code.
 
     Raises:
         InputError: neither is given, or both.
@@ -121,26 +121,26 @@ class Withdraw(OfStudy):
 
     def __post_init__(self) -> None:
         if (self.who is None) == (self.participant is None):
-            raise InputError("Say whom: give either their code or subject, or --participant.")
+            raise InputError("Which person is not clear: give either a code or subject, or --participant.")
 
 
 @dataclass(frozen=True)
 class Correct(OfStudy):
-    """Correct or strike out an answer, by a row beside it.
+    """Correct or strike out an answer; the original is kept.
 
     Args:
-        subject: As the export calls the person.
+        subject: The export's subject.
         trial: The export's trial_index.
-        reason: Why; it stays in the study's folder.
-        answer: What counts instead, whole, as JSON that the task keeps: see below.
-        strike: Leave the answer out of everything.
+        reason: The reason, which is kept in the study's folder.
+        answer: The new answer, complete, as JSON: see below.
+        strike: Leave the answer out of exports, and ask somebody else instead.
 
     Raises:
         InputError: neither an answer nor strike is given, or both.
     """
 
     EPILOG: ClassVar[str] = (
-        "an answer, by its study's task:\n"
+        "The answer's JSON, by the study's task:\n"
         + "".join(f"  {name:<14}{task.example}\n" for name, task in TASKS.items())
         + _ANSWERS
     )
@@ -153,7 +153,7 @@ class Correct(OfStudy):
 
     def __post_init__(self) -> None:
         if (self.answer is None) != self.strike:
-            raise InputError("Give either --answer, with what counts instead, or --strike.")
+            raise InputError("Give either --answer with the new answer, or --strike.")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class PaymentList(OfStudy):
     Args:
         out: A CSV file to write; by default the list is printed.
         delete: Delete the list, the only place with outside ids.
-        force: Delete it although somebody on it may still finish.
+        force: Delete it even if somebody on it may still finish.
     """
 
     out: Path | None = None

@@ -28,8 +28,8 @@ def main(options: Serve | Simulate) -> int:
     """Serve a study until interrupted, or let simulated people take it; return the exit code, 0.
 
     Raises:
-        InputError: the study is wrong, or not to be served so.
-        FolderInUseError: another server has its folder, or another study is in it.
+        InputError: the study is invalid, or must not be served like this.
+        FolderInUseError: another server uses its folder, or the folder holds another study.
     """
     study = demo_study() if options.study is None else read_study(options.study)
     beside = Path() if options.study is None else options.study.parent
@@ -39,7 +39,7 @@ def main(options: Serve | Simulate) -> int:
         _require_web()
     data_dir = find_data_dir(options.data_dir).absolute()
     stimuli = load_stimuli(study, data_dir, beside)
-    for name in stimuli.classes:  # rather than when there are answers to export
+    for name in stimuli.classes:  # now, rather than when there are answers to export
         check_cell("label1", name, f"The class {name!r}", stimuli.classes)
     make_folder(folder)
     in_use = f"{folder} is being served by another process: use it, or another --folder."
@@ -70,18 +70,18 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
     try:
         listener = listen(options.host, PORT if options.port is None else options.port)
     except StorageError:
-        if options.port is not None or options.base_url is not None:  # a proxy knows of one port alone
+        if options.port is not None or options.base_url is not None:  # a proxy knows only one port
             raise
         listener = listen(options.host, 0)
     port = listener.getsockname()[1]
     address = f"http://{_url_host(options.host)}:{port}" if options.base_url is None else read_origin(options.base_url)
     print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(store.stimuli)} images) is open at")
     print(f"  {address}/")
-    print("and for you alone, how it goes, at")
+    print("Its progress is shown, only to you, at")
     print(f"  {address}/researcher?token={token}")
-    print(f"Answers are kept in {store.folder.path}. Ctrl-C closes it.", flush=True)
+    print(f"Answers are stored in {store.folder.path}. Ctrl-C closes it.", flush=True)
     if not options.no_browser:
-        # Beside the server, which is listening already: some browsers, a terminal's say, return when they are closed.
+        # In a thread, since the server is listening already: some browsers, such as a terminal's, return when closed.
         threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
     refreshing = threading.Thread(target=refresher.run)
     refreshing.start()
@@ -93,7 +93,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
 
 
 def _check_reach(study: Study, options: Serve) -> None:
-    """Keep a demo on this computer, and raise an InputError if a study that is open to others lacks what that needs."""
+    """Raise an InputError if a demo would be open to others, or an address is missing or wrong."""
     if options.port is not None and not 0 <= options.port <= _LARGEST_PORT:
         raise InputError(f"--port {options.port} must be 0 to {_LARGEST_PORT}.")
     public = None if options.base_url is None else host_of(read_origin(options.base_url))
@@ -102,10 +102,10 @@ def _check_reach(study: Study, options: Serve) -> None:
     if study.is_demo and not is_local:
         raise InputError(
             f"{study.name} has no {'ethics_reference' if study.ethics_reference is None else 'contact'}, so it is a "
-            "demo and stays on this computer. Give it both, or leave --host and --base_url out."
+            "demo and stays on this computer. Fill in both, or leave out --host and --base_url."
         )
     if not listens_here and options.base_url is None:
-        raise InputError(f"--host {options.host} is open to others: say with --base_url by which address they come.")
+        raise InputError(f"--host {options.host} is open to others: give the address that they use by --base_url.")
 
 
 def _url_host(host: str) -> str:

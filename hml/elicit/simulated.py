@@ -1,4 +1,4 @@
-"""Simulated people who take the demo study, so that everything behind it can be tried without anybody's time."""
+"""Simulated people who take a demo study, to try everything without real participants."""
 
 from collections.abc import Callable
 
@@ -14,20 +14,20 @@ from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rati
 
 
 def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[[], object] = lambda: None) -> int:
-    """Let people take a study from consent to completion code, or until its images have all their judgements.
+    """Let simulated people take a study, until they have finished or its images have all their judgements.
 
     Args:
         store: The study, a demo.
         people: How many people.
-        seed: Decides what they answer.
+        seed: The seed of their answers.
         between: Called after each person.
 
     Returns:
-        How many answers they gave.
+        The number of their answers.
 
     Raises:
-        InputError: the study isn't a demo, so its answers must be people's.
-        StudyFullError: the study needs nobody.
+        InputError: the study is not a demo.
+        StudyFullError: the images have all their judgements already.
     """
     if not store.study.is_demo:
         raise InputError(f"{store.study.name} is a real study: simulated people answer in demos only.")
@@ -42,7 +42,7 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
             raise
         store.people.advance(code, "quiz")
         store.people.advance(code, "trials")
-        noise = rng.uniform(0.02, 0.2)  # some are steadier than others
+        noise = rng.uniform(0.02, 0.2)  # some are more consistent than others
         count = 0
         while trial := store.trials.next(code):
             answer = simulate_answer(store.study.task, trial.stimulus, store.classes, noise, rng)
@@ -60,9 +60,9 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
 def simulate_answer(
     task: TaskName, stimulus: Stimulus, classes: Classes, noise: float, rng: np.random.Generator
 ) -> Answer:
-    """Answer in H-Mix's terms as the demo's simulated people do, who bend lambda_f, disagree, and hesitate near 1/2."""
+    """Answer in H-Mix's terms, with the curve, noise and confidence of the demo's simulated people."""
     names = [classes[endpoint.label] for endpoint in stimulus.endpoints]
-    # As favoured as the demo's ten, however many there are.
+    # Rescaled to labels 0 to 9, from which the demo's simulated people get their preferences.
     first, second = (endpoint.label * 9 / (len(classes) - 1) for endpoint in stimulus.endpoints)
     lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, first, second) + rng.normal(0, noise), 0, 1))
     middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, first, second) + rng.normal(0, noise) - 0.5))

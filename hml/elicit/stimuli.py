@@ -54,7 +54,7 @@ class Stimuli:
         return self.bank.images.numpy()
 
     def png(self, stimulus: Stimulus, lambda_f: float | None = None) -> bytes:
-        """Make a blend's PNG, pixel for pixel, without scaling; `lambda_f` is by default the stimulus's own."""
+        """Return a blend as a PNG, without scaling; `lambda_f` is by default the stimulus's own."""
         first, second = (self.images[endpoint.image_id] for endpoint in stimulus.endpoints)
         mixed = blend(first, second, stimulus.lambda_f if lambda_f is None else lambda_f)
         file = io.BytesIO()
@@ -63,12 +63,12 @@ class Stimuli:
 
 
 def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f: float) -> npt.NDArray[np.uint8]:
-    """Blend two images in whole numbers, so that every pixel is rounded once, and halves go up.
+    """Blend two images in integers, so that every pixel is rounded once, and halves are rounded up.
 
     Args:
         first: Pixels, shape (3, H, W).
         second: Pixels, shape (3, H, W).
-        lambda_f: The first one's weight, as its shortest decimal says it.
+        lambda_f: The first one's weight, of which the shortest decimal is used.
 
     Returns:
         Pixels, shape (3, H, W).
@@ -145,7 +145,7 @@ def read_proposals(path: Path, bank: ImageBank) -> list[Proposal]:
 
 
 def _make_source(images: str | dict[str, Any]) -> ImageSource:
-    """Make the image source that a study names, or raise an InputError."""
+    """Instantiate the image source that a study names, or raise an InputError."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--images", type=ImageSource)
     try:

@@ -1,4 +1,4 @@
-"""A study: what is asked, of how many, in which words; read from a YAML file, and checked whole first."""
+"""A study: its images, task, texts and numbers, read from a YAML file and checked."""
 
 import json
 import math
@@ -37,7 +37,7 @@ NAMED_SOURCES = {"cifar10": "hml.data.Cifar10", "demo": "hml.data.DemoImages"}
 class Consent:
     """What people agree to."""
 
-    version: str  # of the text; raise it with every change of that
+    version: str  # of the text; change it with every change of the text
     text: str  # its paragraphs are separated by blank lines
 
 
@@ -49,7 +49,7 @@ agreed to this page, in a folder on this computer. It keeps no name and no addre
 
 You may stop at any time, and have everything deleted, by the link at the foot of each page that follows.""",
 )
-"""What people agree to in a demo whose YAML has no text; a real study needs its own."""
+"""The consent text of a demo whose YAML has none; a real study needs its own."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ class StimulusChoice:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that a study is made of.
+    """A study's settings.
 
     Raises:
         InputError: a value is out of its range.
     """
 
-    name: str  # what its folder and the exported `study_id` are called
+    name: str  # the name of its folder, and the export's `study_id`
     title: str  # heading of the pages
-    task: TaskName  # what is asked of each image
+    task: TaskName  # what people are asked about each image
     # Where the original images come from: "cifar10", hml's own textures, "demo", or the class_path and init_args of an
     # `ImageSource`.
     images: str | dict[str, Any] = field(hash=False)
@@ -112,22 +112,22 @@ class Study:
     consent: Consent
     instructions: str  # shown before the examples; paragraphs are separated by blank lines
     repeats: int = 2  # how many of their images people judge again at the end
-    # How long an image that was shown waits for its answer before it is offered to others too, and how long somebody
-    # who does nothing is counted on.
+    # How long an image that was shown is reserved before it is offered to others too, and how long a person who does
+    # nothing still counts as present.
     hold_minutes: float = 60.0
     ethics_reference: str | None = None  # the approval's number; None makes the study a demo
-    contact: str | None = None  # whom people can ask; None makes the study a demo
-    # Where people go back to when they have finished, with the placeholders {completion_code} and {participant}, which
-    # is the id that their link had.
+    contact: str | None = None  # who answers questions; None makes the study a demo
+    # Where people go when they have finished, with the placeholders {completion_code} and {participant}, which is the
+    # id in their link.
     return_url: str | None = None
-    # Of the title, the consent's text and the instructions, such as "de" or "pt-BR", for those who have pages read out.
-    # hml's own words, such as the question and the quiz, are English.
+    # Of the title, consent text and instructions, such as "de" or "pt-BR", for screen readers. hml's own texts, such as
+    # the question and the quiz, are English.
     language: str = "en"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.search(self.name):
             raise InputError(
-                f"name={self.name!r} must be of a to z, 0 to 9, - and _, 40 at most, without an outside id."
+                f"name={self.name!r} must be 40 characters at most, of a to z, 0 to 9, - and _, without an outside id."
             )
         check_choice("task", self.task, TaskName)
         _check_images(self.images)
@@ -138,7 +138,7 @@ class Study:
         if self.repeats > self.trials:
             raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
         if self.images != "cifar10" and self.stimuli.cohort is not None:
-            raise InputError(f"cohort={self.stimuli.cohort!r} is of CIFAR-10's images: set images: cifar10.")
+            raise InputError(f"cohort={self.stimuli.cohort!r} is a set of CIFAR-10's images: set images: cifar10.")
         if self.stimuli.refresh_every is not None and self.task != "rate_mixture":
             raise InputError(f"stimuli.refresh_every is for the task rate_mixture, not {self.task}: leave it out.")
         if not self.is_demo and self.consent == TEST_CONSENT:
@@ -150,11 +150,11 @@ class Study:
 
     @property
     def is_demo(self) -> bool:
-        """Whether this can't be shown to real people, for want of an ethics reference or a contact."""
+        """Whether the study must not be open to others, because an ethics reference or a contact is missing."""
         return self.ethics_reference is None or self.contact is None
 
     def return_address(self, completion_code: str, participant: str | None = None) -> str | None:
-        """Return where a person goes back to; None if there is no such place, or it needs an id that isn't known."""
+        """Return where a person goes afterwards; None if there is no `return_url`, or its id isn't known."""
         if self.return_url is None or (participant is None and _PARTICIPANT in self.return_url):
             return None
         return self.return_url.replace(_CODE, completion_code).replace(_PARTICIPANT, quote(participant or "", safe=""))
@@ -171,14 +171,14 @@ _WANTED = {
     int | tuple[str, ...] | None: "a whole number, or a list of class pairs",
     str | dict[str, Any]: "cifar10, demo, or a mapping with class_path and init_args",
 }
-"""What values are called in errors, by the type of their key."""
+"""How errors describe values, by the type of their key."""
 
 
 def read_study(path: Path) -> Study:
     """Read a study's YAML file.
 
     Raises:
-        InputError: it isn't one; names the file, the key, its value and what to do.
+        InputError: the file is invalid. The message names the file, the key, its value and what to do.
     """
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
@@ -188,14 +188,14 @@ def read_study(path: Path) -> Study:
         raise InputError(f"{path} is not YAML: {error}") from error
     try:
         study = _parse(content)
-        _refuse_unused(study, content.get("stimuli", {}))
+        _reject_unused(study, content.get("stimuli", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return study
 
 
 def demo_study() -> Study:
-    """Read the study that `hml elicit serve` shows by itself."""
+    """Read the study that `hml elicit serve` shows by default."""
     return read_study(shipped_folder() / STUDIES / "demo.yaml")
 
 
@@ -218,7 +218,7 @@ def source_arguments(images: str | Mapping[str, Any]) -> list[tuple[str, str]]:
 def _check_return_url(return_url: str) -> None:
     """Check an address and its placeholders.
 
-    A placeholder in its host is an error too: by it, whoever makes a link could lead people elsewhere.
+    A placeholder in the host is an error: the maker of a link could send people elsewhere with it.
     """
     known = f"{_CODE} and {_PARTICIPANT}"
     address = urlsplit(return_url)
@@ -227,12 +227,12 @@ def _check_return_url(return_url: str) -> None:
     if unknown := [place for place in re.findall(r"\{[^{}]*\}", return_url) if place not in (_CODE, _PARTICIPANT)]:
         raise InputError(f"return_url={return_url!r} has the unknown placeholder {unknown[0]}: use {known}.")
     if set("{}") & set(return_url.replace(_CODE, "").replace(_PARTICIPANT, "")):
-        raise InputError(f"return_url={return_url!r} has a brace without its other half: use {known}.")
+        raise InputError(f"return_url={return_url!r} has an unmatched brace: use {known}.")
     if "{" in address.netloc:
-        raise InputError(f"return_url={return_url!r} has a placeholder in its host: put it behind the host.")
+        raise InputError(f"return_url={return_url!r} has a placeholder in its host: move it after the host.")
 
 
-def _refuse_unused(study: Study, given: Mapping[str, object]) -> None:
+def _reject_unused(study: Study, given: Mapping[str, object]) -> None:
     """Reject keys that have no effect because a file or a cohort lists the images already."""
     # The midpoint tasks show these pairs by a grid, and take from lambdas where people start.
     used = ("lambdas",) if study.task in ("construct", "select") else ()
@@ -249,7 +249,7 @@ def _parse(content: Any) -> Study:
     """Build a study from a YAML file's content, which jsonargparse checks against the signature of `Study`."""
     content = _strip(content)
     _check_mapping("a study", content, Study)
-    for key in {"consent", "stimuli"} & set(content):  # jsonargparse takes a number for one without keys
+    for key in {"consent", "stimuli"} & set(content):  # jsonargparse accepts a number as one without keys
         _check_mapping(key, content[key], _TYPES[key])
     content = _fill(content)
     parser = ArgumentParser(exit_on_error=False)
@@ -263,7 +263,7 @@ def _parse(content: Any) -> Study:
 
 
 def _fill(content: dict[str, Any]) -> dict[str, Any]:
-    """Add what a file may leave out; without a valid name and task, which are reported later, nothing sensible."""
+    """Add what a file may leave out. An invalid name or task is reported later."""
     task = next((task for name, task in TASKS.items() if name == content.get("task")), TASKS["rate_mixture"])
     title = str(content.get("name")).replace("_", " ").capitalize()
     filled = {"title": title, "consent": asdict(TEST_CONSENT), "instructions": task.instructions} | content
@@ -271,7 +271,7 @@ def _fill(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_images(images: object) -> None:
-    """Check what names an image source; the source itself is made, and what it takes is checked, where it is loaded."""
+    """Check the form of `images`. The source and its arguments are checked when it is loaded."""
     named = isinstance(images, str) and (images in NAMED_SOURCES or "." in images)
     mapped = isinstance(images, dict) and "class_path" in images and set(images) <= {"class_path", "init_args"}
     if not named and not mapped:
@@ -285,14 +285,14 @@ def _check_mapping(name: str, content: object, kind: type) -> None:
 
 
 def _strip(content: Any) -> Any:
-    """Take away the whitespace around texts; a text of nothing else counts as missing."""
+    """Strip whitespace around texts; an empty text counts as missing."""
     if isinstance(content, dict):
         return {key: _strip(value) for key, value in content.items()}
     return content.strip() or None if isinstance(content, str) else content
 
 
 def _explain(complaint: str, content: dict[str, Any]) -> str:
-    """Say in a study's words what jsonargparse objects to: the key, its value, and what to write instead."""
+    """Turn jsonargparse's error into one about the study: the key, its value, and what to write instead."""
     if found := re.search("arguments are required: (.*)", complaint):
         return f"a study lacks {found[1]}: write it, as configs/elicit/cifar10.yaml does."
     if found := re.search("(?:Group '(.*)' does not accept option|Option) '(.*)'", complaint):

@@ -1,4 +1,4 @@
-"""What a trial asks, and what an answer must be."""
+"""The four tasks: what a trial asks, and how its answer is checked."""
 
 import re
 from abc import ABC, abstractmethod
@@ -29,68 +29,65 @@ from hml.judgements.hmix_format import (
 )
 
 GRID = tuple(step / 10 for step in range(11))
-"""The first image's weights that the midpoint tasks offer, as H-Mix's do."""
+"""The weights of the first image that the midpoint tasks offer, as in H-Mix."""
 
 _NO_TRICKS = "There are no right answers, and no image is a trick."
 
 
 class Task(ABC):
-    """One way of asking.
+    """A task: its question, and the check of its answers.
 
-    What the browser sends as an answer has H-Mix's own keys. Where a control stands somewhere from the start there is a
-    list `moved` beside them: the controls that the person moved, or set by saying "exactly half". One that was left
-    where it stood is no answer.
+    A browser's answer has H-Mix's keys. If the task's controls have an initial position, it also has a list `moved`:
+    the controls that the person moved, or set with "Exactly half". A control that was not moved is not an answer.
 
-    The browser sends positions as the person saw them. What is kept is in H-Mix's terms, which count from the class
-    that comes first in the filename. Where a trial is `swapped`, `mirror` gives the position again.
+    The browser sends positions as the person saw them. Stored answers are in H-Mix's terms, which count from the class
+    that comes first in the filename. For a `swapped` trial, `mirror` converts between the two.
     """
 
     name: ClassVar[TaskName]
     prompt: ClassVar[str]  # the question, asked of every image
     instructions: ClassVar[str]  # shown before the examples, unless the study has its own
-    example: ClassVar[str]  # an answer as it is kept, in JSON
-    shows_grid: ClassVar[bool] = False  # whether a trial shows a pair's blends by all weights of `GRID`, not one blend
-    shuffles: ClassVar[bool] = False  # whether it shows them in an order of its own
-    controls: ClassVar[tuple[str, ...]] = ()  # keys whose controls have a position from the start
-    reserved: ClassVar[str] = ""  # what no class may be called, because an answer means something else by it
-    keeps_order: ClassVar[bool] = False  # whether a person sees one order in all trials, not one drawn for each
+    example: ClassVar[str]  # a stored answer, in JSON
+    shows_grid: ClassVar[bool] = False  # whether a trial shows a pair's blends at all weights of `GRID`
+    shuffles: ClassVar[bool] = False  # whether each trial shows them in a random order
+    controls: ClassVar[tuple[str, ...]] = ()  # keys whose controls have an initial position
+    reserved: ClassVar[str] = ""  # a name that no class may have, because answers use it otherwise
+    keeps_order: ClassVar[bool] = False  # whether a person sees the same order in all trials
 
     def check(self, sent: Mapping[str, object], stimulus: Stimulus, classes: Classes, swapped: bool = False) -> Answer:
-        """Check what a browser sent, and return it as it is kept.
+        """Check an answer from a browser, and return it in its stored form.
 
         Args:
-            sent: As the browser sent it.
-            stimulus: The image that it is about.
-            classes: The images'.
-            swapped: Whether the image's second class was at the left.
+            sent: The answer, with `moved`.
+            stimulus: The image that was judged.
+            classes: The images' classes.
+            swapped: Whether the image's second class was on the left.
 
         Returns:
             The answer in H-Mix's terms, without `moved`.
 
         Raises:
-            InputError: it isn't an answer, or a control was never moved.
+            InputError: the answer is invalid, or a control was not moved.
         """
         answer = dict(sent)
         if self.controls:
             moved = answer.pop("moved", None)
             if left := [name for name in self.controls if not isinstance(moved, list) or name not in moved]:
-                raise InputError(
-                    f"{', '.join(left)} was never moved, and where a control starts is no answer: move it."
-                )
+                raise InputError(f"{', '.join(left)} was not moved, and an initial position is not an answer: move it.")
         checked = self.check_values(answer, stimulus, classes)
         return self.mirror(checked) if swapped else checked
 
     def mirror(self, answer: Answer) -> Answer:
-        """Exchange left and right in an answer. One that names classes, or a blend by its weight, has neither."""
+        """Swap left and right in an answer. Answers that name classes or a weight stay as they are."""
         return answer
 
     @abstractmethod
     def check_values(self, answer: Mapping[str, object], stimulus: Stimulus, classes: Classes) -> Answer:
-        """Check an answer itself; raise an InputError if it isn't one."""
+        """Check an answer's keys and values; raise an InputError if one is wrong."""
 
     @abstractmethod
     def difference(self, one: Answer, other: Answer) -> float:
-        """Say how far apart two answers to one image are, 0 to 1."""
+        """Return the distance between two answers to one image, from 0 to 1."""
 
 
 class RateMixture(Task):
@@ -124,7 +121,7 @@ Then say how sure you are of that. {_NO_TRICKS}"""
 
 
 class Construct(Task):
-    """A blend to be moved through `GRID` until it looks half and half: `final_value`, `starting_value`.
+    """A blend that is moved through `GRID` until it looks half and half: `final_value`, `starting_value`.
 
     It starts from the stimulus's lambda_f.
     """
@@ -153,7 +150,7 @@ that 100 other people would say, on average, that it is half of each.
 
 
 class Select(Task):
-    """Eleven blends in shuffled order, of which one is picked: `select`, "select" and its weight of the first image."""
+    """Eleven blends in shuffled order, one of which is chosen: `select`, "select" and its weight of the first image."""
 
     name = "select"
     instructions = f"""\
@@ -180,8 +177,8 @@ class Categorical(Task):
     """Soft labels.
 
     `classSelect` is "mostProb" and the most likely class, `prob` its percentage as text; `classSelect2` "secondProb"
-    and the next class, or "No", and `prob2` its percentage, or ""; `improbClassSelect` and a class is "1" for each that
-    it can't be.
+    and the next class, or "No", and `prob2` its percentage, or ""; `improbClassSelect` and a class is "1" for each
+    impossible class.
 
     The list of classes is shown from A to Z, or from Z to A where the trial is swapped.
     """

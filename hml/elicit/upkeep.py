@@ -1,4 +1,4 @@
-"""`hml elicit`: looks after what people said; what needs images is in `hml.elicit.serving`."""
+"""`hml elicit`: the verbs that look after answers. Those that need images are in `hml.elicit.serving`."""
 
 import shlex
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
-"""Where studies' folders are, unless --folder says otherwise."""
+"""Where studies' folders are, unless --folder is given."""
 
 
 def run(options: OfStudy) -> int:
@@ -36,9 +36,8 @@ def run(options: OfStudy) -> int:
             case Export():
                 _check_csv(options.file)
                 count = export_answers(folder, options.file, options.format)
-                print(
-                    f"{count:,} answers are in {options.file}; how they were asked for, {history_path(options.file)}."
-                )
+                print(f"{count:,} answers are in {options.file}.")
+                print(f"{history_path(options.file)} records how they were collected.")
                 print("\n".join(_next_commands(folder, options.file)))
             case Backup():
                 count = back_up(folder, options.file)
@@ -62,17 +61,17 @@ def _only_folder() -> Path:
     found = sorted(path.parent for path in STUDIES.glob(f"*/{DATABASE}"))
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
-        raise InputError(f"Say which study with --folder: in {STUDIES.resolve()} there is {names}.")
+        raise InputError(f"Which study is not clear: name its --folder. {STUDIES.resolve()} has {names}.")
     return found[0]
 
 
 def _check_csv(path: Path) -> None:
-    if path.suffix != ".csv":  # a slip of the fingers must not write over a study's database
-        raise InputError(f"{path} is to be a CSV file: let its name end in .csv.")
+    if path.suffix != ".csv":  # a typing error must not overwrite a study's database
+        raise InputError(f"{path} is not the name of a CSV file: let it end in .csv.")
 
 
 def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
-    """Write down the commands that read an export, with the study's images, whose paths start from its YAML."""
+    """Return the commands that read an export, with the study's images, whose paths start from its YAML."""
     study = read_history(folder)[-1]["study"]
     if study["task"] != "rate_mixture":
         return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
@@ -104,13 +103,13 @@ def _withdraw(folder: StudyFolder, options: Withdraw) -> None:
         name = folder.key.hash_outside_id(options.participant)
     if (code := find_code(folder, name)) is not None:
         unreachable = withdraw(folder, code)
-        print(f"They are deleted from {folder.path}. Files exported before still hold their answers.")
+        print(f"They are deleted from {folder.path}. Earlier exports still contain their answers.")
         for path in unreachable:
-            print(f"This backup is gone, moved or damaged; if there is a copy, it may hold them: {path}")
-    elif folder.payments.forget(name):  # the study was restored from a backup older than they are
-        print("The study doesn't know them. They are deleted from its payments; a backup of a later day may hold them.")
+            print(f"This backup is gone, moved or damaged; a copy of it may contain them: {path}")
+    elif folder.payments.forget(name):  # the study was restored from a backup that is older
+        print("The study doesn't know them. They are deleted from its payments; a later backup may contain them.")
     else:
-        raise UnknownPersonError("Nobody is called so: it is mistyped, or they have withdrawn already.")
+        raise UnknownPersonError("Nobody has this code, subject or id: it is mistyped, or they have withdrawn already.")
 
 
 def _payments(folder: StudyFolder, options: PaymentList) -> None:
@@ -118,7 +117,7 @@ def _payments(folder: StudyFolder, options: PaymentList) -> None:
     unfinished = sum(row.completed_at is None for row in rows)
     if options.delete and unfinished and not options.force:
         raise InputError(
-            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and couldn't be paid if they do: "
+            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and can't be paid if they do: "
             "end the study first, and add --force."
         )
     if options.out is not None:

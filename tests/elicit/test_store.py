@@ -100,9 +100,9 @@ def test_another_answer_under_the_same_id_is_refused(store):
     code = start(store)
     trial = store.trials.next(code)
     receipt = answer(store, code, trial)
-    with pytest.raises(ConflictError, match="stands for another answer"):
+    with pytest.raises(ConflictError, match="is the id of another answer"):
         answer(store, code, trial, OTHER)
-    with pytest.raises(ConflictError, match="stands for another answer"):
+    with pytest.raises(ConflictError, match="is the id of another answer"):
         store.trials.answer(code, store.trials.next(code).id, receipt.client_id, ANSWERS["rate_mixture"], 1.0)
     assert store.people.find(code).answered == 1
 
@@ -127,7 +127,7 @@ def test_somebody_elses_trial_can_not_be_answered(store, trial_id):
 def test_an_untouched_answer_is_not_kept(store):
     code = start(store)
     trial = store.trials.next(code)
-    with pytest.raises(InputError, match="never moved"):
+    with pytest.raises(InputError, match="was not moved"):
         answer(store, code, trial, {"mixingcoeff": 50, "confidence": 50, "moved": []})
     assert store.people.find(code).answered == 0
     assert store.trials.next(code) == trial
@@ -249,7 +249,7 @@ def test_a_consent_text_changes_with_its_version_only(open_store):
     store = open_store()
     store.people.enrol("1")
     consent = type(store.study.consent)
-    with pytest.raises(InputError, match="raise it"):
+    with pytest.raises(InputError, match="change it too"):
         open_store(consent=consent("1", "I agree to more."))
     assert open_store(consent=consent("2", "I agree to more.")).people.enrol("2")
 
@@ -261,7 +261,7 @@ def test_a_study_whose_key_is_gone_or_cut_off_is_not_opened(open_store):
     with pytest.raises(DataError, match="31 bytes"):
         open_store()
     path.unlink()
-    with pytest.raises(DataError, match="Put the study's key back"):
+    with pytest.raises(DataError, match="Restore the study's key"):
         open_store()
 
 

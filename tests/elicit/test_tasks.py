@@ -28,7 +28,7 @@ def test_an_answer_is_kept_as_it_was_sent_but_for_what_was_moved(name):
     ],
 )
 def test_an_untouched_control_is_no_answer(name, moved):
-    with pytest.raises(InputError, match="never moved"):
+    with pytest.raises(InputError, match="was not moved"):
         TASKS[name].check(ANSWERS[name] | {"moved": moved}, STIMULUS, CIFAR10)
 
 

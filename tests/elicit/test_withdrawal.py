@@ -230,7 +230,7 @@ def test_a_backup_opens_as_the_study_it_is_of(open_store, tmp_path):
 
 def test_a_backup_writes_over_nothing(store, tmp_path):
     (tmp_path / "there").write_text("mine")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         back_up(store.folder, tmp_path / "there")
     assert (tmp_path / "there").read_text() == "mine"
 

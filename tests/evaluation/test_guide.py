@@ -7,6 +7,7 @@ import pytest
 
 import hml
 from hml.cli import main
+from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, HumanAlignmentMetrics
 from hml.training.result import read_result
 
 GUIDE = Path(hml.__file__).with_name("evaluation").joinpath("README.md").read_text(encoding="utf-8")
@@ -35,3 +36,9 @@ def test_own_metric_reaches_metrics_json_and_the_table(tmp_path, monkeypatch, ca
     assert 0.1 < value < 1
     row = next(line for line in shown.splitlines() if line.startswith("| sep_conf"))
     assert f"{value:.3f}"[1:] in row
+
+
+def test_the_guide_has_every_figure_and_its_truth():
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .* \| (.*) \| [↓↑] \|$", GUIDE, re.MULTILINE)
+    listed = {name: truth for names, truth in rows for name in re.findall(r"`(\w+)`", names)}
+    assert listed == {**HumanAlignmentMetrics.truth, **CalibrationMetrics.truth, **AttackedMetrics.truth}

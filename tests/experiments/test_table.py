@@ -185,7 +185,7 @@ def test_any_logged_metric_makes_a_column(make_result):
     outcomes = [make_result("mixup", 0, cross_entropy=2.0, ece=0.1)]
     assert make_table({"mixup": 1}, outcomes, ["ece", "CE"]).columns == {"ece": "test/ece", "CE": "test/cross_entropy"}
     assert make_table({"mixup": 1}, outcomes, ["test/ece"]).rows[0].cells["ece"].summary.mean == 0.1
-    with pytest.raises(InputError, match="'nll'. The logged metrics are test/cross_entropy, test/ece"):
+    with pytest.raises(InputError, match=r"'nll'\. The logged metrics are test/cross_entropy, test/ece"):
         make_table({"mixup": 1}, outcomes, ["nll"])
 
 

@@ -1,1 +1,1 @@
-"""What researchers take out of a study: how it stands, and its answers as a file."""
+"""What researchers get from a study: an overview, and an export of its answers."""

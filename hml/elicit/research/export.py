@@ -1,4 +1,4 @@
-"""Writes a study's answers in H-Mix's columns or the plain ones, and beside them how they were asked for."""
+"""Exports a study's answers in H-Mix's columns or the plain ones, with a record of how they were collected."""
 
 import json
 from datetime import datetime
@@ -17,14 +17,14 @@ from hml.judgements.rows import write_rows
 from hml.judgements.stimulus_names import parse_stimulus
 
 SIDES = "sides_swapped"
-"""A column that H-Mix lacks: 1 where the second class was named first and was at the left, else 0.
+"""A column that H-Mix lacks: 1 where the second class was named first and was on the left, otherwise 0.
 
 Where it is 1, the slider was at 100 − `mixingcoeff` from the left.
 """
 
 
 def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "hmix") -> int:
-    """Write the answers that count as CSV, and beside it how they were asked for; return how many.
+    """Write the answers that count as CSV, and a record of how they were collected; return their number.
 
     Raises:
         InputError: there are no answers, one contains something that must not be exported, or the task's answers don't
@@ -47,7 +47,7 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
         for column in columns:
             check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}", classes)
         rows.append(row)
-    asked = [  # the answers are in the order in which they came
+    asked = [  # the answers are in the order in which they arrived
         {"first_index": sum(kept.received_at < row["since"] for kept in answers), **row} for row in history
     ]
     write_atomically(history_path(path), json.dumps(asked, indent=2, ensure_ascii=False) + "\n")
@@ -59,12 +59,12 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
 
 
 def history_path(path: Path) -> Path:
-    """Name the file beside an export's that says how its answers were asked for: `judgements.study.json`."""
+    """Return the path of the record beside an export, such as `judgements.study.json`."""
     return path.with_suffix(".study.json")
 
 
 def _cells(kept: KeptAnswer, task: TaskName, classes: Classes) -> dict[str, str]:
-    """Return what H-Mix's columns, and the one beside them, hold of an answer."""
+    """Return an answer's cells in H-Mix's columns and `sides_swapped`."""
     stimulus = parse_stimulus(classes, kept.filename, "the study")
     elapsed = datetime.fromisoformat(kept.received_at) - datetime.fromisoformat(kept.enrolled_at)
     return {

@@ -1,4 +1,4 @@
-"""How a study stands, for its researchers: coverage, pace, quality flags and agreement so far."""
+"""A study's progress, for its researchers: coverage, pace, quality flags and agreement so far."""
 
 import itertools
 import statistics
@@ -28,14 +28,14 @@ _ENOUGH = 8
 
 @dataclass(frozen=True)
 class Coverage:
-    """Who has judged what. Judgements are first ones, repeats left out."""
+    """How many judgements the images have. Repeats don't count."""
 
     images: int
-    complete: int  # images that have all their people
+    complete: int  # images that have all their judgements
     judgements: int
-    needed: int  # judgements wanted of all images
-    left: int  # those still wanted; what one image has too many of is none of another's
-    pending: int  # images that somebody has before them now
+    needed: int  # judgements that all images need
+    left: int  # those still needed; an image's extra ones don't count for another
+    pending: int  # images that are shown to somebody now
     images_by_judgements: dict[int, int]  # how many images have 0, 1, … judgements
     by_lambda: dict[float, int]  # judgements by the images' lambda_f
     by_class_pair: dict[str, int]  # judgements by class pair, "Cat/Dog"
@@ -43,36 +43,36 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast people answer. Answers are all of them, repeats too."""
+    """How fast people answer. Answers include repeats."""
 
     enrolled: int  # people who agreed
-    at_trials: int  # those between the quiz and the end, also if they have left
-    finished: int  # those who have their code
+    at_trials: int  # those between the quiz and the end, including those who have left
+    finished: int  # those who have their completion code
     answers: int
     last_hour: int  # answers of the last hour
     median_reaction_ms: float | None
     median_minutes: float | None  # from agreeing to the code
-    hours_left: float | None  # until all judgements are there at the last hour's pace; None: nothing came in it
+    hours_left: float | None  # until the last judgement, at the last hour's pace; None if none arrived in it
 
 
 @dataclass(frozen=True)
 class Quality:
     """How one person answers."""
 
-    subject: str  # what exports call them
+    subject: str  # their code in exports
     answers: int
-    quiz_wrong: int  # how often the quiz went wrong
+    quiz_wrong: int  # how often they failed the quiz
     median_reaction_ms: float | None
-    # Of their most frequent answer, as they gave it: a slider that is always left at one end is one answer, whichever
+    # Of their most frequent answer, as they saw it: a slider that is always at its left end is one answer, whichever
     # class is there.
     most_common_share: float
     retest: float | None  # mean difference between their first and second answers to the same images
-    flags: tuple[str, ...]  # what is out of the ordinary, in words
+    flags: tuple[str, ...]  # what is unusual, in words
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far apart answers to one image are, 0 to 1, on average."""
+    """How far apart answers to one image are on average, from 0 to 1."""
 
     images: int  # those that two people or more have judged
     between_people: float | None
@@ -91,7 +91,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Overview:
-    """How a study stands."""
+    """A study's progress."""
 
     coverage: Coverage
     pace: Pace
@@ -102,8 +102,8 @@ class Overview:
 
 
 def overview(store: Store) -> Overview:
-    """Look at how a study stands, while people answer."""
-    # By a connection of its own: nobody who answers is to wait for it.
+    """Summarise a study's progress, while people answer."""
+    # A separate connection, so that nobody who answers waits for it.
     with closing(StudyFolder(store.folder.path, clock=store.folder.clock)) as folder:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending, images = count_pending(folder), read_images(folder)
@@ -128,7 +128,7 @@ def _coverage(
     answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], classes: Classes, people_per_image: int, pending: int
 ) -> Coverage:
     """Count judgements of images, of which `pending` are before somebody now."""
-    # A repeat doesn't count even where the first answer was struck out: its place goes to somebody else.
+    # A repeat doesn't count even if the first answer was struck out: somebody else is asked instead.
     judged = Counter(kept.filename for kept in answers if not kept.is_repeat)
     counts = {stimulus: judged[stimulus.filename] for stimulus in stimuli}
     by_lambda: Counter[float] = Counter()
@@ -192,7 +192,7 @@ def _quality(person: Person, answers: Sequence[KeptAnswer], task: Task) -> Quali
     retest = _mean(_retests(answers, task))
     suspicions = {
         f"half of the answers within {FAST_MS / 1000:g} seconds": reaction is not None and reaction < FAST_MS,
-        # In the midpoint tasks, and where classes are named, honest people say the same of many images.
+        # In the other tasks, careful people give the same answer to many images.
         "mostly one answer": task.name == "rate_mixture" and len(answers) >= _ENOUGH and same > _SAME_SHARE,
         "repeats differ": retest is not None and retest > _UNSTEADY,
         "quiz often wrong": person.quiz_wrong >= _MANY_WRONG,

@@ -1,4 +1,4 @@
-"""What may stand in an exported file: cells of known shapes, and nothing that tells who somebody is."""
+"""Checks what is exported: only cells of known shapes, and nothing that identifies a person."""
 
 import functools
 import json
@@ -11,7 +11,7 @@ from hml.judgements.hmix_format import IMPROBABLE, MOST_PREFIX, SECOND_PREFIX
 _NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 _COUNTED = ("", "index", "trial_index", "time_elapsed", "rt", "id1", "id2")
 _WEIGHTS = ("mixtureCoeff", "final_value", "start_value", "starting_value")
-_TELLING = {
+_IDENTIFYING = {
     "an email address": re.compile(r"[^\s@]@[^\s@]+\.[A-Za-z]"),
     "a 24-digit hexadecimal id": re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])", re.IGNORECASE),
     "an IP address": re.compile(
@@ -24,7 +24,7 @@ _TELLING = {
 
 @functools.cache
 def _shapes(classes: Classes) -> dict[str, str]:
-    """Say by a pattern what each column of a study of these classes may hold."""
+    """Return the pattern that each column of a study of these classes must match."""
     name = "|".join(map(re.escape, classes))
     pair = f"({name})_[0-9]{{1,9}}_({name})_[0-9]{{1,9}}"
     in_json = "|".join(re.escape(json.dumps(one)[1:-1]) for one in classes)
@@ -48,12 +48,12 @@ def _shapes(classes: Classes) -> dict[str, str]:
 
 
 def check_cell(column: str, text: str, where: str, classes: Classes) -> None:
-    """Reject what must not be exported: an id that tells who somebody is, or anything but what the column is for.
+    """Reject a cell that must not be exported: one that identifies a person, or that doesn't fit its column.
 
     Raises:
-        InputError: it must not; says where it stands, and not what it is.
+        InputError: the cell must not be exported. The message names its place, and not its content.
     """
-    for what, pattern in _TELLING.items():
+    for what, pattern in _IDENTIFYING.items():
         if pattern.search(text):
             raise InputError(f"{where}: {column} holds {what}, which is never exported. See the study's folder.")
     if text and not re.fullmatch(_shapes(classes).get(column, ""), text):

@@ -1,1 +1,1 @@
-"""A study's folder on disk: who takes part, what they are shown, what they answer, and whom to pay."""
+"""A study's folder on disk: participants, trials, answers and the list of payments."""

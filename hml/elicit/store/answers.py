@@ -1,6 +1,6 @@
-"""Answers that are kept, and corrected: the tables `answer` and `correction`.
+"""Stored answers and their corrections: the tables `answer` and `correction`.
 
-The answers that count are each trial's, in its latest correction, without those that were struck out.
+A trial's latest correction counts, or the original answer if there is none. Struck-out answers don't count.
 """
 
 import json
@@ -18,21 +18,21 @@ from hml.judgements.stimulus_names import parse_stimulus
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """An answer, and what is known of how it came about. Times are in UTC."""
+    """An answer and its circumstances. Times are in UTC."""
 
-    subject: str  # what exports call the person
+    subject: str  # the person's code in exports
     filename: str  # the image's
     is_repeat: bool  # whether they had judged it before
-    number: int  # the trial's place among theirs, from 1
+    number: int  # the trial's position among theirs, from 1
     answer: Answer  # in H-Mix's terms
-    swapped: bool  # whether the second class was named first, and was at the left
+    swapped: bool  # whether the second class was named first, and was on the left
     reaction_ms: float | None
     enrolled_at: str
     received_at: str
 
 
 def read_answers(folder: StudyFolder) -> list[KeptAnswer]:
-    """Read the answers that count, in the order in which they came."""
+    """Read the answers that count, in the order in which they arrived."""
     with folder.database.reading() as rows:
         found = rows.execute(
             """
@@ -51,20 +51,20 @@ def read_answers(folder: StudyFolder) -> list[KeptAnswer]:
 
 
 def count_answers(database: Database) -> int:
-    """Count the answers that a database keeps, those that were struck out too."""
+    """Count the answers in a database, including those that were struck out."""
     with database.reading() as rows:
         return int(rows.execute("SELECT count(*) FROM answer").fetchone()[0])
 
 
 def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | None, reason: str) -> None:
-    """Correct an answer by a row beside it; what the person sent is kept as it came.
+    """Correct an answer by a new row; the original is kept unchanged.
 
     Args:
-        folder: The study's.
-        subject: What exports call the person.
-        number: To which of their trials, as exports' `trial_index` says.
-        answer: What counts instead, in H-Mix's terms; None strikes it out.
-        reason: Why; for those who keep the study.
+        folder: The study's folder.
+        subject: The person's code in exports.
+        number: The trial, as in exports' `trial_index`.
+        answer: The new answer, in H-Mix's terms; None strikes it out.
+        reason: Why it is corrected, for the record.
 
     Raises:
         InputError: there is no such answer, or the new one isn't valid.
@@ -76,7 +76,9 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
             (read_code(subject), number),
         ).fetchone()
         if row is None:
-            raise InputError(f"Subject {subject!r} has no answer to trial {number}: see subject and trial_index.")
+            raise InputError(
+                f"Subject {subject!r} has no answer to trial {number}: see an export's subject, trial_index."
+            )
         text = None
         if answer is not None:
             classes = read_classes(rows)

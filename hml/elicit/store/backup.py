@@ -15,19 +15,19 @@ _LOCK = ".backup.lock"
 
 
 def back_up(folder: StudyFolder, path: Path) -> int:
-    """Copy the database as it is at one moment, check the copy, and remember where it is, for withdrawals.
+    """Copy the database at one moment, check the copy, and record its path, so that withdrawals reach it.
 
-    The key and the list of payments stay where they are. Returns how many answers the copy holds.
+    The key and the list of payments are not copied. Returns the number of answers in the copy.
 
     Raises:
-        InputError: a file is there already.
+        InputError: the file exists already.
         FolderInUseError: another backup is being made.
-        StorageError: the copy can't be written or isn't whole, or somebody withdrew during it.
+        StorageError: the copy can't be written or is damaged, or somebody withdrew meanwhile.
     """
     path = path.resolve()
     if path.exists():
-        raise InputError(f"{path} is there already: give each backup a name of its own.")
-    with claim(folder.path / _LOCK, f"Another backup of {folder.path} is being made: wait until it is."):
+        raise InputError(f"{path} exists already: choose another name.")
+    with claim(folder.path / _LOCK, f"Another backup of {folder.path} is being made: wait until it is finished."):
         return _back_up(folder, path)
 
 
@@ -36,8 +36,8 @@ def _back_up(folder: StudyFolder, path: Path) -> int:
     copy = Database(beside, schema="")
     try:
         with closing(copy):
-            # Remembered first: a copy that nobody knew of would outlive its people's withdrawals. In a file of its own,
-            # since writing to the database would mean waiting for everybody who answers.
+            # Recorded first: an unrecorded copy would keep people who withdraw. In a separate file, because writing to
+            # the database would wait for everybody who is answering.
             with (folder.path / BACKUPS).open("a", encoding="utf-8") as remembered:
                 remembered.write(f"{path}\n")
                 remembered.flush()
@@ -45,24 +45,24 @@ def _back_up(folder: StudyFolder, path: Path) -> int:
             verdict = folder.database.copy_to(copy)
             count = count_answers(copy)
         if verdict != "ok":
-            raise StorageError(f"The copy {path} isn't whole: {verdict}. Look to the disk, and try again.")
+            raise StorageError(f"The copy {path} is damaged: {verdict}. Check the disk, and try again.")
         move_durably(beside, path)
     except BaseException as error:
         is_gone = not beside.exists()
         beside.unlink(missing_ok=True)
         write_atomically(folder.path / BACKUPS, "".join(f"{other}\n" for other in others), mode=0o600)
-        if is_gone and isinstance(error, OSError | StorageError):  # a withdrawal deletes what isn't whole yet
+        if is_gone and isinstance(error, OSError | StorageError):  # a withdrawal deletes unfinished backups
             raise StorageError(f"Somebody withdrew while {path} was being made: make it again.") from error
         raise
     return count
 
 
 def remembered_backups(folder: StudyFolder) -> list[Path]:
-    """List where backups were made, or begun."""
+    """List the paths of backups that were made or begun."""
     path = folder.path / BACKUPS
     return [Path(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def partial(path: Path) -> Path:
-    """Name the file that a backup is until it is whole."""
+    """Return the path of a backup while it is being written."""
     return path.with_name(f".{path.name}.partial")

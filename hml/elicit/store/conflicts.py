@@ -1,19 +1,19 @@
-"""What a study refuses without anybody having made a mistake in a file: answers that contradict, people not needed."""
+"""Errors of requests that a study rejects: contradicting answers, unknown people, a full study."""
 
 from hml.errors import HmlError, InputError
 
 
 class ConflictError(HmlError):
-    """What was sent contradicts what is there; nothing was changed."""
+    """A request contradicts what is stored; nothing was changed."""
 
     exit_code = InputError.exit_code
 
 
 class UnknownPersonError(ConflictError):
-    """Nobody has this code, or no longer."""
+    """Nobody has this code, for example because they have withdrawn."""
 
 
 class StudyFullError(HmlError):
-    """Every image has, or is about to have, all its judgements: nobody new is needed now."""
+    """Every image has all its judgements, or soon will: nobody new is needed."""
 
     exit_code = InputError.exit_code

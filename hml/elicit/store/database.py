@@ -27,9 +27,9 @@ CREATE TABLE history (
 CREATE TABLE consent_text (version TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE image (filename TEXT PRIMARY KEY, place INTEGER UNIQUE NOT NULL);
 CREATE TABLE person (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, since a person's draws come from it
-    code TEXT UNIQUE NOT NULL,                 -- what the session holds
-    subject TEXT UNIQUE NOT NULL,              -- what exports call them
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: a person's random draws depend on it
+    code TEXT UNIQUE NOT NULL,                 -- in the session's cookie
+    subject TEXT UNIQUE NOT NULL,              -- their code in exports
     outside_hash TEXT UNIQUE,
     stage TEXT NOT NULL,
     trials INTEGER NOT NULL,
@@ -50,8 +50,8 @@ CREATE TABLE trial (
     number INTEGER NOT NULL,
     filename TEXT NOT NULL REFERENCES image,
     is_repeat INTEGER NOT NULL,
-    held_until TEXT,                           -- NULL: answered, so the place is taken for good
-    swapped INTEGER NOT NULL DEFAULT 0,        -- 1: the second class was named first, and was at the left
+    held_until TEXT,                           -- NULL: answered, so the place stays taken
+    swapped INTEGER NOT NULL DEFAULT 0,        -- 1: the second class was named first, and was on the left
     UNIQUE (person, number),
     UNIQUE (person, filename, is_repeat)
 );
@@ -63,7 +63,7 @@ CREATE TABLE answer (
     answer TEXT NOT NULL,                      -- in H-Mix's terms, whichever side a class was on
     reaction_ms REAL,
     received_at TEXT NOT NULL,
-    count INTEGER NOT NULL,                    -- the person's answers up to this one: the receipt says it again
+    count INTEGER NOT NULL,                    -- the person's answers up to this one, as in the receipt
     UNIQUE (person, client_id)
 );
 CREATE TRIGGER answers_are_kept BEFORE UPDATE ON answer
@@ -87,9 +87,9 @@ CREATE TABLE comment (
 
 
 class Database:
-    """An SQLite file: what is committed outlasts a power cut, and what is deleted is overwritten.
+    """An SQLite file. Committed changes survive a power cut, and deleted rows are overwritten.
 
-    Several threads may share one; each waits for the others' transactions.
+    Several threads may share one. Each waits for the others' transactions.
 
     Args:
         path: The file, readable by its owner only.
@@ -127,7 +127,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for reading.
+        """Use the connection for reading.
 
         Raises:
             StorageError: the disk can't be read.
@@ -138,7 +138,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for a transaction: everything or nothing, and on disk when the block ends.
+        """Use the connection for a transaction: all or nothing, and on disk when the block ends.
 
         Raises:
             StorageError: the disk can't be written, and nothing was changed.
@@ -155,7 +155,7 @@ class Database:
                 raise
 
     def copy_to(self, copy: "Database") -> str:
-        """Copy the content as it is at one moment, also while others write; return what SQLite's check says of it."""
+        """Copy the content at one moment, even while others write; return the result of SQLite's integrity check."""
         with self.reading() as connection, copy.reading() as target:
             connection.backup(target)
             return str(target.execute("PRAGMA integrity_check").fetchone()[0])
@@ -168,7 +168,7 @@ class Database:
             if schema is not None:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    # The whole schema or nothing of it: a study that is killed here starts from the beginning.
+                    # The whole schema or nothing: if the process is killed here, the next start creates it.
                     connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
 
 
@@ -178,15 +178,15 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StorageError(f"Can't use {path}: {error}. See that its disk has space and can be written.") from error
+        raise StorageError(f"Can't use {path}: {error}. Check that its disk has space and is writable.") from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
-        raise DataError(f"{path} is not a study's database, or is damaged: {error}. Take a backup.") from error
+        raise DataError(f"{path} is not a study's database, or is damaged: {error}. Restore a backup.") from error
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder for its owner only, if it is missing.
+    """Create a missing folder, readable by its owner only.
 
     Raises:
         StorageError: it can't be created.
@@ -194,7 +194,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise StorageError(f"Can't make {path}: {error.strerror}. Choose another --folder.") from error
+        raise StorageError(f"Can't create {path}: {error.strerror}. Choose another --folder.") from error
 
 
 def utc_now() -> datetime:
@@ -203,5 +203,5 @@ def utc_now() -> datetime:
 
 
 def stamp(time: datetime) -> str:
-    """Write a time in UTC, in a form that sorts as times do."""
+    """Format a time in UTC, so that texts sort by time."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds")

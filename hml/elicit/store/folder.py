@@ -26,7 +26,7 @@ class StudyFolder:
         self.clock = clock
         if create:
             make_folder(path)
-            # The key first: a folder that has a database and no key has lost it.
+            # The key first: a folder with a database but no key has lost its key.
             self.key = Key(path / KEY, create=not (path / DATABASE).exists())
         self.database = Database(path / DATABASE, SCHEMA if create else None)
         self.payments = Payments(path / PAYMENTS)
@@ -37,9 +37,9 @@ class StudyFolder:
 
     @cached_property
     def key(self) -> Key:
-        """The study's key, which an export does without."""
+        """The study's key. It is read on first use, because exports don't need it."""
         return Key(self.path / KEY, create=False)
 
     def now(self) -> str:
-        """Return the time in UTC, as the database keeps times."""
+        """Return the time in UTC, as the database stores it."""
         return stamp(self.clock())

@@ -1,4 +1,4 @@
-"""Which study a folder is of, and how it was asked: the tables `study`, `consent_text`, `history` and `image`."""
+"""The study that a folder belongs to, and its versions: tables `study`, `consent_text`, `history` and `image`."""
 
 import json
 import sqlite3
@@ -16,13 +16,13 @@ from hml.judgements.stimulus_names import parse_stimulus
 
 _COLUMNS = "hml_version, study, canonical_pixels"
 _UNRECORDED = ("contact", "return_url")
-"""Fields that say nothing of what was asked, and may hold an address that must not be published."""
+"""Fields that don't affect answers, and may contain an address that must not be published."""
 
 
 def claim_folder(
     folder: StudyFolder, study: Study, images: Sequence[str], classes: Classes, canonical_pixels: bool
 ) -> None:
-    """Make a folder this study's, and record how it is asked, if that is not how it was asked before.
+    """Assign a folder to a study, and record the study if it has changed.
 
     `images` are filenames. See `Store` for the other arguments and the errors.
     """
@@ -38,7 +38,7 @@ def claim_folder(
         if (name, task) != (study.name, study.task):
             problem = f"the study {name!r} ({task}), not {study.name!r} ({study.task})"
         elif is_demo != study.is_demo:
-            whose, what = ("a demo's", "no demo") if is_demo else ("a real study's", "a demo")
+            whose, what = ("a demo's", "not a demo") if is_demo else ("a real study's", "a demo")
             problem = f"{whose} answers, and {study.name!r} is {what}"
         if problem:
             raise FolderInUseError(f"{folder.path} holds {problem}: choose another --folder.")
@@ -96,7 +96,7 @@ def read_images(folder: StudyFolder) -> list[Stimulus]:
 
 
 def read_task(rows: sqlite3.Connection) -> TaskName:
-    """Read which task the study asks."""
+    """Read the study's task."""
     return cast(TaskName, rows.execute("SELECT task FROM study").fetchone()[0])
 
 
@@ -104,16 +104,16 @@ def read_classes(rows: sqlite3.Connection) -> Classes:
     """Read the classes of the study's images, in the order of their labels.
 
     Raises:
-        DataError: an earlier hml made the folder, and didn't record them.
+        DataError: an earlier version of hml made the folder, and didn't record them.
     """
     asked = _last_asked(rows)
     if "classes" not in asked:
-        raise DataError("An earlier hml made this study's folder, without its classes: use it with that version.")
+        raise DataError("An earlier version of hml made this study's folder, without its classes: use that version.")
     return Classes(tuple(asked["classes"]))
 
 
 def read_history(folder: StudyFolder) -> list[dict[str, Any]]:
-    """List how the study was asked, oldest first: since when, in UTC, by which hml, and what, as its YAML has it."""
+    """List the study's versions, oldest first: since when (UTC), hml's version, and the content of its YAML."""
     with folder.database.reading() as rows:
         found = rows.execute("SELECT since, hml_version, canonical_pixels, study FROM history ORDER BY id").fetchall()
     return [
@@ -126,7 +126,7 @@ def _record_consent(rows: sqlite3.Connection, study: Study) -> None:
     version, text = study.consent.version, study.consent.text
     rows.execute("INSERT OR IGNORE INTO consent_text VALUES (?, ?)", (version, text))
     if rows.execute("SELECT text FROM consent_text WHERE version = ?", (version,)).fetchone()["text"] != text:
-        raise InputError(f"consent.text has changed, consent.version={version!r} hasn't: raise it.")
+        raise InputError(f"consent.text has changed, but not consent.version={version!r}: change it too.")
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""The list of whom to pay: a file of its own, the only one with outside ids, which may be deleted at any time."""
+"""The list of payments: a separate file, the only one with outside ids. It may be deleted at any time."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS payment (
 
 @dataclass(frozen=True)
 class Payment:
-    """Who came, and the code that they finished with, if they did."""
+    """A person, and their completion code if they have finished."""
 
     outside_hash: str
     outside_id: str
@@ -24,17 +24,17 @@ class Payment:
 
 
 class Payments:
-    """The list; its file is opened for each call, so that deleting it is always safe."""
+    """The list. Its file is opened for each call, so that deleting it is always safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def enrol(self, outside_hash: str, outside_id: str) -> None:
-        """Note that somebody came; no change if it is known."""
+        """Add a person; no change if they are on the list."""
         self._write("INSERT OR IGNORE INTO payment VALUES (?, ?, NULL, NULL)", outside_hash, outside_id)
 
     def complete(self, outside_hash: str, completion_code: str, time: str) -> None:
-        """Note that they finished; the first time is kept."""
+        """Record that a person has finished; the first time is kept."""
         self._write(
             "UPDATE payment SET completion_code = ?, completed_at = ? WHERE outside_hash = ? AND completed_at IS NULL",
             completion_code,
@@ -43,11 +43,11 @@ class Payments:
         )
 
     def forget(self, outside_hash: str) -> bool:
-        """Delete somebody; return whether they were there."""
+        """Delete a person; return whether they were on the list."""
         return self.path.exists() and self._write("DELETE FROM payment WHERE outside_hash = ?", outside_hash) > 0
 
     def find(self, outside_hash: str) -> str | None:
-        """Look up an outside id; None if the list lacks it, or is deleted."""
+        """Look up an outside id; None if it is not on the list, or the list is deleted."""
         return next((row.outside_id for row in self._select("WHERE outside_hash = ?", outside_hash)), None)
 
     def read(self) -> list[Payment]:
@@ -62,6 +62,6 @@ class Payments:
             return [Payment(*row) for row in rows.execute(f"SELECT {columns} FROM payment {clause}", values)]
 
     def _write(self, statement: str, *values: str) -> int:
-        """Change rows; return how many."""
+        """Execute a statement; return the number of changed rows."""
         with closing(Database(self.path, _SCHEMA)) as database, database.writing() as rows:
             return rows.execute(statement, values).rowcount

@@ -24,26 +24,26 @@ _SELECT = """
 
 
 class People:
-    """The people of a study; every method that changes something returns only when that is on disk."""
+    """The people of a study. Methods return once their changes are on disk."""
 
     def __init__(self, folder: StudyFolder, study: Study) -> None:
         self._folder = folder
         self._study = study
 
     def enrol(self, consent_version: str, outside_id: str | None = None) -> str:
-        """Take in somebody who has agreed.
+        """Enrol a person who has agreed.
 
         Args:
-            consent_version: Of the text they were shown.
-            outside_id: What a recruiting service calls them; the same id is the same person.
+            consent_version: The version of the text that they were shown.
+            outside_id: Their id at a recruiting service; the same id is the same person.
 
         Returns:
             Their code.
 
         Raises:
             ConflictError: the text has changed since it was shown to them.
-            StudyFullError: enough people take part; somebody whose outside id is known still gets in.
-            InputError: the outside id isn't one.
+            StudyFullError: enough people take part. A known outside id is still admitted.
+            InputError: the outside id is invalid.
         """
         if consent_version != self._study.consent.version:
             raise ConflictError(f"The consent's version is no longer {consent_version[:40]!r}: read it again.")
@@ -52,9 +52,9 @@ class People:
         with self._folder.database.writing() as rows:
             person = None if outside_hash is None else _find(rows, "outside_hash", outside_hash)
             if person is None:
-                # Not left to when the first image is shown: by then they have read and been quizzed for nothing.
+                # Not when the first image is shown: by then they have taken the quiz for nothing.
                 if count_places(rows, self._study, self._folder.clock()) <= 0:
-                    raise StudyFullError("Every image has its people now: nobody else is needed.")
+                    raise StudyFullError("Every image has enough people now: nobody else is needed.")
                 code, asked = new_code(), (self._study.trials, self._study.repeats)
                 rows.execute(
                     "INSERT INTO person (code, subject, outside_hash, stage, trials, repeats, enrolled_at) "
@@ -63,38 +63,38 @@ class People:
                 )
                 person = known_person(rows, code)
             rows.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (person.number, consent_version, now))
-            # Within the transaction, so that nobody withdraws between the two and stays on the list.
+            # Within the transaction, so that nobody withdraws in between and stays on the list.
             if outside_id is not None and outside_hash is not None:
                 self._folder.payments.enrol(outside_hash, read_outside_id(outside_id))
         return person.code
 
     def find(self, code: str) -> Person | None:
-        """Find somebody; None if nobody has this code, as after they have withdrawn."""
+        """Find a person; None if nobody has this code, for example after they have withdrawn."""
         with self._folder.database.reading() as rows:
             return _find(rows, "code", code)
 
     def find_by_id(self, outside_id: str) -> Person | None:
-        """Find somebody by what a recruiting service calls them; None if they don't take part.
+        """Find a person by their id at a recruiting service; None if they don't take part.
 
         Raises:
-            InputError: the outside id isn't one.
+            InputError: the outside id is invalid.
         """
         outside_hash = self._folder.key.hash_outside_id(outside_id)
         with self._folder.database.reading() as rows:
             return _find(rows, "outside_hash", outside_hash)
 
     def outside_id(self, code: str) -> str | None:
-        """Look up somebody's outside id; None if they came without one, or the list of payments is deleted."""
+        """Look up a person's outside id; None if they came without one, or the list of payments is deleted."""
         person = self.find(code)
         return self._folder.payments.find(person.outside_hash) if person and person.outside_hash else None
 
     def advance(self, code: str, stage: Stage) -> Person:
-        """Move on from the instructions to the quiz, and from there to the trials or, after a wrong answer, back.
+        """Move a person from the instructions to the quiz, and from there to the trials or, after a wrong answer, back.
 
-        A step that was taken already, by a double click or an older tab, changes nothing.
+        Repeating a step, by a double click or in an older tab, changes nothing.
 
         Raises:
-            ConflictError: something in between was left out.
+            ConflictError: a step in between was skipped.
         """
         with self._folder.database.writing() as rows:
             person = known_person(rows, code)
@@ -107,7 +107,7 @@ class People:
             return known_person(rows, code)
 
     def comment(self, code: str, text: str, client_id: str) -> None:
-        """Keep a comment, which may be empty; after it a person is done.
+        """Store a comment, which may be empty; the person is then done.
 
         Raises:
             InputError: it is too long.
@@ -124,7 +124,7 @@ class People:
             rows.execute("INSERT OR IGNORE INTO comment VALUES (?, ?, ?, ?, ?)", row)
             kept = rows.execute("SELECT text FROM comment WHERE person = ? AND client_id = ?", row[:2]).fetchone()
             if kept["text"] != text:
-                raise ConflictError(f"{client_id} stands for another comment, which was kept: reload the page.")
+                raise ConflictError(f"{client_id} is the id of another comment, which was stored: reload the page.")
             set_stage(rows, person, "done")
 
     def complete(self, code: str, claimed: int) -> str:
@@ -148,25 +148,25 @@ class People:
 
 
 def check_client_id(client_id: str) -> None:
-    """Check what a browser calls something that it sends; raise an InputError if it isn't an id."""
+    """Check the id that a browser gave to what it sent; raise an InputError if it is invalid."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise InputError("client_id must be 8 to 64 letters, digits and hyphens, as of crypto.randomUUID().")
 
 
 def known_person(rows: sqlite3.Connection, code: str) -> Person:
-    """Find somebody within a transaction; raise an UnknownPersonError if nobody has this code."""
+    """Find a person within a transaction; raise an UnknownPersonError if nobody has this code."""
     if (person := _find(rows, "code", code)) is None:
         raise UnknownPersonError("Nobody has this code: they have withdrawn.")
     return person
 
 
 def set_stage(rows: sqlite3.Connection, person: Person, stage: Stage) -> None:
-    """Keep what somebody does next, within a transaction."""
+    """Set a person's stage, within a transaction."""
     rows.execute("UPDATE person SET stage = ? WHERE number = ?", (stage, person.number))
 
 
 def find_code(folder: StudyFolder, name: str) -> str | None:
-    """Find somebody's code by what is known of them: the code itself, their subject, or their outside id's hash."""
+    """Find a person's code by the code itself, their subject, or the hash of their outside id."""
     with folder.database.reading() as rows:
         columns = "code, subject, outside_hash"
         row = rows.execute(f"SELECT code FROM person WHERE ? IN ({columns})", (read_code(name),)).fetchone()
@@ -180,7 +180,7 @@ def read_people(folder: StudyFolder) -> list[Person]:
 
 
 def read_comments(folder: StudyFolder) -> list[str]:
-    """List what people wrote at the end, sorted, so that the order does not show who wrote it."""
+    """List people's comments, sorted, so that the order does not show who wrote them."""
     with folder.database.reading() as rows:
         return [text for (text,) in rows.execute("SELECT text FROM comment WHERE text <> '' ORDER BY text")]
 

@@ -1,4 +1,4 @@
-"""Who has a place at which image, and which image comes next."""
+"""Assigns images: which are reserved for whom, and which one a person gets next."""
 
 import sqlite3
 from datetime import datetime, timedelta
@@ -14,20 +14,20 @@ from hml.randomness import Draws
 _COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the latest correction
     SELECT trial FROM correction GROUP BY trial HAVING id = max(id) AND answer IS NULL
 )"""
-"""Selects the trials that fill, or may fill, a place of their image."""
+"""Selects the trials that count towards `people_per_image`."""
 
 
 def count_pending(folder: StudyFolder) -> int:
-    """Count the images that somebody has before them now."""
+    """Count the images that are shown to somebody now."""
     with folder.database.reading() as rows:
         return int(rows.execute("SELECT count(*) FROM trial WHERE held_until > ?", (folder.now(),)).fetchone()[0])
 
 
 def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
-    """Count the judgements that are still wanted, beyond what people who take part now are about to give.
+    """Count the judgements that are still needed, beyond those that current people will give.
 
-    Repeats are left out. It is 0 or less if nobody new is needed. Whoever has done nothing for the study's
-    `hold_minutes` has left, and their places are free again.
+    Repeats don't count. The result is 0 or less if nobody new is needed. People who have done nothing for the study's
+    `hold_minutes` have left.
     """
     (wanted,) = rows.execute(
         f"""
@@ -57,8 +57,8 @@ def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
 def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: str) -> str | None:
     """Choose an image that a person hasn't seen: one that the fewest have judged or are judging.
 
-    Which of equally good images comes first is drawn from the study's seed and the person's number. Returns the
-    filename, to be assigned in the same transaction, or None if every other image has its people.
+    Ties are broken at random, from the study's seed and the person's number. Returns the filename, to be assigned in
+    the same transaction, or None if every other image has enough people.
     """
     found = rows.execute(
         f"""
@@ -80,7 +80,7 @@ def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: st
 
 
 def choose_repeat(rows: sqlite3.Connection, person: Person, seed: int) -> str | None:
-    """Choose an image that a person judges again, out of those they saw in the first half; None: enough repeated."""
+    """Choose an image of a person's first half for them to judge again; None if they have repeated enough."""
     by_repeat: dict[int, list[str]] = {0: [], 1: []}
     for row in rows.execute("SELECT filename, is_repeat FROM trial WHERE person = ? ORDER BY number", (person.number,)):
         by_repeat[row["is_repeat"]].append(row["filename"])

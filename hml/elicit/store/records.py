@@ -6,28 +6,28 @@ from typing import Literal
 from hml.judgements import Endpoint, Stimulus
 
 Stage = Literal["instructions", "quiz", "trials", "comment", "done"]
-"""What somebody does next, in order."""
+"""A person's next step, in order."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person who takes part, and how far they are. Times are in UTC."""
+    """A participant and their progress. Times are in UTC."""
 
-    number: int  # from which their draws come; never used twice
-    code: str  # what their session holds
-    subject: str  # what exports call them
-    outside_hash: str | None  # of what a recruiting service calls them; None if they came without an id
+    number: int  # seeds their random draws; never reused
+    code: str  # in their session's cookie
+    subject: str  # their code in exports
+    outside_hash: str | None  # of their id at a recruiting service; None if they came without one
     stage: Stage
-    trials: int  # how many images they get
+    trials: int  # how many images they judge
     repeats: int  # how many of these they judge again
-    quiz_wrong: int  # how often the quiz went wrong
+    quiz_wrong: int  # how often they failed the quiz
     enrolled_at: str
     completed_at: str | None  # when they first got their completion code
-    answered: int  # trials, repeats included
+    answered: int  # answered trials, including repeats
 
     @property
     def total(self) -> int:
-        """Trials that they get, repeats included."""
+        """The number of their trials, including repeats."""
         return self.trials + self.repeats
 
 
@@ -35,18 +35,18 @@ class Person:
 class Trial:
     """One image shown to one person."""
 
-    id: str  # never used again
+    id: str  # never reused
     stimulus: Stimulus
     is_repeat: bool  # whether they have judged the image before
-    number: int  # its place among their trials, from 1
-    total: int  # how many they get
-    start: float | None  # where the construct task starts from, a weight of the first image
-    lambdas: tuple[float, ...]  # the weights of the blends that are shown, in their order, where there are several
-    swapped: bool  # whether the second class is named first, and is at the left
+    number: int  # its position among their trials, from 1
+    total: int  # the number of their trials
+    start: float | None  # in the construct task, the initial weight of the first image
+    lambdas: tuple[float, ...]  # the weights of the blends, in their order, if several are shown
+    swapped: bool  # whether the second class is named first, and is on the left
 
     @property
     def sides(self) -> tuple[Endpoint, Endpoint]:
-        """The endpoint that is named first, and is at the left, and the other."""
+        """The endpoint that is named first and is on the left, and the other one."""
         first, second = self.stimulus.endpoints
         return (second, first) if self.swapped else (first, second)
 
@@ -55,6 +55,6 @@ class Trial:
 class Receipt:
     """Confirms that an answer is on disk. The same answer sent again gets the same receipt."""
 
-    client_id: str  # what the browser called the answer
+    client_id: str  # the browser's id of the answer
     trial_id: str
-    count: int  # the person's answers up to and with it
+    count: int  # the number of the person's answers, including this one

@@ -1,4 +1,4 @@
-"""A study that is opened for people to take part in."""
+"""A study that people can take part in."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +15,21 @@ from hml.judgements import Classes, Stimulus
 class Store:
     """A study in its folder, open for people. Safe to call from several threads.
 
-    `people` has their steps before and after the trials, `trials` the images and their answers.
+    `people` has the steps before and after the trials, `trials` the images and answers.
 
     Args:
         path: The folder; created if it is missing.
-        study: What is asked.
+        study: The study.
         stimuli: The images that it starts with, in their order.
-        classes: What the images are of.
-        canonical_pixels: Whether they are made of CIFAR-10's own pixels, to the bit.
+        classes: The images' classes.
+        canonical_pixels: Whether they are made of CIFAR-10's own pixels, bit for bit.
         clock: Returns the time.
 
     Raises:
-        FolderInUseError: people of another study, of a demo or of other images take part in the folder.
+        FolderInUseError: the folder has answers to another study, to a demo or to other images.
         InputError: a consent text changed without a new version.
         StorageError: the folder can't be written.
-        DataError: what is there is damaged or of an earlier hml, or its key is missing.
+        DataError: the folder is damaged or was made by an earlier hml, or its key is missing.
     """
 
     def __init__(

@@ -21,11 +21,11 @@ from hml.judgements.hmix_format import compact
 from hml.judgements.stimulus_names import parse_stimulus
 from hml.randomness import Draws
 
-_LONGEST_REACTION_MS = 1e12  # 30 years: more than that isn't a time, and the export would reject it
+_LONGEST_REACTION_MS = 1e12  # 30 years; the export rejects longer times
 
 
 class Trials:
-    """The trials of a study; an answer is on disk when its receipt is returned."""
+    """The trials of a study. An answer is on disk when its receipt is returned."""
 
     def __init__(self, folder: StudyFolder, study: Study, classes: Classes) -> None:
         self._folder = folder
@@ -34,11 +34,11 @@ class Trials:
         self._classes = classes
 
     def next(self, code: str) -> Trial | None:
-        """Return the trial that waits for an answer, else assign the next; None if there is none left to answer.
+        """Return the person's unanswered trial, or assign the next one; None if none is left.
 
         Raises:
             ConflictError: the person isn't at the trials.
-            StudyFullError: there is none for them, and they haven't answered any.
+            StudyFullError: no image is left for them, and they haven't answered any.
         """
         with self._folder.database.writing() as rows:
             person = known_person(rows, code)
@@ -48,7 +48,7 @@ class Trials:
                 raise ConflictError(f"{person.stage} comes before trials: go back to it.")
             now = self._folder.clock()
             held_until = stamp(now + timedelta(minutes=self._study.hold_minutes))
-            # Whoever asks is still there, so the place is theirs for that long again.
+            # The request shows that they are still there, so the image is reserved again.
             row = rows.execute(
                 "UPDATE trial SET held_until = ? WHERE person = ? AND held_until IS NOT NULL RETURNING *",
                 (held_until, person.number),
@@ -60,8 +60,8 @@ class Trials:
             is_repeat = filename is None
             if filename is None:
                 if person.answered < person.trials:  # images have run out: this person gets fewer
-                    if not person.answered:  # a code for nothing would be paid for; images may still come back
-                        raise StudyFullError("Every image has its people now: nobody else is needed.")
+                    if not person.answered:  # no code, which would be paid; images may become free
+                        raise StudyFullError("Every image has enough people now: nobody else is needed.")
                     person = replace(person, trials=person.answered, repeats=min(person.repeats, person.answered))
                     fewer = (person.trials, person.repeats, person.number)
                     rows.execute("UPDATE person SET trials = ?, repeats = ? WHERE number = ?", fewer)
@@ -69,8 +69,8 @@ class Trials:
             if filename is None:
                 set_stage(rows, person, "comment")
                 return None
-            # A repeat draws its side again: memory of a position is then no memory of the answer, and where the sides
-            # differ, so do the two answers of somebody who prefers one.
+            # A repeat draws its side again. A remembered position is then not the same answer, and a preference for one
+            # side shows as a difference.
             swapped = draw_swap(person.number, 0 if self._task.keeps_order else person.answered, seed)
             row = rows.execute(
                 "INSERT INTO trial (person, number, filename, is_repeat, held_until, swapped) "
@@ -82,18 +82,18 @@ class Trials:
     def answer(
         self, code: str, trial_id: str, client_id: str, answer: Mapping[str, object], reaction_ms: float | None
     ) -> Receipt:
-        """Keep an answer.
+        """Store an answer.
 
         Args:
-            code: The person's.
-            trial_id: The trial's.
-            client_id: What the browser calls it; if it is sent again, the first receipt is returned again.
-            answer: As `Task.check` takes it.
+            code: The person's code.
+            trial_id: The trial's id.
+            client_id: The browser's id of the answer. If it is sent again, the same receipt is returned.
+            answer: The answer, as `Task.check` expects it.
             reaction_ms: Time to answer, in milliseconds.
 
         Raises:
-            InputError: the answer isn't one.
-            ConflictError: the id is another answer's, or the trial has an answer already or isn't theirs.
+            InputError: the answer is invalid.
+            ConflictError: the id belongs to another answer, or the trial is answered already or isn't theirs.
         """
         check_client_id(client_id)
         if reaction_ms is not None and (isinstance(reaction_ms, bool) or not 0 <= reaction_ms <= _LONGEST_REACTION_MS):
@@ -112,11 +112,11 @@ class Trials:
             ).fetchone()
             if kept is not None:
                 if (kept["trial"], kept["answer"]) != (row["id"], text):
-                    raise ConflictError(f"{client_id} stands for another answer, which was kept: reload the page.")
+                    raise ConflictError(f"{client_id} is the id of another answer, which was stored: reload the page.")
                 return Receipt(client_id, trial_id, kept["count"])
             if row["held_until"] is None:
                 raise ConflictError(f"Trial {trial_id} has an answer already: reload the page.")
-            # An answer counts even if its place was given back: one too many is better than one lost.
+            # An answer counts even if its reservation has expired: one too many is better than one lost.
             rows.execute("UPDATE trial SET held_until = NULL WHERE id = ?", (row["id"],))
             receipt = Receipt(client_id, trial_id, person.answered + 1)
             rows.execute(
@@ -151,7 +151,7 @@ class Trials:
 def draw_swap(person: int, number: int, seed: int) -> bool:
     """Draw whether a person's trial, counted from 0, names the second class first.
 
-    It is drawn for trials 0 and 1 together, and for 2 and 3, so that everybody has each order equally often.
+    Trials 0 and 1 have opposite orders, and so have 2 and 3, so that everybody gets each order equally often.
     """
     pair, place = divmod(number, 2)
     first_is_swapped = Draws(seed, person, np.array([pair])).uniform("sides")[0] < 0.5

@@ -13,10 +13,10 @@ from hml.errors import HmlError
 
 
 def withdraw(folder: StudyFolder, code: str) -> list[Path]:
-    """Delete everything about somebody; what was overwritten can't be recovered from the files.
+    """Delete everything about a person. It is overwritten, and can't be recovered from the files.
 
     Returns:
-        Backups that may still hold them: they aren't where they were made, or can't be written.
+        Backups that may still contain the person, because they were moved or can't be written.
 
     Raises:
         UnknownPersonError: nobody has this code.
@@ -25,30 +25,30 @@ def withdraw(folder: StudyFolder, code: str) -> list[Path]:
         raise UnknownPersonError("Nobody has this code: it is mistyped, or they have withdrawn already.")
     backups = remembered_backups(folder)
     unreachable = [path for path in backups if not _delete_from_backup(path, code)]
-    # After them, so that a withdrawal that was interrupted can be asked for again.
+    # After the backups, so that an interrupted withdrawal can be repeated.
     delete_person(folder.database, code, folder.payments)
     begun = [path for path in remembered_backups(folder) if path not in backups]  # since then
     return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
 
 
 def delete_person(database: Database, code: str, payments: Payments | None = None) -> None:
-    """Delete somebody from a study's database, or a copy of it, and from its list of payments."""
+    """Delete a person from a study's database, or a copy of it, and from its list of payments."""
     with database.writing() as rows:
         deleted = rows.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
-        # Within the transaction: whenever a process is killed, nobody is gone from the study and still on the list, so
-        # people whom only the list knows haven't withdrawn. Whoever opens their link during it waits, and is new.
+        # Within the transaction: even if the process is killed, nobody is deleted from the study but still on the list.
+        # So people who are only on the list haven't withdrawn. Who opens their link meanwhile waits, and is new.
         if payments is not None and deleted is not None and deleted["outside_hash"] is not None:
             payments.forget(deleted["outside_hash"])
 
 
 def _delete_from_backup(path: Path, code: str) -> bool:
-    """Delete somebody from a backup; return whether it is certain not to hold them."""
+    """Delete a person from a backup; return whether it certainly doesn't contain them."""
     try:
         partial(path).unlink(missing_ok=True)
         if not path.exists():
             return False
         with closing(Database(path)) as backup:
             delete_person(backup, code)
-    except (HmlError, OSError):  # one bad copy must not keep anybody in the study
+    except (HmlError, OSError):  # one damaged copy must not prevent the withdrawal
         return False
     return True

@@ -1,1 +1,1 @@
-"""The pages on which people answer, and the researcher's page: Starlette, Jinja2, and JavaScript and CSS of its own."""
+"""The participants' pages and the researcher's page, made with Starlette, Jinja2 and plain JavaScript and CSS."""

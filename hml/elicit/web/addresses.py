@@ -12,10 +12,10 @@ _PORTS = {"http": "80", "https": "443"}
 
 
 def read_origin(base_url: str) -> str:
-    """Read a public address as browsers say it in `Origin`: in small letters, without a slash or its scheme's own port.
+    """Normalise a public address as in browsers' `Origin`: lower case, without a slash or the scheme's default port.
 
     Raises:
-        InputError: it isn't an address of scheme and host alone, or other computers would send sessions in the clear.
+        InputError: it has more than a scheme and a host, or sessions would be sent unencrypted.
 
     Example:
         >>> read_origin("https://Study.example.org:443/")
@@ -25,12 +25,12 @@ def read_origin(base_url: str) -> str:
         raise InputError(f"base_url={base_url!r} must be like https://study.example.org, without a path.")
     scheme, host, port = match.groups()
     if scheme == "http" and not is_loopback(host):
-        raise InputError(f"base_url={base_url!r} must start with https://: over http anybody on the way reads along.")
+        raise InputError(f"base_url={base_url!r} must start with https://: http is not encrypted.")
     return f"{scheme}://{host}" if port in (None, _PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Check whether a `Host`, with or without a port, is only this computer."""
+    """Check whether a `Host`, with or without a port, is this computer's loopback."""
     name = match[1].strip("[]") if (match := _HOST.fullmatch(host)) else ""
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -39,5 +39,5 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(origin: str) -> str:
-    """Return what browsers say in `Host` to an origin."""
+    """Return the `Host` that browsers send to an origin."""
     return urlsplit(origin).netloc

@@ -1,4 +1,4 @@
-"""The app: its routes, what stands before them, and how errors look."""
+"""The app: its routes, middleware and error pages."""
 
 import logging
 
@@ -39,14 +39,14 @@ def create_app(
     max_waiting: int = MAX_WAITING,
     refresher: Refresher | None = None,
 ) -> Starlette:
-    """Make the app that serves one study.
+    """Create the app that serves one study.
 
     Args:
-        store: The study, and where answers go.
+        store: The study and its answers.
         stimuli: The images.
-        token: What the researcher's page asks for.
+        token: The token for the researcher's page.
         base_url: The public address, as `read_origin` takes it; by default only this machine's loopback is served.
-        max_waiting: Requests at a time; whoever comes beyond is asked to come again.
+        max_waiting: The maximum number of requests at a time; others are asked to try again.
         refresher: What adds images while the study runs, whose failures the researcher's page shows.
     """
     origin = None if base_url is None else read_origin(base_url)
@@ -70,7 +70,7 @@ def create_app(
             Middleware(LoadLimit, max_waiting=max_waiting),
         ],
         exception_handlers={
-            HTTPException: _refuse,
+            HTTPException: _reject,
             ClientDisconnect: _left,
             ConflictError: _object,
             InputError: _object,
@@ -88,25 +88,25 @@ class _Assets(StaticFiles):
         return response
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def _reject(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = "There is no such page." if error.status_code == 404 else error.detail
     return _explain(request, error.status_code, words, dict(error.headers or {}))
 
 
 async def _object(request: Request, error: Exception) -> Response:
-    """Say what is wrong with what was sent."""
+    """Report what is wrong with a request."""
     return _explain(request, 409 if isinstance(error, ConflictError) else 422, str(error), {})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Ask for a request again that failed for want of a disk: the browser has kept what it sent."""
+    """Ask for a request again that failed because of the disk: the browser has kept its content."""
     _LOG.error("%s", error)
-    return _explain(request, 503, "The study can't keep answers at this moment.", {"Retry-After": "5"})
+    return _explain(request, 503, "The study can't store answers at the moment.", {"Retry-After": "5"})
 
 
 async def _left(request: Request, error: Exception) -> Response:
-    """Answer nobody: the connection was lost while a request was read. It comes again."""
+    """The connection was lost while a request was read: the browser sends it again."""
     return Response(status_code=400)
 
 
@@ -114,6 +114,6 @@ def _explain(request: Request, status: int, words: str, headers: dict[str, str])
     if "json" in request.headers.get("content-type", ""):
         return JSONResponse({"message": words}, status, headers)
     site: Site = request.app.state.site
-    response = site.show("problem", status, words=words, can_go_on=True)
+    response = site.show("problem", status, words=words, can_continue=True)
     response.headers.update(headers)
     return response

@@ -1,4 +1,4 @@
-"""What stands before every page: which addresses are served, how large a request may be, how many at a time."""
+"""Middleware of all pages: which hosts are served, how large requests may be, and how many at a time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hml.elicit.web.addresses import host_of, is_loopback
 
-_LIGHT = ("/static/", "/image/")  # they touch no disk, and a page that lacks one is broken
+_LIGHT = ("/static/", "/image/")  # they use no disk, and a page without them is broken
 _READS = ("GET", "HEAD")
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -18,7 +18,7 @@ _HEADERS: Mapping[str, str] = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # Not no-referrer, with which browsers send `Origin: null` along with a form of one's own.
+    # Not no-referrer, with which browsers send `Origin: null` with a site's own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -28,7 +28,7 @@ _HEADERS: Mapping[str, str] = {
 
 @dataclass
 class SecurityHeaders:
-    """Sends headers along that let a page load and run nothing but the server's own assets; pages aren't kept."""
+    """Adds headers that let pages load and run only the server's own assets, and keep pages out of caches."""
 
     app: ASGIApp
 
@@ -47,40 +47,40 @@ class SecurityHeaders:
 
 @dataclass
 class OriginCheck:
-    """Answers only at the server's own address, and takes only what its own pages send.
+    """Accepts only requests to the server's own address, and forms only from its own pages.
 
-    A name that is made to point at this machine (DNS rebinding) has another `Host`; another site's form has another
+    Another name that points to this machine (DNS rebinding) has another `Host`. Another site's form has another
     `Origin`.
     """
 
     app: ASGIApp
-    origin: str | None  # the server's, as `read_origin` returns it; None: whatever port of this machine's loopback
+    origin: str | None  # the server's, as `read_origin` returns it; None: any port of this machine's loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Answer a request, or reject it."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "").lower()
             origin = self.origin or f"http://{host}"
             if not (is_loopback(host) if self.origin is None else host == host_of(origin)):
-                refusal = PlainTextResponse("This study isn't served under this address.", 421)
-                return await refusal(scope, receive, send)
+                rejection = PlainTextResponse("This study isn't served at this address.", 421)
+                return await rejection(scope, receive, send)
             if scope["method"] not in _READS and headers.get("origin", "").lower() != origin:
-                refusal = PlainTextResponse("This was not sent by one of the study's own pages.", 403)
-                return await refusal(scope, receive, send)
+                rejection = PlainTextResponse("This was not sent by one of the study's own pages.", 403)
+                return await rejection(scope, receive, send)
         return await self.app(scope, receive, send)
 
 
 @dataclass
 class BodyLimit:
-    """Reads bodies whole before anything else has to do with them, and rejects those that are too large or too slow."""
+    """Reads whole bodies before anything else handles them, and rejects those that are too large or too slow."""
 
     app: ASGIApp
     max_bytes: int  # larger than any answer or comment is
     max_seconds: float = 20  # for a body to arrive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse to read it."""
+        """Answer a request, or reject it."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         length = Headers(scope=scope).get("content-length", "0")
@@ -96,8 +96,8 @@ class BodyLimit:
                     if read > self.max_bytes:  # sent in chunks, without a length
                         return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
         except TimeoutError:
-            refusal = PlainTextResponse("This took too long to arrive.", 408, {"Connection": "close"})
-            return await refusal(scope, receive, send)
+            rejection = PlainTextResponse("This took too long to arrive.", 408, {"Connection": "close"})
+            return await rejection(scope, receive, send)
 
         async def receive_again() -> Message:
             return messages.pop(0) if messages else await receive()
@@ -107,7 +107,7 @@ class BodyLimit:
 
 @dataclass
 class LoadLimit:
-    """Asks whoever comes while too many wait to come again, so that none of them waits until they give up."""
+    """Limits how many requests wait at a time, and asks for the others again a little later."""
 
     app: ASGIApp
     max_waiting: int  # requests at a time
@@ -127,14 +127,14 @@ class LoadLimit:
 
 
 def _busy(scope: Scope) -> Response:
-    words = "Many people are answering at this moment."
+    words = "Many people are answering at the moment."
     headers = {"Retry-After": "1"}
     if "json" in Headers(scope=scope).get("content-type", ""):
         return JSONResponse({"message": words}, 429, headers)
     if scope["method"] in _READS:
         words, headers = f"{words} This page tries again by itself.", headers | {"Refresh": "2"}
     else:
-        words = f"{words} Please go back, and send it once more."
+        words = f"{words} Please go back, and send it again."
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     page = f'<!doctype html><html lang="en">{viewport}<title>One moment</title><p>{words}</p>'
     return HTMLResponse(page, 429, headers)

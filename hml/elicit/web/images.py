@@ -1,4 +1,4 @@
-"""The addresses of images: a filename would tell people the very λ_f that they are asked about."""
+"""The addresses of images. They hide filenames, which contain the λ_f that people are asked about."""
 
 import hashlib
 import hmac
@@ -8,12 +8,12 @@ from hml.judgements import Stimulus
 
 
 class ImageNames:
-    """Names each image that may be shown by a secret key.
+    """Derives the address of each image that may be shown from a secret key.
 
     Args:
-        key: Makes the names.
-        stimuli: What may be shown, at its own weight, 0 and 1.
-        weights: Others at which each may be shown.
+        key: The key of the addresses.
+        stimuli: The images that may be shown, each at its own weight, 0 and 1.
+        weights: Further weights at which each may be shown.
     """
 
     def __init__(self, key: bytes, stimuli: Iterable[Stimulus], weights: Sequence[float]) -> None:
@@ -29,14 +29,14 @@ class ImageNames:
                 self._images[self._name(stimulus.filename, lambda_f)] = stimulus, lambda_f
 
     def address(self, stimulus: Stimulus, lambda_f: float | None = None) -> str:
-        """Tell where a stimulus is shown, at its own weight or another."""
+        """Return the address of a stimulus, at its own weight or another."""
         name = self._name(stimulus.filename, lambda_f)
         if name not in self._images:
             raise KeyError(f"{stimulus.filename} at {lambda_f} is not among the images that may be shown")
         return f"/image/{name}.png"
 
     def find(self, name: str) -> tuple[Stimulus, float | None] | None:
-        """Return the stimulus and the weight behind a name; None where there is no such image."""
+        """Return the stimulus and the weight of a name; None if there is no such image."""
         return self._images.get(name)
 
     def _name(self, filename: str, lambda_f: float | None) -> str:

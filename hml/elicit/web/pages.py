@@ -1,4 +1,4 @@
-"""A person's way before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
+"""The pages before and after the trials: consent, instructions, quiz, comment, completion code, withdrawal."""
 
 import hashlib
 import logging
@@ -24,13 +24,13 @@ _ID_PARAMETERS = ("participant", "PROLIFIC_PID", "workerId")
 
 
 async def consent(request: Request) -> Response:
-    """Show what the study is and ask for agreement; who has agreed goes on to where they are."""
+    """Show the consent text; people who have agreed are redirected to their current page."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
     try:  # checked before the text is read, not after
         given = [read_outside_id(request.query_params.get(name, "")) for name in _ID_PARAMETERS]
-    except InputError as error:  # without a way on: whoever took part without their id couldn't be paid
-        return site.show("problem", 422, words=str(error), can_go_on=False)
+    except InputError as error:  # no link to continue: people without their id can't be paid
+        return site.show("problem", 422, words=str(error), can_continue=False)
     outside_id = next(filter(None, given), "")
     person = await site.person(session)
     # On a device that two people use, the second must not be shown the first one's completion code.
@@ -43,7 +43,7 @@ async def consent(request: Request) -> Response:
 
 
 async def agree(request: Request) -> Response:
-    """Take a person in who has agreed to the text as it is now."""
+    """Enrol a person who has agreed to the current text."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
     form = await site.read_form(request, session)
@@ -57,7 +57,7 @@ async def agree(request: Request) -> Response:
     outside_id = read_outside_id(form.get("outside_id", ""))
     if problem:
         return site.render("consent", session, 422, outside_id=outside_id, problem=problem)
-    async with site.enrolling:  # a form that is sent twice, before its cookie has arrived, is one person's
+    async with site.enrolling:  # a form that is sent twice before its cookie arrives is one person's
         if session.nonce not in site.enrolled:
             try:
                 known = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else None
@@ -94,7 +94,7 @@ def instructions_read(site: Site, session: Session, person: Person, sent: QueryP
 
 @at_stage("quiz")
 def quiz(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Ask whether the instructions were understood."""
+    """Show the quiz about the instructions."""
     return site.render("quiz", session, questions=make_quiz(site.store.study.task, site.store.classes))
 
 
@@ -116,15 +116,15 @@ def comment(site: Site, session: Session, person: Person, sent: QueryParams) -> 
 
 @at_stage("comment", "done")
 def comment_written(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Keep the comment and finish, if the browser has as many receipts as the server has answers."""
+    """Store the comment and finish, if the browser has as many receipts as the server has answers."""
     if sent.get("claimed") != str(person.answered):
         problem = (
             f"The server has {person.answered} of your answers, and this browser has receipts for "
-            f"{sent.get('claimed', 'none')[:10]}. Please tell the researchers before you go on."
+            f"{sent.get('claimed', 'none')[:10]}. Please tell the researchers before you continue."
         )
         return site.render("comment", session, 409, person=person, problem=problem)
     text = sent.get("comment", "").replace("\r\n", "\n").strip()
-    # Named by what it says: from a second tab, the same words are the same comment, and others are kept too.
+    # Its id is a hash of its text: from a second tab, the same text is the same comment, and another is stored too.
     site.store.people.comment(person.code, text, hashlib.sha256(text.encode()).hexdigest())
     site.store.people.complete(person.code, person.answered)
     return RedirectResponse("/done", 303)
@@ -146,17 +146,17 @@ def withdraw(site: Site, session: Session, person: Person, sent: QueryParams) ->
 
 @at_stage(*PAGE_OF)
 def withdrawn(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Delete it."""
+    """Delete everything that a person gave."""
     problem = ""
     if sent.get("sure") != "yes":
         problem = "Tick the box to delete your answers, or go back."
     elif session.is_by_id and read_code(sent.get("code", "")) != person.code:
-        problem = "This is not your withdrawal code: type it in as it stands where you began, or ask the researchers."
+        problem = "This is not your withdrawal code: copy it from the browser where you began, or ask the researchers."
     if problem:
         back = PAGE_OF[person.stage]
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
     for path in withdraw_person(site.store.folder, person.code):
-        _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may hold them: %s", path)
+        _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may contain them: %s", path)
     return site.render("withdrawn", Session())
 
 

@@ -12,32 +12,32 @@ class Question:
     id: str  # its form field
     text: str
     options: tuple[str, ...]
-    right: int  # the right option's place; checked on the server, and never sent to the browser
+    right: int  # the right option's index; checked on the server, and never sent to the browser
 
 
 _OTHERS = Question(
     "others",
     "Whose answer are you asked for?",
-    ("What I alone see", "What I think 100 other people would say, on average", "What the computer used"),
+    ("What I see myself", "What I think 100 other people would say, on average", "What the computer used"),
     1,
 )
 _ENDS = Question(
     "ends",
-    "The slider stands at “100 % A”. What does that say?",
-    ("The image shows B alone", "It is half A and half B", "The image shows A alone"),
+    "The slider is at “100 % A”. What does that mean?",
+    ("The image shows only B", "It is half A and half B", "The image shows only A"),
     2,
 )
 _SURE = Question("sure", "You have no idea what others would say. How sure are you?", ("0 %", "50 %", "100 %"), 0)
 _HALF = Question(
     "half",
-    "Which image is wanted?",
+    "Which image are you asked for?",
     ("The one that looks like half of each", "The one that looks clearest", "The first one"),
     0,
 )
 
 
 def make_quiz(task: TaskName, classes: Classes) -> tuple[Question, ...]:
-    """Make a task's questions; those that need examples of classes name the study's own."""
+    """Return a task's questions; those about classes name the study's own."""
     if task == "rate_mixture":
         return _OTHERS, _ENDS, _SURE
     if task != "categorical":
@@ -60,5 +60,5 @@ def make_quiz(task: TaskName, classes: Classes) -> tuple[Question, ...]:
 
 
 def in_sentence(name: str) -> str:
-    """Spell a class within a sentence: "Cat" in lower case; names that aren't one capitalised word as they are."""
+    """Spell a class within a sentence: "Cat" becomes "cat"; names with other capitals stay as they are."""
     return name.lower() if name.istitle() else name

@@ -1,4 +1,4 @@
-"""The researcher's page, behind a token: how far the study is, how fast and how well it goes, what people wrote."""
+"""The researcher's page, behind a token: coverage, pace, agreement, quality and comments."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,7 +9,7 @@ from hml.elicit.web.site import Site, read_fields
 
 
 def show(request: Request) -> Response:
-    """Show the page to whoever has, or had, the token; it doesn't stay in the address."""
+    """Show the page to a browser that has or had the token, which is removed from the address."""
     site: Site = request.app.state.site
     if (token := request.query_params.get("token")) is not None:
         return _admit(site, token)
@@ -24,18 +24,18 @@ def show(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Take the token from the page's own form."""
+    """Read the token from the page's own form."""
     form = await read_fields(request)
     return _admit(request.app.state.site, form.get("token", "").strip())
 
 
 def _admit(site: Site, token: str) -> Response:
     if not site.sessions.is_token(token):
-        return site.show("token", 403, problem="This is not the token that `hml elicit serve` has printed.")
+        return site.show("token", 403, problem="This is not the token that `hml elicit serve` printed.")
     response = RedirectResponse("/researcher", 303)
     site.sessions.admit_researcher(response)
     return response
 
 
 ROUTES = [Route("/researcher", show), Route("/researcher", log_in, methods=["POST"])]
-"""A wrong token can't be guessed, and one from another site does no harm: the form needs no CSRF token."""
+"""The form needs no CSRF token: the right token can't be guessed, and another site's does no harm."""

@@ -1,4 +1,4 @@
-"""Runs the app with uvicorn, which logs neither who asked nor what for: addresses and ids are in both."""
+"""Runs the app with uvicorn, without an access log: it would contain network addresses and ids."""
 
 import socket
 
@@ -9,10 +9,10 @@ from hml.errors import StorageError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port of this machine; 0 takes any that is free.
+    """Listen on a port of this machine; 0 chooses a free one.
 
     Raises:
-        StorageError: another program has it, or the address isn't this machine's.
+        StorageError: another program uses the port, or the address isn't this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -27,13 +27,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
-    """Make the server; setting its `should_exit` ends it, and what is under way is finished first."""
+    """Create the server. Setting its `should_exit` stops it after the current requests."""
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # which would put people's addresses where they can be kept
+        proxy_headers=False,  # they would bring in people's network addresses
         timeout_graceful_shutdown=5,
         lifespan="off",
     )

@@ -15,13 +15,13 @@ _RESEARCHER_SECONDS = 12 * 3600
 
 @dataclass(frozen=True)
 class Session:
-    """Who a browser belongs to; by default nobody in particular."""
+    """The person that a browser belongs to; by default nobody."""
 
-    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # makes this session's CSRF token its own
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # makes the session's CSRF token unique
     code: str | None = None  # the person's, once they have agreed
-    # Whether they were found again only by an outside id, which others may know. This browser isn't shown their code,
-    # by which they withdraw, and can't delete them without it. It is shown the completion code: people come back by
-    # their link for it, and it is worth money only to its own id.
+    # Whether the person was recognised only by an outside id, which others may know. Such a browser isn't shown the
+    # withdrawal code, and can't delete the person without it. It is shown the completion code: people return by their
+    # link for it, and it is paid only to its own id.
     is_by_id: bool = False
 
 
@@ -29,9 +29,9 @@ class Sessions:
     """Reads and writes the two cookies, both signed: a person's, and the researcher's.
 
     Args:
-        key: Signs them; it stays out of the database.
-        secure: Whether cookies go over https only.
-        token: The researcher's.
+        key: The key that signs them; it is not in the database.
+        secure: Whether cookies are sent over HTTPS only.
+        token: The researcher's token.
     """
 
     def __init__(self, key: bytes, secure: bool, token: str) -> None:
@@ -39,16 +39,16 @@ class Sessions:
         self._serializer = URLSafeTimedSerializer(key, salt="hml.elicit.session")
         self._secure = secure
         self._token = token
-        # Another token ends the researcher's session.
+        # A changed token ends the researcher's session.
         self._researcher = {"researcher": hashlib.sha256(token.encode()).hexdigest()}
-        # Named by the study: browsers send one port's cookies to another's too, and two studies must not end each
-        # other's sessions. By its prefix, no other site of the same domain can set the person's.
+        # Named after the study: browsers send a port's cookies to other ports too, and two studies must not end each
+        # other's sessions. With its prefix, no other site of the same domain can set the person's cookie.
         study = hmac.new(key, b"cookies", hashlib.sha256).hexdigest()[:8]
         self.person_cookie = f"{'__Host-' if secure else ''}hml_session_{study}"
         self.researcher_cookie = f"{'__Secure-' if secure else ''}hml_researcher_{study}"
 
     def read(self, request: Request) -> Session:
-        """Read a person's session; a new one where there is none, or not one that was signed here."""
+        """Read a person's session; a new one if there is none, or its signature is wrong."""
         content = self._loads(request.cookies.get(self.person_cookie), _PERSON_SECONDS)
         match content:
             case {"nonce": str(nonce), "code": str() | None as code, "is_by_id": bool(is_by_id)}:
@@ -56,20 +56,20 @@ class Sessions:
         return Session()
 
     def write(self, response: Response, session: Session) -> None:
-        """Give a browser its session."""
+        """Set a browser's session."""
         content = self._serializer.dumps(asdict(session))
         self._set(response, self.person_cookie, content, _PERSON_SECONDS, "/")
 
     def csrf(self, session: Session) -> str:
-        """Make the token that every form of a session's pages carries."""
+        """Return the token that every form of a session's pages contains."""
         return hmac.new(self._key, f"csrf:{session.nonce}".encode(), hashlib.sha256).hexdigest()
 
     def is_own_form(self, session: Session, token: object) -> bool:
-        """Tell whether a form came from one of this session's own pages."""
+        """Check whether a form came from one of this session's own pages."""
         return isinstance(token, str) and hmac.compare_digest(token.encode(), self.csrf(session).encode())
 
     def is_token(self, token: str) -> bool:
-        """Tell whether this is the researcher's token."""
+        """Check whether this is the researcher's token."""
         return hmac.compare_digest(token.encode(), self._token.encode())
 
     def admit_researcher(self, response: Response) -> None:
@@ -78,7 +78,7 @@ class Sessions:
         self._set(response, self.researcher_cookie, content, _RESEARCHER_SECONDS, "/researcher")
 
     def is_researcher(self, request: Request) -> bool:
-        """Tell whether a browser was admitted with the present token."""
+        """Check whether a browser was admitted with the current token."""
         return self._loads(request.cookies.get(self.researcher_cookie), _RESEARCHER_SECONDS) == self._researcher
 
     def _loads(self, cookie: str | None, seconds: int) -> object:

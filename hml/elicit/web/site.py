@@ -23,7 +23,7 @@ from hml.elicit.web.sessions import Session, Sessions
 
 HERE = Path(__file__).parent
 PAGE_OF = {"instructions": "/instructions", "quiz": "/quiz", "trials": "/trial", "comment": "/comment", "done": "/done"}
-"""Where a person belongs, by how far they have come."""
+"""The page of each stage."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Site:
     images: ImageNames
     templates: jinja2.Environment
     refresher: Refresher | None = None  # what adds images while the study runs
-    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while somebody is taken in
-    enrolled: dict[str, Session] = field(default_factory=dict)  # sessions that agreed since the start, by their nonce
+    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a person is enrolled
+    enrolled: dict[str, Session] = field(default_factory=dict)  # sessions that agreed since the start, by nonce
 
     def show(self, template: str, status: int = 200, **context: object) -> Response:
-        """Make a page that leaves the session as it is."""
+        """Render a page that leaves the session as it is."""
         defaults = {"study": self.store.study, "has_person": False, "problem": ""}
         page = self.templates.get_template(f"{template}.html.jinja").render(defaults | context)
         return HTMLResponse(page, status)
 
     def render(self, template: str, session: Session, status: int = 200, **context: object) -> Response:
-        """Make a page, with the session it belongs to."""
+        """Render a page, and set its session."""
         height, width = self.stimuli.images.shape[2:]
         response = self.show(
             template,
@@ -54,7 +54,7 @@ class Site:
             width=width,
             height=height,
             csrf=self.sessions.csrf(session),
-            # Tells one person's answers from another's on a device that both use, without naming either.
+            # Distinguishes the answers of people who share a device, without naming them.
             owner=hashlib.sha256((session.code or session.nonce).encode()).hexdigest()[:16],
             has_person=session.code is not None,
             withdrawal_code=None if session.is_by_id else session.code,
@@ -65,13 +65,13 @@ class Site:
         return response
 
     async def person(self, session: Session) -> Person | None:
-        """Look up whom a session belongs to; None for somebody who hasn't agreed, or has withdrawn."""
+        """Look up a session's person; None if they haven't agreed, or have withdrawn."""
         if session.code is None:
             return None
         return await run_in_threadpool(self.store.people.find, session.code)
 
     async def read_form(self, request: Request, session: Session) -> QueryParams:
-        """Read a form that one of the session's own pages sent; raise an HTTPException if it isn't one."""
+        """Read a form of one of the session's own pages; raise an HTTPException if it isn't one."""
         form = await read_fields(request)
         self.check_token(session, form.get("csrf"))
         return form
@@ -81,8 +81,8 @@ class Site:
         if not self.sessions.is_own_form(session, token):
             raise HTTPException(
                 403,
-                "This page is no longer valid. Load it again, and send it once more. "
-                "Should that not help, let your browser keep this site's cookies.",
+                "This page is no longer valid. Reload it, and send it again. "
+                "If that does not help, allow this site's cookies in your browser.",
             )
 
 
@@ -95,11 +95,11 @@ async def read_fields(request: Request) -> QueryParams:
 
 
 Handler = Callable[[Site, Session, Person, QueryParams], Response]
-"""Makes a page from what was sent: a form's fields, or an address's parameters. It is run in a thread."""
+"""Returns a page for a form's fields or a URL's parameters. It runs in a thread."""
 
 
 def at_stage(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
-    """Let people see a page only where they have come to it; others are sent to where they belong."""
+    """Show a page only to people at these stages; redirect others to their current page."""
 
     def wrap(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
@@ -119,7 +119,7 @@ def at_stage(*stages: str) -> Callable[[Handler], Callable[[Request], Awaitable[
 
 
 def load_templates() -> jinja2.Environment:
-    """Load the templates; a name that one lacks is an error, and everything is escaped."""
+    """Load the templates. Undefined names raise an error, and everything is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -129,7 +129,7 @@ def load_templates() -> jinja2.Environment:
     )
     environment.filters["paragraphs"] = lambda text: [part.strip() for part in text.split("\n\n") if part.strip()]
     environment.filters["in_sentence"] = in_sentence
-    # A new version of an asset has a new address, so that browsers may keep the old one for good.
+    # A new version of an asset has a new address, so that browsers may cache assets for good.
     assets = sorted((HERE / "static").iterdir())
     environment.globals["version"] = hashlib.sha256(b"".join(path.read_bytes() for path in assets)).hexdigest()[:12]
     return environment

@@ -1,15 +1,15 @@
-"""How large images are shown: by whole factors, unsmoothed, as far as they fit; larger ones are reduced to fit."""
+"""The sizes of images on pages: small ones are enlarged by whole factors, unsmoothed; large ones are reduced to fit."""
 
 BOXES = (64, 96, 128, 160, 224, 256, 288, 320, 352, 416)
 """The sides, in CSS pixels, of the squares in which `style.css` shows images: one for each use and width of screen."""
 
 
 def size_styles(width: int, height: int) -> str:
-    """Write CSS that sets, for each box, the width of images in it and how they are scaled: --w64, --r64 and so on.
+    """Return CSS that sets, for each box, the width and scaling of images in it: --w64, --r64 and so on.
 
     Args:
-        width: The images', in pixels.
-        height: The images', in pixels.
+        width: The images' width, in pixels.
+        height: The images' height, in pixels.
     """
     longest = max(width, height)
     styles = []

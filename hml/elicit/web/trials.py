@@ -20,12 +20,12 @@ from hml.files.strict_json import parse_json
 
 @at_stage("trials")
 def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Show the image that this person is to judge now: the same one until it is answered."""
+    """Show a person's current image: the same one until it is answered."""
     try:
         shown = site.store.trials.next(person.code)
     except StudyFullError:
         return site.render("full", session)
-    if shown is None:  # nothing is left for this person, and the store has moved them on
+    if shown is None:  # no trial is left for this person, and the store has set their next stage
         return RedirectResponse("/", 303)
     site.images.add([shown.stimulus])  # which may have joined the study since the server was started
     classes = site.store.classes
@@ -42,7 +42,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
 
 
 async def answer(request: Request) -> Response:
-    """Take an answer, and give the receipt once it is on the disk."""
+    """Store an answer, and return the receipt once it is on disk."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
     site.check_token(session, request.headers.get("x-csrf-token"))
@@ -54,7 +54,7 @@ async def answer(request: Request) -> Response:
 
 
 def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
-    """Read an answer as `trial.js` sends it; raise an InputError if it isn't one."""
+    """Read an answer as `trial.js` sends it; raise an InputError if it is invalid."""
     try:
         content = parse_json(body)
         json.dumps(content, ensure_ascii=False).encode()  # fails on a lone surrogate, which is JSON, but no text
@@ -72,13 +72,13 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
 
 
 def sizes(request: Request) -> Response:
-    """Send how large images are shown, as custom properties of CSS: the boxes that they are to fit differ by page."""
+    """Return the images' sizes as custom properties of CSS, for the boxes that pages use."""
     height, width = request.app.state.site.stimuli.images.shape[2:]
     return Response(size_styles(width, height), media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
 def image(request: Request) -> Response:
-    """Send an image."""
+    """Return an image."""
     site: Site = request.app.state.site
     found = site.images.find(request.path_params["name"])
     if found is None:

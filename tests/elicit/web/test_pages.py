@@ -179,7 +179,7 @@ def test_the_way_back_carries_the_id_as_long_as_it_is_known(serve_study):
     store.folder.payments.path.unlink()  # as `hml elicit payments --delete` does
     page = client.get("/done").text
     assert "x.org" not in page
-    assert "isn't known any more" in page
+    assert "which is no longer stored" in page
     assert completion_code in page
 
 
@@ -245,7 +245,7 @@ def test_the_quizs_right_answers_never_reach_the_browser_and_a_wrong_one_leads_b
     led = client.submit("/quiz", others="1", ends="2").headers["location"]  # one is missing
     assert led == "/instructions?wrong=sure"
     page = client.get(led).text
-    assert "once more" in page
+    assert "read this again" in page
     assert page.count("Wrong: “") == 1
     assert "How sure are you?" in page
 
@@ -311,5 +311,5 @@ def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(se
     answer_all(served.store, other)
     page = client.get("/trial")
     assert "study is full" in page.text
-    assert "Nothing of yours was stored" not in page.text
+    assert "Nothing about you was stored" not in page.text
     assert client.get("/done").headers["location"] == "/trial"

@@ -24,7 +24,7 @@ def test_only_the_token_opens_the_page(served):
     admitted = client.get(f"/researcher?token={TOKEN}")
     assert admitted.headers["location"] == "/researcher"
     assert "Path=/researcher" in admitted.headers["set-cookie"]
-    assert "How the study stands" in client.get("/researcher").text
+    assert "Progress of the study" in client.get("/researcher").text
     by_form = Client(served)
     assert by_form.post("/researcher", data={"token": f" {TOKEN} "}).status_code == 303
     assert by_form.get("/researcher").status_code == 200

@@ -173,7 +173,7 @@ def test_the_researchers_page_shows_the_study_to_whoever_has_the_token(visit, se
         visitor.look()
         visitor.page.goto(researchers)
         assert visitor.page.url == f"{base}/researcher"  # no token in the history
-        assert visitor.page.get_by_role("heading", name="How the study stands").is_visible()
+        assert visitor.page.get_by_role("heading", name="Progress of the study").is_visible()
         visitor.look()
     with visit(base, "phone") as visitor:
         visitor.page.goto(researchers)
@@ -277,7 +277,7 @@ def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, t
         )
         visitor.rate(0.2, 0.8)
         visitor.go_on()
-        page.get_by_text("Something else answered in the study's place.").wait_for()
+        page.get_by_text("Something else answered instead of the study.").wait_for()
         assert overview(served.store).pace.answers == 0
         page.reload()
         visitor.is_at(2)
@@ -330,7 +330,7 @@ def test_what_the_study_refuses_is_kept_to_be_mended(visit, served_study):
         page.route("**/answer", lambda route: route.fulfill(status=422, body='{"message": "mixingcoeff must be"}'))
         said = visitor.rate(0.2, 0.8)
         visitor.go_on()
-        page.get_by_text("This answer could not be taken as it is.").wait_for()
+        page.get_by_text("This answer could not be stored.").wait_for()
         page.unroute("**/answer")
         visitor.is_at(1)
         assert page.locator("[name=mixingcoeff]").input_value() == str(said[2])
@@ -427,4 +427,4 @@ def test_without_cookies_the_words_name_them(visit, served_study):
         visitor.context.clear_cookies()
         visitor.page.get_by_label("I have read this and agree").check()
         visitor.page.get_by_role("button", name="Begin").click()
-        visitor.page.get_by_text("let your browser keep this site's cookies").wait_for()
+        visitor.page.get_by_text("allow this site's cookies").wait_for()

@@ -1,4 +1,4 @@
-// The answers on their way to the server: kept on this device until there is a receipt for each.
+// Answers that are being sent: they are kept on this device until there is a receipt for each.
 
 import { forget, newId, pause, sendUntilAnswered, Shelf } from "./sending.js";
 
@@ -12,7 +12,7 @@ export class Answers {
     if (this.receipts.get("count") === null) this.receipts.put("count", 0); // gone once they have withdrawn
   }
 
-  /** Keeps an answer; the first one of a trial stands, whichever tab or click it came from. */
+  /** Keeps an answer. The first one of a trial counts, whichever tab or click it came from. */
   keep(trial, answer, reactionMs) {
     if (this.queue.get(trial) === null) {
       this.queue.put(trial, { trial_id: trial, client_id: newId(), answer, reaction_ms: reactionMs });
@@ -23,7 +23,7 @@ export class Answers {
     return this.queue.names();
   }
 
-  /** Sends all that is kept; returns what the server had to say against any of it, "" if nothing. */
+  /** Sends all kept answers; returns what the server objected to in any of them, or "". */
   async send() {
     let objection = "";
     for (const trial of this.waiting) {
@@ -35,7 +35,7 @@ export class Answers {
     return objection;
   }
 
-  /** Sends an answer until the study has taken or refused it; returns why it was refused, "" if it wasn't. */
+  /** Sends an answer until the study has stored or rejected it; returns why it was rejected, or "". */
   async sendOne(kept) {
     for (;;) {
       const { response, text } = await sendUntilAnswered(
@@ -48,8 +48,8 @@ export class Answers {
         this.report,
       );
       if (response.status === 401 || response.status === 403) {
-        // The session is over, or another person's: the answer stays here for the right one, unless they have withdrawn,
-        // which 401 says, or another tab, by having deleted all that this browser kept of them.
+        // The session is over or another person's, and the answer stays here for its own person, unless they have
+        // withdrawn. Then the status is 401, or another tab has deleted everything that this browser kept of them.
         if (response.status === 401 || this.receipts.get("count") === null) forget(this.owner);
         location.assign("/");
         return new Promise(() => {});
@@ -59,10 +59,10 @@ export class Answers {
         this.receipts.put("count", content.count);
         return "";
       }
-      if (response.status === 409) return content.message ?? "This answer could not be taken.";
-      if (response.status === 422) return "This answer could not be taken as it is. Please look it over, and send it again.";
-      // Neither a receipt nor a refusal: the word of something in between, such as a network that wants a login.
-      this.report("Something else answered in the study's place. Your answer is kept on this device, and sent again.");
+      if (response.status === 409) return content.message ?? "This answer could not be stored.";
+      if (response.status === 422) return "This answer could not be stored. Please check it, and send it again.";
+      // Neither a receipt nor a rejection: it came from something in between, such as a network that wants a login.
+      this.report("Something else answered instead of the study. Your answer is kept on this device, and sent again.");
       await pause(5);
     }
   }

@@ -1,4 +1,4 @@
-// Forms that are sent again until they arrive, once, however often one clicks; what is written is kept over a reload.
+// Forms are sent again until they arrive, and count once, however often one clicks. Their text survives a reload.
 
 import { forget, sendUntilAnswered, Shelf } from "./sending.js";
 
@@ -38,14 +38,14 @@ function setUp(form) {
   });
 }
 
-/** Shows the page that came instead of a next one: the same with what is wrong, or one that says so. */
+/** Shows the page that came instead of the next one: the same page with an error, or an error page. */
 function show(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
   if (page.getElementById("main")) {
     document.title = page.title;
-    document.body.replaceWith(page.body); // whole: somebody who has withdrawn is offered it no more
+    document.body.replaceWith(page.body); // all of it: people who have withdrawn can't withdraw again
   } else {
-    document.getElementById("main").textContent = text; // what was refused before there was a page
+    document.getElementById("main").textContent = text; // an error that is not a page
   }
   const main = document.getElementById("main");
   main.querySelectorAll("form[data-resend]").forEach(setUp);

@@ -1,4 +1,4 @@
-// Sends until the server has answered: a lost connection, a busy server and a restart are waited out.
+// Sends until the server has answered, through a lost connection, a busy server or a restart.
 
 const LONGEST_PAUSE = 15;
 const PATIENCE = 20; // seconds for an answer, all of it
@@ -6,8 +6,8 @@ const PATIENCE = 20; // seconds for an answer, all of it
 /**
  * Sends a request until there is a whole answer that isn't "later"; returns the response and its text.
  *
- * The text is read here, since a connection may also be lost, or be too slow, after the headers. `report` is called
- * with what one waits for, and with "" at the end.
+ * The text is read here, since a connection may also be lost, or be too slow, after the headers. `report` gets
+ * what it waits for, and "" at the end.
  */
 export async function sendUntilAnswered(address, options, report) {
   for (let attempt = 0; ; attempt++) {
@@ -28,14 +28,14 @@ export async function sendUntilAnswered(address, options, report) {
   }
 }
 
-/** Makes a signal that ends what takes too long; `AbortSignal.timeout` isn't there in browsers of before 2022. */
+/** Makes a signal that ends slow requests; browsers from before 2022 lack `AbortSignal.timeout`. */
 function after(seconds) {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), seconds * 1000);
   return stop.signal;
 }
 
-/** Waits, but no longer than until the connection is back. */
+/** Waits, at most until the connection is back. */
 export function pause(seconds) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, seconds * 1000);
@@ -48,7 +48,7 @@ export function pause(seconds) {
   });
 }
 
-/** What a browser keeps; in memory where it may keep nothing. */
+/** A browser's storage; in memory if the browser may store nothing. */
 export class Shelf {
   constructor(storage, prefix) {
     this.prefix = prefix;
@@ -87,7 +87,7 @@ export function forget(owner) {
   }
 }
 
-/** A name that nothing else has; `randomUUID` is only there on https and on localhost. */
+/** A unique name; `randomUUID` exists only on https and on localhost. */
 export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,9 +1,9 @@
-// Sliders that have no answer until somebody has given one: an untouched slider shows no thumb.
+// A slider has no answer until somebody moves it: an untouched slider shows no thumb.
 
 const WORDS = {
   mix: (slider) => `${100 - slider.value} % ${slider.dataset.left}, ${slider.value} % ${slider.dataset.right}`,
   sure: (slider) => `${slider.value} % sure`,
-  // Not which of how many, which would say where the middle is.
+  // Without its number, which would show where the middle is.
   step: (slider) => (slider.value === slider.min || slider.value === slider.max ? "The last mix" : "Another mix"),
 };
 
@@ -11,7 +11,7 @@ export function isTouched(slider) {
   return slider.dataset.touched === "yes";
 }
 
-/** Takes the slider's value for an answer from now on. */
+/** Uses the slider's value as an answer from now on. */
 export function touch(slider) {
   slider.dataset.touched = "yes";
   const words = WORDS[slider.dataset.words](slider);
@@ -23,7 +23,7 @@ export function touch(slider) {
   }
 }
 
-/** Tells whether a button that moves a slider by some steps has that far to go. */
+/** Returns whether a button can move its slider by its number of steps. */
 export function canMove(slider, button) {
   const value = Number(slider.value) + Number(button.dataset.move);
   return value >= Number(slider.min) && value <= Number(slider.max);
@@ -36,8 +36,8 @@ export function setUp(slider, onTouch) {
     onTouch(slider);
   };
   slider.addEventListener("input", touched);
-  // A press on the very middle changes nothing, so there is no `input`. A label's click is no press, nor is what began
-  // elsewhere, or with another button.
+  // A press exactly on the middle changes nothing, so there is no `input`. A label's click is not a press, and neither
+  // is one that began elsewhere, or with another button.
   let isPressed = false;
   slider.addEventListener("pointerdown", (event) => {
     isPressed = event.button === 0;

@@ -1,5 +1,5 @@
-// What each task's form says: its answer, by H-Mix's keys, and what is still missing from it. A slider's answer is its
-// distance from the left end; the server knows which class is there.
+// Reads each task's form: its answer, with H-Mix's keys, and what is still missing. A slider's answer is its distance
+// from the left end; the server knows which class is there.
 
 import { canMove, isTouched } from "./sliders.js";
 
@@ -18,7 +18,7 @@ const READ = {
   categorical: (form) => {
     const answer = { prob2: "", ...Object.fromEntries(new FormData(form)) };
     for (const percent of form.querySelectorAll("[type=number]:enabled")) {
-      answer[percent.name] = String(percent.valueAsNumber); // browsers take 70.0 and 7e1 too
+      answer[percent.name] = String(percent.valueAsNumber); // browsers accept 70.0 and 7e1 too
     }
     return answer;
   },
@@ -32,7 +32,7 @@ export function readAnswer(form) {
   return READ[form.dataset.task](form);
 }
 
-/** Shows what is missing, puts the focus there, and tells whether nothing is. */
+/** Shows what is missing, puts the focus there, and returns whether the form is complete. */
 export function isComplete(form) {
   const missing = [...form.querySelectorAll("fieldset[data-answer]")].filter((fieldset) => {
     const field = MISSING[fieldset.dataset.answer](fieldset, form);
@@ -75,7 +75,7 @@ function mark(fieldset, field) {
   field.setAttribute("aria-describedby", error.id); // read out with the field, which gets the focus
 }
 
-/** Takes back what was said to be missing. */
+/** Removes what was shown as missing. */
 export function settle(fieldset) {
   for (const input of fieldset.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");

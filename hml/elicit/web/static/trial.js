@@ -1,4 +1,4 @@
-// A trial: shows the picture, takes the answer once, and brings the next when the server has given its receipt.
+// A trial: shows the picture, reads the answer once, and loads the next trial when the server has sent its receipt.
 
 import { Answers } from "./answers.js";
 import { pause, sendUntilAnswered, Shelf } from "./sending.js";
@@ -26,7 +26,7 @@ async function start(form, notice) {
   }
   const draft = drafts.get(form.dataset.trial);
   restore(form, draft?.fields);
-  // Not `change`, which comes with the click on something else: words that go away then would move it from under it.
+  // Not `change`, which comes with a click elsewhere: text that disappears then would move the clicked thing.
   form.addEventListener("input", (event) => {
     settle(event.target.closest("fieldset"));
     changed(form, drafts);
@@ -41,22 +41,22 @@ async function start(form, notice) {
     form.querySelector("button.primary").textContent = "Saving …";
     answers.keep(form.dataset.trial, readAnswer(form), Math.max(0, Math.round(Date.now() - shownAt)));
     const objection = await answers.send();
-    if (!objection) drafts.drop(form.dataset.trial); // what was refused is shown again, to be mended
+    if (!objection) drafts.drop(form.dataset.trial); // a rejected answer is shown again, to be corrected
     await showNext(objection);
   });
   await Promise.all([...form.querySelectorAll("img")].map(arrive));
   shownAt = draft?.shownAt ?? Date.now(); // a reload isn't the first time that somebody sees it
   drafts.put(form.dataset.trial, { ...drafts.get(form.dataset.trial), shownAt });
-  form.querySelector("button.primary").disabled = false; // nobody answers to what isn't there to be seen
+  form.querySelector("button.primary").disabled = false; // nobody answers before the picture is visible
 }
 
-/** Waits until a picture is there, however often it takes. */
+/** Loads a picture, and tries again until it is there. */
 async function arrive(picture) {
   for (;;) {
     try {
       return await picture.decode();
     } catch {
-      report("The image hasn't arrived yet. It comes as soon as you are connected.");
+      report("The image hasn't arrived yet. It is loaded as soon as you are connected.");
       await pause(2);
       report("");
       picture.src = picture.getAttribute("src");
@@ -73,7 +73,7 @@ function changed(form, drafts) {
   });
 }
 
-/** Puts back what was entered before a reload. */
+/** Restores what was entered before a reload. */
 function restore(form, fields) {
   form.querySelectorAll("input").forEach((field, index) => {
     if (!fields?.[index]) return;
@@ -83,7 +83,7 @@ function restore(form, fields) {
   reconcile(form);
 }
 
-/** Puts the next trial in this one's place; without leaving the page, so that a lost connection shows no error. */
+/** Replaces this trial by the next one, without leaving the page, so that a lost connection shows no error. */
 async function showNext(notice) {
   const { response, text } = await sendUntilAnswered("/trial", {}, report);
   const next = new DOMParser().parseFromString(text, "text/html");
