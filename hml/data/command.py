@@ -7,10 +7,10 @@ from hml.data.mixed import HMix
 
 
 def run(options: Options) -> int:
-    """Download the released data that are missing, and check those that are there.
+    """Download missing data files and check existing ones.
 
     Args:
-        options: As `hml.command_line.download.parse` returns them.
+        options: The options that `hml.command_line.download.parse` returns.
 
     Returns:
         The exit code, 0.

@@ -1,4 +1,4 @@
-"""`HMixDataModule`: plain images, mixed images and the labels a strategy gives them, as loaders."""
+"""`HMixDataModule`: loaders of plain images, and of mixed images with the labels of a strategy."""
 
 from pathlib import Path
 from typing import Literal
@@ -31,17 +31,17 @@ class HMixDataModule(LightningDataModule):
 
     Args:
         strategy: Makes the labels of mixed images.
-        images: The plain images; by default `Cifar10`.
-        mixed: The mixed images and their judgements; by default `HMix`. With `FreshMixes`, training images are mixed
+        images: The plain images. By default, `Cifar10`.
+        mixed: The mixed images and their judgements. By default, `HMix`. With `FreshMixes`, training images are mixed
             again every epoch.
-        data_dir: Where the files are, or are downloaded to; by default HML_DATA_DIR, otherwise ./data.
-        batch_size: Images in a batch of all ranks together.
-        label_draw: How an image with K labels trains: "sample" draws one of them every epoch, "expand" makes
-            K copies.
+        data_dir: The data folder, to which files are also downloaded. By default HML_DATA_DIR, otherwise ./data.
+        batch_size: Number of images per batch, over all ranks.
+        label_draw: How to train on an image with K labels. "sample" draws one of them every epoch, "expand" makes K
+            copies of the image.
         augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them.
-        plain_labels: What plain images are trained on: "hard" true classes, or what people say, "human".
-        val_size: Images held out of the training split for `hml validate`.
-        seed: Decides every draw; the command line's `seed_everything`.
+        plain_labels: Training labels of plain images: "hard" (true classes) or "human" (people's labels).
+        val_size: Number of training images held out for `hml validate`.
+        seed: The seed of all draws. On the command line, this is `seed_everything`.
 
     Raises:
         InputError: an option is out of its range.
@@ -84,12 +84,12 @@ class HMixDataModule(LightningDataModule):
         self._is_set_up = False
 
     def reuse_images(self, bank: ImageBank) -> None:
-        """Use images that another data module has read already, instead of reading them. Call it before `setup`."""
+        """Use images that another data module has already read. Call this before `setup`."""
         self._bank = bank
 
     @override
     def prepare_data(self) -> None:
-        """Download what is missing, and check what is there.
+        """Download missing files and check existing ones.
 
         Raises:
             DataError: a file is wrong, or can't be downloaded.
@@ -100,13 +100,13 @@ class HMixDataModule(LightningDataModule):
 
     @override
     def setup(self, stage: str) -> None:
-        """Read everything once, and label the mixed images.
+        """Read all data once, and label the mixed images.
 
-        After it, `bank`, `examples` (one `MixedExample` a mixed image), `train_rows` and `val_ids` are there.
+        This sets `bank`, `examples` (one `MixedExample` per mixed image), `train_rows` and `val_ids`.
 
         Raises:
             DataError: a released file is missing or corrupt.
-            InputError: judgements don't fit the images, or the strategy's labels aren't probabilities.
+            InputError: judgements do not match the images, or the strategy's labels are not probabilities.
         """
         if self._is_set_up:
             return
@@ -120,7 +120,7 @@ class HMixDataModule(LightningDataModule):
         self.examples = _make_examples(self._judged)
         self.train_rows, self.val_ids = self._label()
         self._remix = self.mixed.remixer(self.bank.labels, self.strategy)
-        if self._remix is not None:  # now rather than in the first epoch: a strategy that can't label fresh mixes
+        if self._remix is not None:  # to raise an error before the first epoch if a strategy can't label fresh mixes
             self._remix(self.train_rows, Draws(self.seed, 0, np.arange(min(len(self.train_rows), _FIRST_ROWS))))
         self._is_set_up = True
 
@@ -130,8 +130,8 @@ class HMixDataModule(LightningDataModule):
             train_ids = bank.train_ids
             if torch.equal(bank.soft_labels[train_ids], bank.hard_labels[train_ids]):
                 raise InputError(
-                    "plain_labels=human would train on true classes: nobody labelled the training images, or all "
-                    "people name the true class. Use plain_labels=hard."
+                    "plain_labels=human would train on true classes: the training images have no people's "
+                    "labels, or all people name the true class. Use plain_labels=hard."
                 )
         ids = torch.tensor([[end.image_id for end in e.stimulus.endpoints] for e in examples])
         ids = ids.long().view(-1, 2)  # (S, 2)
@@ -156,7 +156,7 @@ class HMixDataModule(LightningDataModule):
 
     @property
     def provenance(self) -> dict[str, object]:
-        """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
+        """A description of the data: files with their SHA-256, whether pixels are canonical, and counts."""
         return self._judged.provenance | {
             "strategy_files": dict(sorted(self.strategy.files.items())),
             "train_rows": len(self.train_rows),
@@ -182,7 +182,7 @@ class HMixDataModule(LightningDataModule):
         return self._loader(Rows.plain(ids, self.bank.soft_labels[ids]), train=False)
 
     def _loader(self, rows: Rows, train: bool) -> MixingLoader:
-        # Outside of a Trainer, in a notebook say, batches are made where the bank is: on the CPU.
+        # Without a Trainer, for example in a notebook, batches are made on the device of the bank, the CPU.
         trainer = self.trainer
         device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
         return MixingLoader(

@@ -1,4 +1,4 @@
-"""Images of any size and kind, decoded by several threads into one array of one size."""
+"""Decodes images of any size and mode into one array of one size, with several threads."""
 
 import os
 from collections import Counter
@@ -29,20 +29,20 @@ _T = TypeVar("_T")
 def decode(
     open_image: Opener, names: Sequence[str], size: Size | None, resize: Resize
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Decode images to RGB, of one size.
+    """Decode images to RGB images of one size.
 
     Args:
-        open_image: Opens each image. Several threads call it, and twice per image where `size` is None.
-        names: What errors call the images, M of them.
-        size: The size; by default that of most images, the smaller one where two are as frequent.
-        resize: "crop" scales an image until it covers the size and cuts off what sticks out on both sides alike,
-            "stretch" ignores its aspect ratio, "none" rejects images of other sizes.
+        open_image: Opens an image. Several threads call it, twice per image if `size` is None.
+        names: The names of the images in errors, M of them.
+        size: The size. By default, the most common size, and the smaller one of two equally common sizes.
+        resize: "crop" scales an image to cover the size and crops its centre, "stretch" ignores the aspect ratio,
+            "none" rejects images of other sizes.
 
     Returns:
         Pixels, shape (M, 3, H, W), and labels, shape (M,).
 
     Raises:
-        InputError: images can't be read, are of several sizes though `resize` is "none", or take more memory than is
+        InputError: images can't be read, have several sizes although `resize` is "none", or take more memory than is
             available.
     """
     height, width = size or _most_common_size(open_image, names, resize)
@@ -69,7 +69,7 @@ def decode(
 
 
 def in_threads(work: Callable[[int], _T], count: int) -> list[_T]:
-    """Do something for each index below `count`, by several threads; return the results in order."""
+    """Call a function with each index below `count`, in several threads. Return the results in order."""
     blocks = [range(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
     with ThreadPoolExecutor(_THREADS) as pool:
         return [result for block in pool.map(lambda block: list(map(work, block)), blocks) for result in block]
@@ -86,12 +86,12 @@ def _most_common_size(open_image: Opener, names: Sequence[str], resize: Resize) 
     sizes = in_threads(measure, len(names))
     counts = Counter(size for size in sizes if size is not None)
     if not counts:
-        return 1, 1  # none can be read
+        return 1, 1  # no image can be read
     if resize == "none" and len(counts) > 1:
         (height, width), (other_height, other_width) = list(counts)[:2]
         first, other = (names[sizes.index(size)] for size in list(counts)[:2])
         raise InputError(
-            f"images are of {len(counts)} sizes, and resize=none leaves them so: {first} is {height} × {width} "
+            f"images have {len(counts)} sizes, and resize=none does not resize them: {first} is {height} × {width} "
             f"and {other} {other_height} × {other_width} pixels. Use resize=crop or resize=stretch."
         )
     chosen = min(counts, key=lambda size: (-counts[size], size[0] * size[1], size))
@@ -113,7 +113,7 @@ def _check_memory(count: int, height: int, width: int) -> None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Convert to RGB as torchvision's loader does: alpha and EXIF's orientation are ignored."""
+    """Convert to RGB as torchvision's loader does: alpha and the EXIF orientation are ignored."""
     if image.mode.startswith(("I", "F")):  # which Pillow would clip to white
         raise ValueError("its pixels have more than 8 bits a channel")
     if image.mode == "P" and "transparency" in image.info:

@@ -1,7 +1,6 @@
 """A small synthetic data set: ten kinds of textures, and simulated people who judge mixtures of them.
 
-It lets the whole path run offline in under a minute. Nothing that comes out of it says anything about CIFAR-10 or about
-people.
+With it, all of hml runs offline in under a minute. Its results say nothing about CIFAR-10 or about people.
 """
 
 import itertools
@@ -25,7 +24,7 @@ TEXTURES = Classes(
         *("Rings", "Spokes", "Dots", "Disc", "Clouds"),
     )
 )
-"""The kinds of textures, in the order of their labels."""
+"""The classes, in the order of their labels."""
 
 _SIZE = 32
 _NUM_CLASSES = len(TEXTURES)
@@ -33,14 +32,14 @@ _Array = npt.NDArray[np.float64]
 
 
 class DemoImages(ImageSource):
-    """Textures: stripes, checks, rings, spokes and the like, each with its own colours, phase and noise.
+    """Textures such as stripes, checks, rings and spokes. Each image has its own colours, phase and noise.
 
-    Those to evaluate on are blends of two kinds, and what "people" see in them bends the blend as `simulate_lambda_h`
-    says, so that labels which come from people teach something that the pixels' own weights don't.
+    Evaluation images are blends of two kinds, and their human labels follow `simulate_lambda_h`. So training on
+    people's labels has an effect that training on the weights of pixels does not have.
 
     Args:
-        num_train: Images to train on.
-        num_test: Images to evaluate on.
+        num_train: Number of training images.
+        num_test: Number of evaluation images.
     """
 
     def __init__(self, num_train: int = 800, num_test: int = 500) -> None:
@@ -59,7 +58,7 @@ class DemoImages(ImageSource):
         count = self.num_train + self.num_test
         labels = np.arange(count) % _NUM_CLASSES
         others = (labels + rng.integers(1, _NUM_CLASSES, count)) % _NUM_CLASSES
-        # Training images are of one kind; test images are blends in which the label's texture outweighs.
+        # Training images are of one kind. Test images are blends in which the label's texture has more weight.
         share = np.where(np.arange(count) < self.num_train, 1.0, rng.uniform(0.5, 1.0, count))
         images = np.stack(
             [
@@ -80,18 +79,18 @@ class DemoImages(ImageSource):
             train_ids=torch.arange(self.num_train),
             test_ids=torch.arange(self.num_train, count),
             human=torch.from_numpy(human).float(),
-            normalization=CIFAR10_NORMALIZATION,  # so that the demo's figures stay what they have been
+            normalization=CIFAR10_NORMALIZATION,  # keeps the demo's figures the same as in earlier versions
             canonical_pixels=False,
         )
 
 
 class DemoMixes(MixedSource):
-    """Mixed textures, judged by simulated people who bend lambda, disagree, and say how sure they are.
+    """Mixed textures and the judgements of simulated people: biased and noisy lambda_h, and a confidence.
 
     Args:
-        images_per_pair: Mixed images of each class pair; the demo's images have 45.
-        annotators: How many people there are.
-        judgements_per_image: How many of them judge each image.
+        images_per_pair: Number of mixed images per class pair. The demo has 45 pairs.
+        annotators: Number of people.
+        judgements_per_image: Number of judgements per image, by different people.
     """
 
     def __init__(self, images_per_pair: int = 10, annotators: int = 12, judgements_per_image: int = 3) -> None:
@@ -111,7 +110,7 @@ class DemoMixes(MixedSource):
     @override
     def load(self, data_dir: Path, bank: ImageBank) -> MixedSet:
         rng = np.random.default_rng(1)
-        noise = rng.uniform(0.02, 0.2, self.annotators)  # some people are steadier than others
+        noise = rng.uniform(0.02, 0.2, self.annotators)  # people differ in their noise
         train_labels = bank.labels[bank.train_ids].numpy()
         judgements = []
         for class_1, class_2 in bank.classes.pairs:
@@ -124,7 +123,7 @@ class DemoMixes(MixedSource):
                 for person in rng.choice(self.annotators, self.judgements_per_image, replace=False):
                     lambda_h = simulate_lambda_h(lambda_f, class_1, class_2) + rng.normal(0, noise[person])
                     lambda_h = round(float(np.clip(lambda_h, 0, 1)), 2)
-                    # People hesitate near the middle, and unsteady people hesitate more.
+                    # People are less confident near the middle, and noisy people are less confident.
                     omega = 0.35 + 1.2 * abs(lambda_h - 0.5) - noise[person] + rng.normal(0, 0.1)
                     omega = round(float(np.clip(omega, 0, 1)), 2)
                     judgements.append(Judgement(stimulus, f"demo{person:02d}", lambda_h, omega, reaction_ms=6000.0))
@@ -132,9 +131,9 @@ class DemoMixes(MixedSource):
 
 
 def simulate_lambda_h(lambda_f: float, class_1: float, class_2: float) -> float:
-    """Bend lambda_f as the simulated people do: steeper than straight, and drawn towards the class they favour.
+    """Return the simulated people's mean lambda_h: steeper than lambda_f, and biased towards the class they favour.
 
-    Swapping the classes gives 1 − lambda_h of 1 − lambda_f. An unmixed image is seen as what it is.
+    Swapping the classes and using 1 − lambda_f gives 1 − lambda_h. For unmixed images, lambda_h is lambda_f.
     """
     if lambda_f in (0, 1):
         return float(lambda_f)

@@ -1,6 +1,6 @@
-"""The released files: where each comes from, what its hash is, and how it gets into the data folder.
+"""The released files: their addresses and hashes, and how to download them to the data folder.
 
-hml ships none of them. CIFAR-10H is CC BY-NC-SA 4.0 (Peterson et al., 2019); H-Mix and the authors' split carry no
+hml does not include them. CIFAR-10H is CC BY-NC-SA 4.0 (Peterson et al., 2019). H-Mix and the authors' split have no
 licence file.
 """
 
@@ -33,13 +33,13 @@ _CIFAR10H = "https://raw.githubusercontent.com/jcpeterson/cifar-10h/48da312b193b
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file pinned by its hash, so that any address may serve it.
+    """A file that is pinned by its hash, so it may come from any address.
 
     Args:
         name: Its name in the data folder.
         sha256: Its SHA-256, in hexadecimal.
-        addresses: Where it can be had, tried in this order.
-        mirror_variable: An environment variable with one more address, tried first.
+        addresses: The addresses to download from, tried in order.
+        mirror_variable: An environment variable with another address, which is tried first.
     """
 
     name: str
@@ -49,7 +49,7 @@ class RemoteFile:
 
     @property
     def all_addresses(self) -> tuple[str, ...]:
-        """The user's mirror, where there is one, and the pinned addresses."""
+        """The user's mirror, if any, and the pinned addresses."""
         mirror = os.environ.get(self.mirror_variable) if self.mirror_variable else None
         return (mirror, *self.addresses) if mirror else self.addresses
 
@@ -99,19 +99,19 @@ HMIX_SOFT_CATEGORIES = RemoteFile(
     (f"{_HILL_MIXUP}/hmix_categorical_soft_labels.csv",),
 )
 OTHER_TASKS = (HMIX_CONSTRUCT, HMIX_SELECT, HMIX_SOFT_CATEGORIES)
-"""Tasks that `hml percepts` analyses and training doesn't need."""
+"""Tasks that `hml percepts` analyses and that training does not need."""
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
-    """Return the data folder: the given one, otherwise HML_DATA_DIR's, otherwise ./data."""
+    """Return the data folder: the given one, otherwise HML_DATA_DIR, otherwise ./data."""
     return expand(data_dir or os.environ.get("HML_DATA_DIR") or "data")
 
 
 def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
-    """Read a pinned file whole, and its hash before anything parses it.
+    """Read a pinned file and check its hash before it is parsed.
 
     Raises:
-        DataError: it is missing, can't be read, or its content isn't the released one.
+        DataError: the file is missing, can't be read, or is not the released one.
     """
     path = data_dir / file.name
     content = read_bytes(path)
@@ -125,10 +125,10 @@ def read_verified(file: RemoteFile, data_dir: Path) -> bytes:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file of the data folder whole.
+    """Read a file of the data folder.
 
     Raises:
-        DataError: it is missing, or can't be read; says what to do about either.
+        DataError: the file is missing or can't be read. The message has a remedy.
     """
     try:
         return path.read_bytes()
@@ -137,10 +137,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def exists(path: Path) -> bool:
-    """Return whether a file of the data folder is there.
+    """Return whether a file of the data folder exists.
 
     Raises:
-        DataError: that can't be known, such as in a folder of somebody else's.
+        DataError: this can't be determined, for example without permission to read the folder.
     """
     try:
         path.stat()
@@ -165,12 +165,12 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 
 
 def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
-    """Download what is missing, with a progress bar, and check what is there.
+    """Download missing files, with a progress bar, and check existing ones.
 
-    A finished file appears under its name only once its hash is right; it is kept when another fails.
+    A downloaded file gets its name only after its hash was checked. It is kept if another download fails.
 
     Raises:
-        DataError: a file that is there is wrong, or some can't be downloaded; lists each with address and hash.
+        DataError: an existing file is wrong, or files can't be downloaded. The message has their addresses and hashes.
         StorageError: the data folder can't be written to.
     """
     files = list(files)
@@ -188,7 +188,7 @@ def fetch(files: Iterable[RemoteFile], data_dir: Path) -> None:
 
 
 def _explain(failures: Mapping[RemoteFile, str], data_dir: Path) -> str:
-    """Say what is missing, why, and what to do; a reason that all files share is named once."""
+    """Describe the missing files, the reasons, and what to do. A reason that all files share is given once."""
     shared = set(failures.values())
     why = f" ({shared.pop()})" if len(shared) == 1 else ""
     lines = [f"Missing in {data_dir}, and could not be downloaded{why}:"]
@@ -204,13 +204,13 @@ def _explain(failures: Mapping[RemoteFile, str], data_dir: Path) -> str:
 
 
 def _download(file: RemoteFile, data_dir: Path, unknown_hosts: dict[str, str]) -> str | None:
-    """Try each address in turn; return what went wrong at the last, or None.
+    """Try each address in order. Return the last error, or None.
 
     Args:
-        file: What to download.
-        data_dir: Where to.
-        unknown_hosts: What went wrong at hosts that have no address here, as without internet. They are not tried for
-            the next file; those that turn out to be so are added.
+        file: The file to download.
+        data_dir: The data folder.
+        unknown_hosts: The errors of hosts whose names can't be resolved, for example without internet. These hosts are
+            skipped. New ones are added.
     """
     reason = None
     for address in file.all_addresses:
@@ -230,9 +230,9 @@ def _download(file: RemoteFile, data_dir: Path, unknown_hosts: dict[str, str]) -
             downloads.fetch(file.name, downloader=progress)
         except _UnknownHostError as error:
             reason = unknown_hosts[host] = str(error)
-        except (requests.RequestException, ValueError) as error:  # pooch says ValueError for a wrong hash
+        except (requests.RequestException, ValueError) as error:  # pooch raises ValueError for a wrong hash
             reason = f"{type(error).__name__}: {_root(error)}"
-        except OSError as error:  # pooch's own text of a PermissionError has no strerror
+        except OSError as error:  # the PermissionError that pooch raises has no strerror
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise StorageError(
                 f"Can't write {data_dir / file.name}: {cause.strerror}. Free some space, or name a folder that you may "
@@ -244,14 +244,14 @@ def _download(file: RemoteFile, data_dir: Path, unknown_hosts: dict[str, str]) -
 
 
 class _UnknownHostError(Exception):
-    """A host has no address here. pooch doesn't try again, as it does after an error of requests."""
+    """A host name can't be resolved. pooch does not retry after this error, unlike after an error of requests."""
 
 
 class _SharedDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
-    """Downloads a file that others may read as far as the umask lets them."""
+    """Downloads a file with permissions according to the umask."""
 
     def __call__(self, url: str, output_file: str, *args: Any) -> None:
-        Path(output_file).unlink()  # pooch has made it by tempfile, for its owner only; opening it makes it again
+        Path(output_file).unlink()  # pooch created it by tempfile, readable by its owner only
         try:
             super().__call__(url, output_file, *args)
         except requests.ConnectionError as error:
@@ -261,14 +261,14 @@ class _SharedDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return what an error began with: requests and urllib3 wrap it several times, and repeat the address each time."""
+    """Return the root cause of an error. requests and urllib3 wrap errors several times, and repeat the address."""
     while error.__context__ is not None:
         error = error.__context__
     return error
 
 
 def _resemblance(content: bytes) -> str:
-    """Say what a wrong file looks like, since that is usually what went wrong."""
+    """Describe what a wrong file looks like, which is usually the cause."""
     start = content[:200].lstrip().lower()
     if not content:
         return " (it is empty)"

@@ -1,4 +1,4 @@
-"""`ImageFolder`: images in a folder with a subfolder per class, as torchvision lays them out."""
+"""`ImageFolder`: images in a folder with one subfolder per class, as in torchvision."""
 
 import hashlib
 import os
@@ -15,15 +15,15 @@ from hml.files.paths import expand
 from hml.judgements import Classes
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""What images' names end in, in upper or lower case, as in torchvision. Other files are not read."""
+"""The suffixes of image files, in upper or lower case, as in torchvision. Other files are ignored."""
 
 
 class ImageFolder(PictureSource):
     """Images in folders named for their classes: `train/<class>/…` and `test/<class>/…`, or `<class>/…`.
 
-    Without `train` and `test`, a share of each class is split off to evaluate on. Classes are sorted by the code points
-    of their names, and so are the images of each: the order is the same on all machines. An image's name is its path
-    in the folder, such as `train/cat/7.png`.
+    Without `train` and `test`, a share of each class is split off for evaluation. Classes, and the images of each
+    class, are sorted by the code points of their names, so the order is the same on all machines. The name of an image
+    is its path in the folder, such as `train/cat/7.png`.
 
     Args:
         root: The folder.
@@ -58,14 +58,14 @@ class ImageFolder(PictureSource):
 
 
 def _find_classes(root: Path) -> tuple[Classes, list[Path]]:
-    """Return the classes, and the folders of training and of evaluation images, or the one folder of both."""
+    """Return the classes, and the folders of training and evaluation images, or one folder for both."""
     parts = [root / name for name in ("train", "test")]
     has_part = [part.is_dir() for part in parts]
     if not all(has_part):
         if any(has_part) and _subfolders(part := parts[has_part.index(True)]):
             raise InputError(
                 f"{root} has a folder {part.name}, but no {parts[has_part.index(False)].name}. It must have both, each "
-                "with a folder per class; or folders of classes only, of which a share is split off to evaluate on."
+                "with a folder per class. Otherwise, use folders of classes only."
             )
         parts = [root]
     found = [_subfolders(part) for part in parts]
@@ -90,7 +90,7 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _list(folder: Path) -> list[Path]:
-    """List a class's images, those in its subfolders among them."""
+    """List the images of a class, including those in subfolders."""
     found = [
         Path(parent, name)
         for parent, _, names in os.walk(folder, followlinks=True)

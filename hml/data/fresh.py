@@ -1,4 +1,4 @@
-"""`FreshMixes`: training images mixed again every epoch, as mixup does, instead of fixed images that people judged."""
+"""`FreshMixes`: training images that are mixed again every epoch, as in mixup."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from hml.randomness import Draws
 
 
 class FreshMixes(MixedSource):
-    """Every training image mixed with another in every epoch: partner and lambda_f are drawn again.
+    """Mixes every training image with another one. Partners and lambda_f are drawn again every epoch.
 
-    An epoch has as many rows as there are training images, 7,000 of CIFAR-10's, each once as the first endpoint. Its
-    partner is any training image, whatever its class, now and then itself. Evaluation images are never mixed. Labels
-    are the strategy's, which needs a `label_batch`.
+    An epoch has one row for each training image (7,000 for CIFAR-10), in which it is the first endpoint. The partner is
+    any training image of any class, possibly the image itself. Evaluation images are never mixed. The strategy labels
+    the mixes, so it needs a `label_batch`.
 
     Args:
         alpha: lambda_f is drawn from Beta(alpha, alpha); 1 is uniform.
-        lambdas: Values to draw lambda_f from instead, all alike likely, such as H-Mix's .1, .25, .5, .75 and .9.
-        share: How likely a training image is to be mixed; otherwise it stays plain, with its plain label.
+        lambdas: Values from which lambda_f is drawn uniformly instead, such as H-Mix's .1, .25, .5, .75 and .9.
+        share: The probability that a training image is mixed. Otherwise it stays plain, with its plain label.
 
     Raises:
         InputError: an argument is out of its range.
@@ -40,13 +40,13 @@ class FreshMixes(MixedSource):
 
     def __init__(self, alpha: float = 1.0, lambdas: list[float] | None = None, share: float = 1.0) -> None:
         if not 0 < alpha < np.inf:
-            raise InputError(f"alpha={alpha} must be above 0: 1 draws lambda_f evenly from 0 to 1.")
+            raise InputError(f"alpha={alpha} must be above 0: use 1 for lambda_f uniform in [0, 1].")
         if lambdas is not None and not (lambdas and all(0 <= value <= 1 for value in lambdas)):
             raise InputError(
                 f"lambdas={lambdas} must be one or more numbers in [0, 1], or null for Beta(alpha, alpha)."
             )
         if not 0 < share <= 1:
-            raise InputError(f"share={share} must be above 0 and at most 1: it is the part of an epoch that is mixed.")
+            raise InputError(f"share={share} must be above 0 and at most 1: it is the share of an epoch that is mixed.")
         self.alpha = alpha
         self.lambdas = lambdas
         self.share = share
@@ -67,12 +67,12 @@ class FreshMixes(MixedSource):
 
 @dataclasses.dataclass(frozen=True)
 class Remixer:
-    """Mixes the rows of an epoch out of plain ones, and has a strategy label them.
+    """Makes the rows of an epoch by mixing plain rows, which a strategy labels.
 
     Args:
-        mixes: How they are mixed.
+        mixes: The settings of the mixes.
         labels: Class of every image in the bank, shape (M,).
-        strategy: Labels them, with its `label_batch`.
+        strategy: Labels the mixes with its `label_batch`.
     """
 
     mixes: FreshMixes
@@ -83,14 +83,14 @@ class Remixer:
         """Mix plain rows with one another.
 
         Args:
-            plain: Training images, N rows with a label each.
-            draws: The epoch's random numbers; its index holds the rows to make, shape (B,).
+            plain: Training images, N rows with one label each.
+            draws: The epoch's random numbers. Their index has the rows to make, shape (B,).
 
         Returns:
-            B rows with a label each, where the plain ones are.
+            B rows with one label each, on the device of the plain rows.
 
         Raises:
-            InputError: the strategy has no `label_batch`, or its labels aren't rows of probabilities.
+            InputError: the strategy has no `label_batch`, or its labels are not rows of probabilities.
         """
         device = plain.id_1.device
         index = torch.from_numpy(draws.index).to(device)  # (B,)
@@ -117,14 +117,14 @@ class Remixer:
         try:
             check_soft_labels(soft_labels, batch.num_classes)
         except InputError as error:
-            raise InputError(f"{name}.label_batch labelled a fresh batch wrongly: {error}") from error
+            raise InputError(f"{name}.label_batch returned invalid labels: {error}") from error
         return soft_labels.float()
 
 
 def draw_lambda_f(draws: Draws, alpha: float, lambdas: Sequence[float] | None) -> npt.NDArray[np.float32]:
-    """Draw a lambda_f for each index, from Beta(alpha, alpha) or evenly from given values, shape (B,).
+    """Draw lambda_f for each index, from Beta(alpha, alpha) or uniformly from given values, shape (B,).
 
-    Beta's quantiles at uniform numbers, so that each draw takes one number and depends on nothing but its index.
+    It is the Beta quantile of one uniform number, so that each draw depends only on its index.
 
     Examples:
         >>> draw_lambda_f(Draws(seed=0, epoch=0, index=np.arange(3)), alpha=1.0, lambdas=[0.25, 0.75]).tolist()

@@ -1,4 +1,4 @@
-"""`HuggingFaceImages`: data sets of Hugging Face's `datasets` on this machine's disk."""
+"""`HuggingFaceImages`: local data sets in the format of Hugging Face's `datasets`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,17 +14,17 @@ from hml.judgements import Classes
 
 
 class HuggingFaceImages(PictureSource):
-    """A data set in the format of Hugging Face's `datasets`, on disk. Nothing is downloaded.
+    """A local data set in the format of Hugging Face's `datasets`. Nothing is downloaded.
 
     Ids count the training images from 0, then the test images.
 
     Args:
-        path: A folder that `save_to_disk` made, a folder of a data set's files as the Hub has them, or a Parquet file.
+        path: A folder written by `save_to_disk`, a folder with a data set's files from the Hub, or a Parquet file.
         image: The column of images.
         label: The column of labels: whole numbers, or names of classes.
         train: The split to train on.
         test: The split to evaluate on. A data set without it is split by `test_share`.
-        class_names: Names of the classes in order of their labels; by default the label column's own.
+        class_names: Names of the classes in order of their labels. By default, those of the label column.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class HuggingFaceImages(PictureSource):
         )
 
     def _read(self) -> list[Any]:
-        """Read the training and the test set, or the one set of both."""
+        """Read the training and the test set, or one set for both."""
         if not self.path.exists():
             raise InputError(
-                f"There is no data set {self.path}. To have one of the Hub's there, run "
+                f"There is no data set {self.path}. To download one from the Hub, run "
                 f"`hf download NAME --repo-type dataset --local-dir {self.path}`."
             )
         try:
@@ -80,7 +80,7 @@ class HuggingFaceImages(PictureSource):
                 found = datasets.load_from_disk(str(self.path))
             else:
                 found = datasets.load_dataset(str(self.path))
-        except Exception as error:  # of pyarrow, fsspec and others
+        except Exception as error:  # from pyarrow, fsspec and others
             raise InputError(f"{self.path} can't be read as a data set: {error}") from error
         splits = found if isinstance(found, datasets.DatasetDict) else {self.train: found}
         if self.train not in splits:

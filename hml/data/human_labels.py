@@ -1,4 +1,4 @@
-"""Files of what people say each image is: a CSV, or an array of counts."""
+"""Files of people's labels of images: a CSV, or an array of counts."""
 
 import hashlib
 import io
@@ -21,24 +21,24 @@ _Array = npt.NDArray[np.float64]
 def read_human_labels(
     path: Path, classes: Classes, names: Sequence[str] | None, labels: Tensor, test_ids: Tensor
 ) -> tuple[Tensor, dict[str, str]]:
-    """Read how many people chose each class for each image, or what share of them.
+    """Read the number or the share of people who chose each class, for each image.
 
-    A CSV has a column `image`, with an image's name or id, and one column per class. A `.npy` array has one row per
-    image, in order of their ids, and one column per class. Either describes all images, or only the evaluation images.
+    A CSV has a column `image`, with the names or ids of images, and one column per class. A `.npy` array has one row
+    per image, in order of their ids, and one column per class. The file has all images, or only the evaluation images.
 
     Args:
         path: The file.
         classes: The C classes.
         names: The images' names, M of them, if they have any.
-        labels: True classes, shape (M,). A training image that the file doesn't describe keeps its true class.
+        labels: True classes, shape (M,). Training images that are not in the file keep their true class.
         test_ids: The evaluation images, shape (m,), in ascending order.
 
     Returns:
         Distributions, shape (M, C), and the file's SHA-256 by its name.
 
     Raises:
-        InputError: the file can't be read, has another number of rows or columns, names an unknown image or class, or
-            has a row that isn't counts or probabilities.
+        InputError: the file can't be read, has the wrong number of rows or columns, has an unknown image or class, or
+            has a row that is not counts or probabilities.
     """
     try:
         content = path.read_bytes()
@@ -65,7 +65,7 @@ def read_human_labels(
 def _read_array(content: bytes, name: str, num_classes: int) -> _Array:
     try:
         weights = np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float64)
-    except Exception as error:  # NumPy raises all kinds of errors on damaged files
+    except Exception as error:  # NumPy raises various errors on damaged files
         raise InputError(f"{name} can't be read as an array of numbers: {str(error)[:200]}.") from error
     if weights.ndim != 2 or weights.shape[1] != num_classes:
         raise InputError(f"{name} has shape {weights.shape}, expected {num_classes} columns, one per class.")
@@ -83,7 +83,7 @@ def _read_csv(
     for where, row in read_rows(content, name, [_IMAGE]):
         columns = [column for column in row if column != _IMAGE]
         if set(columns) != set(classes):
-            unknown = [f"{column!r} is no class" for column in columns if column not in classes.names]
+            unknown = [f"{column!r} is not a class" for column in columns if column not in classes.names]
             missing = [f"{each!r} is missing" for each in classes if each not in columns]
             raise InputError(
                 f"{name} has {len(columns)} columns beside {_IMAGE!r} for {len(classes)} classes: "
@@ -108,4 +108,4 @@ def _parse_weight(where: str, name: str, text: str) -> float:
 def _check(weights: _Array, where: str) -> None:
     if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
         shown = str(weights.tolist())[:200]
-        raise InputError(f"{where} is {shown}: give counts or probabilities, of which one is above 0.")
+        raise InputError(f"{where} is {shown}: give counts or probabilities, at least one of them above 0.")

@@ -1,4 +1,4 @@
-"""`ImageBank` and `ImageSource`: pixels, classes, labels, what people see in each image, and the split; CIFAR-10's."""
+"""`ImageBank` and `ImageSource`: pixels, classes, labels, people's labels and the split, and those of CIFAR-10."""
 
 import hashlib
 import io
@@ -42,31 +42,31 @@ Normalization = tuple[Sequence[float], Sequence[float]]
 """The mean and the standard deviation of each channel of pixels in [0, 1]."""
 
 CIFAR10_NORMALIZATION: Normalization = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-"""Over CIFAR-10's 50,000 training images."""
+"""Computed over CIFAR-10's 50,000 training images."""
 
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class ImageBank:
-    """All original images of a data set, and what is known of each.
+    """All original images of a data set, and their labels.
 
     Args:
         images: Pixels, uint8, shape (M, 3, H, W).
         classes: The names of the classes, C of them.
         labels: True classes, int64, shape (M,).
         train_ids: Images to train on, int64, shape (n,).
-        test_ids: Images to evaluate on, int64, shape (m,), none of them among the former.
-        human: The distribution of what people say each image is, floating point, shape (M, C), rows sum to 1. None
-            where nobody was asked: then true classes are evaluated against.
-        names: What files call each image, M of them, such as its path in a folder; by default its id.
-        normalization: Mean and standard deviation of each channel of pixels in [0, 1], two triples; by default the
-            training images' own.
-        files: The SHA-256 of each file it was read from.
-        canonical_pixels: Whether the pixels are the released ones, to the bit.
+        test_ids: Images to evaluate on, int64, shape (m,), disjoint from `train_ids`.
+        human: The distribution of people's labels of each image, floating point, shape (M, C), rows sum to 1. None if
+            there are no such labels. Predictions are then compared with the true classes.
+        names: The names of the images in files, M of them, such as paths in a folder. By default, the ids.
+        normalization: Mean and standard deviation of each channel of pixels in [0, 1], two triples. By default, those
+            of the training images.
+        files: The SHA-256 of each file that was read.
+        canonical_pixels: Whether the pixels are bitwise equal to the released ones.
 
     Raises:
-        InputError: a tensor has another type, shape or range, or an image is both trained and evaluated on.
+        InputError: a tensor has the wrong type, shape or range, or an image is in both splits.
     """
 
     images: Tensor
@@ -91,7 +91,7 @@ class ImageBank:
             try:
                 check_soft_labels(self.human, num_classes)
             except InputError as error:
-                raise InputError(f"ImageBank.human: {error} Counts are to be divided by their sum.") from error
+                raise InputError(f"ImageBank.human: {error} Divide counts by their sum.") from error
             if len(self.human) != size:
                 raise InputError(f"ImageBank.human has {len(self.human)} rows for {size} images.")
         if self.names is not None and len(self.names) != size:
@@ -106,14 +106,14 @@ class ImageBank:
 
     @property
     def soft_labels(self) -> Tensor:
-        """What predictions are compared with: people's distributions, or else the true classes, shape (M, C)."""
+        """The targets of evaluation: people's distributions if known, otherwise the true classes, shape (M, C)."""
         return self.hard_labels if self.human is None else self.human
 
     def measure_channels(self) -> Normalization:
-        """Return each channel's mean and standard deviation: those given, or else the training images' own."""
+        """Return the mean and standard deviation of each channel: the given ones, or those of the training images."""
         if self.normalization is not None:
             return self.normalization
-        # Sums of whole numbers, a block of images at a time: exact, and without a copy of all images.
+        # Integer sums over blocks of images are exact, and need no copy of all images.
         total, squares = torch.zeros(3, dtype=torch.int64), torch.zeros(3, dtype=torch.int64)
         for ids in torch.split(self.train_ids, _BLOCK):
             pixels = self.images[ids].long()
@@ -121,13 +121,13 @@ class ImageBank:
             squares += pixels.square().sum((0, 2, 3))
         count = max(1, len(self.train_ids) * self.images.shape[2] * self.images.shape[3])
         mean = total.double() / count
-        std = (squares.double() / count - mean.square()).clamp(min=1).sqrt()  # an image of one colour has none
+        std = (squares.double() / count - mean.square()).clamp(min=1).sqrt()  # not 0 for images of one colour
         triples = [tuple(round(value / 255, 6) for value in part.tolist()) for part in (mean, std)]
         return triples[0], triples[1]
 
 
 def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape: bool, limit: int) -> None:
-    """Refuse what would train and come to wrong numbers, such as pixels that are divided by 255 already."""
+    """Reject tensors that would silently give wrong results, such as pixels already divided by 255."""
     if tensor.dtype != dtype or not has_shape:
         raise InputError(
             f"ImageBank.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, expected {dtype} of shape {shape}."
@@ -139,10 +139,10 @@ def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape: str, has_shape:
 
 
 class ImageSource(ABC):
-    """A data set of plain images. Subclass it to bring your own."""
+    """Base class of data sets of plain images. Subclass it for your own."""
 
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
-        """List the pinned files that `load` needs in the data folder; none by default."""
+        """List the pinned files that `load` needs in the data folder. By default, there are none."""
         return []
 
     @abstractmethod
@@ -154,7 +154,7 @@ class ImageSource(ABC):
         """
 
     def classes(self, data_dir: Path) -> Classes:
-        """Return the classes, which a network is made for before the images are read; override it where that is quick.
+        """Return the classes, which are needed to build a network. Override this if it is possible without `load`.
 
         Raises:
             DataError: a file is missing or corrupt.
@@ -163,14 +163,14 @@ class ImageSource(ABC):
 
 
 class Cifar10(ImageSource):
-    """CIFAR-10's 10,000 test images with CIFAR-10H's people, split by the paper's authors into 7,000 and 3,000.
+    """CIFAR-10's 10,000 test images with CIFAR-10H's labels, in the paper's split of 7,000 and 3,000 images.
 
-    All come from the *test* set, since that is what CIFAR-10H has labels for. Pixels are taken from
-    `cifar-10-python.tar.gz`, from the `test_batch` that unpacking it leaves, or else from a stand-in
-    `cifar10_test.npz` (`images`, `labels`), whose pixels may differ from the released ones.
+    All images are from the *test* set, since CIFAR-10H labels only these. Pixels are read from
+    `cifar-10-python.tar.gz`, otherwise from its unpacked `test_batch`, otherwise from a stand-in `cifar10_test.npz` (`images`, `labels`), whose
+    pixels may differ from the released ones.
 
     Args:
-        stand_in: Whether the stand-in will do where there is nothing better.
+        stand_in: Whether to use the stand-in if there is no other source.
     """
 
     def __init__(self, stand_in: bool = True) -> None:
@@ -195,7 +195,7 @@ class Cifar10(ImageSource):
         canonical = name != STAND_IN
         if not canonical:
             rank_zero_warn(
-                f"Pixels come from the stand-in {data_dir / STAND_IN} and may differ from CIFAR-10's own: put "
+                f"Pixels come from the stand-in {data_dir / STAND_IN} and may differ from CIFAR-10's: put "
                 f"{CIFAR10_ARCHIVE.name} beside it (`hml download` does) for canonical results."
             )
         arrays = {file.name: np.load(io.BytesIO(read_verified(file, data_dir)), allow_pickle=False) for file in _ARRAYS}
@@ -218,7 +218,7 @@ _Pixels = tuple[str, str, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
 def _read_pixels(data_dir: Path, stand_in: bool) -> _Pixels:
-    """Read (file name, sha256, images (10000, 3, 32, 32), labels (10000,)) from the best source there is."""
+    """Read (file name, sha256, images (10000, 3, 32, 32), labels (10000,)) from the best available source."""
     if exists(data_dir / CIFAR10_ARCHIVE.name):
         archive = read_verified(CIFAR10_ARCHIVE, data_dir)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -236,7 +236,7 @@ def _read_pixels(data_dir: Path, stand_in: bool) -> _Pixels:
 
 
 def _unpickle_test_batch(content: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Read CIFAR-10's pickle, whose hash is known to be right: nothing else may be unpickled."""
+    """Read CIFAR-10's pickle. Its hash must have been checked, since unpickling other data is unsafe."""
     batch = pickle.loads(content, encoding="bytes")
     return batch[b"data"].reshape(-1, 3, 32, 32), np.array(batch[b"labels"], dtype=np.uint8)
 
@@ -251,11 +251,9 @@ def _read_stand_in(path: Path) -> _Pixels:
                 raise ValueError(f"it unpacks to {size:,} bytes")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    # This file has no pinned hash, and numpy and zipfile raise all kinds of errors on damaged ones.
+    # This file has no pinned hash, and numpy and zipfile raise various errors on damaged files.
     except Exception as error:
         raise DataError(f"{path} can't be read as an npz file of `images` and `labels`: {error}.") from error
     if images.shape != (10_000, 32, 32, 3) or images.dtype != np.uint8 or labels.dtype != np.uint8:
-        raise DataError(
-            f"{path} holds {images.dtype} images of shape {images.shape}, expected uint8 (10000, 32, 32, 3)."
-        )
+        raise DataError(f"{path} has {images.dtype} images of shape {images.shape}, expected uint8 (10000, 32, 32, 3).")
     return path.name, hashlib.sha256(content).hexdigest(), np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels

@@ -1,6 +1,6 @@
-"""Images and people's judgements of their mixtures, read and checked together: to train, to relabel, and to ask more.
+"""Reads images and people's judgements of their mixtures, and checks that they match.
 
-The analysis also works without images: it reads `HMix.read`, and checks with `check_endpoints` those that it finds.
+The analysis also works without images. It uses `HMix.read`, and `check_endpoints` if it finds the images.
 """
 
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from hml.errors import InputError
 from hml.judgements import Judgement, Stimulus, group_by_stimulus
 
 Mixable = Literal["any", "not evaluated", "training"]
-"""Which images may be endpoints: to describe what people perceive, any image; to train, none that is evaluated on; in a
-study, training images only, so that its answers can be trained on."""
+"""The images that may be endpoints. For analysis: any. For training: images that are not evaluated on. In a study:
+training images only, so that its answers can be used for training."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class JudgedImages:
 
     @property
     def provenance(self) -> dict[str, object]:
-        """What the data were: files with their SHA-256, whether pixels are canonical, and how many of each."""
+        """A description of the data: files with their SHA-256, whether pixels are canonical, and counts."""
         return {
             "files": dict(sorted(self.files.items())),
             "canonical_pixels": self.bank.canonical_pixels,
@@ -52,7 +52,7 @@ class JudgedImages:
 
 
 def fetch_judged(images: ImageSource, mixed: MixedSource, data_dir: Path) -> None:
-    """Download what is missing of both, and check what is there.
+    """Download missing files of both, and check existing ones.
 
     Raises:
         DataError: a file is wrong, or can't be downloaded.
@@ -63,18 +63,18 @@ def fetch_judged(images: ImageSource, mixed: MixedSource, data_dir: Path) -> Non
 def load_judged(
     images: ImageSource, mixed: MixedSource, data_dir: Path, mixable: Mixable, bank: ImageBank | None = None
 ) -> JudgedImages:
-    """Read images and the judgements of their mixtures, whose files are there.
+    """Read images and the judgements of their mixtures from existing files.
 
     Args:
         images: The original images.
         mixed: The judgements.
         data_dir: The data folder.
-        mixable: Which images may be endpoints.
-        bank: The original images, where they have been read already.
+        mixable: The images that may be endpoints.
+        bank: The original images, if they have already been read.
 
     Raises:
         DataError: a released file is missing or corrupt.
-        InputError: the judgements are wrong, or don't fit the images.
+        InputError: the judgements are wrong, or do not match the images.
     """
     bank = images.load(data_dir) if bank is None else bank
     said = mixed.load(data_dir, bank)
@@ -84,10 +84,10 @@ def load_judged(
 
 
 def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixable) -> None:
-    """Check that stimuli are mixtures of a bank's images.
+    """Check that stimuli are mixtures of the images in a bank.
 
     Raises:
-        InputError: an endpoint is not in the bank, is of another class there, or may not be mixed.
+        InputError: an endpoint is not in the bank, has a different class there, or may not be mixed.
     """
     names = bank.names or range(len(bank.labels))
     used = set()
@@ -110,7 +110,7 @@ def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixab
     if mixable == "not evaluated" and (leaked := sorted(used & set(bank.test_ids.tolist()))):
         shown = ", ".join(str(names[image_id]) for image_id in leaked)
         raise InputError(
-            f"{len(leaked)} endpoints of mixed images are among the {len(bank.test_ids)} evaluation images, and to "
-            f"train on them would make the evaluation worthless: images {shown}. "
-            "Leave their judgements out."
+            f"{len(leaked)} endpoints of mixed images are among the {len(bank.test_ids)} evaluation images, and "
+            f"training on them would invalidate the evaluation: images {shown}. "
+            "Leave out their judgements."
         )

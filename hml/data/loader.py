@@ -1,4 +1,4 @@
-"""The one loader: mixes whole batches out of the bank, on the device, without worker processes."""
+"""`BatchLoader`: mixes whole batches of images on the device, without worker processes."""
 
 from collections.abc import Iterator
 from typing import Literal, TypedDict
@@ -16,43 +16,42 @@ Augment = Literal["none", "crop_flip"]
 
 
 class Batch(TypedDict):
-    """What a step is given: this rank's share of a global batch of B images."""
+    """The input of a step: this rank's share of a global batch, B images."""
 
     image: Tensor
     """Pixels in [0, 1], shape (B, 3, H, W)."""
     target: Tensor
     """Soft labels, shape (B, C)."""
     label: Tensor
-    """The true class of the first endpoint: of the image itself, if it is plain. Shape (B,)."""
+    """The true class of the first endpoint, which for a plain image is the image itself, shape (B,)."""
     index: Tensor
     """Rows of the data set, shape (B,)."""
 
 
 class MixingLoader:
-    """Iterates batches; Lightning takes it like any other loader.
+    """Iterates over batches, as a loader for Lightning.
 
-    It remembers what was consumed of an epoch (`state_dict`), so a resumed run continues with the very next
-    batch. What it draws depends only on (seed, epoch, row, purpose).
+    `state_dict` has the number of batches consumed in an epoch, so a resumed run continues with the next batch. All
+    draws depend only on (seed, epoch, row, purpose).
 
     Args:
         images: The bank's pixels, uint8, shape (M, 3, H, W).
         labels: The bank's classes, shape (M,).
-        rows: What to mix out of the bank.
-        batch_size: Images in a global batch: all ranks together.
-        train: Whether to shuffle, to draw labels, to augment and to leave out the epoch's last incomplete batch:
-            batch normalisation is not to be trained on two images. Evaluation takes every row once, in order,
-            in batches of nearly equal size.
-        augment: "crop_flip" shifts by up to an eighth of the side and mirrors, in training.
+        rows: The images to mix.
+        batch_size: Number of images in a global batch, over all ranks.
+        train: Whether to shuffle, draw labels, augment, and drop the last incomplete batch of an epoch, which is too
+            small for batch normalisation. Otherwise, every row is used once, in order, in batches of nearly equal size.
+        augment: "crop_flip" shifts training images by up to an eighth of the side and mirrors half of them.
         seed: The run's seed.
-        rank: Which share of every batch is this process's.
+        rank: The index of this process, which selects its share of every batch.
         world_size: Number of processes.
-        remix: Makes the rows of each epoch of training out of `rows`, as many; by default they stay as they are.
+        remix: Makes the rows of each training epoch from `rows`, the same number. By default, rows do not change.
 
     Raises:
         InputError: there are fewer rows than ranks, or the ranks can't share batches of this size evenly in training.
     """
 
-    batch_sampler = None  # Lightning asks whatever has a sampler for it
+    batch_sampler = None  # Lightning reads this attribute of any object that has a sampler
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class MixingLoader:
                 f"batch_size={batch_size} can't be shared evenly by {world_size} processes: "
                 f"make --data.batch_size a multiple of {world_size}."
             )
-        if train:  # fewer rows than a batch make one batch, which the ranks share evenly too
+        if train:  # fewer rows than a batch make one batch, which ranks must also share evenly
             batch_size = min(batch_size, len(rows) // world_size * world_size)
             if batch_size < 2 * world_size:
                 raise InputError(f"{batch_size} training images a step are too few for {world_size} processes.")
@@ -89,35 +88,35 @@ class MixingLoader:
         self._start = 0
 
     def __len__(self) -> int:
-        """Batches an epoch, the same on every rank."""
+        """The number of batches per epoch, the same on every rank."""
         if self.train:
             return len(self.rows) // self.batch_size
         return -(-len(self.rows) // self.batch_size)
 
     @property
     def sampler(self) -> "MixingLoader":
-        """The loader itself, since Lightning sets the epoch only of a loader's sampler."""
+        """The loader itself, since Lightning calls `set_epoch` only on the sampler."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch that the next iteration draws for."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def state_dict(self) -> dict[str, int]:
-        """Return how many batches of this epoch were handed out."""
+        """Return the number of batches of this epoch that were consumed."""
         return {"consumed": self._consumed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue after the batches that were handed out when the state was saved."""
+        """Continue after the batches that had been consumed when the state was saved."""
         self._consumed = self._start = state["consumed"] % len(self)
 
     def __iter__(self) -> Iterator[Batch]:
-        # Lightning calls iter() before set_epoch(): as a generator, this reads the epoch at the first batch.
+        # Lightning calls iter() before set_epoch(). As a generator, this function reads the epoch at the first batch.
         start, self._start = self._start, 0
         device = self.images.device
         every = np.arange(len(self.rows))
         draws = Draws(self.seed, self.epoch, every)
-        # The whole epoch at once: that is cheaper than batch by batch, and no row depends on the others.
+        # Drawing for the whole epoch at once is cheaper than batch by batch, and no row depends on the others.
         rows = self.rows if self.remix is None else self.remix(self.rows, draws)
         label = self._first_label  # (N,) into soft_labels
         order = torch.from_numpy(every)
@@ -140,7 +139,7 @@ class MixingLoader:
             yield Batch(image=image, target=rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index)
 
     def _split(self, order: Tensor) -> tuple[Tensor, ...]:
-        """Cut an epoch into global batches, each the same for every rank."""
+        """Split an epoch into global batches, the same on every rank."""
         if self.train:
             return order[: len(self) * self.batch_size].view(-1, self.batch_size).unbind()
         return order.tensor_split(len(self))

@@ -1,4 +1,4 @@
-"""Where the mixed images and the judgements of them come from."""
+"""Sources of mixed images and their judgements."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -21,22 +21,22 @@ from hml.labels import LabelStrategy
 from hml.randomness import Draws
 
 Remix = Callable[[Rows, Draws], Rows]
-"""Makes an epoch's training rows out of the data set's, N rows again."""
+"""Makes the training rows of an epoch from the N rows of the data set; the result also has N rows."""
 
 
 @dataclass(frozen=True)
 class MixedSet:
-    """Judgements of mixed images, and the SHA-256 of each file they were read from."""
+    """Judgements of mixed images, and the SHA-256 of each file that was read."""
 
     judgements: list[Judgement]
     files: dict[str, str] = field(default_factory=dict)
 
 
 class MixedSource(ABC):
-    """A set of judged mixed images. Subclass it to bring your own."""
+    """Base class of sets of judged mixed images. Subclass it for your own."""
 
     leaves_plain: bool = True
-    """Whether images are left to train on as they are."""
+    """Whether plain images are also trained on."""
 
     @abstractmethod
     def remote_files(self, data_dir: Path) -> list[RemoteFile]:
@@ -47,28 +47,28 @@ class MixedSource(ABC):
         """Read the judgements of images mixed from the bank's.
 
         Raises:
-            InputError: a file of the user's own is wrong.
+            InputError: a user's file is wrong.
             DataError: a released file is missing or corrupt.
         """
 
     def remixer(self, labels: Tensor, strategy: LabelStrategy) -> Remix | None:
-        """Return what mixes training rows again every epoch; None where they are the same in all epochs.
+        """Return a function that mixes training rows again every epoch. None if rows are the same in all epochs.
 
         Args:
             labels: Class of every image in the bank, shape (M,).
-            strategy: Labels what is mixed.
+            strategy: Labels the mixes.
         """
         return None
 
 
 class HMix(MixedSource):
-    """H-Mix, the data of "Human-in-the-loop mixup", or your own judgements, in its columns or in the plain format.
+    """H-Mix, the data of "Human-in-the-loop mixup", or your own judgements in H-Mix's or the plain format.
 
     Args:
         cohort: "paper": 810 images, 33 people, 1,974 judgements; "all" adds the second collection: 2,070 images,
             81 people, 4,950 judgements. Applies to the released file only.
-        judgements: Your own CSV file, which is used instead. `hml/data/README.md` describes its columns.
-        include_repeats: Whether a person's second judgement of an image counts, as in the authors' own file.
+        judgements: Your own CSV file, to use instead. `hml/data/README.md` describes its columns.
+        include_repeats: Whether a person's second judgement of an image counts, as in the authors' file.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class HMix(MixedSource):
         return self.read(data_dir, bank.classes, images)
 
     def classes(self, data_dir: Path) -> Classes:
-        """Return the judged images' classes, where the images aren't at hand: CIFAR-10's, or those your file names.
+        """Return the classes of the judged images without reading the images: CIFAR-10's, or those in your file.
 
         Raises:
-            InputError: your file is wrong, or its classes' names can't be told apart.
+            InputError: your file is wrong, or its names of classes are ambiguous.
         """
         if self.judgements is None:
             return CIFAR10
@@ -105,12 +105,12 @@ class HMix(MixedSource):
         return find_classes(content, name)
 
     def read(self, data_dir: Path, classes: Classes | None = None, images: Sequence[str] | None = None) -> MixedSet:
-        """Read the judgements without the images; otherwise as `load`.
+        """Read the judgements without the images. See `load`.
 
         Args:
             data_dir: The data folder.
-            classes: The images' classes; by default what `classes` returns.
-            images: What your file calls each image, in the order of their ids, where that is known.
+            classes: The classes of the images. By default, the result of `classes`.
+            images: The names of the images in your file, in the order of their ids, if known.
         """
         classes = self.classes(data_dir) if classes is None else classes
         if self.judgements is None:

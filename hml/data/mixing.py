@@ -1,4 +1,4 @@
-"""Mixing: rows of (id_1, id_2, lambda_f) into pixels. A plain image is a row with lambda_f = 1."""
+"""Mixes images: rows of (id_1, id_2, lambda_f) give pixels. A plain image is a row with lambda_f = 1."""
 
 from dataclasses import dataclass, fields
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rows:
-    """Images to be mixed out of a bank, and the labels each may take.
+    """Images to mix from a bank, and their possible labels.
 
     Args:
         id_1: First endpoints in the bank, shape (N,).
-        id_2: Second endpoints, shape (N,); a plain image's own id.
-        lambda_f: Weights of the first endpoints, shape (N,); a plain image's is 1.
-        soft_labels: The labels of all rows one after the other, shape (L, C).
-        num_labels: How many of them each row has, 1 or more, shape (N,).
+        id_2: Second endpoints, shape (N,). For a plain image, the same as id_1.
+        lambda_f: Weights of the first endpoints, shape (N,). For a plain image, 1.
+        soft_labels: The labels of all rows, concatenated, shape (L, C).
+        num_labels: The number of labels of each row, 1 or more, shape (N,).
     """
 
     id_1: Tensor
@@ -29,12 +29,12 @@ class Rows:
 
     @classmethod
     def plain(cls, ids: Tensor, soft_labels: Tensor) -> "Rows":
-        """Make rows of unmixed images, ids of shape (N,), with one label each, shape (N, C)."""
+        """Make rows of plain images, ids of shape (N,), with one label each, shape (N, C)."""
         return cls(ids, ids, torch.ones(len(ids)), soft_labels, torch.ones_like(ids))
 
     @classmethod
     def concatenate(cls, *parts: "Rows") -> "Rows":
-        """Put several sets of rows one after the other."""
+        """Concatenate several sets of rows."""
         return cls(*(torch.cat([getattr(part, column.name) for part in parts]) for column in fields(cls)))
 
     def to(self, device: torch.device) -> "Rows":
@@ -42,7 +42,7 @@ class Rows:
         return Rows(*(getattr(self, column.name).to(device) for column in fields(self)))
 
     def expanded(self) -> "Rows":
-        """Copy each row once for each of its labels, so that every row has one."""
+        """Repeat each row for each of its labels, so that every row has one label."""
         return Rows(
             self.id_1.repeat_interleave(self.num_labels),
             self.id_2.repeat_interleave(self.num_labels),
@@ -79,8 +79,8 @@ def crop_and_flip(image: Tensor, draws: Tensor) -> Tensor:
         Pixels, shape (B, 3, H, W).
     """
     height, width = image.shape[-2:]
-    down, right = height // 8, width // 8  # 4 of CIFAR-10's 32 pixels, as is usual
-    # In single precision a draw can round up to 1. Limits are plain numbers, which a GPU needn't wait for.
+    down, right = height // 8, width // 8  # 4 of CIFAR-10's 32 pixels, the usual value
+    # In single precision, a draw can round up to 1. Limits are Python numbers, to avoid synchronising with the GPU.
     shift_down = (draws[:, :1] * (2 * down + 1)).long().clamp(max=2 * down)  # (B, 1)
     shift_right = (draws[:, 1:2] * (2 * right + 1)).long().clamp(max=2 * right)  # (B, 1)
     rows = torch.arange(height, device=image.device) + shift_down  # (B, H)

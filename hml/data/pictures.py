@@ -1,4 +1,4 @@
-"""`PictureSource`: what data sets of images of any size share, from the images' size to the human labels."""
+"""`PictureSource`: base class of data sets of images of any size, with options for size, split and human labels."""
 
 import hashlib
 from abc import abstractmethod
@@ -21,16 +21,16 @@ from hml.judgements import Classes
 
 
 class Preparation(TypedDict, total=False):
-    """How images become a bank.
+    """Options for converting images to a bank.
 
     Args:
-        size: Height and width of all images, or one number for both. By default the most common size among them.
+        size: Height and width of all images, or one number for both. By default, the most common size.
         resize: How images of another size are resized: "crop" (default) scales an image until it covers the size and
             crops its centre, "stretch" ignores its aspect ratio, "none" rejects it.
-        test_share: Where the data set has no test set, the share of each class to evaluate on. 0.2 by default.
-        split_seed: Seed of that split. All runs share it, whatever their own seed. 0 by default.
-        human_labels: A file of what people say each image is, or each evaluation image: a CSV with a column `image`
-            and one per class, or a `.npy` array, of counts or probabilities. By default true classes are used.
+        test_share: The share of each class to evaluate on, if the data set has no test set. 0.2 by default.
+        split_seed: The seed of this split. It is independent of a run's seed, so all runs share it. 0 by default.
+        human_labels: A file of people's labels, of all images or of the evaluation images: a CSV with a column `image`
+            and one column per class, or a `.npy` array, of counts or probabilities. By default, true classes are used.
     """
 
     size: int | tuple[int, int] | None
@@ -42,16 +42,16 @@ class Preparation(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Pictures:
-    """A data set whose images are not decoded yet.
+    """A data set of images that are not decoded yet.
 
     Args:
-        title: What provenance calls it.
-        classes: Its classes.
-        count: How many images it has, M.
-        open: Opens an image and returns it with its label; called by several threads.
-        num_train: The first so many images are trained on, the others are evaluated on. None: it has no test set.
+        title: The name in provenance.
+        classes: The classes.
+        count: The number of images, M.
+        open: Opens an image and returns it with its label. Several threads call it.
+        num_train: The number of training images, which come first. The others are test images. None: no test set.
         names: The images' names, M of them, if they have any.
-        digest: Returns the SHA-256 of its files; by default that of pixels and labels is taken.
+        digest: Returns the SHA-256 of the files. By default, pixels and labels are hashed.
     """
 
     title: str
@@ -64,7 +64,7 @@ class Pictures:
 
 
 class PictureSource(ImageSource):
-    """A data set of images of any size and kind, brought to RGB and to one size.
+    """A data set of images of any size and mode, which are converted to RGB and one size.
 
     Raises:
         InputError: an argument is out of its range.
@@ -97,7 +97,7 @@ class PictureSource(ImageSource):
         """Find the images without decoding them.
 
         Raises:
-            InputError: there is no such data set, or it is not one of images and classes.
+            InputError: there is no such data set, or it does not have images and classes.
         """
 
     @override

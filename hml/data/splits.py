@@ -1,4 +1,4 @@
-"""Splitting images by class: evaluation images off a data set, validation images off its training images."""
+"""Splits images by class: evaluation images from a data set, and validation images from its training images."""
 
 import numpy as np
 import torch
@@ -9,26 +9,27 @@ from hml.randomness import Draws
 
 
 def hold_out(train_ids: Tensor, labels: Tensor, endpoint_ids: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Split validation images off the training ones, evenly over classes, the same for every seed.
+    """Split validation images from the training images, evenly over classes, the same for every seed.
 
-    Endpoints of mixed images stay in training: a network that has seen half of an image can't be validated on it.
+    Endpoints of mixed images stay in training, since a network that was trained on a blend of an image can't be
+    validated on the image.
 
     Args:
         train_ids: The training images, shape (n,).
         labels: Class of every image in the bank, shape (M,).
-        endpoint_ids: Images that mixed images are made of.
-        size: How many to hold out.
+        endpoint_ids: The endpoints of mixed images.
+        size: The number of validation images.
 
     Returns:
         The remaining training ids, shape (n − size,), and the validation ids, shape (size,), both in order.
 
     Raises:
-        InputError: there are fewer such images than size.
+        InputError: fewer than `size` training images are not endpoints.
     """
     candidates = train_ids[~torch.isin(train_ids, endpoint_ids)]
     if not 0 <= size <= len(candidates):
         raise InputError(
-            f"val_size={size} must be 0 to {len(candidates)}: that many training images are no mixed image's endpoint."
+            f"val_size={size} must be 0 to {len(candidates)}: that many training images are not endpoints of mixed images."
         )
     shuffled = torch.from_numpy(Draws(0, 0, candidates.numpy().astype(np.int64)).order("hold out"))
     chosen = shuffled[torch.argsort(_place_in_class(labels[shuffled]), stable=True)[:size]].sort().values
@@ -36,13 +37,13 @@ def hold_out(train_ids: Tensor, labels: Tensor, endpoint_ids: Tensor, size: int)
 
 
 def split_by_class(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Split a share of each class's images off, to evaluate on.
+    """Split a share of the images of each class for evaluation.
 
     Args:
         labels: Class of every image, shape (M,).
-        share: What share of a class, above 0 and below 1. It is rounded to whole images: one or more stay, and one or
-            more are split off where a class has two.
-        seed: Decides which.
+        share: The share of each class, above 0 and below 1. It is rounded to whole images. At least one image of a
+            class stays and, if the class has two or more, at least one is split off.
+        seed: The seed of the split.
 
     Returns:
         Training ids, shape (M − m,), and evaluation ids, shape (m,), both in order.
@@ -60,7 +61,7 @@ def split_by_class(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Ten
 
 
 def _place_in_class(classes: Tensor) -> Tensor:
-    """Count how many of its class come before each, shape (N,)."""
+    """Count the earlier elements of the same class for each element, shape (N,)."""
     by_class = torch.argsort(classes, stable=True)
     sizes = classes.bincount()  # (C,)
     place = torch.empty_like(classes)

@@ -1,4 +1,4 @@
-"""`TorchvisionImages`: any classification data set of torchvision's."""
+"""`TorchvisionImages`: any classification data set in torchvision."""
 
 import difflib
 import inspect
@@ -18,17 +18,17 @@ Arguments = Mapping[str, str | int | float | bool]
 
 
 class TorchvisionImages(PictureSource):
-    """A data set of `torchvision.datasets`, such as CIFAR100 or FashionMNIST: its training and its test set.
+    """The training and the test set of a data set in `torchvision.datasets`, such as CIFAR100 or FashionMNIST.
 
     Its files are in the data folder. Ids count the training images from 0, then the test images.
 
     Args:
-        dataset: The name of a class in `torchvision.datasets`, or the path of a class that works like one.
-        class_names: Names of the classes in order of their labels; by default the data set's own `classes`.
-        download: Whether to download the data set where the data folder lacks it.
-        train: Arguments of the class for the training set; by default `train: true`, or `split: train`. A data set
-            that takes neither is split by `test_share`.
-        test: Arguments of the class for the test set; by default `train: false`, or `split: test`.
+        dataset: The name of a class in `torchvision.datasets`, or the path of a class with the same interface.
+        class_names: Names of the classes in order of their labels. By default, the attribute `classes` of the data set.
+        download: Whether to download the data set if the data folder lacks it.
+        train: Arguments of the class for the training set. By default, `train: true` or `split: train`. A data set that
+            accepts neither is split by `test_share`.
+        test: Arguments of the class for the test set. By default, `train: false` or `split: test`.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class TorchvisionImages(PictureSource):
             raise InputError(
                 f"{self.dataset} doesn't name its classes: list them in `class_names`, in order of their labels."
             )
-        try:  # ImageNet's have several names each
+        try:  # ImageNet's classes have several names each
             return Classes(tuple(name if isinstance(name, str) else name[0] for name in names))
         except InputError as error:
-            raise InputError(f"{self.dataset}: {error} Or name them by class_names.") from error
+            raise InputError(f"{self.dataset}: {error} Or give names in class_names.") from error
 
     def _read(self, part: Arguments, data_dir: Path) -> Any:
-        """Make the training or the test set; download it only where that fails otherwise."""
+        """Make the training or the test set. Download it only if this fails."""
         arguments = dict(part)
         if "root" in inspect.signature(self._class).parameters:
             arguments.setdefault("root", str(data_dir))
@@ -104,7 +104,7 @@ class TorchvisionImages(PictureSource):
                 ) from error
         try:
             return self._class(**arguments, download=True)
-        except Exception as error:  # of urllib, tarfile, zipfile and others
+        except Exception as error:  # from urllib, tarfile, zipfile and others
             raise DataError(f"{self.dataset} can't be downloaded to {data_dir}: {error}") from error
 
 

@@ -1,1 +1,1 @@
-"""Safe reading and writing: atomic writes, sealed tensors, locks, strict JSON and YAML, CSV."""
+"""Safe reading and writing: atomic writes, tensors with checksums, locks, strict JSON and YAML, CSV."""

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all."""
+"""Writes files atomically."""
 
 import errno
 import os
@@ -10,25 +10,25 @@ from pathlib import Path
 
 from hml.errors import FolderInUseError, StorageError
 
-# What network and FUSE file systems say that sync files only. The file is whole and in its place by then.
+# Errors of network and FUSE file systems that can sync files but not folders. The file is complete by then.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EBADF}
 
 
 def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = None, mode: int = 0o666) -> None:
-    """Write a file beside its place, sync it and rename it, so that readers see the old file or the whole new one.
+    """Write a file atomically: readers see the old file or the complete new one.
 
     Args:
-        path: Where to.
-        content: The whole of it.
-        keep_as: What the file that was there is called from now on, in the same folder; by default it goes.
-        mode: Who may read and write it, as far as the umask lets them.
+        path: The file.
+        content: The complete content.
+        keep_as: A new name for the existing file, in the same folder. By default it is replaced.
+        mode: The permissions, before the umask is applied.
 
     Raises:
-        StorageError: the folder can't be written to; what was there before is untouched.
+        StorageError: the folder can't be written to. An existing file is unchanged.
     """
     with _storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # tempfile's files can be read by their owner only, but reports are shared.
+        # Not tempfile, whose files only their owner can read.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             try:
@@ -46,14 +46,14 @@ def write_atomically(path: Path, content: str | bytes, keep_as: Path | None = No
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Make a folder beside its place for the block to fill, and rename it at the end: it is whole or not there.
+    """Write a folder atomically: yield a temporary folder to fill, and rename it at the end.
 
     Raises:
-        FolderInUseError: there is something at its place already, other than an empty folder.
-        StorageError: it can't be written; nothing is left of it.
+        FolderInUseError: the path exists and is not an empty folder.
+        StorageError: the folder can't be written. Nothing is left behind.
     """
     if path.exists() and not (path.is_dir() and next(path.iterdir(), None) is None):
-        raise FolderInUseError(f"{path} exists already: name a new folder, or move that one away.")
+        raise FolderInUseError(f"{path} exists already: use another folder, or move it away.")
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with _storage_errors(path):
         beside.mkdir(parents=True)
@@ -69,7 +69,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def move_durably(source: Path, target: Path) -> None:
-    """Rename a finished file in its folder so that it is whole in its new place, also after a power cut.
+    """Rename a finished file in its folder durably, so that it survives a power failure.
 
     Raises:
         OSError: there is no such file, or the folder can't be written to.
@@ -81,22 +81,22 @@ def move_durably(source: Path, target: Path) -> None:
 
 
 def clear_leftovers(path: Path) -> None:
-    """Remove what writers of a file that were killed have left beside it; nobody may be writing it."""
+    """Remove temporary files of writers that were killed. No process may be writing the file."""
     for leftover in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):
         leftover.unlink()
 
 
 @contextmanager
 def _storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the system reports of a file or folder that is written into hml's error."""
+    """Turn operating system errors in writing a file or folder into a StorageError."""
     try:
         yield
     except OSError as error:
-        raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or write elsewhere.") from error
+        raise StorageError(f"Can't write {path}: {error.strerror}. Free some space, or use another folder.") from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a renaming outlast a power cut, where folders can be synced."""
+    """Make a rename durable, if the file system can sync folders."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

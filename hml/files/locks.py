@@ -1,8 +1,8 @@
-"""Folders that one process at a time may use.
+"""Locks on folders, which one process at a time may use.
 
-A folder is claimed by `flock` on a file in it, which the kernel releases when the process ends. Some network file
-systems have no `flock`. There the claim is a second file, `<lock>.holder`, which is created only if it doesn't exist.
-It outlives a process that is killed, so it names the process. The file of a dead process of this machine is removed.
+A folder is locked by `flock` on a file in it. The kernel releases the lock when the process ends. Some network file
+systems have no `flock`. On these, the lock is a second file, `<lock>.holder`, created only if it does not exist. It
+contains the process, since it remains if the process is killed. The file of a dead process on this machine is removed.
 """
 
 import errno
@@ -25,31 +25,31 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _CONTENTION = {errno.EAGAIN, errno.EACCES}
-# NFS without its lock daemon says ENOLCK, Lustre that is mounted without flock ENOSYS or EOPNOTSUPP.
+# NFS without its lock daemon raises ENOLCK. Lustre mounted without flock raises ENOSYS or EOPNOTSUPP.
 _NO_FLOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextmanager
 def claim(lock: Path, in_use: str) -> Iterator[None]:
-    """Keep a folder for this process, until the block or the process ends.
+    """Lock a folder for this process until the block or the process ends.
 
     Args:
-        lock: The file that is locked, in the folder; both are created if missing.
-        in_use: What to report if another process has it. Who that is, and since when, is added where it is known.
+        lock: The lock file in the folder. Both are created if missing.
+        in_use: The error message if another process has the lock. The process and its start are added if known.
 
     Raises:
-        FolderInUseError: another process has it.
+        FolderInUseError: another process has the lock.
         StorageError: the folder can't be written to.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise StorageError(f"Can't write {lock}: {error.strerror}. Name a folder that you may write to.") from error
+        raise StorageError(f"Can't write {lock}: {error.strerror}. Use a folder that you can write to.") from error
     try:
         held = holder_file(lock)
         if _try_flock(descriptor, lock, in_use):
-            # Another host may be without flock where this one has it.
+            # Another host may have no flock although this one does.
             if (record := _read(held)) is not None and not _remove_if_dead(held, record):
                 raise FolderInUseError(_report(in_use, held, record, removable=True))
             yield from _keep_record(descriptor)
@@ -60,12 +60,12 @@ def claim(lock: Path, in_use: str) -> Iterator[None]:
 
 
 def holder_file(lock: Path) -> Path:
-    """Name the file that holds a lock where there is no `flock`."""
+    """Return the file that represents a lock if there is no `flock`."""
     return lock.with_name(f"{lock.name}.holder")
 
 
 def _try_flock(descriptor: int, lock: Path, in_use: str) -> bool:
-    """Lock the file, or raise an error if another process has; return whether the file system can."""
+    """Lock the file. Return whether the file system supports locks. Raise an error if another process has the lock."""
     if fcntl is None:
         return False
     try:
@@ -80,7 +80,7 @@ def _try_flock(descriptor: int, lock: Path, in_use: str) -> bool:
 
 
 def _keep_record(descriptor: int) -> Iterator[None]:
-    """Say in the locked file who has it, for people only: whether it is locked is up to the kernel."""
+    """Write this process into the locked file, for error messages only: the kernel holds the lock."""
     _write_record(descriptor, _record())
     try:
         yield
@@ -95,11 +95,11 @@ def _write_record(descriptor: int, record: Mapping[str, Any]) -> None:
         if record:
             os.pwrite(descriptor, json.dumps(record).encode(), 0)
     except OSError:
-        return  # a full or broken disk: the record is for people only, and whoever writes results reports the disk
+        return  # the disk is full or broken, which writing results will report; this record is only for error messages
 
 
 def _keep_file(held: Path, in_use: str) -> Iterator[None]:
-    """Hold the lock by a file that nobody else could create."""
+    """Hold the lock by creating a file exclusively."""
     record = _record()
     while True:
         try:
@@ -113,7 +113,7 @@ def _keep_file(held: Path, in_use: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if _read(held) == record:  # else somebody deleted it, and another process has created its own
+        if _read(held) == record:  # otherwise a user deleted it, and another process has created its own
             held.unlink()
 
 
@@ -123,13 +123,13 @@ def _record() -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """Name where process ids mean the same: a host, and the container on it."""
+    """Return the scope of process ids: the host and its container."""
     namespace = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {namespace.readlink()}" if namespace.is_symlink() else socket.gethostname()
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Read who holds a lock; {} where that isn't known, None where the file is gone."""
+    """Read the holder of a lock. Return {} if it is unknown, and None if the file no longer exists."""
     try:
         if not path.exists():
             return None
@@ -140,12 +140,12 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _remove_if_dead(held: Path, record: Mapping[str, Any] | None) -> bool:
-    """Remove the file of a process that ran on this machine and has ended; return whether there is no file now."""
+    """Remove the file if its process ran on this machine and has ended. Return whether there is no file now."""
     if record is None:
         return True
     if record.get("machine") != _machine() or _is_alive(record["pid"]):
         return False
-    # Two processes may come to this together. The slower one must not remove what the faster one has created since.
+    # Two processes may do this at the same time. The slower one must not remove the new file of the faster one.
     aside = held.with_name(f".{held.name}.{secrets.token_hex(8)}")
     try:
         held.rename(aside)
@@ -169,7 +169,7 @@ def _is_alive(pid: object) -> bool:
 
 
 def _report(in_use: str, lock: Path, record: Mapping[str, Any] | None, removable: bool) -> str:
-    holder = "a process that isn't named in it"
+    holder = "an unknown process"
     if record:
         holder = f"process {record['pid']} on {str(record['machine']).partition(' ')[0]}, since {record['since']}"
     elif not removable:

@@ -1,4 +1,4 @@
-"""Paths as people write them: `~` and `$VAR` are expanded once, where text becomes a `Path`."""
+"""Expands `~` and `$VAR` in paths, once, when text becomes a `Path`."""
 
 import os
 import re
@@ -13,8 +13,8 @@ def expand(path: str | Path) -> Path:
     """Expand `~`, `~user`, `$VAR` and `${VAR}` in a path.
 
     Args:
-        path: Text from a flag, a config or an environment variable. A `Path` is returned as it is: either it is
-            expanded already, or code made it.
+        path: Text from a flag, a config or an environment variable. A `Path` is returned unchanged, since it is already
+            expanded or comes from code.
 
     Raises:
         InputError: a variable is not set, or there is no such user.

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet reads as text: names come from data, and one that begins like a formula would be run."""
+"""CSV that is safe in spreadsheets, which would run text from data that begins like a formula."""
 
 import csv
 import io
@@ -8,11 +8,11 @@ _STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    r"""Write a table as CSV; text that a spreadsheet would run as a formula gets an apostrophe.
+    r"""Write a table as CSV. Text that a spreadsheet would run as a formula gets an apostrophe.
 
     Args:
-        header: The columns' names.
-        rows: Their values; None becomes an empty cell.
+        header: The names of the columns.
+        rows: The rows of values. None becomes an empty cell.
 
     Examples:
         >>> to_csv(["scheme", "mean"], [["=1+1", -1.5], ["sep_conf", None]])

@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no infinity, no repeated key."""
+"""Strict JSON: no NaN, no infinity, no repeated keys."""
 
 import json
 import math
@@ -10,7 +10,7 @@ def parse_json(content: str | bytes) -> Any:
     """Read a JSON text.
 
     Raises:
-        ValueError: it isn't JSON, is nested too deeply, has a key twice, or a number that a float can't hold.
+        ValueError: the text is not JSON, is nested too deeply, repeats a key, or has a number that is too large.
     """
     try:
         return json.loads(
@@ -25,7 +25,7 @@ def parse_json(content: str | bytes) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
-    """Read a file's JSON object; None where there is no file, or a folder, or no whole object in it."""
+    """Read a file's JSON object. Return None if there is no file, or it does not contain one complete object."""
     try:
         content = parse_json(path.read_bytes())
     except (FileNotFoundError, IsADirectoryError, ValueError):

@@ -1,4 +1,4 @@
-"""YAML without what would cause errors later, or none: repeated keys, the character 0, endless nesting.
+"""Strict YAML: no repeated keys, no NUL characters, limited nesting. These would cause later errors, or wrong values.
 
 It also finds the lines of keys.
 """
@@ -8,18 +8,18 @@ from typing import Any
 
 import yaml
 
-# In C, where PyYAML was built so: in Python it takes seconds over a few kilobytes of brackets. (That one is stricter,
-# and configs are parsed by it in the end.)
+# The C loader if PyYAML has it: the Python loader takes seconds for a few kilobytes of brackets. (The Python loader is
+# stricter, and configs are finally parsed by it.)
 _QUICK_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 100
-_MOST_VALUES = 100_000  # with every alias written out
+_MOST_VALUES = 100_000  # with aliases expanded
 
 
 def parse_yaml(text: str) -> Any:
     """Read a YAML text.
 
     Raises:
-        yaml.YAMLError: it isn't YAML, a mapping in it names a key twice, or a text has the character 0; says where.
+        yaml.YAMLError: the text is not YAML, repeats a key, or has a NUL character. The message has the line.
     """
     try:
         _reject_depth(text)
@@ -30,7 +30,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def find_line(text: str, key: str) -> int | None:
-    """Find the line, counted from 1, of a key such as `a.b.0.c`, whose parts stand within each other or in one."""
+    """Find the line, from 1, of a key such as `a.b.0.c`. Its parts may be nested or written as one key."""
     return _find_line(yaml.compose(text, Loader=yaml.SafeLoader), key)
 
 
@@ -57,16 +57,16 @@ def _reject_depth(text: str) -> None:
 
 
 def _check(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
-    """Reject repeated keys, the character 0 and too many values; return how many there are, aliases written out.
+    """Reject repeated keys, NUL characters and too many values. Return the number of values, with aliases expanded.
 
-    Code that copies the values writes aliases out. No file name and no number can have the character 0.
+    Code that copies the values expands aliases. File names and numbers can't contain NUL characters.
     """
     if node is None or isinstance(node, yaml.ScalarNode):
         if node is not None and "\0" in node.value:
-            raise yaml.constructor.ConstructorError(None, None, "take out the character 0", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "remove the character 0", node.start_mark)
         return 1
     if id(node) not in counted:
-        counted[id(node)] = None  # it isn't known yet
+        counted[id(node)] = None  # not known yet
         parts = node.value
         if isinstance(node, yaml.MappingNode):
             _reject_repeated_keys(node)
@@ -74,8 +74,8 @@ def _check(node: yaml.Node | None, counted: dict[int, int | None]) -> int:
         counted[id(node)] = 1 + sum(_check(part, counted) for part in parts)
     count = counted[id(node)]
     if count is None or count > _MOST_VALUES:
-        what = "itself" if count is None else f"more than {_MOST_VALUES} values, with its aliases written out"
-        raise yaml.constructor.ConstructorError(None, None, f"it holds {what}", node.start_mark)
+        what = "itself" if count is None else f"more than {_MOST_VALUES} values, with its aliases expanded"
+        raise yaml.constructor.ConstructorError(None, None, f"it contains {what}", node.start_mark)
     return count
 
 
@@ -87,6 +87,6 @@ def _reject_repeated_keys(mapping: yaml.MappingNode) -> None:
         name, line = (key.tag, key.value), key.start_mark.line + 1
         if name in lines:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{key.value!r} is repeated, in lines {lines[name]} and {line}: leave one", key.start_mark
+                None, None, f"{key.value!r} is repeated, in lines {lines[name]} and {line}: keep one", key.start_mark
             )
         lines[name] = line

@@ -1,4 +1,4 @@
-"""Human judgements of mixed images: records and readers, which need neither numpy nor torch; `curves` needs numpy."""
+"""Human judgements of mixed images. Records and readers need neither numpy nor torch; `curves` needs numpy."""
 
 from hml.judgements.classes import CIFAR10, Classes
 from hml.judgements.formats import parse_judgements

@@ -1,9 +1,9 @@
-"""A model of people who judge mixed images: each has a bias, a scale and a noise, each image a share of its own.
+"""A model of people who judge mixed images. Each person has a bias, a scale and a noise. Each image has a true share.
 
-Person p says of image i: lambda_h = 1/2 + bias_p + scale_p · (m_i − 1/2) + noise, noise ~ N(0, variance_p). What the
-image shows, m_i, is drawn from N(expected_i, image_variance), where `expected` is what its class pair's curve gives at
-its lambda_f. People's biases and scales are drawn from N(0, ·) and N(1, ·). All variances are estimated (empirical
-Bayes), by EM: the crowd-labelling models' analogue (Dawid and Skene, 1979) for answers on a slider.
+Person p's answer to image i is lambda_h = 1/2 + bias_p + scale_p · (m_i − 1/2) + noise, noise ~ N(0, variance_p). The
+image's true share m_i is drawn from N(expected_i, image_variance), where `expected` is the value of its class pair's
+curve at its lambda_f. People's biases and scales are drawn from N(0, ·) and N(1, ·). All variances are estimated by EM
+(empirical Bayes). This is the analogue of crowd-labelling models (Dawid and Skene, 1979) for answers on a slider.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from hml.judgements.curve_fitting import Array, Index
 
 _STEPS, _TOLERANCE = 500, 1e-7
 _SMALLEST = 1e-6
-_PRIOR_ANSWERS = 4.0  # a person's noise is drawn to everybody's as if by so many answers
+_PRIOR_ANSWERS = 4.0  # weight of the overall noise in a person's noise, as a number of answers
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,17 @@ class Crowd:
     """Estimates of I images and P people."""
 
     image: Array
-    """Each image's posterior mean, shape (I,); it may lie a little outside [0, 1]."""
+    """Each image's posterior mean, shape (I,). It may be slightly outside [0, 1]."""
     image_sd: Array
-    """Its posterior standard deviation, shape (I,)."""
+    """Each image's posterior standard deviation, shape (I,)."""
     bias: Array
-    """How far each person leans to the first image, in lambda_h, shape (P,)."""
+    """Each person's bias towards the first image, in lambda_h, shape (P,)."""
     scale: Array
     """How much of an image's distance from one half each person reports, shape (P,)."""
     noise: Array
     """Standard deviation of each person's answers, in lambda_h, shape (P,)."""
     image_variance: float
-    """How far images scatter around what is expected of them."""
+    """Standard deviation of images around their expected shares."""
 
 
 def fit_crowd(lambda_h: Array, image: Index, person: Index, expected: Array, individual: bool = True) -> Crowd:
@@ -41,11 +41,11 @@ def fit_crowd(lambda_h: Array, image: Index, person: Index, expected: Array, ind
 
     Args:
         lambda_h: Answers, shape (N,).
-        image: Which image each is about, shape (N,), 0 to I − 1.
-        person: Who gave it, shape (N,), 0 to P − 1.
-        expected: What is expected of each image before anyone has judged it, in [0, 1], shape (I,).
-        individual: Whether people differ. Otherwise all have bias 0, scale 1 and the same noise, and an image's
-            estimate is the mean answer, drawn to what is expected by how few people saw it.
+        image: The image of each answer, shape (N,), 0 to I − 1.
+        person: The person of each answer, shape (N,), 0 to P − 1.
+        expected: The expected share of each image before any judgement, in [0, 1], shape (I,).
+        individual: Whether people differ. Otherwise all have bias 0, scale 1 and the same noise, and the estimate of an
+            image is its mean answer, shrunk to the expected share. Fewer people give more shrinkage.
 
     Raises:
         InputError: there are no judgements, or the arguments differ in length.
@@ -57,11 +57,11 @@ def fit_crowd(lambda_h: Array, image: Index, person: Index, expected: Array, ind
         True
     """
     if len({len(lambda_h), len(image), len(person)}) > 1 or len(lambda_h) == 0:
-        raise InputError("judgements have lambda_h, image and person: give one or more of each, and as many of each.")
+        raise InputError("judgements have lambda_h, image and person: give arrays of the same length, at least 1.")
     answer, prior = lambda_h - 0.5, expected - 0.5
     people = int(person.max()) + 1
     bias, scale, variance = np.zeros(people), np.ones(people), np.full(people, max(_SMALLEST, answer.var() / 2))
-    spread = max(_SMALLEST, answer.var() / 2)  # of images around what is expected
+    spread = max(_SMALLEST, answer.var() / 2)  # of images around their expected shares
     bias_spread = scale_spread = 0.01
     answers = np.bincount(person, minlength=people).astype(float)  # (P,)
     mean = np.full(len(prior), np.inf)
@@ -89,7 +89,7 @@ def fit_crowd(lambda_h: Array, image: Index, person: Index, expected: Array, ind
 def _fit_people(
     answer: Array, shown: Array, unsure: Array, person: Index, variance: Array, spreads: tuple[float, float]
 ) -> tuple[Array, Array, Array]:
-    """Regress people's answers on what images show: bias and scale, (P,), and their posterior variances, (P, 2)."""
+    """Regress answers on the shares of images: each person's bias and scale, (P,), and their variances, (P, 2)."""
     people = len(variance)
     sums = [_sum(person, values, people) / variance for values in (np.ones_like(answer), shown, shown**2 + unsure)]
     of_one, of_shown, of_squares = sums  # (P,)

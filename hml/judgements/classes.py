@@ -10,14 +10,14 @@ from hml.errors import InputError
 
 @dataclass(frozen=True)
 class Classes:
-    """Names of classes in the order of their labels, which count from 0.
+    """Names of classes in the order of their labels, from 0.
 
     Args:
         names: The names, two or more. They may hold spaces, punctuation and letters of any alphabet.
 
     Raises:
-        InputError: there are fewer than two, a name is empty, has blanks around it or control characters, or two names
-            are the same but for upper and lower case.
+        InputError: there are fewer than two names, a name is empty, has surrounding blanks or control characters, or
+            two names differ only in case.
 
     Examples:
         >>> classes = Classes(("Cat", "Dog", "Frog"))
@@ -44,13 +44,13 @@ class Classes:
         """Return the classes that a file of judgements names, in alphabetical order.
 
         Raises:
-            InputError: it is one class only, or they can't be classes.
+            InputError: there is only one class, or the names can't be classes.
         """
         names = tuple(sorted(set(found)))
         if len(names) == 1:
             raise InputError(
-                f"All judgements in {file} are of blends of two images of one class, {names[0]}: judge blends of two "
-                "classes."
+                f"All judgements in {file} are of blends of two images of one class, {names[0]}: add judgements of "
+                "blends of two classes."
             )
         return cls(names)
 
@@ -96,7 +96,7 @@ class Classes:
         """
         folded = [name.casefold() for name in self.names]
         parts = text.casefold().split("/")
-        for cut in range(1, len(parts)):  # a class's own name may hold a slash
+        for cut in range(1, len(parts)):  # the name of a class may contain a slash
             ends = "/".join(parts[:cut]).strip(), "/".join(parts[cut:]).strip()
             if ends[0] != ends[1] and all(end in folded for end in ends):
                 low, high = sorted(map(folded.index, ends))

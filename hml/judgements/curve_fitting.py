@@ -1,9 +1,9 @@
 """Fits many psychometric curves at once: Fisher scoring over cells, batched over resamples and groups.
 
-A curve is λ_h = lapse/2 + (1 − lapse)·logistic(slope·(λ_f − 1/2 − bias)). Its three parameters are worked on as
-(bias, log slope, logit lapse). Responses are fractions, so the likelihood is Bernoulli's taken as a quasi-likelihood
-(Wedderburn, 1974), whose only needs are each cell's count and sum; its dispersion says how much less than a coin flip
-an answer scatters.
+A curve is λ_h = lapse/2 + (1 − lapse)·logistic(slope·(λ_f − 1/2 − bias)). Its three parameters are represented as
+(bias, log slope, logit lapse). Responses are fractions, so the Bernoulli likelihood is used as a quasi-likelihood
+(Wedderburn, 1974), which needs only the count and sum of each cell. The dispersion is the variance of an answer
+divided by that of a coin flip.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ _FEW_GROUPS = 66
 
 @dataclass(frozen=True)
 class Prior:
-    """Independent Gaussians of (bias, log slope, logit lapse).
+    """Independent Gaussian priors of (bias, log slope, logit lapse).
 
     Args:
-        mean: Their means, shape (..., 3), which broadcast to (R, G, 3).
-        sd: Their standard deviations, shape (3,); 0 holds a parameter at its mean.
+        mean: The means, shape (..., 3), which broadcast to (R, G, 3).
+        sd: The standard deviations, shape (3,). 0 fixes a parameter at its mean.
     """
 
     mean: Array
@@ -38,7 +38,8 @@ class Prior:
 
 
 WEAK = Prior(mean=np.array([0.0, np.log(5.0), logit(0.05)]), sd=np.array([0.5, 1.5, 1.0]))
-"""Rules out absurd values, and decides where the data can't: a slope seen at only one lambda_f, for example."""
+"""A weak prior. It excludes extreme values, and determines parameters that the data do not, such as a slope from
+judgements at only one lambda_f."""
 
 
 def respond(parameters: Array, lambda_f: Array) -> Array:
@@ -63,12 +64,12 @@ def fit_groups(
 
     Args:
         lambda_f: Each cell's mixing coefficient, shape (C,).
-        group: Which group each cell belongs to, shape (C,).
-        count: Judgements in each cell, perhaps weighted, shape (R, C).
-        total: The sum of their lambda_h, shape (R, C).
-        prior: Where curves are drawn to.
-        dispersion: The variance of a judgement over that of a coin flip.
-        num_groups: How many groups there are, G.
+        group: The group of each cell, shape (C,).
+        count: Number of judgements in each cell, possibly weighted, shape (R, C).
+        total: The sum of lambda_h in each cell, shape (R, C).
+        prior: The prior of the curves.
+        dispersion: The variance of a judgement divided by that of a coin flip.
+        num_groups: The number of groups, G.
         start: Where the search begins, which broadcasts to (R, G, 3); at the prior's mean unless given.
 
     Returns:
@@ -88,7 +89,7 @@ def fit_groups(
         pull, information = cells.derivatives(parameters)
         gradient = pull - precision * (parameters - mean)
         information = information + np.diag(precision)
-        # Full steps overshoot where answers leave the slope open: a step that makes things worse is taken shorter.
+        # Full steps overshoot if the answers do not determine the slope. A step that lowers the objective is shortened.
         damped = information + damping[..., None, None] * np.eye(3) * information
         step = np.clip(np.linalg.solve(damped, gradient[..., None])[..., 0], -_LARGEST_STEP, _LARGEST_STEP)
         moved = np.clip(parameters + step, _LOWEST, _HIGHEST)
@@ -106,7 +107,7 @@ def fit_groups(
 
 @dataclass(frozen=True)
 class _Cells:
-    """Cells, each in one of G groups, and what was answered in them."""
+    """Cells, each in one of G groups, and the answers in them."""
 
     lambda_f: Array
     group: Index
@@ -117,7 +118,7 @@ class _Cells:
 
     @cached_property
     def member(self) -> "Array | csr_array[np.float64]":
-        """1 for each cell's group, shape (C, G); sparse where groups are many, since it would be too large."""
+        """1 for each cell's group, otherwise 0, shape (C, G). Sparse if there are many groups."""
         if self.num_groups <= _FEW_GROUPS:
             full: Array = (self.group[:, None] == np.arange(self.num_groups)).astype(float)
             return full
@@ -125,14 +126,14 @@ class _Cells:
         return csr_array((np.ones(len(cell)), (cell, self.group)), (len(cell), self.num_groups))
 
     def likelihood(self, parameters: Array) -> Array:
-        """Bernoulli's log likelihood over the dispersion, parameters (R, G, 3), shape (R, G)."""
+        """Return the Bernoulli log likelihood divided by the dispersion, shape (R, G), of parameters (R, G, 3)."""
         predicted = np.clip(respond(parameters[:, self.group], self.lambda_f), 1e-12, 1 - 1e-12)  # (R, C)
         each = self.total * np.log(predicted) + (self.count - self.total) * np.log1p(-predicted)
         likelihood: Array = self._sum(each) / self.dispersion
         return likelihood
 
     def derivatives(self, parameters: Array) -> tuple[Array, Array]:
-        """Its gradient, shape (R, G, 3), and Fisher information, shape (R, G, 3, 3)."""
+        """Return its gradient, shape (R, G, 3), and Fisher information, shape (R, G, 3, 3)."""
         bias, log_slope, logit_lapse = np.moveaxis(parameters[:, self.group], -1, 0)  # each (R, C)
         slope, lapse = np.exp(log_slope), expit(logit_lapse)
         reach = slope * (self.lambda_f - 0.5 - bias)
@@ -156,12 +157,12 @@ class _Cells:
         """Sum values of cells, shape (..., C), over each group, shape (..., G)."""
         if isinstance(self.member, np.ndarray):
             return values @ self.member
-        # A sparse matrix multiplies only what has two axes.
+        # A sparse matrix multiplies only arrays with two axes.
         return np.asarray(values.reshape(-1, len(self.group)) @ self.member).reshape(*values.shape[:-1], -1)
 
 
 def estimate_dispersion(predicted: Array, count: Array, total: Array, squares: Array, num_parameters: int) -> float:
-    """Divide the mean squared residual by a coin flip's: Pearson's estimate, all arguments over cells (C,)."""
+    """Return Pearson's estimate of the dispersion from cells, arguments of shape (C,)."""
     residual = squares - 2 * predicted * total + count * predicted**2
     freedom = max(float(count.sum()) - num_parameters, 1.0)
     scaled = float((residual / np.maximum(predicted * (1 - predicted), 1e-9)).sum() / freedom)
@@ -171,19 +172,19 @@ def estimate_dispersion(predicted: Array, count: Array, total: Array, squares: A
 def estimate_spread(
     lambda_f: Array, group: Index, count: Array, total: Array, overall: Array, dispersion: float, num_groups: int
 ) -> Array:
-    """Estimate how far groups' biases and log slopes lie from the overall curve's: empirical Bayes by EM.
+    """Estimate how groups' biases and log slopes scatter around the overall curve's, by EM (empirical Bayes).
 
     Args:
         lambda_f: Each cell's mixing coefficient, shape (C,).
-        group: Which group each cell belongs to, shape (C,).
-        count: Judgements in each cell, shape (C,).
-        total: The sum of their lambda_h, shape (C,).
+        group: The group of each cell, shape (C,).
+        count: Number of judgements in each cell, shape (C,).
+        total: The sum of lambda_h in each cell, shape (C,).
         overall: The overall curve's parameters, shape (3,).
-        dispersion: The variance of a judgement over that of a coin flip.
-        num_groups: How many groups there are.
+        dispersion: The variance of a judgement divided by that of a coin flip.
+        num_groups: The number of groups.
 
     Returns:
-        Standard deviations of bias, log slope and logit lapse (0: groups share it), shape (3,).
+        Standard deviations of bias, log slope and logit lapse, shape (3,). 0 means that groups share the parameter.
     """
     sd = np.array([0.1, 0.4, 0.0])
     if num_groups < 2:

@@ -1,4 +1,4 @@
-"""Reads judgements from your own file, in the plain format or in H-Mix's, which its columns show."""
+"""Reads judgements from your own file, in the plain format or H-Mix's. The columns determine the format."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,7 +10,7 @@ from hml.judgements.rows import read_columns
 from hml.judgements.schema import Judgement
 
 FormatName = Literal["hmix", "plain"]
-"""What flags call the two."""
+"""The names of the two formats in flags."""
 
 
 def parse_judgements(
@@ -20,16 +20,16 @@ def parse_judgements(
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
-        classes: The images'.
-        images: What files call each image, in the order of their ids; None where the images aren't at hand.
+        name: The name of the file in errors.
+        classes: The classes of the images.
+        images: The names of the images in files, in the order of their ids. None without the images.
         include_repeats: Whether an annotator's second judgement of an image counts.
 
     Returns:
         The judgements, in the file's order.
 
     Raises:
-        InputError: the file is in neither format, or wrong.
+        InputError: the file is in neither format, or a row is wrong.
     """
     if _is_plain(content, name):
         return plain_format.parse_plain(content, name, classes, images, include_repeats)
@@ -40,7 +40,7 @@ def find_classes(content: bytes, name: str) -> Classes:
     """Return the classes that a file's judgements name, in alphabetical order.
 
     Raises:
-        InputError: the file is in neither format, or its names can't be told apart.
+        InputError: the file is in neither format, or its names are ambiguous.
     """
     return (plain_format.find_plain_classes if _is_plain(content, name) else hmix.find_hmix_classes)(content, name)
 
@@ -51,7 +51,7 @@ def _is_plain(content: bytes, name: str) -> bool:
     for required in formats:
         if set(required) <= set(columns):
             return required is plain_format.REQUIRED
-    # The format that it comes nearest to is the one to name the missing columns of.
+    # Report the missing columns of the more similar format.
     nearest = max(formats, key=lambda required: len(set(required) & set(columns)) / len(required))
     missing = [column for column in nearest if column not in columns]
     raise InputError(

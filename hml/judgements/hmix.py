@@ -11,11 +11,11 @@ from hml.judgements.schema import Judgement, Stimulus, drop_repeats
 from hml.judgements.stimulus_names import find_class_names, parse_stimulus
 
 Cohort = Literal["paper", "all"]
-"""The released file's first collection, or everything."""
+"""The first collection of the released file, or the whole file."""
 
 PAPER_STUDY_IDS = frozenset({"6286131f274e4b5d5357425c", "62868d1c77a67aae6b2e5012"})
-"""The first collection: the paper's 33 annotators and 810 images. `condition` is reused across
-collections, so only `study_id` tells them apart."""
+"""The first collection: the paper's 33 annotators and 810 images. `condition` is reused across collections, so only
+`study_id` distinguishes them."""
 
 _FORMAT = FORMATS["rate_mixture"]
 REQUIRED = ("subject", "filename", "responses")
@@ -30,7 +30,7 @@ def read_hmix(
     Your own file needs `subject` (the annotator), `filename`
     (`mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`) and `responses`
     (`{"mixingcoeff": 0..100, "confidence": 0..100}`, a slider from class1 at 0 to class2 at 100);
-    `task`, `rt` (ms), `study_id`, `mixtureCoeff`, `label1`, `id1`, `label2` and `id2` are used where present.
+    `task`, `rt` (ms), `study_id`, `mixtureCoeff`, `label1`, `id1`, `label2` and `id2` are used if present.
 
     Args:
         path: The CSV file.
@@ -43,7 +43,7 @@ def read_hmix(
         The judgements, in the file's order.
 
     Raises:
-        InputError: the file isn't such a CSV; the message names file, row (the header is row 1), field and value.
+        InputError: the file is not such a CSV. The message has the file, row (the header is row 1), field and value.
     """
     name, content = read_file(path)
     return parse_hmix(content, name, cohort, include_repeats, classes)
@@ -52,7 +52,7 @@ def read_hmix(
 def parse_hmix(
     content: bytes, name: str, cohort: Cohort = "paper", include_repeats: bool = True, classes: Classes = CIFAR10
 ) -> list[Judgement]:
-    """Read judgements from a file's content, called `name` in errors; otherwise as `read_hmix`."""
+    """Read judgements from the content of a file called `name` in errors. See `read_hmix`."""
     check_choice("cohort", cohort, Cohort)
     required = (*REQUIRED, "study_id") if cohort == "paper" else REQUIRED
     hint = "Judgements are read from H-Mix's columns: subject, filename, responses" + (
@@ -70,7 +70,7 @@ def parse_hmix(
         judgements = drop_repeats(judgements, lambda judgement: (judgement.annotator, judgement.stimulus))
     if not judgements:
         raise InputError(
-            f"{name} holds no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")
+            f"{name} has no judgements" + (" of the paper's cohort (study_id): use cohort all." if others else ".")
         )
     return judgements
 
@@ -79,7 +79,7 @@ def find_hmix_classes(content: bytes, name: str) -> Classes:
     """Return the classes that a file's filenames name, in alphabetical order.
 
     Raises:
-        InputError: the file isn't such a CSV, or a filename can be read in several ways.
+        InputError: the file is not such a CSV, or a filename is ambiguous.
     """
     rows = read_rows(content, name, REQUIRED)
     return Classes.collect((found for where, row in rows for found in find_class_names(row["filename"], where)), name)
@@ -102,7 +102,7 @@ def _parse_row(classes: Classes, row: Row, stimuli: dict[str, Stimulus], where: 
 
 
 def _check_redundant_columns(classes: Classes, row: Row, stimulus: Stimulus, where: str) -> None:
-    """Refuse a row whose columns say something else than its filename."""
+    """Reject a row whose columns contradict its filename."""
     for column, expected in stimulus_columns(classes, stimulus).items():
         value = row.get(column, "").strip()
         try:
@@ -110,4 +110,4 @@ def _check_redundant_columns(classes: Classes, row: Row, stimulus: Stimulus, whe
         except ValueError:
             agrees = False
         if not agrees:
-            reject(where, column, value, f"the row's filename {stimulus.filename} says {expected}.")
+            reject(where, column, value, f"it contradicts the row's filename {stimulus.filename}. Write {expected}.")

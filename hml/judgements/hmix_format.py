@@ -1,4 +1,4 @@
-"""H-Mix's file format: how its files spell tasks, columns and answers. Both reading and writing are here.
+"""H-Mix's file format: the spelling of tasks, columns and answers in its files, for reading and writing.
 
 H-Mix is the data that "Human-in-the-loop mixup" (Collins, Bhatt, Liu, Love, Weller) released:
 https://github.com/cambridge-mlg/hill-mixup. `hmix`, `midpoints` and `soft_categories` read its files row by row.
@@ -17,16 +17,16 @@ from hml.judgements.schema import Stimulus
 from hml.judgements.stimulus_names import name_endpoints
 
 TaskName = Literal["rate_mixture", "construct", "select", "categorical"]
-"""What the paper calls the four tasks."""
+"""The paper's names of the four tasks."""
 
 Answer = Mapping[str, object]
-"""One answer as the browser's JSON: the keys are those below, and differ between tasks."""
+"""One answer as the browser's JSON. Its keys are those below, and differ between tasks."""
 
 SLIDER, CONFIDENCE = "mixingcoeff", "confidence"
 """Both 0 to 100. The slider runs from "100 % class 1" at 0 to "100 % class 2" at 100."""
 
 FINAL, STARTING = "final_value", "starting_value"
-"""Weights of the first image: the one that the person chose, and the one where the search started."""
+"""Weights of the first image: the chosen one, and the one where the search started."""
 
 SELECT = "select"
 """The key of a selected blend, and the prefix of its value: "select0.5"."""
@@ -35,10 +35,10 @@ MOST, PROB, SECOND, PROB2 = "classSelect", "prob", "classSelect2", "prob2"
 """The most probable class and its percentage, and the second one with its percentage, all as text."""
 
 MOST_PREFIX, SECOND_PREFIX, IMPROBABLE = "mostProb", "secondProb", "improbClassSelect"
-"""What precedes a class's name in the values of `MOST` and `SECOND`, and in the keys of classes ruled out."""
+"""Prefixes of class names in the values of `MOST` and `SECOND`, and in the keys of classes that are ruled out."""
 
 NO = "No"
-"""What follows `SECOND_PREFIX` where there is no second class."""
+"""Follows `SECOND_PREFIX` if there is no second class."""
 
 _CATEGORIES_REMEDY = (
     'expected {"classSelect": "mostProbCat", "prob": "80", "classSelect2": "secondProbDog" or "secondProbNo", '
@@ -48,14 +48,14 @@ _CATEGORIES_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class TaskFormat:
-    """How the released file of a task spells it.
+    """The spelling of a task in its released file.
 
     Args:
-        tasks: The column `task` of a first answer, and of a repeat.
-        trial_type: The column of that name.
-        columns: The file's columns, in its order. The first one has no name.
-        answer: The column that holds the answer as JSON; None where each key has its own column.
-        by_pair: Whether a row is about a pair of images, all of whose blends were shown: it has no filename.
+        tasks: The values of the column `task` for a first answer and for a repeat.
+        trial_type: The value of the column `trial_type`.
+        columns: The columns of the file, in order. The first one has no name.
+        answer: The column with the answer as JSON. None if each key has its own column.
+        by_pair: Whether a row is about a pair of images, all blends of which were shown. It then has no filename.
     """
 
     tasks: tuple[str, str]
@@ -68,7 +68,7 @@ class TaskFormat:
         """Read the column `task`.
 
         Raises:
-            InputError: it is another task's.
+            InputError: it belongs to another task.
         """
         if task not in self.tasks:
             reject(where, "task", task, f"use {' or '.join(self.tasks)}.")
@@ -113,7 +113,7 @@ FORMATS: dict[TaskName, TaskFormat] = {
 
 
 def stimulus_columns(classes: Classes, stimulus: Stimulus) -> dict[str, str | int | float]:
-    """Return what the columns beside `filename` hold of a stimulus."""
+    """Return the values of the columns that describe a stimulus beside `filename`."""
     first, second = stimulus.endpoints
     labels = classes[first.label], classes[second.label]
     values = (*labels, stimulus.lambda_f, first.image_id, second.image_id)
@@ -121,13 +121,13 @@ def stimulus_columns(classes: Classes, stimulus: Stimulus) -> dict[str, str | in
 
 
 def parse_subject(row: Row, where: str) -> str:
-    """Read who answered.
+    """Read the person who answered.
 
     Raises:
         InputError: the column is empty.
     """
     if not (annotator := row["subject"].strip()):
-        reject(where, "subject", row["subject"], "name the person who judged, by any code.")
+        reject(where, "subject", row["subject"], "write a code for the person who judged.")
     return annotator
 
 
@@ -143,16 +143,16 @@ def write_row(
     """Write an answer as a row of the task's file.
 
     Args:
-        classes: The images'.
-        task: What was asked.
-        stimulus: What was shown; in tasks by pair, its endpoints.
-        subject: Who answered.
-        answer: What they said, in the task's keys.
-        reaction_ms: Time to answer in milliseconds, where it is known.
-        is_repeat: Whether they had been asked before.
+        classes: The classes of the images.
+        task: The task.
+        stimulus: The mixed image that was shown. In tasks by pair, only its endpoints matter.
+        subject: The person who answered.
+        answer: The answer, with the keys of the task.
+        reaction_ms: Time to answer in milliseconds, if known.
+        is_repeat: Whether the person had been asked before.
 
     Returns:
-        Cells by column. Columns that are not among them are empty, and some among them are not in the task's file.
+        Cells by column. Missing columns are empty. Some cells belong to columns that the task's file does not have.
     """
     spelled = FORMATS[task]
     pair = name_endpoints(classes, *stimulus.endpoints)
@@ -172,12 +172,12 @@ def write_row(
 
 
 def compact(answer: Answer) -> str:
-    """Write an answer as JSON, its keys in their order."""
+    """Write an answer as JSON, with its keys in order."""
     return json.dumps(dict(answer), separators=(",", ":"))
 
 
 def rating(lambda_h: float, omega: float) -> Answer:
-    """Write an inferred mixing coefficient and a confidence as the two sliders show them: in whole per cents."""
+    """Write an inferred mixing coefficient and a confidence as the values of the two sliders, in whole per cent."""
     return {SLIDER: round(100 * (1 - lambda_h)), CONFIDENCE: round(100 * omega)}
 
 
@@ -185,7 +185,7 @@ def parse_rating(text: str, where: str) -> tuple[float, float]:
     """Read lambda_h and omega.
 
     Raises:
-        InputError: it is not a rating's JSON, or a slider is outside [0, 100].
+        InputError: the text is not the JSON of a rating, or a slider is outside [0, 100].
     """
     remedy = 'expected {"mixingcoeff": 0..100, "confidence": 0..100}.'
     answers = parse_object(text, where, "responses", remedy)
@@ -195,13 +195,13 @@ def parse_rating(text: str, where: str) -> tuple[float, float]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             reject(where, "responses", text, remedy)
         if not 0 <= value <= 100:
-            reject(where, f"responses.{field}", value, "it is outside [0, 100]: sliders run from 0 to 100.")
+            reject(where, f"responses.{field}", value, "it is outside [0, 100], the range of the sliders.")
         values.append(float(value))
     return 1.0 - values[0] / 100.0, values[1] / 100.0
 
 
 def selection(weight: float) -> Answer:
-    """Write which blend was selected, by the first image's weight in it."""
+    """Write the selected blend as the weight of its first image."""
     return {SELECT: f"{SELECT}{weight}"}
 
 
@@ -209,7 +209,7 @@ def parse_selection(text: str, where: str) -> float:
     """Read the weight of the first image in the selected blend.
 
     Raises:
-        InputError: it is not a selection's JSON.
+        InputError: the text is not the JSON of a selection.
     """
     remedy = 'expected {"select": "select0.5"}, with the weight chosen.'
     chosen = parse_object(text, where, "response", remedy).get(SELECT)
@@ -223,14 +223,14 @@ def parse_selection(text: str, where: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """What a person says of an image's class.
+    """A person's answer about the class of an image.
 
     Args:
         first: The most probable class.
         prob: Its probability.
-        second: The second most probable class, if there is one.
+        second: The second most probable class, if any.
         prob2: Its probability.
-        improbable: Classes that are ruled out.
+        improbable: Classes that the person ruled out.
     """
 
     first: int
@@ -243,7 +243,7 @@ class Categories:
 def categories(
     first: str, percent: int, second: str | None, percent2: int, improbable: Iterable[str]
 ) -> dict[str, str]:
-    """Write what a person says of an image's class: names of classes and whole per cents."""
+    """Write an answer about the class of an image, with names of classes and whole per cent."""
     return {
         MOST: f"{MOST_PREFIX}{first}",
         PROB: str(percent),
@@ -254,10 +254,10 @@ def categories(
 
 
 def parse_categories(classes: Classes, text: str, where: str) -> Categories:
-    """Read what a person says of an image's class.
+    """Read an answer about the class of an image.
 
     Raises:
-        InputError: it is not such an answer's JSON.
+        InputError: the text is not the JSON of such an answer.
     """
     answer = parse_object(text, where, "response", _CATEGORIES_REMEDY)
     first, second = answer.get(MOST), answer.get(SECOND)

@@ -1,4 +1,4 @@
-"""Reads the two midpoint tasks: people build, or pick out of eleven, the blend that shows both images equally."""
+"""Reads the two midpoint tasks: people construct or select (out of eleven) the blend that shows both images equally."""
 
 import math
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from hml.judgements.stimulus_names import parse_endpoints
 
 @dataclass(frozen=True, slots=True)
 class Midpoint:
-    """The blend of two images that one person calls the middle.
+    """The blend of two images that one person perceives as the midpoint.
 
     Args:
         endpoints: The two images.
-        annotator: Who they are.
-        lambda_m: The first image's weight in that blend, in [0, 1].
-        start: The weight at which the search began, where it began somewhere.
-        reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.
-        is_repeat: Whether they had been asked about this pair before.
+        annotator: The person.
+        lambda_m: The first image's weight in the blend, in [0, 1].
+        start: The weight at which the search began. None in the selection task.
+        reaction_ms: Time to answer in milliseconds. None if not recorded.
+        is_repeat: Whether the person had been asked about this pair before.
 
     Raises:
-        InputError: a weight is outside [0, 1], or reaction_ms isn't a time.
+        InputError: a weight is outside [0, 1], or reaction_ms is not a time.
     """
 
     endpoints: tuple[Endpoint, Endpoint]
@@ -43,18 +43,18 @@ class Midpoint:
 
 
 def parse_construct(content: bytes, name: str, classes: Classes = CIFAR10) -> list[Midpoint]:
-    """Read `hmix_construct_midpoint.csv`: blends that people built with two keys, from .1 or .9.
+    """Read `hmix_construct_midpoint.csv`: blends that people constructed with two keys, starting at .1 or .9.
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
+        name: The name of the file in errors.
         classes: The images' classes; H-Mix's are CIFAR-10's.
 
     Returns:
         The midpoints, in the file's order.
 
     Raises:
-        InputError: the file isn't such a CSV; names file, row, field, value and remedy.
+        InputError: the file is not such a CSV. The message has the file, row, field, value and remedy.
     """
     required = ("subject", "class_pair", "task", FINAL, STARTING)
     return [
@@ -63,7 +63,7 @@ def parse_construct(content: bytes, name: str, classes: Classes = CIFAR10) -> li
             row,
             where,
             FORMATS["construct"],
-            # Adding up steps of .1 left float noise: 0.5000000000000001.
+            # Repeatedly adding .1 left rounding errors such as 0.5000000000000001.
             round(_number(row, FINAL, where), 9),
             _number(row, STARTING, where),
         )
@@ -72,7 +72,7 @@ def parse_construct(content: bytes, name: str, classes: Classes = CIFAR10) -> li
 
 
 def parse_select(content: bytes, name: str, classes: Classes = CIFAR10) -> list[Midpoint]:
-    """Read `hmix_select_shuffled_midpoint.csv`: blends picked out of eleven; otherwise as `parse_construct`."""
+    """Read `hmix_select_shuffled_midpoint.csv`: blends selected out of eleven. See `parse_construct`."""
     required = ("subject", "class_pair", "task", "response")
     return [
         _make(classes, row, where, FORMATS["select"], parse_selection(row["response"], where))

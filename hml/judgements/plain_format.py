@@ -1,4 +1,4 @@
-"""Reads and writes judgements as a plain CSV that a person can write: who saw which two images, and what they said."""
+"""Reads and writes judgements in the plain CSV format: the person, the two images, and the answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,17 +22,17 @@ def parse_plain(
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
-        classes: The images'.
-        images: What files call each image, in the order of their ids; a file may also give ids. None where the images
-            aren't at hand: then the file's ids are taken as they are, and names are numbered as they first appear.
+        name: The name of the file in errors.
+        classes: The classes of the images.
+        images: The names of the images in files, in the order of their ids. A file may also use ids. With None, ids in
+            the file are not checked, and names are numbered in order of first appearance.
         include_repeats: Whether an annotator's second judgement of an image counts.
 
     Returns:
         The judgements, in the file's order.
 
     Raises:
-        InputError: the file isn't such a CSV; the message names file, row (the header is row 1), field and value.
+        InputError: the file is not such a CSV. The message has the file, row (the header is row 1), field and value.
     """
     rows = [
         (where, {column: cell.strip() for column, cell in row.items()})
@@ -41,7 +41,7 @@ def parse_plain(
     ids = number_images((row for _, row in rows), images)
     judgements = [_parse_row(classes, ids, row, where) for where, row in rows]
     if not judgements:
-        raise InputError(f"{name} holds no judgements.")
+        raise InputError(f"{name} has no judgements.")
     if include_repeats:
         return judgements
     return drop_repeats(judgements, lambda judgement: (judgement.annotator, judgement.stimulus))
@@ -51,19 +51,19 @@ def find_plain_classes(content: bytes, name: str) -> Classes:
     """Return the classes that a file's judgements name, in alphabetical order.
 
     Raises:
-        InputError: the file isn't such a CSV, or its names can't be classes.
+        InputError: the file is not such a CSV, or its names can't be classes.
     """
     rows = [row for _, row in read_rows(content, name, REQUIRED)]
     return Classes.collect((row[column].strip() for row in rows for column in ("class_1", "class_2")), name)
 
 
 def write_plain(judgements: Iterable[Judgement], classes: Classes, images: Sequence[str] | None = None) -> str:
-    """Write judgements as a file's text, which `parse_plain` reads as the same judgements.
+    """Write judgements as the text of a file. `parse_plain` reads the same judgements from it.
 
     Args:
-        judgements: What people said; an image's own filename is not kept.
-        classes: The images'.
-        images: What to call each image, in the order of their ids; by default its id.
+        judgements: The judgements. Filenames of images are not written.
+        classes: The classes of the images.
+        images: The names of the images, in the order of their ids. By default, the ids.
     """
     return write_rows((*REQUIRED, *OPTIONAL), (_write_row(classes, images, judgement) for judgement in judgements))
 
@@ -83,7 +83,7 @@ def _write_row(classes: Classes, images: Sequence[str] | None, judgement: Judgem
 def _parse_row(classes: Classes, ids: Mapping[str, int], row: Row, where: str) -> Judgement:
     stimulus = parse_stimulus_row(classes, ids, row, where)
     if not row["annotator"]:
-        reject(where, "annotator", row["annotator"], "name the person who judged, by any code.")
+        reject(where, "annotator", row["annotator"], "write a code for the person who judged.")
     lambda_h = parse_share(row, "lambda_h", where)
     omega = parse_share(row, "omega", where) if row.get("omega") else None
     reaction = row.get("reaction_ms")

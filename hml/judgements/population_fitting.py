@@ -11,19 +11,19 @@ from hml.errors import InputError
 from hml.judgements.schema import Judgement
 from hml.judgements.simulation import Array, Design, Index, Population
 
-_EDGE = 0.02  # answers of 0 and 1 have no log odds
-_FAR = 0.1  # an answer of one half to a blend less even than this is an untouched slider
+_EDGE = 0.02  # distance to 0 and 1, which have no finite log odds
+_FAR = 0.1  # at this distance of lambda_f from one half or more, an answer of one half is an untouched slider
 
 
 def fit_population(judgements: Iterable[Judgement], provenance: Mapping[str, Any] | None = None) -> Population:
-    """Fit a population by moments: covariances of answers that share a person, an image, endpoints or classes.
+    """Fit a population by moments: covariances of answers with the same person, image, endpoints or classes.
 
     Args:
-        judgements: Real ones; with repeats, otherwise view_sd holds what two answers of one person differ by.
-        provenance: Where they come from.
+        judgements: Real judgements. Without repeats, view_sd includes the variation between two answers of one person.
+        provenance: The source of the judgements.
 
     Raises:
-        InputError: there are none, or some have no omega.
+        InputError: there are no judgements, or some have no omega.
     """
     said = list(judgements)
     if not said or any(judgement.omega is None for judgement in said):
@@ -34,7 +34,7 @@ def fit_population(judgements: Iterable[Judgement], provenance: Mapping[str, Any
     at_half = np.abs(answers - 0.5) < 1e-9
     far = np.abs(x) > _FAR
     untouched = float(at_half[far].mean()) if far.any() else 0.0
-    # A quarter of lapses are as far on the other side of one half. About half of the answers there are noise.
+    # A quarter of lapses are this far on the other side of one half. About half of the answers there are noise.
     wrong = np.sign(x) * (answers - 0.5) < -0.25
     lapse = float(2 * wrong[np.abs(x) > 0.3].mean()) if (np.abs(x) > 0.3).any() else 0.0
     kept = ~((at_half | wrong) & far)
@@ -105,7 +105,7 @@ def _root(variance: float) -> float:
 
 
 def _shared(values: Array, group: Index, apart: Index | None = None) -> float:
-    """Average the product of two different values of one group, (N,), which are not of one part if parts are given."""
+    """Average the product of two different values, (N,), of the same group and, if given, of different parts."""
     total, squares = np.bincount(group, values), np.bincount(group, values**2)
     size = np.bincount(group).astype(float)
     products, pairs = float((total**2 - squares).sum()), float((size * (size - 1)).sum())
@@ -133,13 +133,13 @@ def _slopes(x: Array, y: Array, person: Index) -> tuple[Array, Array]:
 
 
 def _strength_variance(left: Array, labels: Index, between: float, ends: Index) -> float:
-    """Fit a strength to each class by least squares: the strengths' variance without what chance adds."""
+    """Fit the strength of each class by least squares. Return the variance of strengths beyond chance."""
     classes, place = np.unique(labels, return_inverse=True)
     eye, place = np.eye(len(classes)), place.reshape(labels.shape)
     design = eye[place[:, 0]] - eye[place[:, 1]]
     inverse = np.linalg.pinv(design.T @ design)
     strength = inverse @ (design.T @ left)
-    # Answers to the same endpoints share an error, which a sum over endpoints keeps.
+    # Answers to the same endpoints share an error, which summing over endpoints takes into account.
     sums = np.stack([np.bincount(ends, column * (left - design @ strength)) for column in design.T], axis=1)
     chance = float(np.trace(inverse @ (sums.T @ sums) @ inverse)) / len(classes)
     return max(float(strength.var()) - chance, 0.0)

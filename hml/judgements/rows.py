@@ -1,4 +1,4 @@
-"""Rows of a CSV file of answers. A wrong one is rejected with file, row, field, value and remedy."""
+"""Rows of a CSV file of answers. Errors have the file, row, field, value and remedy."""
 
 import csv
 import io
@@ -14,10 +14,10 @@ Row = Mapping[str, str]
 
 
 def read_file(path: str | Path) -> tuple[str, bytes]:
-    """Read a user's file of judgements or of images to ask about: its name, and its content.
+    """Read a user's file of judgements or of images to ask about. Return its name and content.
 
     Raises:
-        InputError: it can't be read.
+        InputError: the file can't be read.
     """
     path = expand(path)
     try:
@@ -31,28 +31,28 @@ def read_columns(content: bytes, name: str) -> list[str]:
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
+        name: The name of the file in errors.
 
     Raises:
-        InputError: it isn't CSV in UTF-8.
+        InputError: the file is not CSV in UTF-8.
     """
     return _read(content, name)[0]
 
 
 def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = "") -> Iterator[tuple[str, Row]]:
-    """Read a CSV file's rows, each with the words that name its place.
+    """Read the rows of a CSV file, each with a description of its place.
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
-        required: Columns that it must have.
-        hint: What to say where one is missing.
+        name: The name of the file in errors.
+        required: Columns that the file must have.
+        hint: The end of the error message if a column is missing.
 
     Yields:
-        "name, row 2" (the header is row 1) and the row's fields by column; blank lines are left out.
+        "name, row 2" (the header is row 1) and the row's fields by column. Blank lines are skipped.
 
     Raises:
-        InputError: it isn't CSV in UTF-8, a column is missing or repeated, or a row has too few or many fields.
+        InputError: the file is not CSV in UTF-8, a column is missing or repeated, or a row has too few or many fields.
     """
     columns, rows = _read(content, name)
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
@@ -71,11 +71,11 @@ def read_rows(content: bytes, name: str, required: Sequence[str], hint: str = ""
 
 
 def _read(content: bytes, name: str) -> tuple[list[str], list[list[str]]]:
-    """Read the header and the rows; blanks after a comma are left out, since people write them."""
+    """Read the header and the rows. Blanks after commas are removed."""
     try:
         text = io.StringIO(content.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not a CSV file in UTF-8: {error}. Save it as one.") from error
+        raise InputError(f"{name} is not a CSV file in UTF-8: {error}. Save it as CSV in UTF-8.") from error
     reader = csv.reader(text, strict=True, skipinitialspace=True)
     try:
         return [column.strip() for column in next(reader, [])], list(reader)
@@ -84,7 +84,7 @@ def _read(content: bytes, name: str) -> tuple[list[str], list[list[str]]]:
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """Write a CSV file's text: a header, and the rows' cells in its columns, empty where a row has none."""
+    """Write the text of a CSV file: a header and rows. Missing cells are empty."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -96,7 +96,7 @@ def reject(where: str, field: str, value: object, remedy: str, cause: Exception 
     """Reject a field's value.
 
     Raises:
-        InputError: always; names field, value, place and remedy.
+        InputError: always. The message has the field, value, place and remedy.
     """
     shown = repr(value)
     shown = shown if len(shown) <= 100 else f"{shown[:97]}..."
@@ -105,10 +105,10 @@ def reject(where: str, field: str, value: object, remedy: str, cause: Exception 
 
 
 def parse_object(text: str, where: str, field: str, remedy: str) -> dict[str, object]:
-    """Read a field's JSON object: no NaN, no infinity, no key twice.
+    """Read a field's JSON object, without NaN, infinity and repeated keys.
 
     Raises:
-        InputError: it isn't one.
+        InputError: the field is not such an object.
     """
     try:
         answers = parse_json(text)

@@ -1,4 +1,4 @@
-"""What a person was shown and what they said: frozen records, checked when they are made."""
+"""Frozen records of mixed images and people's answers. Values are checked at construction."""
 
 import math
 import operator
@@ -9,11 +9,11 @@ from typing import Protocol, TypeVar
 from hml.errors import InputError
 
 FAST_MS = 3000.0
-"""Answers in less are fast: one in 150 of H-Mix's on two sliders is, and, over its tasks, 2 of 159 people's median."""
+"""Answers in less count as fast: in H-Mix, 1 in 150 answers on two sliders, and 2 of 159 people's median answers."""
 
 
 def _check_unit_interval(name: str, value: float, hint: str) -> None:
-    """Reject what isn't a number in [0, 1], NaN included."""
+    """Reject values that are not in [0, 1], NaN included."""
     if not 0.0 <= value <= 1.0:
         raise InputError(f"{name}={value} is outside [0, 1]: {hint}.")
 
@@ -23,8 +23,8 @@ class Endpoint:
     """One of the two images that a mixed image blends.
 
     Args:
-        image_id: Its place among the data set's images, from 0. In H-Mix: its place in CIFAR-10's test set.
-        label: Its class's label, from 0.
+        image_id: The index of the image in the data set, from 0. In H-Mix, the index in CIFAR-10's test set.
+        label: The label of its class, from 0.
 
     Raises:
         InputError: either is negative.
@@ -44,7 +44,7 @@ class Stimulus:
     """A mixed image: lambda_f · first endpoint + (1 − lambda_f) · second endpoint.
 
     Args:
-        filename: The name it is known by; two stimuli with one name are one stimulus.
+        filename: The name. Two stimuli with the same name are the same stimulus.
         lambda_f: Weight of the first endpoint in the pixels, in [0, 1].
         endpoints: The two images blended.
 
@@ -65,18 +65,18 @@ class Stimulus:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one person said about one stimulus.
+    """One person's answer about one stimulus.
 
     Args:
-        stimulus: What they saw.
-        annotator: Who they are: any name that identifies a person.
-        lambda_h: The weight they gave the first endpoint, in [0, 1].
-        omega: Their confidence, in [0, 1], or None where they weren't asked.
-        reaction_ms: Time to answer in milliseconds, or None where it wasn't kept.
-        is_repeat: Whether they had judged this stimulus before.
+        stimulus: The mixed image.
+        annotator: A name or code that identifies the person.
+        lambda_h: The weight that the person gave the first endpoint, in [0, 1].
+        omega: The person's confidence, in [0, 1]. None if not asked for.
+        reaction_ms: Time to answer in milliseconds. None if not recorded.
+        is_repeat: Whether the person had judged this stimulus before.
 
     Raises:
-        InputError: lambda_h or omega is outside [0, 1], or reaction_ms isn't a time.
+        InputError: lambda_h or omega is outside [0, 1], or reaction_ms is not a time.
     """
 
     stimulus: Stimulus
@@ -103,14 +103,14 @@ T = TypeVar("T", bound=_MaybeRepeated)
 
 
 def drop_repeats(judgements: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
-    """Keep one judgement of each image by each person: the first, or a repeat where the first was struck out.
+    """Keep one judgement of each image by each person: the first, or a repeat if the first was removed.
 
     Args:
-        judgements: Firsts and repeats. Of several first ones, which a file may fail to mark as repeats, one is kept.
-        key: What a repeat shares with its first: the person and the image.
+        judgements: First judgements and repeats. If several are marked as first, one of them is kept.
+        key: Returns the person and the image, which a repeat has in common with its first judgement.
 
     Returns:
-        Those kept, in their order.
+        The kept judgements, in order.
     """
     kept: dict[Hashable, int] = {}
     for place, judgement in enumerate(judgements):
@@ -121,7 +121,7 @@ def drop_repeats(judgements: Sequence[T], key: Callable[[T], Hashable]) -> list[
 
 
 def group_by_stimulus(judgements: Iterable[Judgement]) -> dict[Stimulus, list[Judgement]]:
-    """Collect the judgements of each stimulus, both in order of first appearance."""
+    """Group judgements by stimulus, both in order of first appearance."""
     groups: dict[Stimulus, list[Judgement]] = {}
     for judgement in judgements:
         groups.setdefault(judgement.stimulus, []).append(judgement)

@@ -1,11 +1,10 @@
-"""Simulated people who judge mixed images, with the habits, the noise and the lapses of real ones.
+"""Simulated people who judge mixed images, with biases, noise and lapses fitted to real people.
 
-A person sees log odds for the first class that grow with its weight in the pixels. To these come effects of the two
-classes, of the pair of endpoints, of the image and of the person, and noise. Repeats share the person's own view of
-the image, so they agree better than two people do. Some answers are lapses, and the slider rounds all of them.
+A person perceives log odds for the first class, which grow with its weight in the pixels. Added to these are effects of
+the two classes, of the pair of endpoints, of the image and of the person, and noise. Repeats share the person's view of
+the image, so they agree better than the answers of two people. Some answers are lapses. The slider rounds all answers.
 
-Classes, images and people are drawn from seeds of their own, so simulated data sets can share the images, or only the
-classes.
+Classes, images and people have separate seeds, so simulated data sets can share the images, or only the classes.
 """
 
 import json
@@ -32,16 +31,16 @@ _MOST_CLASSES = 512
 
 @dataclass(frozen=True)
 class Design:
-    """Who judges which image.
+    """The assignment of people to images.
 
     Args:
         stimuli: The mixed images, I of them.
-        person: Each judgement's person, shape (N,), counted from 0.
-        image: Each judgement's stimulus, shape (N,), an index into `stimuli`.
-        is_repeat: Whether the person has judged that image before, shape (N,).
+        person: The person of each judgement, shape (N,), from 0.
+        image: The stimulus of each judgement, shape (N,), an index into `stimuli`.
+        is_repeat: Whether the person has judged the image before, shape (N,).
 
     Raises:
-        InputError: the arrays differ in length, or a judgement is of no stimulus.
+        InputError: the arrays differ in length, or an index is out of range.
 
     Examples:
         >>> from hml.judgements import CIFAR10, Endpoint, name_stimulus
@@ -57,13 +56,15 @@ class Design:
 
     def __post_init__(self) -> None:
         if not len(self.person) == len(self.image) == len(self.is_repeat) or not len(self.person):
-            raise InputError("a design has one or more judgements, each with its person, image and is_repeat.")
+            raise InputError(
+                "a design has one or more judgements: give person, image and is_repeat of the same length."
+            )
         if self.image.min() < 0 or self.image.max() >= len(self.stimuli) or self.person.min() < 0:
             raise InputError(f"a design's images count from 0 to {len(self.stimuli) - 1}, and its people from 0.")
 
     @classmethod
     def of(cls, judgements: Iterable[Judgement]) -> "Design":
-        """Return the design of real judgements, in their order; people by their names' order."""
+        """Return the design of real judgements, in order. People are numbered in the order of their names."""
         judged = list(judgements)
         stimuli = {judgement.stimulus: 0 for judgement in judged}
         places = {stimulus: place for place, stimulus in enumerate(stimuli)}
@@ -77,20 +78,20 @@ class Design:
 
     @classmethod
     def balanced(cls, stimuli: Sequence[Stimulus], people: int, each: int, repeats: int = 0, seed: int = 0) -> "Design":
-        """Let `each` different people judge every image, all people about equally many.
+        """Assign `each` different people to every image. All people judge about equally many images.
 
         Args:
             stimuli: The images.
-            people: How many people there are.
-            each: Judgements an image, without repeats.
-            repeats: How many of their images every person judges a second time, at the end.
-            seed: Decides who judges what.
+            people: Number of people.
+            each: Number of judgements per image, without repeats.
+            repeats: Number of images that each person judges a second time, at the end.
+            seed: The seed of the assignment.
 
         Raises:
-            InputError: there are fewer people than judgements an image.
+            InputError: there are fewer people than judgements per image.
         """
         if not 1 <= each <= people:
-            raise InputError(f"each={each} must be 1 to people={people}: nobody judges an image twice as new.")
+            raise InputError(f"each={each} must be 1 to people={people}: the people who judge an image are different.")
         images = np.repeat(Draws(seed, 0, np.arange(len(stimuli))).order("design"), each)
         who = np.arange(len(images)) % people
         again = [np.flatnonzero(who == person)[:repeats] for person in range(people)]
@@ -105,29 +106,29 @@ class Design:
 
 @dataclass(frozen=True)
 class Population:
-    """How people differ and how images do; standard deviations are of log odds unless said otherwise.
+    """Variation between people and between images. Standard deviations are in log odds unless stated otherwise.
 
     Args:
-        slope: Log odds that a whole blend's difference in lambda_f adds, on average over people.
+        slope: Increase in log odds from lambda_f = 0 to lambda_f = 1, on average over people.
         slope_sd: Standard deviation of the logarithm of people's slopes.
-        bias: Mean lean to the class with the lower label.
-        bias_sd: How people differ in it.
-        strength_sd: How classes differ in what they add.
-        class_pair_sd: How pairs of classes differ beyond their strengths.
-        endpoints_sd: How pairs of endpoints of the same classes differ.
-        image_sd: How images of the same endpoints differ.
-        view_sd: How people differ in what they see in one image, each time they see it.
-        noise_sd: How two answers of one person to one image differ from what they see.
+        bias: Mean bias towards the class with the lower label.
+        bias_sd: Standard deviation of people's biases.
+        strength_sd: Standard deviation of the effects of classes.
+        class_pair_sd: Standard deviation of the effects of class pairs, beyond those of their classes.
+        endpoints_sd: Standard deviation of the effects of pairs of endpoints, within class pairs.
+        image_sd: Standard deviation of the effects of images, within pairs of endpoints.
+        view_sd: Standard deviation of people's views of an image. Repeats share the view.
+        noise_sd: Standard deviation of a person's answers around their view.
         noise_spread: Standard deviation of the logarithm of people's view_sd and noise_sd.
-        lapse: The share of views that are anything from 0 to 1, whatever the image.
-        untouched: The share of views that end at one half, where the slider starts, whatever the image.
+        lapse: The share of views that are uniform in [0, 1], independent of the image.
+        untouched: The share of views that stay at one half, where the slider starts, independent of the image.
         omega: Mean confidence.
-        omega_extremeness: What confidence gains from an answer of one half to one of 0 or 1.
-        omega_person_sd: How people differ in confidence.
-        omega_image_sd: How images do.
-        omega_noise_sd: How answers do.
-        step: The slider's step; 0 doesn't round.
-        provenance: Where the numbers come from.
+        omega_extremeness: Increase in confidence from an answer of one half to an answer of 0 or 1.
+        omega_person_sd: Standard deviation of confidence between people.
+        omega_image_sd: Standard deviation of confidence between images.
+        omega_noise_sd: Standard deviation of confidence between answers.
+        step: The step of the slider. 0 disables rounding.
+        provenance: The source of the numbers.
     """
 
     slope: float
@@ -157,16 +158,16 @@ class Population:
             if (f.name.endswith(("_sd", "spread", "step")) or f.name == "slope") and value < 0:
                 raise InputError(f"{f.name}={value} is below 0.")
         if not (self.lapse >= 0 and self.untouched >= 0 and self.lapse + self.untouched < 1):
-            raise InputError(f"lapse={self.lapse} and untouched={self.untouched} must be shares of less than 1 in all.")
+            raise InputError(f"lapse={self.lapse} and untouched={self.untouched} must be shares with a sum below 1.")
 
     def answer(self, design: Design, people: int, images: int = 0, classes: int = 0) -> tuple[Array, Array]:
         """Draw an answer for each judgement of a design: a pure function of the arguments.
 
         Args:
-            design: Who judges which image.
-            people: The seed of the people and of their noise.
-            images: The seed of what endpoints and images are like.
-            classes: The seed of what classes and pairs of classes are like.
+            design: The assignment of people to images.
+            people: The seed of the people and their noise.
+            images: The seed of the effects of endpoints and images.
+            classes: The seed of the effects of classes and class pairs.
 
         Returns:
             lambda_h and omega, each of shape (N,).
@@ -199,7 +200,7 @@ class Population:
         return _slide(lambda_h, self.step), _slide(omega, self.step)
 
     def judge(self, design: Design, people: int, images: int = 0, classes: int = 0) -> list[Judgement]:
-        """Draw answers as `answer` does, and return them as judgements by "simulated000" and so on.
+        """Draw answers as `answer` does, and return them as judgements of the annotators "simulated000" and so on.
 
         Examples:
             >>> from hml.judgements import CIFAR10, Endpoint, name_stimulus
@@ -217,19 +218,19 @@ class Population:
         ]
 
     def to_json(self) -> str:
-        """Return what the file holds."""
+        """Return the content of the file."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return json.dumps(values | {"provenance": dict(self.provenance)}, indent=2) + "\n"
 
 
 @cache
 def shared_population() -> Population:
-    """Return the population fitted to H-Mix's first collection, which hml ships: 33 people, 810 images."""
+    """Return the built-in population, fitted to H-Mix's first collection (33 people, 810 images)."""
     return Population(**json.loads(files("hml.judgements").joinpath(FILE).read_text(encoding="utf-8")))
 
 
 def _draw_images(population: Population, design: Design, images: int, classes: int) -> tuple[Array, Array]:
-    """Draw what each image adds to log odds and to confidence, each of shape (I,)."""
+    """Draw the effects of images on log odds and on confidence, each of shape (I,)."""
     labels = np.array([[end.label for end in stimulus.endpoints] for stimulus in design.stimuli])  # (I, 2)
     ids = np.array([[end.image_id for end in stimulus.endpoints] for stimulus in design.stimuli])
     turn = np.where(labels[:, 0] < labels[:, 1], 1.0, -1.0)

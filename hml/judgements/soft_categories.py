@@ -1,4 +1,4 @@
-"""Reads the categorical task: people say which class a mixed image shows, and how probably."""
+"""Reads the categorical task: people's class probabilities for a mixed image."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class SoftCategories:
     """The distribution over classes that one person gave a mixed image.
 
     Args:
-        stimulus: What they saw.
-        annotator: Who they are.
-        probabilities: One for each class; they sum to 1.
-        is_repeat: Whether they had judged this image before.
+        stimulus: The mixed image.
+        annotator: The person.
+        probabilities: One per class; they sum to 1.
+        is_repeat: Whether the person had judged this image before.
     """
 
     stimulus: Stimulus
@@ -35,18 +35,18 @@ class SoftCategories:
 
 
 def parse_soft_categories(content: bytes, name: str, classes: Classes = CIFAR10) -> list[SoftCategories]:
-    """Read `hmix_categorical_soft_labels.csv`, whose other trials (consent, instructions, …) are left out.
+    """Read `hmix_categorical_soft_labels.csv`, without other trials (consent, instructions, …).
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
+        name: The name of the file in errors.
         classes: The images' classes; H-Mix's are CIFAR-10's.
 
     Returns:
         The distributions, in the file's order.
 
     Raises:
-        InputError: the file isn't such a CSV; names file, row, field, value and remedy.
+        InputError: the file is not such a CSV. The message has the file, row, field, value and remedy.
     """
     answers = []
     for where, row in read_rows(content, name, ("trial_type", "subject", "filename", "task", "response")):
@@ -61,10 +61,10 @@ def parse_soft_categories(content: bytes, name: str, classes: Classes = CIFAR10)
 
 
 def spread(said: Categories, num_classes: int) -> tuple[float, ...]:
-    """Make a distribution of what a person said, as CIFAR-10S does: what is left goes to classes not ruled out.
+    """Make a distribution from a person's answer, as in CIFAR-10S: the rest is spread over classes not ruled out.
 
-    The most probable class and the second get what they were given. The rest, or a tenth where nothing rests, goes
-    evenly to the classes that were neither named nor called improbable; then all is made to sum to 1.
+    The most probable class and the second keep their probabilities. The rest, or .1 if there is no rest, is spread
+    evenly over the classes that were neither named nor ruled out. Then the probabilities are normalised.
 
     Examples:
         >>> [round(p, 3) for p in spread(Categories(0, 0.7, 1, 0.2, frozenset(range(3, 10))), 10)][:4]

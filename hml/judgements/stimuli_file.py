@@ -1,7 +1,7 @@
-"""Reads and writes mixed images as rows of a CSV, and whole files of images that people should judge.
+"""Reads and writes mixed images as rows of a CSV, and files of images that people should judge.
 
-A stimuli file lists the images that people should judge, and why:
-`image_1,class_1,image_2,class_2,lambda_f,score,reason`. The plain format of judgements has the first five columns too.
+A stimuli file lists images to judge, with reasons: `image_1,class_1,image_2,class_2,lambda_f,score,reason`. The plain
+format of judgements also has the first five columns.
 """
 
 import difflib
@@ -29,11 +29,11 @@ class Proposal:
 
     Args:
         stimulus: The image.
-        score: How useful an answer is, on the scale of whatever proposed the image; None where that isn't known.
-        reason: Why it was proposed.
+        score: The usefulness of an answer, on the scale of the method that proposed the image. None if unknown.
+        reason: The reason for the proposal.
 
     Raises:
-        InputError: the image can't be asked about, or the score isn't a finite number.
+        InputError: people can't be asked about the image, or the score is not a finite number.
     """
 
     stimulus: Stimulus
@@ -55,16 +55,16 @@ def parse_stimuli(content: bytes, name: str, classes: Classes, images: Sequence[
 
     Args:
         content: The file's bytes.
-        name: What errors call it.
-        classes: The images'.
-        images: What the file may call each image besides its id, in the order of the ids, as for `parse_plain`.
+        name: The name of the file in errors.
+        classes: The classes of the images.
+        images: The names of the images, in the order of their ids, as for `parse_plain`.
 
     Returns:
         The images, in the file's order.
 
     Raises:
-        InputError: the file isn't such a CSV, or has an image twice; the message names file, row (the header is row 1),
-            field and value.
+        InputError: the file is not such a CSV, or lists an image twice. The message has the file, row (the header is
+            row 1), field and value.
 
     Examples:
         >>> text = "image_1,class_1,image_2,class_2,lambda_f,score\n0,Cat,1,Dog,0.25,1.5\n"
@@ -85,19 +85,19 @@ def parse_stimuli(content: bytes, name: str, classes: Classes, images: Sequence[
         proposal = _parse_row(classes, ids, row, where)
         key = same_pixels(proposal.stimulus)
         if key in seen:
-            reject(where, "image_1", row["image_1"], f"{seen[key]} is the same blend: keep one of them.")
+            reject(where, "image_1", row["image_1"], f"{seen[key]} is the same blend. Keep one of them.")
         seen[key] = where
         proposals.append(proposal)
     return proposals
 
 
 def write_stimuli(proposals: Iterable[Proposal], classes: Classes, images: Sequence[str] | None = None) -> str:
-    """Write a stimuli file's text, which `parse_stimuli` reads as the same images.
+    """Write the text of a stimuli file. `parse_stimuli` reads the same images from it.
 
     Args:
         proposals: The images.
-        classes: The images'.
-        images: What to call each image, in the order of their ids; by default its id.
+        classes: The classes of the images.
+        images: The names of the images, in the order of their ids. By default, the ids.
 
     Examples:
         >>> cat_and_dog = name_stimulus(Classes(("Cat", "Dog")), 0.25, Endpoint(0, 0), Endpoint(1, 1))
@@ -116,7 +116,7 @@ def write_stimuli(proposals: Iterable[Proposal], classes: Classes, images: Seque
 
 
 def number_images(rows: Iterable[Row], images: Sequence[str] | None) -> dict[str, int]:
-    """Return each image's id by what the file may call it."""
+    """Return the id of each image by its name and by its id as text."""
     if images is not None:
         return {str(number): number for number in range(len(images))} | {name: i for i, name in enumerate(images)}
     said = dict.fromkeys(row[column] for row in rows for column in ("image_1", "image_2") if row[column])
@@ -128,17 +128,17 @@ def parse_stimulus_row(classes: Classes, ids: Mapping[str, int], row: Row, where
     """Read the mixed image that a row describes.
 
     Args:
-        classes: The images'.
-        ids: As `number_images` returns them.
+        classes: The classes of the images.
+        ids: The ids that `number_images` returns.
         row: The row's cells, by column.
-        where: The row, in words.
+        where: A description of the row.
 
     Raises:
-        InputError: a cell is wrong; names it.
+        InputError: a cell is wrong. The message names the cell.
     """
     first, second = (_parse_endpoint(classes, ids, row, number, where) for number in (1, 2))
     if first.image_id == second.image_id and first.label != second.label:
-        reject(where, "class_2", row["class_2"], f"class_1 says that this image is of class {row['class_1']}.")
+        reject(where, "class_2", row["class_2"], f"this image is {row['class_1']} in class_1. Correct one.")
     return name_stimulus(classes, parse_share(row, "lambda_f", where), first, second)
 
 
@@ -151,18 +151,18 @@ def write_stimulus(classes: Classes, images: Sequence[str] | None, stimulus: Sti
 
 
 def parse_share(row: Row, column: str, where: str) -> float:
-    """Read a number from 0 to 1; raise an InputError if a cell isn't one."""
+    """Read a number from 0 to 1, or raise an InputError."""
     try:
         share = float(row[column])
     except ValueError as error:
         reject(where, column, row[column], "give a number from 0 to 1.", error)
     if not 0 <= share <= 1:
-        reject(where, column, row[column], "it is outside [0, 1]: divide per cents by 100.")
+        reject(where, column, row[column], "it is outside [0, 1]: divide percentages by 100.")
     return share
 
 
 def same_pixels(stimulus: Stimulus) -> tuple[Endpoint, Endpoint, float]:
-    """Return what two blends share that have the same pixels, also where one names its images in the other order."""
+    """Return a key that is equal for blends with the same pixels, also if their images are in the other order."""
     first, second = stimulus.endpoints
     if first.image_id < second.image_id:
         return first, second, stimulus.lambda_f

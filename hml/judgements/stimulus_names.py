@@ -1,4 +1,4 @@
-"""The names of mixed images, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`, as in H-Mix: written and read."""
+"""Reads and writes names of mixed images as in H-Mix, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`."""
 
 import functools
 import re
@@ -13,12 +13,12 @@ _FILENAME_REMEDY = "expected mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png.
 
 
 def is_blend(lambda_f: float) -> bool:
-    """Return whether people can be asked about a weight: between 0 and 1, with three decimals at most in its name."""
+    """Return whether people can be asked about a weight: it must be between 0 and 1, with at most three decimals."""
     return 0 < lambda_f < 1 and round(lambda_f, 3) == lambda_f
 
 
 def name_stimulus(classes: Classes, lambda_f: float, first: Endpoint, second: Endpoint) -> Stimulus:
-    """Make a stimulus with the name that H-Mix gives such an image."""
+    """Make a stimulus with the name of the image in H-Mix's style."""
     return Stimulus(f"mixed_{lambda_f}_{name_endpoints(classes, first, second)}.png", lambda_f, (first, second))
 
 
@@ -26,7 +26,7 @@ def parse_stimulus(classes: Classes, filename: str, where: str) -> Stimulus:
     """Read the name of a mixed image, `mixed_{lambda_f}_{class1}_{id1}_{class2}_{id2}.png`.
 
     Raises:
-        InputError: it is not such a name; the message contains `where`.
+        InputError: it is not such a name. The message contains `where`.
     """
     match = _FILENAME.fullmatch(filename)
     if match is None:
@@ -45,24 +45,22 @@ def parse_stimulus(classes: Classes, filename: str, where: str) -> Stimulus:
 
 
 def name_endpoints(classes: Classes, first: Endpoint, second: Endpoint) -> str:
-    """Name two images: "Cat_12_Dog_5"."""
+    """Return the name of two images, such as "Cat_12_Dog_5"."""
     return "_".join(f"{classes[end.label]}_{end.image_id}" for end in (first, second))
 
 
 def find_class_names(filename: str, where: str) -> tuple[str, str]:
-    """Return the two classes that a filename names, where the classes aren't known.
+    """Return the two classes in a filename, without a list of classes.
 
     Raises:
-        InputError: it isn't such a name, or names of classes hold "_1_" or the like, so that it has several readings.
+        InputError: it is not such a name, or is ambiguous, since names of classes contain "_1_", for example.
     """
     match = _FILENAME.fullmatch(filename)
     readings = [] if match is None else [*re.finditer("(?=_[0-9]{1,9}_(.+)_[0-9]{1,9}$)", match["pair"])]
     if match is None or not readings:
         reject(where, "filename", filename, _FILENAME_REMEDY)
     if len(readings) > 1:
-        reject(
-            where, "filename", filename, "several classes' names fit it: give the images too, whose classes are known."
-        )
+        reject(where, "filename", filename, "its classes are ambiguous: also give the images, whose classes are known.")
     return match["pair"][: readings[0].start()], readings[0][1]
 
 
@@ -70,7 +68,7 @@ def parse_endpoints(classes: Classes, text: str, where: str) -> tuple[Endpoint, 
     """Read the column `class_pair` of the midpoint tasks, `{class1}_{id1}_{class2}_{id2}`.
 
     Raises:
-        InputError: it is not such a pair; the message contains `where`.
+        InputError: it is not such a pair. The message contains `where`.
     """
     try:
         endpoints = _endpoints(classes, text)
@@ -82,12 +80,12 @@ def parse_endpoints(classes: Classes, text: str, where: str) -> tuple[Endpoint, 
 
 
 def _endpoints(classes: Classes, text: str) -> tuple[Endpoint, Endpoint] | None:
-    """Read two images' names; None where the text is nothing of the kind.
+    """Read the names of two images. Return None if the text has another form.
 
     Raises:
-        InputError: it names a class that there isn't.
+        InputError: it has an unknown class.
     """
-    # Names may hold underscores and digits, so the known ones are tried first; the other pattern finds what is unknown.
+    # Names may contain underscores and digits, so known names are tried first. The other pattern finds unknown names.
     match = _pair_pattern(classes).fullmatch(text) or _ANY_PAIR.fullmatch(text)
     if match is None:
         return None

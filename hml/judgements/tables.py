@@ -1,4 +1,4 @@
-"""Judgements as tables: one row a judgement, and one row an image."""
+"""Judgements as tables: one row per judgement, and one row per image."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -56,7 +56,7 @@ def first_judgements(table: pd.DataFrame) -> pd.DataFrame:
     """Keep one judgement of each image by each person, as `drop_repeats` does.
 
     Args:
-        table: One row a judgement, with `image`, `person` and `is_repeat`.
+        table: One row per judgement, with `image`, `person` and `is_repeat`.
     """
     rows = [_Row(*row) for row in table.sort_index()[["person", "image", "is_repeat"]].itertuples()]
     return table.loc[[row.label for row in drop_repeats(rows, lambda row: (row.person, row.image))]]
@@ -66,11 +66,11 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
     """Average judgements over each image.
 
     Args:
-        table: What `judgement_table` made, perhaps without omega.
+        table: The result of `judgement_table`, possibly without omega.
 
     Returns:
-        One row an image, by first appearance: what is known of it, how many judgements (n) and people, the mean
-        lambda_h and omega if there is one, the standard deviation of lambda_h (ddof 0), and
+        One row per image, by first appearance: the columns of the image, the number of judgements (n) and of people,
+        the mean lambda_h and omega (if given), the standard deviation of lambda_h (ddof 0), and
         error = |mean lambda_h − lambda_f|.
     """
     groups = table.groupby("image", sort=True)
@@ -87,7 +87,7 @@ def image_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
-    """Tabulate midpoints: one row an answer, with `pair` naming its two images and `person` coding the annotator."""
+    """Tabulate midpoints: one row per answer, with the name of its two images (`pair`) and the person's code."""
     table = pd.DataFrame(
         [
             {
@@ -120,10 +120,10 @@ def with_pair_names(classes: Classes, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:
-    """Tabulate answers over all classes: one row each, with the mass on either endpoint and on all others.
+    """Tabulate answers over all classes: one row per answer, with the mass on each endpoint and on all other classes.
 
     Returns:
-        Beside what is known of the image: mass_1, mass_2, outside, top (the most probable class), top_mass, person.
+        The columns of the image, and mass_1, mass_2, outside, top (the most probable class), top_mass, person.
     """
     table = pd.DataFrame(
         [

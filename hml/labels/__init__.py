@@ -1,4 +1,4 @@
-"""Label strategies: what a mixed image is labelled with, and the functions that strategies are made of."""
+"""Label strategies, which label mixed images, and the functions that they use."""
 
 from hml.labels.base import LabelStrategy, MixedBatch, MixedExample, label_checked
 from hml.labels.controls import ConfidenceOnlyLabels, ConstantSmoothingLabels, ShuffledJudgements

@@ -1,4 +1,4 @@
-"""`LabelStrategy`: what a labelling idea implements, and what it is given."""
+"""`LabelStrategy`, the interface of labelling methods, and its inputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from hml.randomness import Draws
 
 @dataclass(frozen=True)
 class MixedExample:
-    """A mixed image and what people said about it.
+    """A mixed image and people's judgements of it.
 
     Args:
-        stimulus: Which two images, mixed by which lambda_f.
-        judgements: What each person said, K of them, in the file's order.
+        stimulus: The two images and lambda_f.
+        judgements: The judgements, K of them, in the order of the file.
         image: The mixed pixels in [0, 1], shape (3, H, W).
         num_classes: C, the number of classes in the data set.
     """
@@ -51,7 +51,7 @@ class MixedExample:
         """Each person's confidence, shape (K,).
 
         Raises:
-            InputError: somebody's isn't known.
+            InputError: a judgement has no confidence.
         """
         known = [judgement.omega for judgement in self.judgements if judgement.omega is not None]
         if len(known) < len(self.judgements):
@@ -62,13 +62,13 @@ class MixedExample:
         return torch.tensor(known)
 
     def two_hot(self, lambda_g: Tensor) -> Tensor:
-        """Share labels between the endpoints' classes: weights of the first, shape (K,), to soft labels, (K, C)."""
+        """Return two-hot labels (K, C), given the weights of the first endpoint's class, shape (K,)."""
         return two_hot(lambda_g, *self.classes, self.num_classes)
 
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """Images mixed freshly, which nobody has judged; tensors have the shape (B,).
+    """Freshly mixed images, which have no judgements. Tensors have shape (B,).
 
     Args:
         id_1: The first endpoints' image ids.
@@ -87,25 +87,25 @@ class MixedBatch:
     num_classes: int
 
     def two_hot(self, lambda_g: Tensor) -> Tensor:
-        """Share labels between the endpoints' classes: weights of the first, shape (B,), to soft labels, (B, C)."""
+        """Return two-hot labels (B, C), given the weights of the first endpoints' classes, shape (B,)."""
         return two_hot(lambda_g, self.class_1, self.class_2, self.num_classes)
 
 
 class LabelStrategy(ABC):
-    """Makes the training labels of mixed images. Subclass it to try your own labels."""
+    """Makes the training labels of mixed images. Subclass it for your own labels."""
 
     files: Mapping[str, str] = MappingProxyType({})
-    """The SHA-256 of each file that the labels come from, beside the judgements: part of a run's recipe."""
+    """The SHA-256 of each file that the labels depend on, other than the judgements. Part of a run's recipe."""
 
     classes: Classes | None = None
-    """The classes that it labels, for a strategy that was fitted to some; others are rejected. By default any."""
+    """The classes that the strategy was fitted to. Other classes are rejected. None, the default, accepts all."""
 
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:  # noqa: B027 - most need nothing
-        """Look at the whole set before any of it is labelled. Does nothing unless a strategy needs it.
+        """Process all mixed images before the first is labelled. By default, this does nothing.
 
         Args:
             examples: Every mixed image, S of them.
-            draws: Random numbers of the run's seed, one row an image.
+            draws: Random numbers of the run's seed, one row per image.
         """
 
     @abstractmethod
@@ -113,22 +113,22 @@ class LabelStrategy(ABC):
         """Label one mixed image.
 
         Returns:
-            Soft labels, shape (K, C), rows sum to 1. Of K > 1 labels training draws one every epoch;
-            with K = 0 the image is left out.
+            Soft labels, shape (K, C), rows sum to 1. With K > 1, training draws one label every epoch. With K = 0, the
+            image is left out.
         """
 
     def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:
-        """Label freshly mixed images, of which there are no judgements.
+        """Label freshly mixed images, which have no judgements.
 
         Args:
-            batch: What was mixed, B images.
-            draws: Random numbers for the strategies that need some, one row an image.
+            batch: The mixes, B images.
+            draws: Random numbers, one row per image.
 
         Returns:
             Soft labels, shape (B, C), rows sum to 1.
 
         Raises:
-            InputError: this strategy can't do without judgements.
+            InputError: the strategy needs judgements.
         """
         raise InputError(
             f"{type(self).__name__} needs people's judgements of each image, and freshly mixed images have none: "
@@ -137,19 +137,19 @@ class LabelStrategy(ABC):
 
 
 def label_checked(strategy: LabelStrategy, example: MixedExample) -> Tensor:
-    """Label an example and check what came out.
+    """Label an example and check the labels.
 
     Returns:
         Soft labels, shape (K, C).
 
     Raises:
-        InputError: the strategy's labels aren't rows of probabilities; names strategy and image.
+        InputError: the labels are not rows of probabilities. The message names the strategy and the image.
     """
     where = f"{type(strategy).__name__} labelled {example.stimulus.filename}"
     try:
         soft_label = strategy.label(example)
     except Exception as error:
-        error.add_note(f"This came up when {where}.")
+        error.add_note(f"This was raised when {where}.")
         raise
     if not isinstance(soft_label, Tensor):
         raise InputError(

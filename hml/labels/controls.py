@@ -1,4 +1,4 @@
-"""Controls that the paper lacks: each keeps one part of what people reported and removes the rest."""
+"""Control strategies, not in the paper. Each keeps one part of people's answers and removes the rest."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class _SmoothedMixupLabels(LabelStrategy):
 
 
 class ConfidenceOnlyLabels(_SmoothedMixupLabels):
-    """Mixup's lambda_f, smoothed by each person's confidence, K rows: is it only confidence?"""
+    """Mixup's lambda_f, smoothed by each person's confidence, K rows. Shows the effect of confidence only."""
 
     @override
     def label(self, example: MixedExample) -> Tensor:
@@ -39,10 +39,10 @@ class ConfidenceOnlyLabels(_SmoothedMixupLabels):
 
 
 class ConstantSmoothingLabels(_SmoothedMixupLabels):
-    """Mixup's lambda_f, smoothed by one constant, the mean that people's confidence gives: is it label smoothing?
+    """Mixup's lambda_f, smoothed by a constant: the mean smoothing by confidence. Shows the effect of label smoothing.
 
-    The constant is the mean over images of each image's mean gamma^omega, which is the mean over what is trained on
-    where one of the image's labels is drawn each epoch.
+    The constant is the mean over images of each image's mean gamma^omega. It is the mean over training labels if one
+    label per image is drawn each epoch.
     """
 
     _share: float | None = None
@@ -62,13 +62,13 @@ class ConstantSmoothingLabels(_SmoothedMixupLabels):
 
 
 class ShuffledJudgements(LabelStrategy):
-    """Another strategy, on the judgements of another image with the same lambda_f: does it matter which image it was?
+    """Another strategy, applied to the judgements of another image with the same lambda_f.
 
-    All judgements of an image stay together. An image whose lambda_f no other has keeps its own. Each seed shuffles
-    differently.
+    It shows whether it matters which image people judged. All judgements of an image stay together. An image with a
+    unique lambda_f keeps its own judgements. Each seed shuffles differently.
 
     Args:
-        strategy: What labels the images out of one another's judgements.
+        strategy: Labels the images from the shuffled judgements.
     """
 
     def __init__(self, strategy: LabelStrategy) -> None:
@@ -83,7 +83,7 @@ class ShuffledJudgements(LabelStrategy):
         if len(alike) == len(examples):
             raise InputError("ShuffledJudgements needs images with the same lambda_f, and no two have.")
         for group in alike.values():
-            # In a ring, so that none is given its own.
+            # A cyclic shift, so that no image gets its own judgements.
             for taker, giver in zip(group, [*group[1:], group[0]], strict=True):
                 self._judgements[examples[taker].stimulus] = examples[giver].judgements
         self.strategy.prepare([self._shuffled(example) for example in examples], draws)

@@ -1,4 +1,4 @@
-"""One label an image from a model of the people who judged it: `ReliableLabels` and `ShrunkLabels`."""
+"""One label per image from a model of the people who judged it: `ReliableLabels` and `ShrunkLabels`."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,14 @@ from hml.randomness import Draws
 
 
 class ShrunkLabels(LabelStrategy):
-    """The mean lambda_h of an image's judgements, shrunk towards its class pair's curve.
+    """The mean lambda_h of an image's judgements, shrunk towards the curve of its class pair.
 
-    The fewer people saw an image, the more it is shrunk: an image of K people keeps K·τ² / (K·τ² + σ²) of its own mean.
-    All judgements together give τ², how far images scatter around their curves, and σ², how far people do around an
-    image.
+    With fewer people, the mean is shrunk more: with K people, its weight is K·τ² / (K·τ² + σ²). τ² is the variance of
+    images around their curves, and σ² the variance of people around an image. Both are estimated from all judgements.
 
     Args:
-        gamma: Base of the smoothing by the image's mean confidence, in (0, 1]; null doesn't smooth.
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+        gamma: Base of the smoothing by the image's mean confidence, in (0, 1]. null disables smoothing.
+        smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
 
     Source: Efron and Morris, "Stein's Estimation Rule and Its Competitors", 1973.
     """
@@ -69,12 +68,12 @@ class ShrunkLabels(LabelStrategy):
 
 
 class ReliableLabels(ShrunkLabels):
-    """As `ShrunkLabels`, with people who differ: noisy people count less, bias and scale are corrected.
+    """Like `ShrunkLabels`, with a model of each person: noisy people have less weight, bias and scale are corrected.
 
-    The model is `hml.judgements.annotators`: each person has a bias, a scale and a noise on the slider. What it
-    estimated is in `crowd` after `prepare`.
+    The model is `hml.judgements.annotators`: each person has a bias, a scale and a noise on the slider. After
+    `prepare`, `crowd` has its estimates.
 
-    Source: the crowd-labelling models' idea (Dawid and Skene, 1979), for continuous answers.
+    Source: crowd-labelling models (Dawid and Skene, 1979), applied to continuous answers.
     """
 
     individual = True

@@ -1,4 +1,4 @@
-"""Labels from what people said about a mixed image: the paper's four human varieties, and a weighted mean."""
+"""Labels from people's judgements of a mixed image: the paper's four kinds, and a weighted mean."""
 
 from typing import Literal
 
@@ -14,11 +14,11 @@ Order = Literal["smooth_then_mean", "mean_then_smooth"]
 
 
 class SeparateLabels(LabelStrategy):
-    """Each person's own label: with one person a row, K rows. The paper's "sep", with gamma "sep_conf".
+    """One label per person, K rows. The paper's "sep", and with gamma "sep_conf".
 
     Args:
-        gamma: Base of the smoothing by confidence, in (0, 1]; null doesn't smooth.
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+        gamma: Base of the smoothing by confidence, in (0, 1]. null disables smoothing.
+        smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
     """
 
     def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
@@ -35,13 +35,13 @@ class SeparateLabels(LabelStrategy):
 
 
 class AggregateLabels(LabelStrategy):
-    """One label an image: the mean over its judgements. The paper's "agg", with gamma "agg_conf".
+    """One label per image: the mean over its judgements. The paper's "agg", and with gamma "agg_conf".
 
     Args:
-        gamma: Base of the smoothing by confidence, in (0, 1]; null doesn't smooth.
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
-        order: Whether each person's label is smoothed by their own confidence before the mean is taken,
-            or the mean label is smoothed by the mean confidence. The paper doesn't say which.
+        gamma: Base of the smoothing by confidence, in (0, 1]. null disables smoothing.
+        smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
+        order: Whether to smooth each person's label by their confidence and then average, or to average and then
+            smooth by the mean confidence. The paper does not specify the order.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class AggregateLabels(LabelStrategy):
 
 
 class ConfidenceWeightedLabels(LabelStrategy):
-    """One label an image: the mean lambda_h weighted by confidence, Σ omega·lambda_h / Σ omega.
+    """One label per image: the mean lambda_h weighted by confidence, Σ omega·lambda_h / Σ omega.
 
-    The authors' processed file has Σ omega·lambda_h / K instead, which shrinks towards the second class and is no
-    label to train on. Where nobody has any confidence, everyone counts alike.
+    The authors' processed file has Σ omega·lambda_h / K instead, which shrinks towards the second class and is not
+    suitable as a label. If all confidences are 0, all people have equal weight.
     """
 
     @override

@@ -1,4 +1,4 @@
-"""Labels that need nobody's judgement: mixup's own, none, and uniform as a control."""
+"""Labels that need no judgements: mixup's labels, no labels, and uniform labels as a control."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from hml.randomness import Draws
 
 
 class NoMixed(LabelStrategy):
-    """Leave mixed images out: train on the plain ones only. The paper's "regular"."""
+    """Leaves out mixed images, so only plain images are trained on. The paper's "regular"."""
 
     @override
     def label(self, example: MixedExample) -> Tensor:
@@ -17,7 +17,7 @@ class NoMixed(LabelStrategy):
 
 
 class MixupLabels(LabelStrategy):
-    """Label by the pixels' own weights, lambda_g = lambda_f.
+    """Labels by the weights of the pixels, lambda_g = lambda_f.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
     """
@@ -32,7 +32,7 @@ class MixupLabels(LabelStrategy):
 
 
 class UniformLabels(LabelStrategy):
-    """Give every class the same probability, whatever the image shows: a control for any smoothing."""
+    """Gives every class the same probability for every image, a control for smoothing."""
 
     @override
     def label(self, example: MixedExample) -> Tensor:

@@ -1,4 +1,4 @@
-"""Soft labels as tensors: building, smoothing and checking them. Pure functions."""
+"""Makes, smooths and checks soft labels. Pure functions of tensors."""
 
 from typing import Literal
 
@@ -11,13 +11,13 @@ SmoothOver = Literal["all", "endpoints"]
 
 
 def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_classes: int) -> Tensor:
-    """Share each label between two classes: lambda_g to the first, 1 − lambda_g to the second.
+    """Make labels with probability lambda_g on the first class and 1 − lambda_g on the second.
 
     Args:
         lambda_g: Weights of the first class, shape (K,).
-        class_1: The first class of every row, or of each, shape (K,).
-        class_2: The second class, likewise; where it equals the first, the row is one-hot.
-        num_classes: C.
+        class_1: The first class, the same for all rows or one per row, shape (K,).
+        class_2: The second class, likewise. If it equals the first, the row is one-hot.
+        num_classes: C, the number of classes.
 
     Returns:
         Soft labels, shape (K, C).
@@ -34,24 +34,24 @@ def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_
 
 
 def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, support: Tensor | None = None) -> Tensor:
-    """Smooth soft labels towards uniform, the more the less confident their annotator is.
+    """Smooth soft labels towards uniform, more for less confident annotators.
 
-    With s = gamma^omega: label ← (1 − s)·label + s·uniform. So omega = 0 leaves a uniform label and omega = 1
-    keeps 1 − gamma of the label.
+    With s = gamma^omega: label ← (1 − s)·label + s·uniform. So omega = 0 gives a uniform label, and omega = 1 gives the
+    label a weight of 1 − gamma.
 
     Args:
         soft_label: Class probabilities, shape (K, C), rows sum to 1.
         omega: Confidence of each row, shape (K,), in [0, 1].
         gamma: Smoothing base, in (0, 1]; the paper's is 0.005.
-        support: The classes that share the uniform part, shape (K, C), boolean, one or more a row; by default all.
+        support: The classes of the uniform part, shape (K, C), boolean, one or more per row. By default, all classes.
 
     Returns:
         Smoothed labels, shape (K, C), rows sum to 1.
 
     Raises:
-        InputError: a row doesn't sum to 1, omega is outside [0, 1], or gamma outside (0, 1].
+        InputError: a row does not sum to 1, omega is outside [0, 1], or gamma is outside (0, 1].
 
-    Source: Collins et al., "Human-in-the-Loop Mixup", the confidence-smoothed label varieties.
+    Source: Collins et al., "Human-in-the-Loop Mixup", the confidence-smoothed labels.
 
     Examples:
         >>> smooth_by_confidence(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), gamma=0.25)
@@ -59,7 +59,7 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
     """
     check_gamma(gamma)
     if not bool(((omega >= 0) & (omega <= 1)).all()):
-        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: raw confidence is 0 to 100, divide by 100.")
+        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: divide raw confidence, from 0 to 100, by 100.")
     check_soft_labels(soft_label)
     uniform = torch.ones_like(soft_label) if support is None else support.to(soft_label.dtype)
     uniform = uniform / uniform.sum(dim=1, keepdim=True)  # (K, C)
@@ -70,14 +70,14 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
 def smooth_label(
     soft_label: Tensor, omega: Tensor, gamma: float, classes: tuple[int, int], smooth_over: SmoothOver
 ) -> Tensor:
-    """Smooth labels of one mixed image by confidence, over all classes or those of its endpoints.
+    """Smooth the labels of one mixed image by confidence, over all classes or over its endpoints' classes.
 
     Args:
         soft_label: Class probabilities, shape (K, C), rows sum to 1.
         omega: Confidence of each row, shape (K,), in [0, 1].
         gamma: Smoothing base, in (0, 1].
         classes: The endpoints' classes.
-        smooth_over: Which classes share the uniform part.
+        smooth_over: The classes of the uniform part.
 
     Returns:
         Smoothed labels, shape (K, C), rows sum to 1.
@@ -90,10 +90,10 @@ def smooth_label(
 
 
 def check_smoothing(gamma: float | None, smooth_over: SmoothOver) -> None:
-    """Reject a strategy's arguments for smoothing; a gamma of None doesn't smooth.
+    """Reject invalid arguments for smoothing. A gamma of None disables smoothing.
 
     Raises:
-        InputError: gamma is outside (0, 1], or smooth_over none of its choices.
+        InputError: gamma is outside (0, 1], or smooth_over is not one of its choices.
     """
     if gamma is not None:
         check_gamma(gamma)
@@ -104,21 +104,21 @@ def check_gamma(gamma: float) -> None:
     """Reject a smoothing base outside (0, 1].
 
     Raises:
-        InputError: it is.
+        InputError: gamma is outside (0, 1].
     """
     if not 0 < gamma <= 1:
         raise InputError(f"gamma={gamma} is outside (0, 1]: the paper's is 0.005, and null turns smoothing off.")
 
 
 def check_soft_labels(soft_label: Tensor, num_classes: int | None = None) -> None:
-    """Reject what isn't rows of probabilities.
+    """Reject tensors that are not rows of probabilities.
 
     Args:
-        soft_label: What should be soft labels, shape (K, C).
-        num_classes: C, where it is known.
+        soft_label: Soft labels to check, shape (K, C).
+        num_classes: C, if known.
 
     Raises:
-        InputError: wrong shape or type, a negative or non-finite entry, or a row that doesn't sum to 1 within 1e-4.
+        InputError: wrong shape or type, a negative or non-finite entry, or a row that does not sum to 1 within 1e-4.
     """
     columns = "C" if num_classes is None else num_classes
     if soft_label.ndim != 2 or (num_classes is not None and soft_label.shape[1] != num_classes):

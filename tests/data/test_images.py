@@ -231,7 +231,7 @@ def test_images_on_both_sides_of_the_split_are_refused():
         ({"labels": torch.arange(2)}, r"labels .* shape \(2,\), expected .* \(3,\)"),
         ({"labels": torch.tensor([1, 2, 10])}, "labels has values from 1 to 10, expected 0 to 9"),
         ({"test_ids": torch.tensor([3])}, "test_ids has values from 3 to 3, expected 0 to 2"),
-        ({"human": 50 * torch.eye(3, 10)}, "human: row 0 .* sums to 50, not to 1. Counts are to be divided"),
+        ({"human": 50 * torch.eye(3, 10)}, "human: row 0 .* sums to 50, not to 1. Divide counts"),
         ({"human": torch.full((3, 5), 0.2)}, r"human: .* shape \(3, 5\), expected \(K, 10\)"),
         ({"human": torch.eye(2, 10)}, "human has 2 rows for 3 images"),
     ],

@@ -68,7 +68,7 @@ def test_endpoints_that_do_not_fit_are_named_as_the_file_names_them(plain, bank,
     with pytest.raises(InputError, match=r"image T-shirt/top/2.png is of class T-shirt/top, not ankle_boot 2"):
         check_endpoints([wrong], bank, "any")
     leaking = plain("T-shirt/top/2.png", class_1="T-shirt/top").load(tmp_path, bank).judgements[0].stimulus
-    with pytest.raises(InputError, match=r"make the evaluation worthless: images T-shirt/top/2.png\."):
+    with pytest.raises(InputError, match=r"invalidate the evaluation: images T-shirt/top/2.png\."):
         check_endpoints([leaking], bank, "not evaluated")
     with pytest.raises(InputError, match=r"originals T-shirt/top/2.png are outside the training split"):
         check_endpoints([leaking], bank, "training")

@@ -43,7 +43,7 @@ def test_what_is_not_yaml_is_refused(text):
 
 
 def test_an_alias_of_itself_is_refused():
-    with pytest.raises(yaml.YAMLError, match="it holds itself"):
+    with pytest.raises(yaml.YAMLError, match="it contains itself"):
         parse_yaml("a: &a [1, *a]\n")
 
 

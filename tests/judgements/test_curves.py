@@ -29,9 +29,9 @@ def test_a_curve_and_its_mirror_image_say_the_same(bias, slope, lapse, lambda_f)
     assert curve.mirrored().mirrored() == curve
 
 
-def test_impossible_curves_are_refused():
+def test_impossible_curves_are_rejected():
     for parameters in ((0.0, 0.0), (np.nan, 1.0), (0.0, 1.0, 1.0)):
-        with pytest.raises(InputError, match="is no curve"):
+        with pytest.raises(InputError, match="is not a curve"):
             Curve(*parameters)
 
 

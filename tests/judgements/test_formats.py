@@ -53,7 +53,7 @@ def test_the_classes_are_found_in_either_format():
 
 @pytest.mark.parametrize(
     ("filename", "said"),
-    [("mixed_0.5_a_1_b_2_c_3.png", "several classes' names fit it"), ("mixed_0.5_a_1.png", "expected mixed_")],
+    [("mixed_0.5_a_1_b_2_c_3.png", "its classes are ambiguous"), ("mixed_0.5_a_1.png", "expected mixed_")],
 )
 def test_a_filename_with_several_readings_names_no_classes(filename, said):
     with pytest.raises(InputError, match=f"filename='{filename}' in mine.csv, row 3: .*{said}"):

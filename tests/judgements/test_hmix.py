@@ -220,7 +220,7 @@ def test_bad_rows_are_refused_by_file_row_field_and_value(change, field, value):
         (b"subject,filename,responses\n\xff\xfe,a,b\n", "mine.csv is not a CSV file in UTF-8"),
         (b'subject,filename,responses\nann,mixed.png,"{', "mine.csv, line 2 is not CSV"),
         (b"", "mine.csv has no column subject, filename, responses .its columns: none"),
-        (b"subject,filename,responses\n", "mine.csv holds no judgements"),
+        (b"subject,filename,responses\n", "mine.csv has no judgements"),
     ],
 )
 def test_bad_files_are_refused_by_name(content, message):

@@ -71,16 +71,16 @@ def test_the_classes_that_a_file_names_are_in_alphabetical_order():
 @pytest.mark.parametrize(
     ("change", "field", "said"),
     [
-        ({"annotator": "  "}, "annotator", "name the person"),
+        ({"annotator": "  "}, "annotator", "code for the person"),
         ({"image_1": "train/benign/2.png"}, "image_1", "did you mean train/benign/1.png?"),
         ({"image_1": ""}, "image_1", "its path in the folder, or its id"),
         ({"image_2": "3"}, "image_2", "'3' in mine.csv, row 4: there is no such image"),
         ({"image_2": "-1"}, "image_2", "there is no such image"),
         ({"image_2": "1.0"}, "image_2", "there is no such image"),
-        ({"image_2": "0"}, "class_2", "class_1 says that this image is of class benign"),
+        ({"image_2": "0"}, "class_2", "this image is benign in class_1"),
         ({"class_1": "bening"}, "class_1", "did you mean benign?"),
         ({"class_2": ""}, "class_2", "the classes are benign, malignant, not clear"),
-        ({"lambda_f": "75"}, "lambda_f", "divide per cents by 100"),
+        ({"lambda_f": "75"}, "lambda_f", "divide percentages by 100"),
         ({"lambda_f": "half"}, "lambda_f", "give a number from 0 to 1"),
         ({"lambda_h": ""}, "lambda_h", "give a number from 0 to 1"),
         ({"lambda_h": "nan"}, "lambda_h", "outside [0, 1]"),
@@ -102,7 +102,7 @@ def test_bad_rows_are_rejected_by_file_row_field_and_value(change, field, said):
 
 
 def test_a_file_without_judgements_is_rejected():
-    with pytest.raises(InputError, match=r"mine\.csv holds no judgements"):
+    with pytest.raises(InputError, match=r"mine\.csv has no judgements"):
         parse_plain(",".join(REQUIRED).encode(), "mine.csv", SCANS)
 
 

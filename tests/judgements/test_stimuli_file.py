@@ -46,7 +46,7 @@ def test_a_file_of_judgements_has_the_images_to_ask_about_again():
         ("0,benign,1,malignant,1,,", "mine.csv, row 3: lambda_f=1.0 must be between 0 and 1"),
         ("0,benign,1,malignant,0.0625,,", "mine.csv, row 3: lambda_f=0.0625 .* three decimals"),
         ("0,benign,1,benign,.25,,", "mine.csv, row 3: class_1 and class_2 are the same"),
-        ("0,benign,0,malignant,.25,,", "class_2='malignant' in mine.csv, row 3: class_1 says"),
+        ("0,benign,0,malignant,.25,,", "class_2='malignant' in mine.csv, row 3: this image is benign in class_1"),
         ("0,benign,1,malignant,.25,high,", "score='high' in mine.csv, row 3: give a number"),
         ("0,benign,1,malignant,.25,inf,", "mine.csv, row 3: score=inf is not a finite number"),
         ("0,benign,1,malignant", "row 3 has 4 fields where the header has 7"),

@@ -64,7 +64,7 @@ def test_wrong_labels_are_refused_by_strategy_and_image(make_example, soft_label
 def test_a_strategys_own_error_says_which_image_it_came_up_with(make_example):
     with pytest.raises(KeyError) as caught:
         label_checked(Custom(KeyError("oops")), make_example())
-    assert caught.value.__notes__ == ["This came up when Custom labelled mixed_0.5_Cat_1_Dog_2.png."]
+    assert caught.value.__notes__ == ["This was raised when Custom labelled mixed_0.5_Cat_1_Dog_2.png."]
 
 
 def test_a_strategy_of_judgements_refuses_freshly_mixed_images():
