@@ -6,7 +6,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-GUIDES = ("labels", "data", "training", "evaluation", "experiments", "transforms", "analysis", "relabel", "elicit")
+ORDER = ("labels", "data", "training", "evaluation", "experiments", "transforms", "analysis", "relabel", "elicit")
+GUIDES = [f"hml/{name}/README.md" for name in ORDER]
 OTHERS = {
     "Results": "RESULTS.md",
     "Speed": "tests/benchmarks/RESULTS.md",
@@ -14,26 +15,27 @@ OTHERS = {
     "Contribute": "CONTRIBUTING.md",
     "Changes": "CHANGELOG.md",
 }
-LINKED = (".github/mixed.png", "LICENSE", "CITATION.cff")
-"""What the pages above show or link to."""
 TUTORIALS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/tutorials/*.py"))
+LINKED = (
+    *(".github/mixed.png", "LICENSE", "CITATION.cff"),
+    *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("configs/elicit/*")),
+    *TUTORIALS,
+)
+"""What the pages show or link to."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Lay out the navigation."""
-    guides = [f"hml/{name}/README.md" for name in GUIDES if (ROOT / f"hml/{name}/README.md").exists()]
     others = [{title: path} for title, path in OTHERS.items()]
-    pages = {"Guides": guides, "Tutorials": [_page(path) for path in TUTORIALS], "Reference": list(_reference())}
+    pages = {"Guides": GUIDES, "Tutorials": [_page(path) for path in TUTORIALS], "Reference": list(_reference())}
     config.nav = [{"hml": "README.md"}, *({title: paths} for title, paths in pages.items()), *others]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the repository's own Markdown files, at the paths that links between them expect, and the reference."""
-    guides = (f"hml/{name}/README.md" for name in GUIDES)
-    for path in ("README.md", *guides, *OTHERS.values(), *LINKED, *TUTORIALS):
-        if (ROOT / path).exists():
-            files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    for path in ("README.md", *GUIDES, *OTHERS.values(), *LINKED):
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
     for page, content in (_reference() | {_page(path): _render(path) for path in TUTORIALS}).items():
         files.append(File.generated(config, page, content=content))
     return files

@@ -58,7 +58,7 @@ run("elicit export judgements.csv --format plain")
 
 # %% What people perceive: open lightning_logs/percepts/percepts.html
 SOURCE = "--judgements judgements.csv --source ImageFolder --source.root photos"
-run(f"percepts {SOURCE} --replicates 200")
+run(f"percepts {SOURCE}")
 
 # %% A network that learns from their judgements
 Path("own.yaml").write_text("""\

@@ -27,8 +27,6 @@ class Options:
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
         pairs: Class pairs to draw large, such as Cat/Dog.
         images: Mixed images to show, by filename; by default the most surprising.
-        replicates: Resamples of people.
-        seed: What the resamples are drawn from.
     """
 
     cohort: Cohort = "paper"
@@ -38,8 +36,6 @@ class Options:
     data_dir: Path | None = None
     pairs: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    replicates: int = 1000
-    seed: int = 0
 
 
 def parse(args: Sequence[str]) -> Options:

@@ -8,10 +8,14 @@ from scipy.special import xlogy
 
 from hml.analysis.generating import image_lambda_f, image_means
 from hml.statistics import weighted
-from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Bootstrap, Estimate
+from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Estimate
+from hml.statistics.jackknife import Jackknife, Weights
 
 # Mean and larger entropy of people's labels of the endpoints; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
+
+FOLDED = ("extremeness", "error")
+"""Variables that are sizes: how far an image's mean is from a value depends on people's noise in a folded way."""
 
 _BINS = 5
 
@@ -39,51 +43,58 @@ def add_variables(table: pd.DataFrame, human: Array | None) -> pd.DataFrame:
     return added
 
 
-def correlate(table: pd.DataFrame, variable: str, unit: str, weights: Array) -> Array:
-    """Correlate omega with a variable under people's weights.
+def correlate(table: pd.DataFrame, variable: str, unit: str, weights: Weights) -> Array:
+    """Correlate omega with a variable under judgements' weights.
 
     Args:
         table: What `add_variables` made.
         variable: One of its columns.
         unit: "judgement"; "within_person": omega and the variable less the person's own means, since people use
             the slider differently; "image": both from the image's mean judgement.
-        weights: People's weights, shape (R, A).
+        weights: Of all judgements.
 
     Returns:
         Shape (R,).
     """
     if unit == "image":
-        return weighted.row_correlation(_image_values(table, variable, weights), image_means(table, "omega", weights))
+        x, y = _image_values(table, variable, weights), image_means(table, "omega", weights)
+        return weighted.correlation(weights.of_images(table), x, y)
     person = table["person"].to_numpy(np.int64)
     x, y = (table[name].to_numpy(float) for name in (variable, "omega"))
     if unit == "within_person":
         x, y = (
             values - (np.bincount(person, values) / np.maximum(np.bincount(person), 1))[person] for values in (x, y)
         )
-    return weighted.correlation(weights, person, x, y)
+    return weighted.correlation(weights.of(table), x, y)
 
 
-def _image_values(table: pd.DataFrame, variable: str, weights: Array) -> Array:
-    if variable not in ("extremeness", "error"):
+def _image_values(table: pd.DataFrame, variable: str, weights: Weights) -> Array:
+    if variable not in FOLDED:
         return image_means(table, variable, weights)  # the same for all judgements of an image
     lambda_h = image_means(table, "lambda_h", weights)
     away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else image_lambda_f(table)))
     return away
 
 
-def correlations(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[tuple[str, str], Estimate]:
+def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, str], Estimate]:
     """Estimate all correlations that the table has columns for, by (variable, unit)."""
     people = table["person"].nunique()
     counts = {"judgement": len(table), "within_person": len(table), "image": table["image"].nunique()}
     return {
-        (variable, unit): bootstrap.estimate(partial(correlate, table, variable, unit), n, people, CORRELATION)
+        (variable, unit): jackknife.estimate(
+            partial(correlate, table, variable, unit),
+            n,
+            people,
+            CORRELATION,
+            same_images=not (unit == "image" and variable in FOLDED),
+        )
         for variable in VARIABLES
         if variable in table
         for unit, n in counts.items()
     }
 
 
-def binned_confidence(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def binned_confidence(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Average omega over five bins of each variable, equally full where ties allow, with its mean as `x`."""
     rows = []
     for variable in (name for name in VARIABLES if name in table):
@@ -92,7 +103,7 @@ def binned_confidence(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame
         which = np.searchsorted(edges, values, side="left") if table[variable].nunique() > _BINS else _rank(values)
         for b in np.unique(which):
             part = table[which == b]
-            estimate = weighted.estimate_mean(bootstrap, part, part["omega"].to_numpy(float), SHARE)
+            estimate = weighted.estimate_mean(jackknife, part, part["omega"].to_numpy(float), SHARE)
             rows.append({"variable": variable, "x": float(part[variable].mean()), **estimate.as_dict()})
     return pd.DataFrame(rows)
 

@@ -7,7 +7,8 @@ from scipy.special import expit
 
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
-from hml.statistics.bootstrap import Array, Bootstrap, Estimate, Index, make_estimate
+from hml.statistics.bootstrap import Array, Estimate, Index
+from hml.statistics.jackknife import Jackknife, Weights
 
 _STEPS, _TOLERANCE = 50, 1e-9
 _DENSE = 14
@@ -15,7 +16,15 @@ _DENSE = 14
 _SLOPE_MEAN, _SLOPE_SD, _POSITION_SD, _STRENGTH_SD = 5.0, 5.0, 1.0, 1.0
 
 
-def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, dispersion: float, num_classes: int) -> Array:
+def fit_strengths(
+    cells: Cells,
+    count: Array,
+    total: Array,
+    lapse: float,
+    dispersion: float,
+    num_classes: int,
+    start: Array | None = None,
+) -> Array:
     """Fit logit λ_h = slope·(λ_f − ½) + position + strength of the first class − strength of the second.
 
     Bradley and Terry's model (1952) with what is in the pixels as a handicap, and with `position` for a lean to
@@ -28,6 +37,7 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
         lapse: The share of answers that don't depend on the image.
         dispersion: The variance of a judgement over that of a coin flip.
         num_classes: C.
+        start: Where the search begins, shape (1, 2 + C); at the prior's mean unless given.
 
     Returns:
         slope, position and the classes' strengths, shape (R, 2 + C).
@@ -39,7 +49,7 @@ def fit_strengths(cells: Cells, count: Array, total: Array, lapse: float, disper
     sd = np.array([_SLOPE_SD, _POSITION_SD, *[_STRENGTH_SD] * num_classes])
     prior = np.zeros(len(sd))
     prior[0] = _SLOPE_MEAN
-    found = np.tile(prior, (len(count), 1))
+    found = np.tile(prior if start is None else start[0], (len(count), 1))
     for _ in range(_STEPS):
         sigmoid = expit(found @ design.T)  # (R, N)
         predicted = lapse / 2 + (1 - lapse) * sigmoid
@@ -67,7 +77,7 @@ def _multiply_columns(design: Array, pairs: Index) -> "Array | csr_array[np.floa
     return csr_array((products.ravel(), place.ravel(), starts), (num_cells, width**2))
 
 
-def dominance(table: pd.DataFrame, bootstrap: Bootstrap, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
+def dominance(table: pd.DataFrame, jackknife: Jackknife, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
     """Estimate how much each of C classes outweighs the others.
 
     Returns:
@@ -78,22 +88,27 @@ def dominance(table: pd.DataFrame, bootstrap: Bootstrap, num_classes: int) -> tu
     """
     fits = CurveFits.of(table)
 
-    def fit(weights: Array) -> Array:
-        count, total = fits.cell_sums(weights)
-        found = fit_strengths(fits.cells, count, total, fits.curves.overall.lapse, fits.curves.dispersion, num_classes)
+    def strengths_of(weights: Weights, start: Array | None = None) -> Array:
+        sums, curves = fits.cell_sums(weights), fits.curves
+        return fit_strengths(fits.cells, *sums, curves.overall.lapse, curves.dispersion, num_classes, start)
+
+    start = strengths_of(Weights.ones(len(jackknife.person)))
+
+    def fit(weights: Weights) -> Array:
+        found = strengths_of(weights, start)
         slope = np.maximum(found[:, :1], 0.1)
         return np.concatenate([found[:, 2:], found[:, 2:] / slope, found[:, 1:2] / slope], axis=1)  # (R, 2·C + 1)
 
-    value, replicates = bootstrap.value(fit), bootstrap.replicate(fit)
+    value, replicates = jackknife.value(fit), jackknife.replicate(fit)
     rows = []
     for c in range(num_classes):
         part = table[(table["class_1"] == c) | (table["class_2"] == c)]
         if part.empty:
             continue
         n, people = len(part), part["person"].nunique()
-        strength = make_estimate(float(value[c]), replicates[:, c], n, people)
-        worth = make_estimate(float(value[num_classes + c]), replicates[:, num_classes + c], n, people)
+        strength = jackknife.conclude(float(value[c]), replicates[:, c], n, people)
+        worth = jackknife.conclude(float(value[num_classes + c]), replicates[:, num_classes + c], n, people)
         strengths = {"strength": strength.value, "strength_low": strength.low, "strength_high": strength.high}
         rows.append({"class": c, **strengths, **worth.as_dict()})
-    position = make_estimate(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())
+    position = jackknife.conclude(float(value[-1]), replicates[:, -1], len(table), table["person"].nunique())
     return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True), position

@@ -24,12 +24,17 @@ def conclude(estimate: Estimate, what: str, above: str, below: str, against: flo
         ['The lean is 0.200: its 95 % interval, −0.100 to 0.300, includes 0, so its sign is not known.']
     """
     side = compare(estimate, against)
+    here = compare(estimate.on_same_images, against)
     if estimate.value is None or side == "unknown":
         return state(estimate, what)
     value, interval = write_number(estimate.value), write_interval(estimate)
     if side == "not clear of":
         unknown = "its sign is not known" if against == 0 else f"it may be {against:g}"
-        return [f"{capitalise(what)} is {value}: its 95 % interval, {interval}, includes {against:g}, so {unknown}."]
+        found = f"{capitalise(what)} is {value}: its 95 % interval, {interval}, includes {against:g}, so {unknown}."
+        if here in ("above", "below"):
+            meaning, narrow = above if here == "above" else below, write_interval(estimate.on_same_images)
+            found += f" It holds for other people and these images only ({narrow}): {uncapitalise(meaning)}."
+        return [found]
     meaning = above if side == "above" else below
     return [f"{meaning}: {what} is {value} (95 % interval {interval}, which excludes {against:g})."]
 
@@ -58,6 +63,11 @@ def list_values(values: list[tuple[str, Estimate]]) -> str:
         'Cat (0.200, 0.100 to 0.300)'
     """
     return ", ".join(f"{name} ({write_number(e.value)}, {write_interval(e)})" for name, e in values)
+
+
+def uncapitalise(text: str) -> str:
+    """Write the first letter small, and leave the others as they are."""
+    return text[0].lower() + text[1:]
 
 
 def capitalise(text: str) -> str:

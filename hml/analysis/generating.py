@@ -6,39 +6,37 @@ import numpy as np
 import pandas as pd
 
 from hml.statistics import weighted
-from hml.statistics.bootstrap import SHARE, Array, Bootstrap
+from hml.statistics.bootstrap import SHARE, Array, Estimate
+from hml.statistics.jackknife import Jackknife, Weights
 
 STATISTICS = ("mean", "median", "q25", "q75", "error", "omega")
+_QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75}
+_STEP = 0.01
+"""Of the slider. A quantile's share is smoothed by so much at least, since answers heap on some positions."""
 
 
-def summarise_levels(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def summarise_levels(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Summarise lambda_h at each lambda_f.
 
     Returns:
         One row for each unit ("image": an image's mean judgement; "judgement"), level and statistic (mean, median,
         q25 and q75 of lambda_h; error = mean |lambda_h − lambda_f|; omega = mean omega, where it is known).
     """
-    statistics = STATISTICS if "omega" in table else STATISTICS[:-1]
+    names = STATISTICS if "omega" in table else STATISTICS[:-1]
     rows = []
     for level, part in table.groupby("level", sort=True):
-        people = [part["person"].nunique()] * len(statistics)
-        for unit, summarise, n in (
-            ("image", _over_images, part["image"].nunique()),
-            ("judgement", _over_judgements, len(part)),
-        ):
-            estimates = bootstrap.estimates(partial(summarise, part), [n] * len(statistics), people, SHARE)
+        for unit, n in (("image", part["image"].nunique()), ("judgement", len(part))):
+            estimates = _summarise(part, unit, n, jackknife)
             rows += [
-                {"unit": unit, "lambda_f": level, "statistic": name, **estimate.as_dict()}
-                for name, estimate in zip(statistics, estimates, strict=True)
+                {"unit": unit, "lambda_f": level, "statistic": name, **estimates[name].as_dict()} for name in names
             ]
     return pd.DataFrame(rows)
 
 
-def image_means(table: pd.DataFrame, column: str, weights: Array) -> Array:
+def image_means(table: pd.DataFrame, column: str, weights: Weights) -> Array:
     """Average a column over each image's judgements, shape (R, I), images by first appearance in the table."""
     image = pd.factorize(table["image"])[0].astype(np.int64)
-    person, values = table["person"].to_numpy(np.int64), table[column].to_numpy(float)
-    return weighted.cell_means(weights, person, image, values, int(image.max()) + 1)
+    return weighted.cell_means(weights.of(table), image, table[column].to_numpy(float), int(image.max()) + 1)
 
 
 def image_lambda_f(table: pd.DataFrame) -> Array:
@@ -46,35 +44,48 @@ def image_lambda_f(table: pd.DataFrame) -> Array:
     return table.drop_duplicates("image")["lambda_f"].to_numpy(float)
 
 
-def error_by_judgement(table: pd.DataFrame, weights: Array) -> Array:
+def error_by_judgement(table: pd.DataFrame, weights: Weights) -> Array:
     """Mean |lambda_h − lambda_f| over judgements, shape (R,)."""
-    return weighted.mean(weights, table["person"].to_numpy(np.int64), table["error"].to_numpy(float))
+    return weighted.mean(weights.of(table), table["error"].to_numpy(float))
 
 
-def error_by_image(table: pd.DataFrame, weights: Array) -> Array:
+def error_by_image(table: pd.DataFrame, weights: Weights) -> Array:
     """Mean |mean lambda_h − lambda_f| over images, shape (R,)."""
-    return _row_means(np.abs(image_means(table, "lambda_h", weights) - image_lambda_f(table)))
+    away = np.abs(image_means(table, "lambda_h", weights) - image_lambda_f(table))
+    return weighted.mean(weights.of_images(table), away)
 
 
-def _over_images(part: pd.DataFrame, weights: Array) -> Array:
-    lambda_h = image_means(part, "lambda_h", weights)  # (R, I)
-    quantiles = [weighted.row_quantiles(lambda_h, q) for q in (0.5, 0.25, 0.75)]
-    error = np.abs(lambda_h - image_lambda_f(part))
-    means = [_row_means(values) for values in (lambda_h, error)]
-    omega = [_row_means(image_means(part, "omega", weights))] if "omega" in part else []
-    return np.stack([means[0], *quantiles, means[1], *omega], axis=1)
+def _summarise(part: pd.DataFrame, unit: str, n: int, jackknife: Jackknife) -> dict[str, Estimate]:
+    """Estimate every statistic of one level's judgements, or of their images."""
+    people = part["person"].nunique()
+
+    def spread(weights: Weights, column: str = "lambda_h") -> tuple[Array, Array]:
+        if unit == "image":
+            return image_means(part, column, weights), weights.of_images(part)
+        return part[column].to_numpy(float), weights.of(part)
+
+    def mean(column: str, weights: Weights) -> Array:
+        values, own = spread(weights, column)
+        return weighted.mean(own, values)
+
+    folded, error = (True, error_by_image) if unit == "image" else (False, error_by_judgement)
+    estimates = {
+        "mean": jackknife.estimate(partial(mean, "lambda_h"), n, people, SHARE),
+        "error": jackknife.estimate(partial(error, part), n, people, SHARE, same_images=not folded),
+    }
+    if "omega" in part:
+        estimates["omega"] = jackknife.estimate(partial(mean, "omega"), n, people, SHARE)
+    smooth = max(_STEP, _noise(part) / 2) if unit == "image" else _STEP
+    return estimates | {name: jackknife.quantile(spread, q, n, people, smooth) for name, q in _QUANTILES.items()}
 
 
-def _over_judgements(part: pd.DataFrame, weights: Array) -> Array:
-    person = part["person"].to_numpy(np.int64)
-    columns = [part[name].to_numpy(float) for name in ("lambda_h", "error", "omega") if name in part]
-    quantiles = [weighted.weighted_quantiles(columns[0], weights[:, person], q) for q in (0.5, 0.25, 0.75)]
-    mean, *others = (weighted.mean(weights, person, values) for values in columns)
-    return np.stack([mean, *quantiles, *others], axis=1)
+def _noise(part: pd.DataFrame) -> float:
+    """Return the standard deviation of an image's mean over other people, on average over the images.
 
-
-def _row_means(values: Array) -> Array:
-    """Average along the last axis, leaving out NaN; NaN where all are."""
-    there = np.isfinite(values)
-    count = there.sum(1)
-    return np.where(count > 0, np.where(there, values, 0).sum(1) / np.maximum(count, 1), np.nan)
+    A share of images smoothed by half of it varies with people's noise as the unsmoothed one does: for values spread
+    evenly, by f·σ/√π times the density f where σ is the noise.
+    """
+    groups = part.groupby("image")["lambda_h"]
+    freedom = len(part) - groups.ngroups
+    within = float(((part["lambda_h"] - groups.transform("mean")) ** 2).sum()) / max(freedom, 1)
+    return float(np.sqrt(within * (1 / groups.size()).mean()))

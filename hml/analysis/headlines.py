@@ -1,23 +1,23 @@
-"""The numbers that a reader takes away, each as a statistic of people's weights, so that they can be recomputed."""
+"""The numbers that a reader takes away, each as a statistic of judgements' weights, so that they can be recomputed."""
 
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
-from hml.analysis.confidence import correlate
+from hml.analysis.confidence import FOLDED, correlate
 from hml.analysis.generating import error_by_image, error_by_judgement
 from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds, Statistic
+from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds
+from hml.statistics.jackknife import Statistic, Weights
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A number of a table: its name in files, its label on the page, and what `Bootstrap.estimate` takes."""
+    """A number of a table: its name in files, its label on the page, and what `Jackknife.estimate` takes."""
 
     name: str
     label: str
@@ -25,6 +25,7 @@ class Headline:
     n: int
     people: int
     bounds: Bounds = ANYWHERE
+    same_images: bool = True
 
 
 def headlines(table: pd.DataFrame) -> list[Headline]:
@@ -32,11 +33,17 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
     if table.empty:
         return []
     judgements, images, people = len(table), table["image"].nunique(), table["person"].nunique()
-    person = table["person"].to_numpy(np.int64)
-    follows = weighted.correlation_of(person, *(table[name].to_numpy(float) for name in ("lambda_f", "lambda_h")))
+    follows = weighted.correlation_of(table, *(table[name].to_numpy(float) for name in ("lambda_f", "lambda_h")))
     found = [
         Headline("error", "mean |λ_h − λ_f|, judgements", partial(error_by_judgement, table), judgements, people),
-        Headline("error_by_image", "mean |λ_h − λ_f|, images", partial(error_by_image, table), images, people),
+        Headline(
+            "error_by_image",
+            "mean |λ_h − λ_f|, images",
+            partial(error_by_image, table),
+            images,
+            people,
+            same_images=False,
+        ),
         Headline("mixup_correlation", "corr(λ_f, λ_h), judgements", follows, judgements, people, CORRELATION),
     ]
     for variable, label in (("distance", "|λ_f − ½|"), ("ambiguity", "endpoints' entropy"), ("error", "|λ_h − λ_f|")):
@@ -44,7 +51,8 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
             for unit, n in (("judgement", judgements), ("image", images)):
                 statistic = partial(correlate, table, variable, unit)
                 name = f"omega_{variable}" + ("_by_image" if unit == "image" else "")
-                found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, CORRELATION))
+                same = not (unit == "image" and variable in FOLDED)
+                found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, CORRELATION, same))
     fits = CurveFits.of(table)
     for i, name in enumerate(PARAMETERS):
         if name == "bias" or identifiable(table):
@@ -54,13 +62,15 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
     pairs, paired = count_pairs(once)
     if pairs:
         apart = disagreement(once, 1)
-        found.append(Headline("disagreement", "mean |difference| of two people", apart, pairs, paired))
+        found.append(
+            Headline("disagreement", "mean |difference| of two people", apart, pairs, paired, same_images=False)
+        )
     again, repeats, repeaters = retest_error(table)
     if repeats:
-        found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters))
+        found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters, same_images=False))
     return found
 
 
-def _parameter(fits: CurveFits, which: int, weights: Array) -> Array:
+def _parameter(fits: CurveFits, which: int, weights: Weights) -> Array:
     parameter: Array = readable(fits.overall(weights))[:, which]
     return parameter

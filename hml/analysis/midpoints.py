@@ -7,12 +7,13 @@ from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
-from hml.statistics.bootstrap import NOTHING, SHARE, Bootstrap, Estimate
+from hml.statistics.bootstrap import NOTHING, SHARE, Estimate
+from hml.statistics.jackknife import Jackknife
 
 _MIDDLE = 0.5
 
 
-def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
+def summarise_midpoints(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
     """Summarise one task's midpoints, which `midpoint_table` made.
 
     Returns:
@@ -22,48 +23,47 @@ def summarise_midpoints(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, 
         searched from below .5 than from above), which needs a start on both sides.
     """
     away = np.abs(table["lambda_m"].to_numpy(float) - _MIDDLE)
-    table = table.assign(image=pd.factorize(table["pair"])[0])
     once = first_judgements(table)
 
     # Pairs that were shown twice by chance are no retests.
     retested = table[table["is_repeat"] | table.index.isin(once.index)]
     again, repeats, repeaters = retest_error(retested, "lambda_m")
     return {
-        "mean": _mean(table, bootstrap),
-        "distance": weighted.estimate_mean(bootstrap, table, away, SHARE),
-        "exact": weighted.estimate_mean(bootstrap, table, (away < 1e-6).astype(float), SHARE),
-        "disagreement": bootstrap.estimate(disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE),
-        "varied": _mean_of_varied(table, bootstrap),
-        "retest": bootstrap.estimate(again, repeats, repeaters) if repeats else NOTHING,
-        "pull": _pull(table, bootstrap),
+        "mean": _mean(table, jackknife),
+        "distance": weighted.estimate_mean(jackknife, table, away, SHARE),
+        "exact": weighted.estimate_mean(jackknife, table, (away < 1e-6).astype(float), SHARE),
+        "disagreement": jackknife.estimate(
+            disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE, same_images=False
+        ),
+        "varied": _mean_of_varied(table, jackknife),
+        "retest": jackknife.estimate(again, repeats, repeaters, same_images=False) if repeats else NOTHING,
+        "pull": _pull(table, jackknife),
     }
 
 
-def _mean(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
-    return weighted.estimate_mean(bootstrap, table, table["lambda_m"].to_numpy(float), SHARE)
+def _mean(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
+    return weighted.estimate_mean(jackknife, table, table["lambda_m"].to_numpy(float), SHARE)
 
 
-def _mean_of_varied(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
+def _mean_of_varied(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
     """Average the midpoints of people who don't answer alike, where there are any and others too."""
     commonest = table.groupby("person")["lambda_m"].transform(lambda said: said.value_counts(normalize=True).iloc[0])
     varied = table[commonest < ALIKE]
     if len(varied) in (0, len(table)):
         return NOTHING
-    return _mean(varied, bootstrap)
+    return _mean(varied, jackknife)
 
 
-def _pull(table: pd.DataFrame, bootstrap: Bootstrap) -> Estimate:
+def _pull(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
     """Compare midpoints that were searched from above .5 with those from below, where there are both."""
     started = table[table["start"].notna()]
     sides = [started[started["start"] > _MIDDLE], started[started["start"] <= _MIDDLE]]
     if sides[0].empty or sides[1].empty:
         return NOTHING
 
-    above, below = (
-        weighted.mean_of(side["person"].to_numpy(np.int64), side["lambda_m"].to_numpy(float)) for side in sides
-    )
+    above, below = (weighted.mean_of(side, side["lambda_m"].to_numpy(float)) for side in sides)
 
-    return bootstrap.estimate(lambda weights: above(weights) - below(weights), len(started), table["person"].nunique())
+    return jackknife.estimate(lambda weights: above(weights) - below(weights), len(started), table["person"].nunique())
 
 
 def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:

@@ -8,16 +8,20 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
-from hml.judgements.curves import Cells, PairCurves, fit_pair_curves
+from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
 from hml.statistics import weighted
-from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Bootstrap, Estimate, Index, make_estimate
+from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Estimate, Index
+from hml.statistics.jackknife import Jackknife, Weights
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
 BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
+WITHOUT_INTERVAL = ("slope", "lapse")
+"""They trade off against each other: of simulated data sets, their intervals cover too few. Bias and gain have one."""
+
 MOST_PAIRS = 66
 """Twelve classes have as many pairs. Of more classes only the pairs judged most often are described one by one."""
 
@@ -41,10 +45,10 @@ class CurveEstimates:
 
 @dataclass(frozen=True)
 class CurveFits:
-    """Fits curves under people's weights, with the spread, the dispersion and the cells of all of them held."""
+    """Fits curves under judgements' weights, with the spread, the dispersion and the cells of all of them held."""
 
     cells: Cells
-    person: Index
+    table: pd.DataFrame
     curves: PairCurves
 
     @classmethod
@@ -52,50 +56,58 @@ class CurveFits:
         """Take the judgements of a table."""
         columns = (table["lambda_f"], table["lambda_h"], table["class_1"], table["class_2"])
         x, y, a, b = (column.to_numpy() for column in columns)
-        return cls(Cells.gather(x, y, a, b), table["person"].to_numpy(np.int64), fit_pair_curves(x, y, a, b))
+        return cls(Cells.gather(x, y, a, b), table, fit_pair_curves(x, y, a, b))
 
-    def cell_sums(self, weights: Array) -> tuple[Array, Array]:
+    def cell_sums(self, weights: Weights) -> tuple[Array, Array]:
         """Count judgements and sum lambda_h in each cell, each of shape (R, C)."""
-        cells, shape = self.cells, (weights.shape[1], len(self.cells.lambda_f))
+        cells, own = self.cells, weights.of(self.table)
         count, total = (
-            weights @ weighted.sums_by_person(self.person, cells.member, values, *shape)
+            weighted.sums(own, cells.member, values, len(cells.lambda_f))
             for values in (np.ones_like(cells.lambda_h), cells.lambda_h)
         )
         return count, total
 
-    def overall(self, weights: Array) -> Array:
+    def overall(self, weights: Weights) -> Array:
         """Fit the overall curve: parameters, shape (R, 3)."""
         # The pair doesn't matter here, so cells with one lambda_f are one.
         levels, level = np.unique(self.cells.lambda_f, return_inverse=True)
         member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
         count, total = (sums @ member for sums in self.cell_sums(weights))
         group = np.zeros(len(levels), np.int64)
-        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1)[0][:, 0]
+        start = parameters_of(self.curves.overall)
+        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1, start)[0][:, 0]
 
-    def pairs(self, weights: Array, chosen: Index | None = None) -> Array:
+    def pairs(self, weights: Weights, chosen: Index | None = None) -> Array:
         """Fit each pair's curve, or those of chosen pairs, drawn to the overall one: parameters, shape (R, G, 3)."""
         return self._fit_pairs(weights, chosen)[0]
 
-    def unknown(self, num_people: int, chosen: Index | None = None) -> Array:
+    def unknown(self, chosen: Index | None = None) -> Array:
         """Say how far pairs' biases and log slopes may lie from where they are drawn to, shape (G, 2).
 
         An estimate drawn to a mean by the share B varies less from resample to resample than it is uncertain: its
         posterior variance V = B·τ² exceeds that by B²·τ² (Morris, 1983), whose root is returned.
         """
         spread = np.array(self.curves.spread)
-        _, covariance = self._fit_pairs(np.ones((1, num_people)), chosen)
+        _, covariance = self._fit_pairs(Weights.ones(int(self.table["judgement"].max()) + 1), chosen)
         posterior = np.diagonal(covariance[0], axis1=-2, axis2=-1)[:, :2]
         unknown: Array = np.minimum(posterior / spread, spread)
         return unknown
 
-    def _fit_pairs(self, weights: Array, chosen: Index | None) -> tuple[Array, Array]:
+    def _fit_pairs(self, weights: Weights, chosen: Index | None) -> tuple[Array, Array]:
         cells = self.cells
         chosen = np.arange(len(cells.pairs)) if chosen is None else chosen
         inside = np.flatnonzero(np.isin(cells.group, chosen))
         count, total = (np.take(sums, inside, axis=1) for sums in self.cell_sums(weights))
         prior = Prior(self.overall(weights)[:, None], np.array([*self.curves.spread, 0.0]))
         group = np.searchsorted(chosen, cells.group[inside])
-        return fit_groups(cells.lambda_f[inside], group, count, total, prior, self.curves.dispersion, len(chosen))
+        start = np.array([parameters_of(self.curves.curves[cells.pairs[g]]) for g in chosen])  # (G, 3)
+        dispersion = self.curves.dispersion
+        return fit_groups(cells.lambda_f[inside], group, count, total, prior, dispersion, len(chosen), start)
+
+
+def parameters_of(curve: Curve) -> Array:
+    """Turn a curve into (bias, log slope, logit lapse), shape (3,): where refits begin."""
+    return np.array([curve.bias, np.log(curve.slope), logit(np.clip(curve.lapse, 1e-9, 1 - 1e-9))])
 
 
 def readable(parameters: Array) -> Array:
@@ -106,6 +118,11 @@ def readable(parameters: Array) -> Array:
     bias, log_slope, logit_lapse = np.moveaxis(parameters, -1, 0)
     slope, lapse = np.exp(log_slope), expit(logit_lapse)
     return np.stack([bias, slope, lapse, (1 - lapse) * slope / 4], axis=-1)
+
+
+def without_interval(estimate: Estimate) -> Estimate:
+    """Return the number without its intervals, which would be wrong."""
+    return Estimate(estimate.value, None, None, estimate.n, estimate.people, estimate.random)
 
 
 def identifiable(table: pd.DataFrame) -> bool:
@@ -127,53 +144,53 @@ def choose_pairs(table: pd.DataFrame, classes: Classes, asked: Sequence[tuple[in
 
 
 def estimate_curves(
-    table: pd.DataFrame, bootstrap: Bootstrap, shown: Collection[tuple[int, int]] | None = None
+    table: pd.DataFrame, jackknife: Jackknife, shown: Collection[tuple[int, int]] | None = None
 ) -> CurveEstimates:
-    """Fit the curves, and refit on each resample of people the overall curve and those of pairs that are shown."""
+    """Fit the curves, and refit on each replicate the overall curve and those of pairs that are shown."""
     fits = CurveFits.of(table)
     chosen = np.array([g for g, pair in enumerate(fits.cells.pairs) if shown is None or pair in shown], np.int64)
     people = table["person"].nunique()
-    overall = bootstrap.replicate(fits.overall)  # (R, 3)
-    point = bootstrap.value(fits.overall)
+    overall = jackknife.replicate(fits.overall)  # (R, 3)
+    point = jackknife.value(fits.overall)
     known = PARAMETERS if identifiable(table) else PARAMETERS[:1]
     named = {
-        name: make_estimate(float(readable(point)[i]), readable(overall)[:, i], len(table), people, BOUNDS[name])
+        name: jackknife.conclude(float(readable(point)[i]), readable(overall)[:, i], len(table), people, BOUNDS[name])
         for i, name in enumerate(PARAMETERS)
         if name in known
     }
+    named = {name: without_interval(one) if name in WITHOUT_INTERVAL else one for name, one in named.items()}
     of_chosen = partial(fits.pairs, chosen=chosen)
-    replicated, points = readable(bootstrap.replicate(of_chosen)), readable(bootstrap.value(of_chosen))
-    unknown = fits.unknown(bootstrap.weights.shape[1], chosen)
+    replicated, points = readable(jackknife.replicate(of_chosen)), readable(jackknife.value(of_chosen))
+    unknown = fits.unknown(chosen)
     unknown[:, 1] *= points[:, 1]  # from the log slope's scale to the slope's
     of_pair = fits.cells.group[fits.cells.member]  # (N,)
     pairs = {}
     for i, g in enumerate(chosen):
         inside = of_pair == g
-        n, who = int(inside.sum()), len(np.unique(fits.person[inside]))
+        n, who = int(inside.sum()), table.loc[inside, "person"].nunique()
         pairs[fits.cells.pairs[g]] = {
-            name: make_estimate(float(points[i, k]), _widen(replicated[:, i, k], unknown[i, k]), n, who, BOUNDS[name])
+            name: jackknife.conclude(
+                float(points[i, k]), replicated[:, i, k], n, who, BOUNDS[name], unknown=float(unknown[i, k])
+            )
             for k, name in enumerate(PARAMETERS[:2])
             if name in known
         }
+        pairs[fits.cells.pairs[g]] |= {
+            name: without_interval(one) for name, one in pairs[fits.cells.pairs[g]].items() if name in WITHOUT_INTERVAL
+        }
     grid = np.linspace(0, 1, 51)
     values, many = respond(point, grid), respond(overall[:, None], grid)  # (X,), (R, X)
-    bands = [make_estimate(float(v), r, len(table), people) for v, r in zip(values, many.T, strict=True)]
+    bands = [jackknife.conclude(float(v), r, len(table), people) for v, r in zip(values, many.T, strict=True)]
     frame = pd.DataFrame([{"lambda_f": x, **band.as_dict()} for x, band in zip(grid, bands, strict=True)])
     return CurveEstimates(fits.curves, named, pairs, frame)
 
 
-def _widen(replicates: Array, sd: float) -> Array:
-    """Scatter replicates wider around their mean, as much as an independent error of this deviation would."""
-    own = float(replicates.std())
-    return replicates if own == 0 else replicates.mean() + (replicates - replicates.mean()) * np.hypot(own, sd) / own
-
-
-def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
+def summarise_cells(table: pd.DataFrame, jackknife: Jackknife, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
     """Average lambda_h in each cell of class pair and lambda_f, turned so that the lower label is the first.
 
     Args:
         table: What `judgement_table` made.
-        bootstrap: Resamples of its people.
+        jackknife: Its replicates.
         pairs: The class pairs, the lower label first; judgements of others don't count.
 
     Returns:
@@ -188,14 +205,17 @@ def summarise_cells(table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[t
     lambda_h = np.where(turned, 1 - table["lambda_h"], table["lambda_h"])
     levels = np.unique(level)
     cell = pair * len(levels) + np.searchsorted(levels, level)
-    person, num_cells = table["person"].to_numpy(np.int64), len(pairs) * len(levels)
+    num_cells = len(pairs) * len(levels)
     groups = table.groupby(cell)
     n, people, images = (
         found.reindex(range(num_cells), fill_value=0)
         for found in (groups.size(), groups["person"].nunique(), groups["image"].nunique())
     )
-    means = partial(weighted.cell_means, person=person, cell=cell, values=lambda_h, num_cells=num_cells)
-    estimates = bootstrap.estimates(means, n.tolist(), people.tolist(), SHARE)
+
+    def means(weights: Weights) -> Array:
+        return weighted.cell_means(weights.of(table), cell, lambda_h, num_cells)
+
+    estimates = jackknife.estimates(means, n.tolist(), people.tolist(), SHARE)
     keys = [{"class_1": a, "class_2": b, "lambda_f": float(x)} for (a, b), x in itertools.product(pairs, levels)]
     frame = pd.DataFrame([{**key, **estimate.as_dict()} for key, estimate in zip(keys, estimates, strict=True)])
     return frame.assign(images=images.astype(int))

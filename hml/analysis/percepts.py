@@ -33,7 +33,7 @@ from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, writ
 from hml.reporting.page import render_page
 from hml.reporting.sections import Section, count
 from hml.reporting.versions import find_commit
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import BOTH, PEOPLE, Jackknife
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
 
@@ -55,8 +55,7 @@ def run(options: Options) -> int:
     pairs = [sources.classes.parse_pair(pair) for pair in options.pairs]
     _check_images(options.images, sources)
     table = add_variables(sources.judgements, sources.human)
-    bootstrap = Bootstrap.over(table["person"].nunique(), options.replicates, options.seed)
-    sections, tables, curves = _measure(options, sources, table, bootstrap, pairs)
+    sections, tables, curves = _measure(options, sources, table, pairs)
     figures, numbers = options.out / "figures", options.out / "percepts.json"
     images = {exhibit.name: write_exhibit(exhibit, figures) for section in sections for exhibit in section.exhibits}
     write_events(images, options.out)
@@ -85,32 +84,28 @@ def _check_images(filenames: Sequence[str], sources: Sources) -> None:
 
 
 def _measure(
-    options: Options, sources: Sources, table: pd.DataFrame, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]]
+    options: Options, sources: Sources, table: pd.DataFrame, pairs: Sequence[tuple[int, int]]
 ) -> tuple[list[Section], dict[str, pd.DataFrame], CurveEstimates]:
     """Make every section, and the tables that go into percepts.json."""
+    jackknife = Jackknife.of(table)
     classes, shown = sources.classes, choose_pairs(table, sources.classes, pairs)
-    generating, levels = generating_section(table, bootstrap)
-    cells, curves = summarise_cells(table, bootstrap, shown), estimate_curves(table, bootstrap, shown)
+    generating, levels = generating_section(table, jackknife)
+    cells, curves = summarise_cells(table, jackknife, shown), estimate_curves(table, jackknife, shown)
     sections = [generating]
     if sources.bank is not None:
         sections.append(examples_section(sources.bank, table, image_table(table), options.images))
     sections += [
         pairs_section(classes, cells, curves.curves, pairs or default_pairs(table, classes)),
         curves_section(classes, curves),
-        dominance_section(classes, table, bootstrap),
-        *([confidence_section(table, bootstrap)] if "omega" in table else []),
-        ceilings_section(table, bootstrap),
+        dominance_section(classes, table, jackknife),
+        *([confidence_section(table, jackknife)] if "omega" in table else []),
+        ceilings_section(table, jackknife),
     ]
-    bootstraps = {"inference": bootstrap}
-    for name, other in (("construct", sources.construct), ("select", sources.select), ("soft", sources.soft)):
-        if other is not None:
-            people = other["person"].nunique()
-            bootstraps[name] = Bootstrap.over(people, options.replicates, options.seed, name)
     if sources.construct is not None and sources.select is not None:
-        sections.append(midpoints_section(sources.construct, sources.select, table, bootstraps))
+        sections.append(midpoints_section(sources.construct, sources.select, table))
     if sources.soft is not None:
-        sections.append(soft_categories_section(sources.soft, table, bootstraps))
-    quality, effects = quality_section(table, bootstrap)
+        sections.append(soft_categories_section(sources.soft, table))
+    quality, effects = quality_section(table, jackknife)
     sections.append(quality)
     named = cells.assign(
         pair=[classes.name_pair(a, b) for a, b in zip(cells["class_1"], cells["class_2"], strict=True)]
@@ -128,10 +123,14 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels with the same "
         f"weights. People who look at the blend infer a share λ_h{sure}. This page compares λ_h with "
         "λ_f, and these judgements with the paper's findings (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023).",
-        "Every number has n, its number of observations, and a 95 % interval by bootstrap over people "
-        f"({options.replicates:,} resamples, seed {options.seed}), because one person's answers aren't independent. "
-        "The intervals treat the images as fixed. They are too narrow for other images, even of the same classes and "
-        "λ_f. They are not corrected for multiple comparisons.",
+        "Every number has n, its number of observations, and a 95 % interval. Unless it says otherwise, the interval "
+        "is for other people and other images of these classes and λ_f. It is a jackknife over people and over pairs "
+        "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
+        "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that "
+        "compare two answers "
+        "to an image have none: with so few answers an image, noise can't be told from what images differ by. "
+        "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
+        "controls the false discovery rate at 5 % (Benjamini and Hochberg).",
     ]
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     footer = [
@@ -152,8 +151,10 @@ def _summarise(
 ) -> dict[str, object]:
     """Gather what goes into percepts.json."""
     of_pairs = {
-        sources.classes.name_pair(*pair): asdict(curves.curves.of(*pair))
-        | {"intervals": {name: estimate.as_dict() for name, estimate in estimates.items()}}
+        sources.classes.name_pair(*pair): {
+            **asdict(curves.curves.of(*pair)),
+            "intervals": {name: estimate.as_dict() for name, estimate in estimates.items()},
+        }
         for pair, estimates in curves.pairs.items()
     }
     return {
@@ -166,12 +167,11 @@ def _summarise(
         },
         "intervals": {
             "level": 0.95,
-            "resampled": "people",
-            "replicates": options.replicates,
-            "seed": options.seed,
+            "random": [BOTH, PEOPLE],
+            "method": "jackknife",
         },
         "claims": {
-            section.name: {claim.name: {"text": claim.text} | claim.estimate.as_dict() for claim in section.claims}
+            section.name: {claim.name: {"text": claim.text, **claim.estimate.as_dict()} for claim in section.claims}
             for section in sections
         },
         "findings": {section.name: section.findings for section in sections if section.findings},

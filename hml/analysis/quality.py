@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.headlines import headlines
+from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
-from hml.statistics.bootstrap import Bootstrap, make_estimate
+from hml.statistics.jackknife import Jackknife
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
@@ -87,7 +88,7 @@ def count_rules(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def effects(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Recompute every headline number with each rule's judgements left out; the table is from `add_variables`.
 
     Returns:
@@ -99,13 +100,17 @@ def effects(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     with np.errstate(invalid="ignore", divide="ignore"):
         for rule, part in left_out.items():
             for headline in headlines(part):
-                value = float(bootstrap.value(headline.statistic))
-                found[headline.name, rule] = (headline, value, bootstrap.replicate(headline.statistic))
+                value = float(jackknife.value(headline.statistic))
+                found[headline.name, rule] = (headline, value, jackknife.replicate(headline.statistic))
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
-        estimate = make_estimate(value, replicates, headline.n, headline.people, headline.bounds)
+        same = headline.same_images
+        estimate = jackknife.conclude(value, replicates, headline.n, headline.people, headline.bounds, same_images=same)
         _, before, replicates_before = found[name, "none"]
-        change = make_estimate(value - before, replicates - replicates_before, headline.n, headline.people)
+        difference = replicates - replicates_before
+        change = jackknife.conclude(value - before, difference, headline.n, headline.people, same_images=same)
+        if name in WITHOUT_INTERVAL:
+            estimate, change = without_interval(estimate), without_interval(change)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
     order = [headline.name for headline in headlines(table)]

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from hml.statistics import weighted
-from hml.statistics.bootstrap import SHARE, Bootstrap
+from hml.statistics.bootstrap import SHARE
+from hml.statistics.jackknife import Jackknife
 
 MEASURES = {
     "outside": "mass on classes that are neither endpoint's",
@@ -13,7 +14,7 @@ MEASURES = {
 }
 
 
-def summarise_soft_categories(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def summarise_soft_categories(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Average each measure of a `soft_category_table` over all answers (lambda_f "all"), and at each lambda_f."""
     table = table.assign(
         neither=((table["top"] != table["class_1"]) & (table["top"] != table["class_2"])).astype(float)
@@ -21,7 +22,7 @@ def summarise_soft_categories(table: pd.DataFrame, bootstrap: Bootstrap) -> pd.D
     rows = []
     for level, part in [("all", table), *table.groupby("lambda_f", sort=True)]:
         for measure in MEASURES:
-            estimate = weighted.estimate_mean(bootstrap, part, part[measure].to_numpy(float), SHARE)
+            estimate = weighted.estimate_mean(jackknife, part, part[measure].to_numpy(float), SHARE)
             rows.append({"lambda_f": level, "measure": measure, **estimate.as_dict()})
     return pd.DataFrame(rows)
 

@@ -50,7 +50,14 @@ def respond(parameters: Array, lambda_f: Array) -> Array:
 
 
 def fit_groups(
-    lambda_f: Array, group: Index, count: Array, total: Array, prior: Prior, dispersion: float, num_groups: int
+    lambda_f: Array,
+    group: Index,
+    count: Array,
+    total: Array,
+    prior: Prior,
+    dispersion: float,
+    num_groups: int,
+    start: Array | None = None,
 ) -> tuple[Array, Array]:
     """Find the most probable curve of each group in each resample.
 
@@ -62,6 +69,7 @@ def fit_groups(
         prior: Where curves are drawn to.
         dispersion: The variance of a judgement over that of a coin flip.
         num_groups: How many groups there are, G.
+        start: Where the search begins, which broadcasts to (R, G, 3); at the prior's mean unless given.
 
     Returns:
         Parameters, shape (R, G, 3), and their covariances, shape (R, G, 3, 3).
@@ -74,7 +82,7 @@ def fit_groups(
         objective: Array = cells.likelihood(parameters) - (precision * (parameters - mean) ** 2).sum(-1) / 2
         return objective  # (R, G)
 
-    parameters = np.clip(mean, _LOWEST, _HIGHEST)
+    parameters = np.clip(mean if start is None else np.broadcast_to(start, mean.shape), _LOWEST, _HIGHEST)
     reached, damping = penalised(parameters), np.zeros((len(count), num_groups))
     for _ in range(_STEPS):
         pull, information = cells.derivatives(parameters)
@@ -180,9 +188,10 @@ def estimate_spread(
     sd = np.array([0.1, 0.4, 0.0])
     if num_groups < 2:
         return sd
+    found = None
     for _ in range(100):
         found, covariance = fit_groups(
-            lambda_f, group, count[None], total[None], Prior(overall, sd), dispersion, num_groups
+            lambda_f, group, count[None], total[None], Prior(overall, sd), dispersion, num_groups, found
         )
         second_moment = (found[0] - overall) ** 2 + np.diagonal(covariance[0], axis1=-2, axis2=-1)  # (G, 3)
         new = np.sqrt(second_moment.mean(0))

@@ -18,9 +18,9 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     Returns:
         One row a judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
         id_2), the answer (lambda_h, omega, reaction_ms, is_repeat; NaN where omega or reaction_ms isn't known),
-        error = |lambda_h − lambda_f|, and three codes that count from 0: `image` by first appearance, `person` by the
-        annotators' names in order, and `level`, lambda_f itself, or to the nearest .05 where there are more than 21
-        different ones.
+        error = |lambda_h − lambda_f|; codes that count from 0: `judgement` by row, `image` and its pair of `endpoints`
+        by first appearance, and `person` by the annotators' names in order; and `level`, lambda_f itself, or to the
+        nearest .05 where there are more than 21 different ones.
     """
     judgements = list(judgements)
     table = pd.DataFrame(
@@ -38,7 +38,7 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     )
     table["error"] = (table["lambda_h"] - table["lambda_f"]).abs()
     table["image"] = pd.factorize(table["filename"])[0]
-    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
+    table = _add_codes(table)
     few = table["lambda_f"].nunique() <= _MOST_LEVELS
     binned = ((table["lambda_f"] / _LEVEL_WIDTH).round() * _LEVEL_WIDTH).round(9)
     table["level"] = table["lambda_f"] if few else binned
@@ -102,8 +102,8 @@ def midpoint_table(midpoints: Iterable[Midpoint]) -> pd.DataFrame:
         ]
     )
     table["pair"] = name_image_pairs(table)
-    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
-    return table
+    table["image"] = pd.factorize(table["pair"])[0]
+    return _add_codes(table)
 
 
 def name_image_pairs(table: pd.DataFrame) -> "pd.Series[str]":
@@ -140,8 +140,19 @@ def soft_category_table(answers: Iterable[SoftCategories]) -> pd.DataFrame:
         ]
     )
     table["outside"] = (1 - table["mass_1"] - table["mass_2"]).clip(lower=0)
-    table["person"] = pd.factorize(table["annotator"], sort=True)[0]
-    return table
+    table["image"] = pd.factorize(table["filename"])[0]
+    return _add_codes(table)
+
+
+def _add_codes(table: pd.DataFrame) -> pd.DataFrame:
+    """Add what judgements are crossed by: `judgement`, `person` and `endpoints`, whichever of the two is first."""
+    ends = np.sort(table[["id_1", "id_2"]].to_numpy(np.int64), axis=1)
+    keys = pd.Series(list(map(tuple, ends.tolist())), index=table.index, dtype=object)
+    return table.assign(
+        judgement=np.arange(len(table)),
+        person=pd.factorize(table["annotator"], sort=True)[0],
+        endpoints=pd.factorize(keys)[0],
+    )
 
 
 def _describe(stimulus: Stimulus) -> dict[str, object]:

@@ -71,7 +71,6 @@ class Evaluate(Fit):
 
     Args:
         folds: Parts of a cross-validation.
-        replicates: Resamples of people.
         pairs: Class pairs to draw, such as Cat/Dog; by default Cat/Dog, or the pair judged most often.
         active: Compare acquisitions instead: ask for these judgements in batches, and fit again after each.
         acquisition: With --active, one more class of acquisition to compare, such as my_module.Mine.
@@ -82,7 +81,6 @@ class Evaluate(Fit):
     """
 
     folds: int = 5
-    replicates: int = 1000
     pairs: tuple[str, ...] = ()
     active: bool = False
     acquisition: Acquisition | None = field(default=None, metadata={"base": "hml.relabel.acquisition.Acquisition"})

@@ -14,8 +14,9 @@ from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import SPLITS, group_by_pair, grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
-from hml.statistics.bootstrap import Array, Bootstrap, Estimate
+from hml.statistics.bootstrap import Array, Estimate
 from hml.statistics.crossed import clustered_half_width
+from hml.statistics.jackknife import Jackknife
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
 MODELS = {
@@ -106,7 +107,7 @@ def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, 
     return found
 
 
-def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap: Bootstrap) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife: Jackknife) -> pd.DataFrame:
     """Average scores over judgements, and compare each model's with the relabeller's.
 
     Returns:
@@ -118,13 +119,13 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap
     person, pair = table["person"].to_numpy(np.int64), group_by_pair(table)
 
     def add(model: str, measure: str, compared: str, values: Array) -> None:
-        over_people = weighted.estimate_mean(bootstrap, table, values)
+        over_people = weighted.estimate_mean(jackknife, table, values).on_same_images
         half, mean = clustered_half_width(values, person, pair), float(values.mean())
         low, high = (None, None) if half is None else (mean - half, mean + half)
         over_both = Estimate(mean, low, high, over_people.n, over_people.people)
         for random, estimate in ((PEOPLE, over_people), (PEOPLE_AND_PAIRS, over_both)):
             named = {"model": model, "measure": measure, "compared": compared, "random": random}
-            rows.append({**named, **estimate.as_dict()})
+            rows.append({**named, **estimate.as_dict(), "random": random})
 
     for model in (name for name in MODELS if name in found):
         for measure in (name for name in MEASURES if name in found[model]):
@@ -134,9 +135,9 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], bootstrap
     return pd.DataFrame(rows)
 
 
-def human_ceilings(table: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
+def human_ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
     """Return the MAE of the same person asked again, of the others' mean and of another, from a table with repeats."""
-    rows = score_relabellers(table, bootstrap)
+    rows = score_relabellers(table, jackknife)
     return {
         str(row["relabeller"]): Estimate.from_row(row)
         for row in rows[rows["measure"] == "mae"].to_dict("records")

@@ -46,7 +46,7 @@ from hml.relabel.proposal import Wanted, propose
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material, read_material
 from hml.reporting.sections import count, write_share
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 _PLANNED_IMAGES, _ANSWERED_IMAGES, _ANSWERING_PEOPLE = 4500, 300, 40
 """Of plans: images that predictions are averaged over, and images and people that answers are simulated of."""
@@ -64,7 +64,7 @@ def run(options: Sources) -> int:
     Raises:
         HmlError: a flag or a file is wrong.
     """
-    for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("replicates", 2), ("studies", 2)):
+    for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("studies", 2)):
         if getattr(options, name, least) < least:
             raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
     if isinstance(options, Propose):
@@ -109,7 +109,7 @@ def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
     pairs = [material.bank.classes.parse_pair(pair) for pair in options.pairs] or [_default_pair(material)]
     splits = choose_splits(material.once, options.folds, options.seed)  # checked before anything that takes long
     images = _describe(material, options)
-    bootstrap = Bootstrap.over(int(material.table["person"].max()) + 1, options.replicates, options.seed)
+    jackknife = Jackknife.of(material.table)
     held_out = {
         split: predict_held_out(material.once, images, split, options.folds, fitting) for split in splits.chosen
     }
@@ -117,15 +117,15 @@ def _evaluate(options: Evaluate, fitting: FitOptions) -> None:
     evaluation = Evaluation(
         material=material,
         scores={
-            split: summarise(material.once, score(material.once, predictions), bootstrap)
+            split: summarise(material.once, score(material.once, predictions), jackknife)
             for split, predictions in held_out.items()
         },
-        ceilings=human_ceilings(material.table, bootstrap),
+        ceilings=human_ceilings(material.table, jackknife),
         held_out=held_out,
         left_out=splits.left_out,
         relabeller=relabeller,
         curves=curves,
-        settings=asdict(fitting) | {"folds": options.folds, "replicates": options.replicates, "demo": options.demo},
+        settings=asdict(fitting) | {"folds": options.folds, "demo": options.demo},
         seconds=time.perf_counter() - started,
     )
     print(write_report(evaluation, pairs, options.out))

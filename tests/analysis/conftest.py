@@ -18,7 +18,7 @@ from hml.judgements import (
 )
 from hml.judgements.curves import Curve
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 PAIRS = list(itertools.combinations(range(10), 2))
 
@@ -84,14 +84,14 @@ def human(data_dir):
 def paper(data_dir, human):
     """The paper's cohort, with what confidence may go with, and resamples of its people."""
     table = add_variables(judgement_table(read_hmix(data_dir / "hmix_infer_mixing_factor.csv")), human)
-    return table, Bootstrap.over(33, 400)
+    return table, Jackknife.of(table)
 
 
 @pytest.fixture(scope="session")
 def everything(data_dir, human):
     """Both collections, likewise."""
     table = add_variables(judgement_table(read_hmix(data_dir / "hmix_infer_mixing_factor.csv", "all")), human)
-    return table, Bootstrap.over(81, 200)
+    return table, Jackknife.of(table)
 
 
 @pytest.fixture(scope="session")

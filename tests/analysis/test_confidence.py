@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from hml.analysis.confidence import add_variables, binned_confidence, correlate, correlations, entropies
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife, Weights
 
 
 def test_entropy_of_a_certain_label_is_0_and_of_an_even_one_log_c():
@@ -16,7 +16,7 @@ def test_entropies_equal_scipys(human):
 
 def test_the_papers_confidence_has_the_known_correlations(paper):
     table, _ = paper
-    everyone = np.ones((1, 33))
+    everyone = Weights.ones(len(table))
     assert correlate(table, "distance", "image", everyone) == pytest.approx([0.281069], abs=6e-7)
     assert correlate(table, "distance", "judgement", everyone) == pytest.approx([0.203306], abs=6e-7)
 
@@ -36,7 +36,7 @@ def test_a_known_correlation_is_recovered(simulate):
         return 0.5 + 0.3 * abs(lambda_h - 0.5) / 0.25 * 0.5 + rng.normal(0, 0.06)
 
     table = add_variables(simulate(people=40, omega=omega), None)
-    found = correlations(table, Bootstrap.over(40, 200))
+    found = correlations(table, Jackknife.of(table))
     assert "ambiguity" not in {variable for variable, _ in found}
     spread = 0.6 * table["extremeness"].std()
     true = spread / np.hypot(spread, 0.06)
@@ -50,14 +50,14 @@ def test_within_people_habits_of_using_the_slider_cancel(simulate):
     rng = np.random.default_rng(0)
     level = rng.permutation(np.linspace(0.2, 0.6, 20))[table["person"]]
     table = table.assign(omega=level + 0.3 * table["extremeness"])
-    everyone = np.ones((1, 20))
+    everyone = Weights.ones(len(table))
     assert correlate(table, "extremeness", "within_person", everyone) == pytest.approx([1])
     assert correlate(table, "extremeness", "judgement", everyone)[0] < 0.6
 
 
 def test_bins_hold_all_judgements_and_keep_their_mean(paper):
-    table, bootstrap = paper
-    for _, part in binned_confidence(table, bootstrap).groupby("variable"):
+    table, jackknife = paper
+    for _, part in binned_confidence(table, jackknife).groupby("variable"):
         assert part["n"].sum() == len(table)
         assert 2 <= len(part) <= 5
         assert np.average(part["value"].astype(float), weights=part["n"]) == pytest.approx(table["omega"].mean())
@@ -65,5 +65,5 @@ def test_bins_hold_all_judgements_and_keep_their_mean(paper):
 
 def test_one_level_of_lambda_f_has_no_correlation_with_it(simulate):
     table = add_variables(simulate(people=5, each=20, images=40, levels=(0.5,)), None)
-    assert correlations(table, Bootstrap.over(5, 50))["distance", "image"].value is None
-    assert len(binned_confidence(table, Bootstrap.over(5, 50)).query("variable == 'distance'")) == 1
+    assert correlations(table, Jackknife.of(table))["distance", "image"].value is None
+    assert len(binned_confidence(table, Jackknife.of(table)).query("variable == 'distance'")) == 1

@@ -6,14 +6,14 @@ from sklearn.linear_model import LogisticRegression
 from hml.analysis.dominance import dominance, fit_strengths
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife, Weights
 
 STRENGTHS = np.array([0.1, 0.06, 0.03, 0.0, 0.0, 0.0, -0.01, -0.03, -0.05, -0.1])
 
 
 def fit(table, lapse=0.0):
     fits = CurveFits.of(table)
-    count, total = fits.cell_sums(np.ones((1, table["person"].nunique())))
+    count, total = fits.cell_sums(Weights.ones(len(table)))
     return fit_strengths(fits.cells, count, total, lapse, 0.15, 10)[0]
 
 
@@ -24,7 +24,7 @@ def judged(simulate):
 
 
 def test_known_strengths_are_recovered_with_intervals_that_cover_them(judged):
-    classes, position = dominance(judged, Bootstrap.over(60, 200), 10)
+    classes, position = dominance(judged, Jackknife.of(judged), 10)
     found = classes.sort_values("class")
     assert found["value"].to_numpy(float) == pytest.approx(STRENGTHS, abs=0.03)
     assert np.corrcoef(found["value"].astype(float), STRENGTHS)[0, 1] > 0.95
@@ -71,7 +71,7 @@ def test_without_lapse_it_is_logistic_regression_with_a_ridge():
 
 def test_classes_that_nobody_judged_change_nothing(judged):
     fits = CurveFits.of(judged)
-    sums = fits.cell_sums(np.ones((1, judged["person"].nunique())))
+    sums = fits.cell_sums(Weights.ones(len(judged)))
     few, many = (fit_strengths(fits.cells, *sums, 0.1, 0.15, num_classes)[0] for num_classes in (10, 40))
     assert many[:12] == pytest.approx(few, abs=1e-7)
     assert many[12:] == pytest.approx(np.zeros(30), abs=1e-12)

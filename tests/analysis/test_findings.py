@@ -7,7 +7,8 @@ from hml.analysis.chapters.generating import generating_section
 from hml.analysis.confidence import add_variables
 from hml.analysis.findings import conclude, state
 from hml.judgements import CIFAR10
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 TEXTS = ("the gain", "It grows", "It shrinks")
 
@@ -48,7 +49,7 @@ def table(simulate):
 def test_levels_are_listed_on_the_side_where_people_are(table):
     for shift, said in ((0.05, "larger than"), (-0.05, "smaller than")):
         moved = table.assign(lambda_h=table["lambda_f"] + shift)
-        section, _ = generating_section(moved, Bootstrap.over(8, 20))
+        section, _ = generating_section(moved, Jackknife.of(table))
         _, *levels = section.findings
         (sentence,) = levels
         assert sentence.startswith(f"The mean λ_h is {said} λ_f at λ_f = 0.1 ({0.1 + shift:.3f}, ")
@@ -59,7 +60,7 @@ def test_confidence_turns_with_the_sign_of_its_correlation(table):
     noise = np.random.default_rng(0).uniform(0, 0.2, len(table))
     for sign, said in ((1, "uneven blends: "), (-1, "even blends: ")):
         turned = add_variables(table.assign(omega=0.5 + sign * (table["lambda_f"] - 0.5).abs() + noise), None)
-        findings = confidence_section(turned, Bootstrap.over(8, 20)).findings
+        findings = confidence_section(turned, Jackknife.of(table)).findings
         assert findings[0].startswith(f"People are more confident about {said}")
 
 
@@ -68,7 +69,7 @@ def test_classes_dominate_in_the_summary_as_in_the_data(simulate):
         return 0.02 * (pair[1] - pair[0])
 
     table = simulate(people=10, each=120, bias=later_dominates, concentration=40)
-    above, below = dominance_section(CIFAR10, table, Bootstrap.over(10, 50)).findings
+    above, below = dominance_section(CIFAR10, table, Jackknife.of(table)).findings
     assert "Truck (" in above
     assert "Airplane (" in below
     assert "Truck" not in below

@@ -1,10 +1,9 @@
-import numpy as np
 import pytest
 
 from hml.analysis.generating import STATISTICS, error_by_image, error_by_judgement, summarise_levels
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.tables import judgement_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife, Weights
 
 # lambda_f, images, then mean, median, q25, q75, error, omega: worked out from the file beforehand, by other code.
 IMAGES = [
@@ -41,18 +40,18 @@ def test_units_differ_as_a_hand_calculation_says():
     one, two = (Stimulus(f"{i}.png", 0.5, (Endpoint(i, 0), Endpoint(9, 1))) for i in range(2))
     said = [(one, 0.2), (one, 0.4), (two, 0.9)]
     table = judgement_table([Judgement(s, f"p{i}", h, 0.5) for i, (s, h) in enumerate(said)])
-    found = summarise_levels(table, Bootstrap.over(3, 50)).set_index(["unit", "statistic"])["value"]
+    found = summarise_levels(table, Jackknife.of(table)).set_index(["unit", "statistic"])["value"]
     assert found["image", "mean"] == pytest.approx(0.6)
     assert found["judgement", "mean"] == pytest.approx(0.5)
     assert found["judgement", "median"] == pytest.approx(0.4)
     assert found["image", "error"] == pytest.approx(0.3)
-    everyone = np.ones((1, 3))
+    everyone = Weights.ones(len(table))
     assert error_by_image(table, everyone) == pytest.approx([0.3])
     assert error_by_judgement(table, everyone) == pytest.approx([(0.3 + 0.1 + 0.4) / 3])
 
 
 def test_a_judgement_lies_farther_from_lambda_f_than_an_images_mean(everything):
-    table, bootstrap = everything
+    table, jackknife = everything
     once = table[~table["is_repeat"]]
-    assert bootstrap.value(lambda weights: error_by_judgement(once, weights)) == pytest.approx(0.171, abs=5e-4)
-    assert bootstrap.value(lambda weights: error_by_image(once, weights)) < 0.15
+    assert jackknife.value(lambda weights: error_by_judgement(once, weights)) == pytest.approx(0.171, abs=5e-4)
+    assert jackknife.value(lambda weights: error_by_image(once, weights)) < 0.15

@@ -5,7 +5,7 @@ from hml.analysis.midpoints import implied_midpoints, pair_midpoints, summarise_
 from hml.analysis.reliability import agreement
 from hml.judgements import Endpoint, Judgement, Midpoint, Stimulus
 from hml.judgements.tables import judgement_table, midpoint_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 ENDS = [(Endpoint(i, 0), Endpoint(i + 100, 1)) for i in range(40)]
 
@@ -19,7 +19,7 @@ def test_a_tasks_summary_is_what_a_hand_calculation_gives():
             Midpoint(ENDS[0], "a", 0.8, start=0.9, is_repeat=True),
         ]
     )
-    found = summarise_midpoints(table, Bootstrap.over(2, 20))
+    found = summarise_midpoints(table, Jackknife.of(table))
     # b's only answer is always the same.
     expected = {"mean": 0.6, "distance": 0.15, "exact": 0.25, "disagreement": 0.2, "varied": 1.7 / 3}
     expected |= {"retest": 0.3, "pull": 0.3}
@@ -28,13 +28,14 @@ def test_a_tasks_summary_is_what_a_hand_calculation_gives():
 
 def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
     table = midpoint_table([Midpoint(ENDS[0], "a", 0.5, is_repeat=True), Midpoint(ENDS[0], "b", 0.7)])
-    found = summarise_midpoints(table, Bootstrap.over(2, 10))
+    found = summarise_midpoints(table, Jackknife.of(table))
     assert found["disagreement"].value == pytest.approx(0.2)
     assert found["retest"].n == 0
 
 
 def test_without_starts_or_repeats_nothing_is_said_of_them():
-    found = summarise_midpoints(midpoint_table([Midpoint(ENDS[0], "a", 0.5)]), Bootstrap.over(1, 10))
+    table = midpoint_table([Midpoint(ENDS[0], "a", 0.5)])
+    found = summarise_midpoints(table, Jackknife.of(table))
     assert [name for name, estimate in found.items() if estimate.value is None] == [
         "disagreement",
         "varied",
@@ -73,9 +74,8 @@ def simulate_tasks(rng, weight):
 
 def test_tasks_that_show_the_same_middles_agree():
     built, picked, judged = simulate_tasks(np.random.default_rng(0), weight=2.0)
-    bootstraps = (Bootstrap.over(20, 100, purpose="a"), Bootstrap.over(20, 100, purpose="b"))
     for other, column in ((picked, "lambda_m"), (implied_midpoints(judged), "implied")):
-        found = agreement((built, other), "pair", ("lambda_m", column), bootstraps)
+        found = agreement((built, other), "pair", ("lambda_m", column))
         assert found.value > 0.95
         assert found.low > 0.9
         assert (found.n, found.people) == (40, 40)
@@ -84,21 +84,19 @@ def test_tasks_that_show_the_same_middles_agree():
 def test_tasks_without_shared_pairs_cannot_be_compared():
     built = midpoint_table([Midpoint(ENDS[0], "a", 0.5)])
     other = midpoint_table([Midpoint(ENDS[1], "a", 0.5)])
-    bootstraps = (Bootstrap.over(1, 5), Bootstrap.over(1, 5))
-    assert agreement((built, other), "pair", ("lambda_m", "lambda_m"), bootstraps).n == 0
+    assert agreement((built, other), "pair", ("lambda_m", "lambda_m")).n == 0
 
 
 def test_the_released_tasks_share_249_pairs_and_lean_the_same_way(tasks, everything):
     construct, select, _ = tasks
-    table, bootstrap = everything
+    table, _ = everything
     shared = pair_midpoints(construct, select, table)
     assert len(shared) == 149  # those judged at .5 too
-    boots = {"c": Bootstrap.over(45, 200, purpose="c"), "s": Bootstrap.over(25, 200, purpose="s")}
-    both = agreement((construct, select), "pair", ("lambda_m", "lambda_m"), (boots["c"], boots["s"]))
+    both = agreement((construct, select), "pair", ("lambda_m", "lambda_m"))
     assert both.n == 249
     assert both.value == pytest.approx(np.corrcoef(*_means(construct, select))[0, 1])
-    for task, boot in ((construct, boots["c"]), (select, boots["s"])):
-        found = agreement((task, implied_midpoints(table)), "pair", ("lambda_m", "implied"), (boot, bootstrap))
+    for task in (construct, select):
+        found = agreement((task, implied_midpoints(table)), "pair", ("lambda_m", "implied"))
         assert found.low > 0.1
         assert found.n == 149
 

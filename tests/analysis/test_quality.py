@@ -6,7 +6,7 @@ from hml.analysis.headlines import headlines
 from hml.analysis.quality import count_rules, effects, people_table, rules
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.tables import judgement_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 STIMULI = [Stimulus(f"{i}.png", (i % 5 + 0.5) / 5, (Endpoint(i, i % 9), Endpoint(99, 9))) for i in range(10)]
 
@@ -68,11 +68,11 @@ def test_the_papers_cohort_has_no_one_who_always_answers_alike(paper):
 
 
 def test_effects_equal_headlines_recomputed_on_what_is_left(paper):
-    table, bootstrap = paper
-    found = effects(table, bootstrap).set_index(["headline", "rule"])
+    table, jackknife = paper
+    found = effects(table, jackknife).set_index(["headline", "rule"])
     kept = table[~table["is_repeat"]]
     for headline in headlines(kept):
-        value = float(bootstrap.value(headline.statistic))
+        value = float(jackknife.value(headline.statistic))
         assert found.loc[(headline.name, "repeats"), "value"] == pytest.approx(value)
         change = value - found.loc[(headline.name, "none"), "value"]
         assert found.loc[(headline.name, "repeats"), "change"] == pytest.approx(change, abs=1e-9)
@@ -82,7 +82,7 @@ def test_effects_equal_headlines_recomputed_on_what_is_left(paper):
 
 
 def test_leaving_careless_people_out_brings_a_known_number_back(mixed):
-    found = effects(add_variables(mixed, None), Bootstrap.over(5, 20)).set_index(["headline", "rule"])["value"]
+    found = effects(add_variables(mixed, None), Jackknife.of(mixed)).set_index(["headline", "rule"])["value"]
     careful = mixed[mixed["annotator"].isin(["careful", "silent"])]
     assert found["error", "all"] == pytest.approx(careful["error"].mean())
     assert found["mixup_correlation", "all"] > found["mixup_correlation", "none"]
@@ -90,5 +90,5 @@ def test_leaving_careless_people_out_brings_a_known_number_back(mixed):
 
 def test_nothing_left_is_not_an_error():
     table = judgement_table([Judgement(s, who, 0.5, 0.5, 5000.0) for who in "abc" for s in STIMULI])
-    found = effects(add_variables(table, None), Bootstrap.over(3, 10))
+    found = effects(add_variables(table, None), Jackknife.of(table))
     assert set(found["rule"]) == {"none", "repeats", "fast"}

@@ -14,7 +14,7 @@ from hml.analysis.reliability import (
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.judgements.curves import fit_pair_curves
 from hml.judgements.tables import first_judgements, judgement_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife, Weights
 
 ONE, TWO = (Stimulus(f"{i}.png", 0.5, (Endpoint(i, 0), Endpoint(9, 1))) for i in range(2))
 
@@ -24,7 +24,7 @@ def make(*answers):
 
 
 SMALL = make((ONE, "a", 0.2, False), (ONE, "b", 0.6, False), (ONE, "c", 0.7, False), (TWO, "a", 0.4, False))
-EVERYONE = np.ones((1, 3))
+EVERYONE = Weights.ones(4)
 
 
 def test_disagreement_is_over_pairs_of_people_on_one_image():
@@ -33,10 +33,11 @@ def test_disagreement_is_over_pairs_of_people_on_one_image():
     assert count_pairs(SMALL) == (3, 3)
 
 
-def test_nobody_disagrees_with_themselves_however_often_they_are_drawn():
-    twice = np.array([[2.0, 1.0, 0.0]])
-    assert disagreement(SMALL, 1)(twice) == pytest.approx([0.4])
-    assert np.isnan(disagreement(SMALL, 1)(np.array([[3.0, 0.0, 0.0]])))[0]
+def test_two_answers_count_as_often_as_both_of_them_do():
+    weights = Weights(np.array([[2.0, 1.0, 1.0, 2.0]]), np.ones((1, 4)))
+    assert disagreement(SMALL, 1)(weights) == pytest.approx([(2 * 0.4 + 2 * 0.5 + 0.1) / 5])
+    halved = Weights(np.full((1, 4), 0.5), np.full((1, 4), 0.5))  # a pair of endpoints counts once, not for each answer
+    assert halved.of_dyads(np.array([0]), np.array([1])) == pytest.approx(np.array([[0.5]]))
 
 
 def test_retests_pair_a_repeat_with_the_first_answer():
@@ -48,15 +49,15 @@ def test_retests_pair_a_repeat_with_the_first_answer():
 def test_a_second_answer_is_a_repeat_even_if_the_file_does_not_say_so():
     table = make((ONE, "a", 0.2, False), (ONE, "a", 0.5, False), (ONE, "b", 0.4, False))
     assert len(retests(table)) == 1
-    found = ceilings(table, Bootstrap.over(2, 20))
+    found = ceilings(table, Jackknife.of(table))
     assert found["disagreement"].value == pytest.approx(0.2)
 
 
 def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
     table = make((ONE, "a", 0.2, True), (ONE, "b", 0.6, True), (ONE, "b", 0.5, False), (TWO, "a", 0.4, False))
     assert first_judgements(table)["lambda_h"].tolist() == [0.2, 0.5, 0.4]
-    assert retests(table).to_dict("records") == [{"person": 1, "first": 0.5, "again": 0.6}]
-    found = ceilings(table, Bootstrap.over(2, 20))
+    assert retests(table).to_dict("records") == [{"judgement": 1, "person": 1, "first": 0.5, "again": 0.6}]
+    found = ceilings(table, Jackknife.of(table))
     assert found["disagreement"].value == pytest.approx(0.3)
 
 
@@ -72,8 +73,8 @@ def test_everyone_has_the_known_agreement(everything):
     assert found["retest"].value == pytest.approx(0.107, abs=5e-4)
     assert found["retest_correlation"].value == pytest.approx(0.85, abs=0.006)
     assert found["retest"].n == 162
-    table, bootstrap = everything
-    scores = score_relabellers(table, bootstrap).query("measure == 'mae'").set_index("relabeller")
+    table, jackknife = everything
+    scores = score_relabellers(table, jackknife).query("measure == 'mae'").set_index("relabeller")
     assert scores.loc["mixup", "value"] == pytest.approx(0.171, abs=5e-4)
     assert scores.loc["others", "value"] == pytest.approx(0.178, abs=5e-4)
     assert scores.loc["others", "n"] == 4788
@@ -86,7 +87,7 @@ def test_scores_against_others_equal_a_plain_loop(simulate):
         for i, own in part.iterrows():
             if len(part) > 1:
                 differences.append(own["lambda_h"] - part.drop(index=i)["lambda_h"].mean())
-    scores = score_relabellers(table, Bootstrap.over(8, 20)).set_index(["relabeller", "measure"])
+    scores = score_relabellers(table, Jackknife.of(table)).set_index(["relabeller", "measure"])
     assert scores.loc[("others", "mae"), "value"] == pytest.approx(np.mean(np.abs(differences)))
     assert scores.loc[("others", "rmse"), "value"] == pytest.approx(np.sqrt(np.mean(np.square(differences))))
     pairs = [
@@ -97,7 +98,7 @@ def test_scores_against_others_equal_a_plain_loop(simulate):
 
 def test_curves_are_scored_without_the_persons_own_answers(simulate):
     table = simulate(people=6, each=40, images=60)
-    _, error = errors_of(table)["overall_curve"]
+    error = errors_of(table)["overall_curve"]
     rest = table[table["person"] != 2]
     curve = fit_pair_curves(*(rest[name] for name in ("lambda_f", "lambda_h", "class_1", "class_2"))).overall
     own = table["person"] == 2
@@ -108,14 +109,14 @@ def test_curves_are_scored_without_the_persons_own_answers(simulate):
 def test_known_ceilings_are_recovered(simulate):
     """People whose answers to an image are independent draws around its curve."""
     table = simulate(seed=1, people=60, each=60, images=300, concentration=5.0, lapse=0.0)
-    found = ceilings(table, Bootstrap.over(60, 200))
+    found = ceilings(table, Jackknife.of(table))
     mean = 1 / (1 + np.exp(-6 * (table["lambda_f"] - 0.5)))
     within = (mean * (1 - mean) / 6).mean()
     assert found["floor_rmse"].value == pytest.approx(np.sqrt(within), rel=0.04)
     assert found["floor_rmse"].low < np.sqrt(within) < found["floor_rmse"].high
     ceiling = np.sqrt(1 - within / (within + mean.var()))
     assert found["ceiling_correlation"].value == pytest.approx(ceiling, abs=0.02)
-    scores = score_relabellers(table, Bootstrap.over(60, 20)).set_index(["relabeller", "measure"])["value"]
+    scores = score_relabellers(table, Jackknife.of(table)).set_index(["relabeller", "measure"])["value"]
     assert scores["overall_curve", "rmse"] == pytest.approx(np.sqrt(within), rel=0.05)
     assert scores["another", "rmse"] == pytest.approx(np.sqrt(2 * within), rel=0.05)
     assert found["floor_mae"].value < scores["overall_curve", "mae"] < scores["another", "mae"]
@@ -123,7 +124,7 @@ def test_known_ceilings_are_recovered(simulate):
 
 def test_one_person_has_no_agreement():
     table = make((ONE, "a", 0.2, False), (TWO, "a", 0.4, False))
-    found = ceilings(table, Bootstrap.over(1, 10))
+    found = ceilings(table, Jackknife.of(table))
     assert found["disagreement"].value is None
     assert found["retest"].value is None
-    assert set(score_relabellers(table, Bootstrap.over(1, 10))["relabeller"]) == {"mixup"}
+    assert set(score_relabellers(table, Jackknife.of(table))["relabeller"]) == {"mixup"}

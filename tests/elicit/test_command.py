@@ -67,7 +67,7 @@ def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(t
     assert len(firsts) == len(stimuli) == 180
     assert {j.stimulus for j in firsts} == set(stimuli)
     percepts, fit = (shlex.split(line)[1:] for line in following)
-    assert main([*percepts, "--replicates", "2", "--data_dir", str(tmp_path)]) == 0
+    assert main([*percepts, "--data_dir", str(tmp_path)]) == 0
     percepts = json.loads(Path("lightning_logs", "percepts", "percepts.json").read_text())
     assert "judgements.csv" in json.dumps(percepts)
     Path("configs").symlink_to(CONFIGS)

@@ -6,7 +6,7 @@ from hml.relabel import baselines, scores
 from hml.relabel.baselines import BASELINES, histogram, lambda_f_with_noise, level_histogram, pair_curves
 from hml.relabel.evaluation import RELABELLER, summarise
 from hml.relabel.presentation import verdict
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 
 def noisy(lambda_f, class_1, class_2, person, rng):
@@ -80,12 +80,13 @@ def test_the_histogram_may_be_that_of_all_answers_where_lambda_f_says_nothing():
 
 def test_a_verdict_names_what_the_relabeller_does_not_beat():
     table = pd.DataFrame({"person": np.arange(40) % 8, "id_1": np.arange(40) // 4, "id_2": 10 + np.arange(40) // 4})
+    table = table.assign(judgement=np.arange(40), image=table["id_1"], endpoints=table["id_1"])
     worse = {"bits": np.full(40, 6.0), "crps": np.full(40, 0.2), "mae": np.full(40, 0.2)}
     same = {"bits": np.full(40, 5.0), "crps": np.full(40, 0.1), "mae": np.full(40, 0.1)}
-    bootstrap = Bootstrap.over(8, 100)
-    found = summarise(table, {"histogram": worse, RELABELLER: same}, bootstrap)
+    jackknife = Jackknife.of(table)
+    found = summarise(table, {"histogram": worse, RELABELLER: same}, jackknife)
     assert "better than every baseline" in verdict(found, "pair")
-    found = summarise(table, {"histogram": worse, "boosting": same, RELABELLER: same}, bootstrap)
+    found = summarise(table, {"histogram": worse, "boosting": same, RELABELLER: same}, jackknife)
     assert "isn't clearly better than: gradient boosting" in verdict(found, "annotator")
     difference = found[(found["model"] == "histogram") & (found["compared"] == RELABELLER)]
     assert difference["random"].tolist() == ["people", "people and image pairs"] * 3

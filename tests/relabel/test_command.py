@@ -25,8 +25,6 @@ def evaluated(learned):
         args = [
             "--folds",
             "2",
-            "--replicates",
-            "20",
             "--pairs",
             "rings/Antidiagonal stripes",
             "Diagonal stripes/Checks",
@@ -90,7 +88,6 @@ def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_p
         (["fit", "--judgements", "nowhere.csv"], 2, "nowhere.csv"),
         (["evaluate", "--judgements", "nowhere.csv"], 2, "nowhere.csv"),
         (["evaluate", "--folds", "13"], 2, "--folds 13"),
-        (["evaluate", "--replicates", "1"], 2, "--replicates 1"),
         (["evaluate", "--pairs", "Cat/Unicorn"], 2, "Cat/Unicorn"),
         (["fit", "--members", "0"], 2, "--members 0"),
         (["fit", "--steps", "0"], 2, "--steps 0"),
@@ -135,7 +132,7 @@ def test_any_images_and_classes_can_be_learned(tmp_path, capsys):
     assert checkpoint.classes == AWKWARD
     assert checkpoint.curves.shape == (3, 3, 3)
     assert checkpoint.relabeller.table.human.unique().tolist() == [0, 1]  # nobody was asked
-    assert main(["relabel", "evaluate", *source, *own, *QUICK[1:], "--folds", "2", "--replicates", "5"]) == 0
+    assert main(["relabel", "evaluate", *source, *own, *QUICK[1:], "--folds", "2"]) == 0
     drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert drawn == {"held_out", "boundary_0_1"}  # the pair judged most, whose names a file's name can't hold
     assert "benign/T-shirt/top: the learned boundary" in (tmp_path / "relabel.html").read_text()

@@ -91,7 +91,7 @@ def test_a_pilot_has_a_page(pilot, write, monkeypatch, tmp_path):
 
     monkeypatch.setattr(hml.analysis.percepts, "write_exhibit", draw)
     args = ["--judgements", write(pilot), "--data_dir", str(tmp_path), "--out", str(tmp_path)]
-    assert main(["percepts", *args, "--replicates", "2"]) == 0
+    assert main(["percepts", *args]) == 0
     result = json.loads((tmp_path / "percepts.json").read_text())
     assert result["judgements"]["judgements"] == len(PILOTS[pilot])
 
@@ -109,7 +109,7 @@ def evaluate(write, out):
     """Run `hml relabel evaluate` on a pilot; returns the exit code."""
 
     def evaluate_(pilot, folds):
-        args = ["--judgements", write(pilot), "--out", str(out), "--folds", str(folds), "--replicates", "2"]
+        args = ["--judgements", write(pilot), "--out", str(out), "--folds", str(folds)]
         with few_steps():
             return main(["relabel", "evaluate", *QUICK, *args])
 

@@ -7,7 +7,7 @@ from hml.analysis.reliability import RELABELLERS, ceilings, score_relabellers
 from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, write_number
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 _TEXTS = {
     "retest": "Test–retest: mean |difference| of a person's first and second answers to an image",
@@ -27,10 +27,10 @@ _FINDINGS = {
 }
 
 
-def ceilings_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
+def ceilings_section(table: pd.DataFrame, jackknife: Jackknife) -> Section:
     """Write the section."""
-    found = ceilings(table, bootstrap)
-    scores = score_relabellers(table, bootstrap)
+    found = ceilings(table, jackknife)
+    scores = score_relabellers(table, jackknife)
     paragraphs = [
         "A relabeller that gives each image one number can't match everyone's answer, because people differ from "
         "each other and from themselves. Two people's squared difference is twice the variance within images. "

@@ -7,7 +7,8 @@ from hml.analysis.findings import conclude
 from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 _LABELS = {
     "ambiguity": "endpoints' ambiguity (mean entropy of people's labels, nats)",
@@ -26,9 +27,9 @@ _FINDINGS = {
 _UNITS = {"judgement": "over judgements", "within_person": "within people", "image": "over images"}
 
 
-def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
+def confidence_section(table: pd.DataFrame, jackknife: Jackknife) -> Section:
     """Write the section; `table` is what `add_variables` made."""
-    found = correlations(table, bootstrap)
+    found = correlations(table, jackknife)
     claims = [
         Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNITS[unit]}", estimate)
         for (variable, unit), estimate in found.items()
@@ -41,7 +42,7 @@ def confidence_section(table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
         "How extreme an answer is and its error are related by construction: an answer of ½ to an even blend is "
         "neither extreme nor wrong. A correlation doesn't show a cause.",
     ]
-    exhibits = [_draw_correlations(found), _draw_bins(binned_confidence(table, bootstrap))]
+    exhibits = [_draw_correlations(found), _draw_bins(binned_confidence(table, jackknife))]
     findings = [
         sentence
         for variable, (name, below, above) in _FINDINGS.items()

@@ -13,6 +13,7 @@ from hml.reporting.drawing import draw_forest, draw_mixup_line, escape, finish, 
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
 from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import discover
 
 _GRID = np.linspace(0, 1, 51)
 
@@ -27,11 +28,11 @@ def curves_section(classes: Classes, found: CurveEstimates) -> Section:
         "lapse": "Lapse: the share of answers that don't depend on λ_f",
     }
     claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
-    clear = sum(compare(p["bias"]) in ("above", "below") for p in found.pairs.values())
+    clear = sum(discover([pair["bias"] for pair in found.pairs.values()]))
     which = "class pairs" if len(found.pairs) == len(found.curves.curves) else "class pairs judged most often"
     biased = (
-        f"Of {len(found.pairs)} {which}, {clear} have a bias whose 95 % interval excludes 0. If no pair were "
-        f"biased, about {0.05 * len(found.pairs):.0f} would by chance."
+        f"Of {len(found.pairs)} {which}, {clear} have a bias that differs from 0 for other people and other images of "
+        "these classes, at a false discovery rate of 5 % (Benjamini and Hochberg)."
     )
     spread_bias, spread_slope = found.curves.spread
     paragraphs = [

@@ -7,14 +7,15 @@ from hml.analysis.findings import list_values
 from hml.judgements import Classes
 from hml.reporting.drawing import draw_forest, escape, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife, discover
 
 _POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"
 
 
-def dominance_section(classes: Classes, table: pd.DataFrame, bootstrap: Bootstrap) -> Section:
+def dominance_section(classes: Classes, table: pd.DataFrame, jackknife: Jackknife) -> Section:
     """Write the section."""
-    strengths, position = dominance(table, bootstrap, len(classes))
+    strengths, position = dominance(table, jackknife, len(classes))
     named = strengths.assign(**{"class": [classes[c] for c in strengths["class"]]})
     findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
     return Section(
@@ -36,16 +37,24 @@ def dominance_section(classes: Classes, table: pd.DataFrame, bootstrap: Bootstra
 
 def _find(strengths: list[tuple[str, Estimate]]) -> list[str]:
     """State which classes people see in more, or in less, than their share of the pixels."""
-    sides = {side: [(n, e) for n, e in strengths if compare(e) == side] for side in ("above", "below", "unknown")}
+    differ = discover([estimate for _, estimate in strengths])
+    sides = {
+        side: [(n, e) for (n, e), found in zip(strengths, differ, strict=True) if compare(e) == side and found]
+        for side in ("above", "below")
+    }
+    sides["unknown"] = [(n, e) for n, e in strengths if compare(e) == "unknown"]
     found = [
-        f"{said} {list_values(sides[side])}. {'Each' if len(sides[side]) > 1 else 'The'} 95 % interval excludes 0."
+        f"{said} {list_values(sides[side])}, for other people and other images of "
+        "these classes, at a false discovery rate of 5 %."
         for side, said in (
             ("above", "Classes that dominate, with the share of the pixels that they can miss:"),
             ("below", "Classes that are dominated, with the same share, which is below 0:"),
         )
         if sides[side]
     ]
-    return found if found or sides["unknown"] else ["For no class does the 95 % interval of its strength exclude 0."]
+    return (
+        found if found or sides["unknown"] else ["No class's strength differs from 0 at a false discovery rate of 5 %."]
+    )
 
 
 def _draw(named: pd.DataFrame) -> Exhibit:

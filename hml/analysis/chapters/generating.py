@@ -10,7 +10,8 @@ from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figu
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number
 from hml.reporting.tables import Table
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}
 _MOST_LISTED = 9
@@ -24,20 +25,20 @@ _HEADINGS = {
 }
 
 
-def generating_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:
+def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section, pd.DataFrame]:
     """Write the section; also return what `summarise_levels` found."""
-    levels = summarise_levels(table, bootstrap)
+    levels = summarise_levels(table, jackknife)
     images, people = table["image"].nunique(), table["person"].nunique()
     claims = [
         Claim(
             "error_by_image",
             "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
-            bootstrap.estimate(partial(error_by_image, table), images, people),
+            jackknife.estimate(partial(error_by_image, table), images, people, same_images=False),
         ),
         Claim(
             "error_by_judgement",
             "How far a single answer lies from it: mean |λ_h − λ_f| over judgements",
-            bootstrap.estimate(partial(error_by_judgement, table), len(table), people),
+            jackknife.estimate(partial(error_by_judgement, table), len(table), people),
         ),
     ]
     section = Section(

@@ -10,7 +10,7 @@ from hml.analysis.reliability import agreement
 from hml.reporting.drawing import finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 _TEXTS = {
     "mean": "mean midpoint",
@@ -23,17 +23,15 @@ _TEXTS = {
 }
 
 
-def midpoints_section(
-    construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
-) -> Section:
-    """Write the section; `bootstraps` resamples each task's people: "construct", "select" and "inference"."""
+def midpoints_section(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> Section:
+    """Write the section."""
     claims = [
         Claim(f"{task}_{name}", f"{title}: {_TEXTS[name]}", estimate)
         for task, title, table in (("construct", "Built", construct), ("select", "Picked", select))
-        for name, estimate in summarise_midpoints(table, bootstraps[task]).items()
+        for name, estimate in summarise_midpoints(table, Jackknife.of(table)).items()
         if not (name in ("pull", "varied") and estimate.value is None)
     ]
-    claims += _correlate(construct, select, judgements, bootstraps)
+    claims += _correlate(construct, select, judgements)
     shared = pair_midpoints(construct, select, judgements)
     return Section(
         "midpoints",
@@ -66,9 +64,7 @@ def _find(claim: Claim) -> list[str]:
     )
 
 
-def _correlate(
-    construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]
-) -> list[Claim]:
+def _correlate(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> list[Claim]:
     """Correlate each two of the three tasks over the pairs of images that both show."""
     even = implied_midpoints(judgements)
     tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
@@ -79,7 +75,7 @@ def _correlate(
         ("select", "inference", "Correlation of picked midpoints with what judgements of even blends imply"),
     ):
         (left, x), (right, y) = tables[a], tables[b]
-        estimate = agreement((left, right), "pair", (x, y), (bootstraps[a], bootstraps[b]))
+        estimate = agreement((left, right), "pair", (x, y))
         claims.append(Claim(f"{a}_{b}", text, estimate))
     return claims
 

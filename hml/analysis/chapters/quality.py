@@ -14,12 +14,13 @@ from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import DECIMALS, Exhibit, Section, compare, write_interval, write_number, write_share
 from hml.reporting.tables import Table
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 
-def quality_section(table: pd.DataFrame, bootstrap: Bootstrap) -> tuple[Section, pd.DataFrame]:
+def quality_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section, pd.DataFrame]:
     """Write the section; also return what `effects` found."""
-    counts, found, people = count_rules(table), effects(table, bootstrap), people_table(table)
+    counts, found, people = count_rules(table), effects(table, jackknife), people_table(table)
     timed = int(table["reaction_ms"].notna().sum())
     section = Section(
         "quality",

@@ -8,17 +8,18 @@ from hml.analysis.soft_categories import MEASURES, endpoint_share, summarise_sof
 from hml.reporting.drawing import finish, new_figure, reaches
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
-from hml.statistics.bootstrap import Bootstrap, Estimate
+from hml.statistics.bootstrap import Estimate
+from hml.statistics.jackknife import Jackknife
 
 
-def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame, bootstraps: dict[str, Bootstrap]) -> Section:
-    """Write the section; `bootstraps` resamples each task's people: "soft" and "inference"."""
-    levels = summarise_soft_categories(soft, bootstraps["soft"])
+def soft_categories_section(soft: pd.DataFrame, judgements: pd.DataFrame) -> Section:
+    """Write the section."""
+    levels = summarise_soft_categories(soft, Jackknife.of(soft))
     overall = levels[levels["lambda_f"] == "all"].set_index("measure")
-    tables, both = (endpoint_share(soft), judgements), (bootstraps["soft"], bootstraps["inference"])
+    tables = (endpoint_share(soft), judgements)
     texts = {"outside": MEASURES["outside"], "neither": f"{MEASURES['neither']}, share of answers"}
     claims = [Claim(name, capitalise(texts[name]), Estimate.from_row(overall.loc[name].to_dict())) for name in texts]
-    correlation = agreement(tables, "filename", ("share", "lambda_h"), both)
+    correlation = agreement(tables, "filename", ("share", "lambda_h"))
     text = "Correlation, over images, of the first endpoint's part of the mass on both with the mean λ_h"
     claims.append(Claim("inference", text, correlation))
     return Section(

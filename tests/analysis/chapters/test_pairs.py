@@ -5,7 +5,7 @@ from hml.analysis.pairs import choose_pairs, summarise_cells
 from hml.judgements import CIFAR10, Classes, Endpoint, Judgement, Stimulus
 from hml.judgements.curves import Curve, PairCurves
 from hml.judgements.tables import judgement_table
-from hml.statistics.bootstrap import Bootstrap
+from hml.statistics.jackknife import Jackknife
 
 
 def make_table(*pairs):
@@ -26,7 +26,8 @@ def test_without_them_the_pairs_judged_most_are():
 
 
 def test_the_figures_data_and_marks_are_those_of_the_cells():
-    cells = summarise_cells(make_table((3, 5), (3, 5), (3, 5)), Bootstrap.over(3, 10), CIFAR10.pairs)
+    table = make_table((3, 5), (3, 5), (3, 5))
+    cells = summarise_cells(table, Jackknife.of(table), CIFAR10.pairs)
     chosen, atlas = pairs_section(CIFAR10, cells, PairCurves(Curve(0.0, 5.0)), [(3, 5), (0, 1)]).exhibits
     assert chosen.data["pair"].tolist() == ["Cat/Dog", "Airplane/Automobile"]
     assert chosen.data["n"].tolist() == [3, 0]
@@ -47,7 +48,7 @@ def test_the_atlas_has_a_panel_for_each_pair_that_is_shown(num_classes, shown, t
     classes = Classes(tuple(f"kind_{i} $a_b_c" for i in range(num_classes)))
     table = make_table(*classes.pairs)
     pairs = choose_pairs(table, classes)
-    cells = summarise_cells(table, Bootstrap.over(len(table), 2), pairs)
+    cells = summarise_cells(table, Jackknife.of(table), pairs)
     drawn = default_pairs(table, classes)
     assert drawn == classes.pairs[:4]
     section = pairs_section(classes, cells, PairCurves(Curve(0.0, 5.0)), drawn)
