@@ -86,7 +86,7 @@ def test_print_config_needs_no_data(capsys):
 @pytest.mark.parametrize(
     ("network", "remedy"),
     [
-        (["--model.network.num_classes", "10"], "give --model.network.num_classes 3"),
+        (["--model.network.num_classes", "10"], "set --model.network.num_classes 3"),
         (
             [
                 *(f"--model.network={HERE}.create_model", "--model.network.model_name=linear"),
@@ -112,7 +112,7 @@ def test_outputs_that_are_no_logits_are_rejected(capsys):
 
 def test_weights_for_other_classes_are_rejected_in_torchvisions_words(capsys):
     said = rejected(capsys, "--model.network=torchvision.models.resnet18", "--model.network.weights=DEFAULT")
-    assert "expected value 1000 but got 3 instead. Leave the weights out" in said
+    assert "expected value 1000 but got 3 instead. Omit the weights" in said
 
 
 def test_the_check_moves_no_weights_modes_or_random_numbers():
