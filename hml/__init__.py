@@ -1,7 +1,7 @@
-"""Human-in-the-loop mixup: train on what people see in mixed images, and measure whether it helps.
+"""Human-in-the-loop mixup: train on human labels of mixed images, and measure whether they help.
 
-`hml.Classifier`, `hml.HMixDataModule` and the other names in `__init__.pyi` are imported when they are first used, so
-that `import hml` is quick.
+`hml.Classifier`, `hml.HMixDataModule` and the other names in `__init__.pyi` are imported on first use, so `import hml`
+is fast.
 """
 
 from importlib import import_module
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Import an offered name from its module, when it is first used."""
+    """Import a name of `__init__.pyi` from its module, on first use."""
     if name == "__all__":
         return list(_offered.modules())
     if name not in _offered.modules():
@@ -22,5 +22,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Name what is offered beside what is imported already."""
+    """List the names of `__init__.pyi` and those already imported."""
     return sorted({*globals(), *_offered.modules()})

@@ -1,6 +1,6 @@
-"""The names that `import hml` offers, and the modules that they are imported from.
+"""The names that `import hml` provides, and their modules.
 
-The stub `hml/__init__.pyi` is their only list. Type checkers and editors read it as it is.
+The stub `hml/__init__.pyi` is the only list of these names. Type checkers and editors read it too.
 """
 
 import ast
@@ -13,15 +13,17 @@ _STUB = Path(__file__).with_name("__init__.pyi")
 
 @cache
 def modules() -> Mapping[str, str]:
-    """Return each offered name's module, such as `hml.data` for `HMixDataModule`."""
+    """Return the module of each name, such as `hml.data` for `HMixDataModule`."""
     imports = [node for node in ast.parse(_STUB.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
 def module_path(path: str) -> str:
-    """Return the path of a class within its module, where it is named by what `import hml` offers.
+    """Return the full import path of a class that is named by its short path, such as `hml.SeparateLabels`.
 
-    Example:
+    Other paths are returned unchanged.
+
+    Examples:
         >>> module_path("hml.SeparateLabels"), module_path("torch.optim.SGD")
         ('hml.labels.SeparateLabels', 'torch.optim.SGD')
     """

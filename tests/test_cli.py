@@ -113,7 +113,7 @@ def test_lightnings_precisions_work(precision):
 
 @pytest.mark.parametrize("args", [[], ["fitt"], ["--config", "configs/sep_conf.yaml", "fit"]])
 def test_a_run_out_of_python_without_a_subcommand_is_refused(args):
-    with pytest.raises(InputError, match=r"There is no subcommand .*: fit, validate, test, predict"):
+    with pytest.raises(InputError, match=r"There is no subcommand .*: use one of fit, validate, test, predict"):
         training.prepare(args)
 
 
@@ -264,7 +264,7 @@ def test_configs_may_be_given_in_words_and_name_others():
     [
         (
             ["--model.network.num_classes", "5"],
-            "gives 5 logits, and the data have 10 classes: give --model.network.num_cl",
+            "returns 5 logits, but the data have 10 classes: set --model.network.num_cl",
         ),
         (["--data.bath_size", "3"], "data.batch_size"),
         (["--data.strategy", "SeperateLabels"], "SeparateLabels"),
@@ -288,9 +288,9 @@ def test_configs_may_be_given_in_words_and_name_others():
         (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0"),
         (["--trainer.max_epochs", "0"], "max_epochs 0 trains nothing"),
         (["--trainer.max_steps", "0"], "max_steps 0 trains nothing"),
-        (["--trainer.overfit_batches", "2"], "overfit_batches would take other images"),
+        (["--trainer.overfit_batches", "2"], "overfit_batches would use different images"),
         (["--trainer.accelerator", "bad"], "bad"),
-        (["--trainer.devices", "x"], "The Trainer can't be made"),
+        (["--trainer.devices", "x"], "The Trainer can't be created"),
         (["--trainer.max_time", "soon"], "not a valid duration"),
         (
             ["--trainer.max_time", "00:01:00:00", "--trainer.enable_checkpointing", "false"],
@@ -344,7 +344,7 @@ def test_a_config_that_is_not_one_is_named(content, said, tmp_path, capsys):
 def test_a_group_left_empty_in_a_config_is_rejected(group, capsys):
     Path("mine.yaml").write_text(f"seed_everything: 1\n{group}:\n")
     assert main(["fit", *config("sep_conf"), *DEMO, "--config", "mine.yaml", "--trainer.accelerator", "cpu"]) == 2
-    assert f"mine.yaml, line 2: {group} is empty. Fill it in, or leave it out." in capsys.readouterr().err
+    assert f"mine.yaml, line 2: {group} is empty. Give it a value, or remove it." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -449,12 +449,12 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
 @pytest.mark.parametrize(
     ("verb", "args", "said"),
     [
-        ("test", [*config("mixup")], "scheme: 'sep_conf' there, 'mixup' asked for"),
-        ("validate", [*config("sep_conf"), "--seed", "7"], "seed: 0 there, 7 asked for"),
+        ("test", [*config("mixup")], "scheme: 'sep_conf' recorded, 'mixup' requested"),
+        ("validate", [*config("sep_conf"), "--seed", "7"], "seed: 0 recorded, 7 requested"),
         (
             "predict",
             [*config("sep_conf"), "--data.strategy.gamma", "0.1"],
-            "strategy.init_args.gamma: 0.005 there, 0.1 asked for",
+            "strategy.init_args.gamma: 0.005 recorded, 0.1 requested",
         ),
     ],
 )
@@ -469,7 +469,7 @@ def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said
 
 def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
     args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
-    assert "another network" in refused(capsys, 2, "test", *args, "--model.network.channels", "3")
+    assert "network differs" in refused(capsys, 2, "test", *args, "--model.network.channels", "3")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ trainer = Trainer(
     max_epochs=2,
     accelerator="cpu",
     devices=1,
-    precision=hml.best_precision("cpu"),  # bf16-mixed where the hardware multiplies bfloat16
+    precision=hml.best_precision("cpu"),  # bf16-mixed if the hardware multiplies bfloat16
     callbacks=[hml.Calibration(bin_size=50)],  # in place of the default one; the other evaluations are added
     logger=False,
     enable_checkpointing=False,

@@ -166,8 +166,8 @@ class Cifar10(ImageSource):
     """CIFAR-10's 10,000 test images with CIFAR-10H's labels, in the paper's split of 7,000 and 3,000 images.
 
     All images are from the *test* set, since CIFAR-10H labels only these. Pixels are read from
-    `cifar-10-python.tar.gz`, otherwise from its unpacked `test_batch`, otherwise from a stand-in `cifar10_test.npz` (`images`, `labels`), whose
-    pixels may differ from the released ones.
+    `cifar-10-python.tar.gz`, otherwise from its unpacked `test_batch`, otherwise from a stand-in
+    `cifar10_test.npz` (`images`, `labels`), whose pixels may differ from the released ones.
 
     Args:
         stand_in: Whether to use the stand-in if there is no other source.

@@ -29,7 +29,7 @@ def hold_out(train_ids: Tensor, labels: Tensor, endpoint_ids: Tensor, size: int)
     candidates = train_ids[~torch.isin(train_ids, endpoint_ids)]
     if not 0 <= size <= len(candidates):
         raise InputError(
-            f"val_size={size} must be 0 to {len(candidates)}: that many training images are not endpoints of mixed images."
+            f"val_size={size} must be 0 to {len(candidates)}: that many training images are not endpoints of mixes."
         )
     shuffled = torch.from_numpy(Draws(0, 0, candidates.numpy().astype(np.int64)).order("hold out"))
     chosen = shuffled[torch.argsort(_place_in_class(labels[shuffled]), stable=True)[:size]].sort().values

@@ -9,7 +9,7 @@ from hml.errors import FolderInUseError, InputError
 from hml.experiments.progress import Progress
 from hml.experiments.runs import Ended, Failure, Run, clear, read_outcome, write_failure
 from hml.experiments.worker import Worker
-from hml.training.choices import differences, tell
+from hml.training.choices import differences, format_differences
 from hml.training.record import RunRecord
 from hml.training.result import RunResult
 from hml.training.resuming import can_resume
@@ -89,7 +89,7 @@ def _is_done(run: Run, asked: RunRecord, rerun: bool) -> bool:
     found = outcome.recipe.compare(asked.recipe) | differences(outcome.data, asked.data)
     if found and not rerun:
         raise InputError(
-            f"{run.folder} has a run with another recipe:{tell(found)}\n"
+            f"{run.folder} has a run with another recipe:{format_differences(found)}\n"
             "Give another --root to keep it, or --rerun to replace it."
         )
     return not found

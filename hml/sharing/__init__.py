@@ -1,1 +1,1 @@
-"""A run's network for other people: a folder with weights, program and model card, written and loaded."""
+"""Exports a run's network to a folder with weights, program and model card, and loads it."""

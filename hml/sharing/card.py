@@ -1,4 +1,4 @@
-"""The model card of an exported run: Markdown under the YAML header that Hugging Face's model cards have."""
+"""The model card of an exported run: Markdown with the YAML header of Hugging Face's model cards."""
 
 import math
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ def write_card(result: RunResult, config: ModelConfig, why_no_program: str = "")
     """Write the card of a run's network.
 
     Args:
-        result: The run, whose test figures are shown.
+        result: The run. The card shows its test figures.
         config: The network.
-        why_no_program: Why the folder has no program of `torch.export`'s; empty if it has one.
+        why_no_program: Why the folder has no `torch.export` program; empty if it has one.
 
     Returns:
         The card: what the model does, how to load it, its figures and what they compare, recipe, data, limits.
@@ -47,7 +47,7 @@ def _name(result: RunResult) -> str:
 
 
 def _header(result: RunResult) -> dict[str, Any]:
-    """Describe the run in the keys of Hugging Face's model index; no licence, which its publisher chooses."""
+    """Return Hugging Face's model index. It has no licence, which the publisher must choose."""
     task = {"type": "image-classification"}
     images = str(_class_path(result, "images"))
     metrics = [
@@ -79,7 +79,7 @@ def _explain(result: RunResult, name: str) -> str:
 def _summary(result: RunResult, config: ModelConfig) -> str:
     names = ", ".join(config.classes[:_MOST_NAMES])
     others = len(config.classes) - _MOST_NAMES
-    more = f" and {others} more, which {CONFIG} lists" if others > 0 else ""
+    more = f" and {others} more (see {CONFIG})" if others > 0 else ""
     height, width = config.image_size
     return (
         f"An image classifier for {len(config.classes)} classes: {names}{more}. It maps RGB images in [0, 1] of "
@@ -102,8 +102,8 @@ def _loading(config: ModelConfig, why_no_program: str) -> str:
     return (
         f"{with_hml}\n\nWithout hml or the network's code:\n\n"
         f'```python\nimport torch\n\nmodel = torch.export.load("{PROGRAM}").module()\nlogits = model(images)\n```\n\n'
-        "The program normalises images itself and takes batches of any size. `torch.export.load` may run code that "
-        "somebody put into such a file, so use it only for files from people whom you trust. `hml.load` runs none."
+        "The program also normalises images, and accepts batches of any size. `torch.export.load` may run code from "
+        "the file, so use it only for files from people you trust. `hml.load` runs no code from the folder."
     )
 
 
@@ -122,15 +122,15 @@ def _figures(result: RunResult) -> str:
     )
     asked = any(truth != TRUE_CLASS for truth in result.truth.values())
     truth = (
-        '**The truth used.** "People\'s labels" is the distribution of the labels that people gave a test image, '
-        '"people\'s majority" the most frequent of them, and "true class" the class that the data set has.'
+        '**Ground truth.** "People\'s labels" is the distribution of the labels that people gave a test image, '
+        '"people\'s majority" is the most frequent of these labels, and "true class" is the class in the data set.'
         if asked
-        else "**The truth used.** Nobody was asked what they see in the test images: every figure is against the class "
-        "that the data set has."
+        else "**Ground truth.** There are no human labels of the test images: all figures are relative to the class in "
+        "the data set."
     )
     epsilon = result.recipe.fgsm.get("epsilon")
     attack = (
-        f" Figures with `fgsm` are under the fast gradient sign method with epsilon {epsilon:.4g}." if epsilon else ""
+        f" Metrics named `fgsm` are under the fast gradient sign method with epsilon {epsilon:.4g}." if epsilon else ""
     )
     return f"{to_markdown(table)}\n\n{truth}{attack}"
 
@@ -142,41 +142,39 @@ def _training(result: RunResult) -> str:
     started = f"Training started from the checkpoint with SHA-256 {weights}. " if weights else ""
     return (
         f"{result.training}{stopped}, seed {result.seed}, on {versions.get('device')}, with hml {versions.get('hml')} "
-        f"and torch {versions.get('torch')}. {started}The recipe, without what is unset ({RESULT} has all of it, and "
-        f"all versions):\n\n{_as_yaml(result.recipe.to_json())}"
+        f"and torch {versions.get('torch')}. {started}The recipe, without unset values ({RESULT} has the full recipe "
+        f"and all versions):\n\n{_as_yaml(result.recipe.to_json())}"
     )
 
 
 def _data(result: RunResult) -> str:
     return (
         f"Images are from `{_class_path(result, 'images')}`, mixed images from `{_class_path(result, 'mixed')}`. This "
-        f"folder has none of them. Files are listed with their SHA-256:\n\n{_as_yaml(result.data)}"
+        f"folder contains no images. The data's files, with their SHA-256:\n\n{_as_yaml(result.data)}"
     )
 
 
 def _limits(result: RunResult, config: ModelConfig) -> list[str]:
     height, width = config.image_size
     limits = [
-        "The figures are of one run with one seed. Other seeds give other figures.",
-        f"They hold for images like the test images, at {height} × {width} pixels. Other images were not measured.",
-        "The model gives one of its classes for every image, also for one that shows none of them.",
-        "FGSM is a weak attack. Its figures say nothing about stronger attacks.",
-        "No licence was chosen. Whoever publishes this folder adds one that the terms of the data allow.",
+        "The figures are from one run with one seed. Other seeds give other figures.",
+        f"They are valid for images like the test images, of {height} × {width} pixels. Other images were not tested.",
+        "The model predicts one of its classes for every image, including images that show none of them.",
+        "FGSM is a weak attack. Its figures are not evidence of robustness to stronger attacks.",
+        "No licence was chosen. Before you publish this folder, add one that the terms of the data allow.",
     ]
     if {_class_path(result, "images"), _class_path(result, "mixed")} & set(_SIMULATED):
-        limits.insert(
-            0, "**The images are synthetic or the people simulated: the model shows how hml works, no more.**"
-        )
+        limits.insert(0, "**The images are synthetic or the people simulated: the model only demonstrates hml.**")
     if is_on_hmix(result.data):
         limits.append(
             "Training and test images are both from CIFAR-10's test set, so accuracies can't be compared with those of "
-            "models trained on CIFAR-10's training set. The mixed images were judged by few people, who need not "
-            "represent others."
+            "models trained on CIFAR-10's training set. Few people judged the mixed images, and they may not be "
+            "representative."
         )
     if result.data.get("canonical_pixels") is False:
-        limits.append("The pixels come from a stand-in for CIFAR-10's own, and may differ from them.")
+        limits.append("The pixels come from a substitute for CIFAR-10's files, and may differ slightly.")
     if config.code:
-        limits.append(f"Without the code of {', '.join(config.code)} only `{PROGRAM}` can be loaded, if there is one.")
+        limits.append(f"Without the code of {', '.join(config.code)}, only `{PROGRAM}` can be loaded, if there is one.")
     return limits
 
 
@@ -186,7 +184,7 @@ def _as_yaml(choices: Mapping[str, Any]) -> str:
 
 
 def _without_unset(value: Any) -> Any:
-    """Leave out what is null or empty."""
+    """Remove values that are null or empty."""
     if isinstance(value, Mapping):
         kept = {key: _without_unset(part) for key, part in value.items()}
         return {key: part for key, part in kept.items() if part is not None and part != {} and part != []}

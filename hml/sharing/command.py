@@ -1,4 +1,4 @@
-"""The flags of `hml export`, parsed before anything that takes long is imported."""
+"""The flags of `hml export`. Parsing them imports no slow modules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from hml.command_line import flags
 
 @dataclass(frozen=True)
 class Options:
-    """Write a finished run's network to a folder that others can use, with a model card.
+    """Write a finished run's network to a folder for sharing, with a model card.
 
     Args:
         run: The run's folder, such as lightning_logs/sep_conf/version_0.
-        out: The folder to write, which must be new or empty.
+        out: The folder to write. It must be new or empty.
     """
 
     EPILOG: ClassVar[str] = """\
-hml.load(DIR) loads it in Python. torch.export.load("DIR/model.pt2") does so without hml.
+Load the network with hml.load(DIR), or without hml: torch.export.load("DIR/model.pt2").
 
   hml export lightning_logs/sep_conf/version_0 --out shared/sep_conf
 """

@@ -1,4 +1,4 @@
-"""`load`: a model that `hml export` wrote, as a PyTorch module; no code in the folder is run."""
+"""`load`: loads an exported model as a PyTorch module, without running code from the folder."""
 
 from argparse import ArgumentError
 from pathlib import Path
@@ -16,11 +16,11 @@ from hml.sharing.folder import CONFIG, PROGRAM, WEIGHTS, ModelConfig, read_confi
 
 
 class ImageClassifier(nn.Module):
-    """A network with the normalisation it was trained with.
+    """A network with the normalisation that it was trained with.
 
     Args:
         network: Maps normalised images, shape (B, 3, H, W), to logits, shape (B, C).
-        config: What goes with it.
+        config: The model's normalisation, classes, memory format and dtype.
     """
 
     def __init__(self, network: nn.Module, config: ModelConfig) -> None:
@@ -45,20 +45,20 @@ class ImageClassifier(nn.Module):
 def load(folder: str | Path) -> ImageClassifier:
     """Load a model from a folder that `hml export` wrote.
 
-    The network's class is imported by the name in `config.json`, so your own networks must be importable. The weights
-    are read from `model.safetensors`, which holds no code.
+    The network's class is imported by its path in `config.json`, so your own networks must be importable. The weights
+    are read from `model.safetensors`, which contains no code.
 
     Args:
-        folder: The folder.
+        folder: The exported folder.
 
     Returns:
         The model in evaluation mode, on the CPU. It maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C).
-        `classes` has the classes' names in the order of the logits.
+        Its `classes` are the class names in the order of the logits.
 
     Raises:
-        InputError: a file is missing or damaged, the network can't be made, or the weights don't fit it.
+        InputError: a file is missing or damaged, the network can't be created, or the weights don't fit it.
 
-    Example:
+    Examples:
         >>> import hml
         >>> model = hml.load("shared/sep_conf")  # doctest: +SKIP
         >>> model(torch.rand(8, 3, 32, 32)).shape  # doctest: +SKIP
@@ -79,20 +79,20 @@ def load(folder: str | Path) -> ImageClassifier:
     except RuntimeError as error:
         raise InputError(
             f"{path} doesn't fit the network {config.network['class_path']}: its code has changed since the export. "
-            f"Use the code of then, or {PROGRAM}, which needs none. {error}"
+            f"Use the code at the time of the export, or {PROGRAM}, which needs no code. {error}"
         ) from error
     return model.eval()
 
 
 def make_model(config: ModelConfig, who: str) -> ImageClassifier:
-    """Make a model with the weights that its network starts with.
+    """Create a model with its network's initial weights.
 
     Args:
-        config: Describes it.
-        who: What asks for the network, in errors: "config.json names".
+        config: The model's description.
+        who: The start of the error text, such as "config.json names".
 
     Raises:
-        InputError: the network's code can't be found, or rejects its arguments.
+        InputError: the network's code can't be imported, or rejects its arguments.
     """
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--network", type=nn.Module)
@@ -101,7 +101,7 @@ def make_model(config: ModelConfig, who: str) -> ImageClassifier:
     except (ArgumentError, ImportError, TypeError, ValueError) as error:
         reason = " ".join(str(error).removeprefix('Parser key "network":').split())
         raise InputError(
-            f"{who} the network {config.network['class_path']}, which can't be made: {reason}. Its code must be where "
-            f"Python finds it, such as the working directory or a folder of PYTHONPATH; {PROGRAM} needs no code."
+            f"{who} the network {config.network['class_path']}, which can't be created: {reason}. Its code must be "
+            f"importable, such as from the working directory or a folder of PYTHONPATH. {PROGRAM} needs no code."
         ) from error
     return ImageClassifier(network, config)

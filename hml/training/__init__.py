@@ -1,1 +1,1 @@
-"""A run: its command line, recipe, record, checkpoints, and the LightningModule that trains."""
+"""Runs: command line, recipe, record, checkpoints and the LightningModule that trains."""

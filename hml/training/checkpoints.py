@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written beside their place, synced, hashed, renamed; the last two kept."""
+"""Atomic checkpoints: written to a temporary file, synced, hashed and renamed. The last two are kept."""
 
 import time
 from pathlib import Path
@@ -18,19 +18,19 @@ from hml.files.sealed import read_sealed, write_sealed
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 FOLDER = "checkpoints"
-"""A run's folder for them."""
+"""The subfolder of a run that holds its checkpoints."""
 
 
 class WholeCheckpointIO(CheckpointIO):
-    """Writes and reads Lightning's checkpoints: only whole files, and only of plain data."""
+    """Writes and reads Lightning's checkpoints atomically. They may contain plain data only."""
 
     @override
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint.
 
         Raises:
-            InputError: it holds more than plain data, so that nobody could read it safely.
-            StorageError: it can't be written; what was there before is untouched.
+            InputError: the checkpoint contains more than plain data, so it could not be read safely.
+            StorageError: the file can't be written. An existing file is left unchanged.
         """
         path = Path(path)
         try:
@@ -42,7 +42,7 @@ class WholeCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: object = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint as `read_checkpoint` does, whatever the arguments."""
+        """Read a checkpoint by `read_checkpoint`. The other arguments are ignored."""
         return read_checkpoint(Path(path))
 
     @override
@@ -53,14 +53,14 @@ class WholeCheckpointIO(CheckpointIO):
 class LatestCheckpoint(Checkpoint):
     """Keeps `checkpoints/last.ckpt` and `previous.ckpt`.
 
-    They are saved every few minutes, at the end of training, at SIGTERM and when the time limit is reached.
+    Checkpoints are saved every few minutes, at the end of training, at SIGTERM and when the time limit is reached.
 
     Args:
-        minutes: Time between two saves.
-        steps: Steps between two looks at the clock: ranks agree on the time by a broadcast, which would hold up each.
+        minutes: Minutes between two saves.
+        steps: Steps between two checks of the time. Each check is a broadcast to all ranks, which costs time.
 
     Raises:
-        InputError: an argument is out of its range.
+        InputError: an argument is out of range.
     """
 
     def __init__(self, minutes: float = 2.0, steps: int = 20) -> None:
@@ -81,7 +81,7 @@ class LatestCheckpoint(Checkpoint):
     @override
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         self._steps_since += 1
-        # Resumed from an epoch's last batch, Lightning 2.6.6 would leave out what is due at the epoch's end.
+        # Resumed from an epoch's last batch, Lightning 2.6.6 skips the end of that epoch.
         if self._steps_since < self.steps or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             return
         self._steps_since = 0
@@ -95,32 +95,32 @@ class LatestCheckpoint(Checkpoint):
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        # Ctrl-C, unlike SIGTERM, may come in the middle of a step, where no state is worth keeping.
+        # Unlike SIGTERM, Ctrl-C may interrupt a step, where the state is inconsistent.
         if isinstance(exception, SIGTERMException | TimeLimitError) and trainer.training:
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         progress = trainer.fit_loop.epoch_loop.batch_progress
         has_stepped = progress.current.ready % trainer.accumulate_grad_batches == 0 or progress.is_last_batch
-        # Gradients that are still being accumulated are in no checkpoint.
+        # Checkpoints do not contain partly accumulated gradients.
         if trainer.fast_dev_run or not has_stepped:  # type: ignore[attr-defined]
             return
         path = self._path(trainer)
         for logger in trainer.loggers:
-            logger.save()  # a resumed run doesn't log again what was logged until here
+            logger.save()  # a resumed run logs only what follows this step
         trainer.save_checkpoint(path, weights_only=False)
         self._saved_at = time.monotonic()
 
     def _path(self, trainer: Trainer) -> Path:
-        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
+        folder = trainer.log_dir  # a broadcast: every rank must take part
         return Path(folder or trainer.default_root_dir) / FOLDER / LAST
 
 
 def find_whole(run_folder: Path) -> tuple[Path, int] | None:
-    """Find a run's newest whole checkpoint and its step, and warn if that isn't the last one written.
+    """Find a run's newest undamaged checkpoint and its step. Warn if it isn't the last one written.
 
     Raises:
-        InputError: there are checkpoints, and all are broken.
+        InputError: there are checkpoints, and all are damaged.
     """
     complaints: list[str] = []
     for path in (run_folder / FOLDER / LAST, run_folder / FOLDER / PREVIOUS):
@@ -132,27 +132,27 @@ def find_whole(run_folder: Path) -> tuple[Path, int] | None:
             complaints.append(str(error))
             continue
         if complaints:
-            rank_zero_warn(f"{' '.join(complaints)} Going on from the one before, {path}, of step {step}.")
+            rank_zero_warn(f"{' '.join(complaints)} Resuming from the previous one, {path}, of step {step}.")
         return path, step
     if complaints:
-        raise InputError(f"No checkpoint to go on from. {' '.join(complaints)} Start anew with --resume never.")
+        raise InputError(f"No checkpoint to resume from. {' '.join(complaints)} Start a new run: --resume never.")
     return None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of Lightning's, after checking that it is undamaged and only holds plain data.
+    """Read a Lightning checkpoint, after checking that it is undamaged and contains plain data only.
 
     Raises:
-        InputError: it can't be read, is damaged, or holds something else.
+        InputError: the file can't be read, is damaged, or isn't such a checkpoint.
     """
     try:
         checkpoint: dict[str, Any] = read_sealed(path)
         if not isinstance(checkpoint, dict) or not {"state_dict", "global_step"} <= checkpoint.keys():
-            raise ValueError("it isn't one of Lightning's")
+            raise ValueError("it isn't a Lightning checkpoint")
     except OSError as error:
         raise InputError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
     except ValueError as error:
         previous = path.with_name(PREVIOUS)
-        hint = f" The one before it is {previous}." if path.name == LAST and previous.exists() else ""
+        hint = f" The previous one is {previous}." if path.name == LAST and previous.exists() else ""
         raise InputError(f"Can't use the checkpoint {path}: {error}.{hint}") from error
     return checkpoint

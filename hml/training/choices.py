@@ -1,4 +1,4 @@
-"""Nested choices, such as a recipe's: flattened, and compared."""
+"""Flattens and compares nested choices, such as those of a recipe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ _SHOWN = 10
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
-    """Flatten nested choices to `a/b/c`, as TensorBoard's table of hyperparameters and comparisons want them."""
+    """Flatten nested choices to keys such as `a/b/c`, for comparisons and TensorBoard's table of hyperparameters."""
     flat: dict[str, str | int | float | bool] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
@@ -18,9 +18,9 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | 
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Find the choices in which two recipes, or two data, differ, 1 and 1.0 among them.
+    """Find the choices that differ between two recipes, or two descriptions of data. 1 and 1.0 differ.
 
-    Example:
+    Examples:
         >>> differences({"trainer": {"max_epochs": 65}, "code": {}}, {"trainer": {"max_epochs": 8}})
         {'trainer.max_epochs': (65, 8)}
     """
@@ -29,7 +29,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     return {key.replace("/", "."): (a.get(key), b.get(key)) for key in keys}
 
 
-def tell(found: Mapping[str, tuple[Any, Any]]) -> str:
-    """Say what differs between what is there and what is asked for, a line each, as far as people read."""
-    told = [f"\n  {key:.100}: {a!r:.100} there, {b!r:.100} asked for" for key, (a, b) in found.items()]
-    return "".join(told[:_SHOWN]) + (f"\n  and {len(told) - _SHOWN} more" if len(told) > _SHOWN else "")
+def format_differences(found: Mapping[str, tuple[Any, Any]]) -> str:
+    """Format differences between a recorded and a requested run for an error text: a line each, ten at most."""
+    lines = [f"\n  {key:.100}: {a!r:.100} recorded, {b!r:.100} requested" for key, (a, b) in found.items()]
+    return "".join(lines[:_SHOWN]) + (f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")

@@ -1,6 +1,6 @@
-"""`Classifier`: the LightningModule. One step, soft cross entropy, and nothing that a strategy or a metric owns.
+"""`Classifier`: the LightningModule, which trains with soft cross entropy.
 
-`EvaluatedNetwork` is its half that predicts and is evaluated, `Classifier` adds how it is trained.
+Its base class `EvaluatedNetwork` predicts and is evaluated. `Classifier` adds training.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ from hml.training.trainer import GRADIENT_CLIP_VAL
 
 
 class EvaluatedNetwork(LightningModule):
-    """A network and the normalisation of its images, checked against the data and evaluated on them.
+    """A network with the normalisation of its images, which is checked against the data and evaluated.
 
     The arguments are those of `Classifier`.
     """
@@ -48,23 +48,23 @@ class EvaluatedNetwork(LightningModule):
         self._data = KnownData()
 
     def adapt(self, bank: ImageBank, flag: str | None = None) -> None:
-        """Normalise as these images ask for, the first that the network meets, and check that it suits them.
+        """Set the normalisation from the images, unless it is set already, and check that the network fits them.
 
         Args:
             bank: The images.
-            flag: What sets the network's number of outputs on the command line, if anything does.
+            flag: The flag that sets the network's number of outputs, if there is one.
 
         Raises:
-            InputError: the network was trained on other classes, can't take images of this size, or has another number
-                of outputs than there are classes.
+            InputError: the network was trained on other classes, can't process images of this size, or its number of
+                outputs differs from the number of classes.
         """
         self._data.meet(self, self.normalise, bank, flag)
 
     def prepare(self, bank: ImageBank, device: torch.device) -> None:
-        """Make ready for these images on this device: adapt to them, and on a CPU use hml's faster layers.
+        """Prepare for the images on a device: adapt to them, and use hml's faster layers on a CPU.
 
         Raises:
-            InputError: as `adapt`.
+            InputError: as for `adapt`.
         """
         self.adapt(bank)
         if device.type == "cpu":
@@ -80,10 +80,11 @@ class EvaluatedNetwork(LightningModule):
 
     @override
     def configure_callbacks(self) -> list[Callback]:
-        """Add the evaluation to the Trainer's callbacks, where they have none of the same kind.
+        """Add the default evaluation callbacks to the Trainer, unless it has callbacks of the same kind.
 
         Returns:
-            No callbacks. Lightning would remove a user's `EvaluationCallback` if a subclass of it were returned.
+            An empty list. If a subclass of a user's `EvaluationCallback` were returned, Lightning would remove the
+            user's.
         """
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
         callbacks += missing_evaluations(callbacks)
@@ -92,8 +93,8 @@ class EvaluatedNetwork(LightningModule):
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Map images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C)."""
-        # In full precision what is reported doesn't depend on how images are shared out to batches and ranks.
-        # Compiling again for evaluation would take longer than evaluating.
+        # In full precision, figures don't depend on how images are divided into batches and between ranks.
+        # Compiling for evaluation would take longer than evaluation itself.
         with full_precision(image.device), torch.compiler.set_stance("force_eager"):
             return self._run_network(image)
 
@@ -105,7 +106,7 @@ class EvaluatedNetwork(LightningModule):
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         logits = self(batch["image"])
-        # For watching: what is reported comes from the evaluation's callbacks.
+        # For monitoring only: the evaluation's callbacks compute the reported figures.
         loss, accuracy = soft_cross_entropy(logits, batch["target"]), top_k_accuracy(logits, batch["label"])
         values = {"val/loss": loss, "val/accuracy": accuracy}
         self.log_dict(values, on_epoch=True, prog_bar=True, sync_dist=True, batch_size=len(logits))
@@ -113,7 +114,7 @@ class EvaluatedNetwork(LightningModule):
 
     @override
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Return `logits`, shape (B, C), which the evaluation's callbacks take up."""
+        """Return `logits`, shape (B, C), for the evaluation's callbacks."""
         return {"logits": self(batch["image"])}
 
     @override
@@ -128,20 +129,20 @@ class Classifier(EvaluatedNetwork):
 
     Args:
         network: Maps normalised images, shape (B, 3, H, W), to logits, shape (B, C).
-        optimizer: Makes the optimiser out of parameters; the paper's recipe by default.
-        lr_scheduler: Makes the schedule; by default the rate is divided by ten after 51 and 56 epochs. To watch a
-            metric, use `lightning.pytorch.cli.ReduceLROnPlateau`, whose `monitor` names it.
-        lr_interval: Whether the schedule is stepped after each step of the optimiser or after each epoch. By default as
+        optimizer: Returns the optimiser for the parameters; by default that of the paper's recipe.
+        lr_scheduler: Returns the schedule for the optimiser; by default the learning rate is divided by 10 after 51 and
+            56 epochs. To monitor a metric, use `lightning.pytorch.cli.ReduceLROnPlateau` and its `monitor`.
+        lr_interval: Whether to step the schedule after each step of the optimiser or after each epoch. By default as
             PyTorch documents its class: `OneCycleLR` and `CyclicLR` by step, all others by epoch.
-        compile: Whether to compile the network for training, in place: checkpoints are those of an uncompiled one.
-            By default where it pays, which is known once training starts. If the compiler then fails, the network
-            trains uncompiled, unless compiling was asked for.
-        channels_last: Whether features are laid out with channels last, which convolutions are faster on.
-        mean: What is subtracted from the red, green and blue of pixels in [0, 1]; by default the mean over the training
-            images. Checkpoints keep it.
-        std: What they are divided by after that; by default the standard deviation over the training images.
-        gradient_clip_val: The largest norm of the gradients, as in the paper's recipe, where the Trainer's own
-            `gradient_clip_val` is None. None or 0 doesn't clip them.
+        compile: Whether to compile the network for training, in place. Checkpoints equal those of an uncompiled
+            network. By default, the network is compiled if that saves time over the training. If the compiler fails,
+            the network trains uncompiled, unless `compile` is True.
+        channels_last: Whether to use the channels-last memory format, in which convolutions are faster.
+        mean: Subtracted from the red, green and blue of pixels in [0, 1]; by default the mean over the training images.
+            Checkpoints contain it.
+        std: Divides the colours after that; by default the standard deviation over the training images.
+        gradient_clip_val: The maximum norm of the gradients; by default that of the paper's recipe. None or 0 turns
+            clipping off. The Trainer's `gradient_clip_val` takes precedence unless it is None.
 
     Raises:
         InputError: mean or std isn't three finite numbers, one of std isn't positive, or gradient_clip_val is negative.
@@ -157,7 +158,7 @@ class Classifier(EvaluatedNetwork):
             optimizer, milestones=[51, 56], gamma=0.1
         ),
         lr_interval: Interval | None = None,
-        compile: bool | None = None,  # noqa: A002 - the name its users know
+        compile: bool | None = None,  # noqa: A002 - the same name as in PyTorch
         channels_last: bool = True,
         mean: list[float] | None = None,
         std: list[float] | None = None,
@@ -180,7 +181,7 @@ class Classifier(EvaluatedNetwork):
         return self._compilation.is_on
 
     def compile_if_it_pays(self, steps: float) -> str:
-        """Compile the network if that pays, as `Compilation.decide`."""
+        """Compile the network if that saves time, by `Compilation.decide`."""
         return self._compilation.decide(self.device, steps)
 
     @override
@@ -188,7 +189,7 @@ class Classifier(EvaluatedNetwork):
         check_totals(self.trainer)
         done = self.compile_if_it_pays(self.trainer.estimated_stepping_batches)
         rank_zero_info(describe_training(str(self.trainer.precision), self.device, done))
-        generators.restore(self._generators, self.device)  # a user's network may draw, as dropout does
+        generators.restore(self._generators, self.device)  # a network may draw random numbers, as dropout does
         self._generators = {}
 
     @override
@@ -216,16 +217,17 @@ class Classifier(EvaluatedNetwork):
     @override
     def on_train_epoch_end(self) -> None:
         self._losses.look()
-        # Lightning's own means would only be of the steps since the run was resumed.
+        # Lightning's means would include only the steps since the run was resumed.
         if means := self._losses.means():
             self.log_dict(means, prog_bar=True, sync_dist=True)
         step_plateaus_of_resumed_epoch(self)
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Reject weights that aren't finite; add what a resumed run needs to be the same run.
+        """Reject weights that aren't finite, and add the state that a resumed run needs.
 
-        It ends as the uninterrupted one bit for bit, given the same type of CPU, packages and number of threads.
+        On the same type of CPU, with the same packages and number of threads, a resumed run's result equals that of an
+        uninterrupted run bit for bit.
         """
         self._losses.look()
         for name, weight in checkpoint["state_dict"].items():
@@ -236,10 +238,10 @@ class Classifier(EvaluatedNetwork):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore what was added, and reject weights of a network that was trained to tell other classes apart.
+        """Restore the added state, and reject weights of a network that was trained on other classes.
 
         Raises:
-            InputError: it was, or the checkpoint doesn't have its classes and how pixels were normalised.
+            InputError: the classes differ, or the checkpoint lacks its classes or its normalisation.
         """
         self._data.load(checkpoint)
         own = checkpoint["hml"]
@@ -261,12 +263,12 @@ class Classifier(EvaluatedNetwork):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         try:
             optimizer = self._make_optimizer(self.parameters())
-        except ValueError as error:  # a learning rate below 0, say
+        except ValueError as error:  # such as a negative learning rate
             raise InputError(f"model.optimizer: {error}.") from error
         try:
             scheduler = self._make_lr_scheduler(optimizer)
-        except (TypeError, ValueError) as error:  # momentum that an optimiser doesn't have, say
+        except (TypeError, ValueError) as error:  # such as momentum that the optimiser doesn't have
             raise InputError(f"model.lr_scheduler: {error}.") from error
-        fuse(optimizer)  # which looks at the momentum that the schedule starts with
+        fuse(optimizer)  # after the schedule, which may set the momentum
         plan = plan_steps(scheduler, self._lr_interval, self)
         return OptimizerLRSchedulerConfig(optimizer=optimizer, lr_scheduler=plan)

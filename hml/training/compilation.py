@@ -1,4 +1,4 @@
-"""`Compilation`: compiles a network for training where it pays, and does without where the compiler fails."""
+"""`Compilation`: compiles a network for training if that saves time. Training runs uncompiled if that fails."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -11,13 +11,13 @@ from hml.errors import InputError
 from hml.training.fit_to_data import unmoved
 from hml.training.hardware import why_not_compile
 
-_REMEDY = "TMPDIR or TORCHINDUCTOR_CACHE_DIR names another folder for the compiler's files"
+_REMEDY = "TMPDIR or TORCHINDUCTOR_CACHE_DIR sets another folder for the compiler's files"
 
 
 class Compilation:
-    """Whether a network is compiled for training, in place: checkpoints are those of an uncompiled one.
+    """Compiles a network for training, in place. Checkpoints equal those of an uncompiled network.
 
-    A `choice` of None leaves it to `decide`.
+    With a `choice` of None, `decide` chooses.
     """
 
     def __init__(self, network: nn.Module, choice: bool | None) -> None:
@@ -33,26 +33,26 @@ class Compilation:
         self.is_on = True
 
     def decide(self, device: torch.device, steps: float) -> str:
-        """Compile the network for so many steps on its device, unless that was chosen already; return what was done."""
+        """Compile the network if that saves time over `steps` training steps. Return a description of the choice."""
         if self._choice is None:
             if why_not := why_not_compile(device, steps):
-                return f"not compiled, since {why_not}"
+                return f"not compiled because {why_not}"
             self._start()
         return "compiled" if self.is_on else "not compiled"
 
     def stance(self) -> AbstractContextManager[object]:
-        """Return the context that the network trains in: a compiler that has failed is not asked again."""
+        """Return the context that the network trains in. It turns the compiler off after a failure."""
         return torch.compiler.set_stance("force_eager") if self._has_failed else nullcontext()
 
     def try_once(self, forward: Callable[[], Tensor], device: torch.device) -> None:
-        """Compile before the first step, by a pass each way, and go back to the uncompiled network if that fails.
+        """Compile before the first step, by one forward and backward pass. Fall back to the uncompiled network.
 
-        Compilers write, run and load files, so much can go wrong: a folder where no code may run, a full disk, a
-        network that they don't support. Buffers, gradients and random numbers are afterwards as before.
+        Compilation can fail in many ways: a folder that forbids execution, a full disk, an unsupported network.
+        Buffers, gradients and the state of random number generators are left unchanged.
 
         Args:
-            forward: Returns the network's logits of a batch, in training.
-            device: Where the network is.
+            forward: Returns the network's logits of a batch, in training mode.
+            device: The network's device.
 
         Raises:
             InputError: the compiler fails, and the user chose to compile.
@@ -64,17 +64,16 @@ class Compilation:
         with unmoved(self._network, device):
             try:
                 torch.autograd.grad(forward().float().square().mean(), weights, allow_unused=True)
-            except Exception as error:  # torch has no public class for what its compilers raise
+            except Exception as error:  # torch has no public base class for compilers' errors
                 self.is_on, self._has_failed = False, True
-                forward()  # raises what is the network's own fault
+                forward()  # raises the network's own errors
                 self._report(error)
 
     def _report(self, error: Exception) -> None:
-        # The first paragraph; the others are about debugging the compiler.
+        # Only the first paragraph: the others explain how to debug the compiler.
         reason = " ".join(str(error).strip().partition("\n\n")[0].split()) or type(error).__name__
         if self._choice:
             raise InputError(
-                f"--model.compile true: the compiler failed: {reason}\n"
-                f"Leave it out, and training does without. {_REMEDY}."
+                f"--model.compile true: the compiler failed: {reason}\nOmit the flag to train uncompiled. {_REMEDY}."
             ) from error
-        rank_zero_info(f"Not compiled, since the compiler failed: {reason} ({_REMEDY}.)")
+        rank_zero_info(f"Not compiled because the compiler failed: {reason} ({_REMEDY}.)")

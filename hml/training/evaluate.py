@@ -1,4 +1,4 @@
-"""`evaluate`: the figures of any model, by the callbacks that evaluate hml's own."""
+"""`evaluate`: evaluates any model with the callbacks that evaluate a `Classifier`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,15 +15,15 @@ from hml.training.classifier import Classifier
 from hml.training.fit_to_data import check_network
 
 _PRECISIONS: dict[torch.dtype, Any] = {torch.bfloat16: "bf16-true", torch.float16: "16-true", torch.float64: "64-true"}
-"""How a Trainer converts images for weights that aren't float32. Any: Lightning's own type is private."""
+"""The Trainer's precision for weights that aren't float32. Typed Any because Lightning's type is private."""
 
 
 class _Evaluated(LightningModule):
-    """Runs a model in a Trainer which doesn't know it, and so changes nothing about it."""
+    """Runs a model in a Trainer without registering it as a submodule, so that the Trainer leaves it unchanged."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self._model = (model,)  # in a tuple, so that it is no submodule
+        self._model = (model,)  # a tuple, so that it is not registered as a submodule
 
     @property
     def network(self) -> nn.Module:
@@ -50,23 +50,23 @@ class _Evaluated(LightningModule):
 
 
 def evaluate(model: nn.Module, datamodule: HMixDataModule, callbacks: Sequence[Callback] = ()) -> dict[str, float]:
-    """Evaluate a model on the test images, where the model is.
+    """Evaluate a model on the test images, on the model's device.
 
     Args:
         model: Maps images in [0, 1], shape (B, 3, H, W), to logits, shape (B, C): a `Classifier`, or any other module
-            that normalises by itself. Its weights, gradients, modes and device stay as they are. A `Classifier` also
-            learns the normalisation of its first images, as it does in a Trainer.
-        datamodule: The data; it reads them if it hasn't yet.
-        callbacks: Evaluations to add, such as `EvaluationCallback(metric)`, or to use in place of one of the paper's,
-            such as `FGSM(epsilon=8 / 255)`.
+            that normalises its input. Weights, gradients, modes and device are left unchanged. A `Classifier` that has
+            seen no images yet sets its normalisation, as in a Trainer.
+        datamodule: The data. They are read if they haven't been yet.
+        callbacks: Evaluations to add, such as `EvaluationCallback(metric)`, or to replace one of the paper's, such as
+            `FGSM(epsilon=8 / 255)`.
 
     Returns:
-        Every figure by name, such as `test/cross_entropy`: those that `trainer.test` returns for a `Classifier`.
+        The figures by name, such as `test/cross_entropy`, as `trainer.test` returns them for a `Classifier`.
 
     Raises:
-        InputError: the model can't take the images, or gives another number of logits than there are classes.
+        InputError: the model can't process the images, or its number of logits differs from the number of classes.
 
-    Example:
+    Examples:
         >>> from hml import DemoImages, DemoMixes, HMixDataModule, NoMixed
         >>> data = HMixDataModule(NoMixed(), DemoImages(60, 200), DemoMixes(images_per_pair=1))
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
@@ -96,5 +96,5 @@ def evaluate(model: nn.Module, datamodule: HMixDataModule, callbacks: Sequence[C
 
 
 def _first_weight(model: nn.Module) -> Tensor:
-    """Return a weight, whose device and type are the model's; one in float32 on the CPU where it has none."""
+    """Return a weight, for the model's device and dtype. Without weights, return a float32 tensor on the CPU."""
     return next(model.parameters(), torch.empty(0))

@@ -1,4 +1,4 @@
-"""Checks of arguments and configs, before anything is made of them."""
+"""Checks of arguments and configs, before any object is created from them."""
 
 import inspect
 import os
@@ -17,16 +17,16 @@ from hml.files.strict_yaml import find_line, parse_yaml
 
 
 def expand_paths(part: object, owner: object) -> None:
-    """Expand, in place, the paths among settings: what the signature of their class or function says may be a `Path`.
+    """Expand the paths among settings, in place. A path is an argument whose annotation contains `Path`.
 
-    It covers classes that settings name too, such as a logger's `save_dir` or a strategy's `checkpoint`.
+    The arguments of nested classes are included, such as a logger's `save_dir` or a strategy's `checkpoint`.
 
     Args:
-        part: Settings, some of them, or a value of theirs.
-        owner: The class or function that the settings are arguments of, if any.
+        part: All settings, a part of them, or a single value.
+        owner: The class or function that takes the settings as arguments, if any.
 
     Raises:
-        InputError: a path has a variable that is not set.
+        InputError: a path contains an environment variable that is not set.
     """
     if isinstance(part, list):
         for value in part:
@@ -46,9 +46,9 @@ def expand_paths(part: object, owner: object) -> None:
 
 
 def _path_arguments(owner: object) -> set[str]:
-    """Name the arguments of a class, its bases' among them, or of a function, whose annotation has a path in it."""
+    """Return the names of a function's, or a class's and its bases', arguments whose annotation contains a path."""
     makers = [vars(base).get("__init__") for base in owner.__mro__] if inspect.isclass(owner) else [owner]
-    # Annotations are searched as text: some can't be evaluated, since they name what only type checkers import.
+    # Annotations are searched as text: some can't be evaluated, because only type checkers import their names.
     return {
         name
         for maker in filter(inspect.isfunction, makers)
@@ -58,10 +58,10 @@ def _path_arguments(owner: object) -> set[str]:
 
 
 def reject_empty_groups(groups: Collection[str], args: Sequence[str]) -> None:
-    """Reject a group of flags that a config on the command line leaves empty, `trainer:`, which would unset defaults.
+    """Reject a config with an empty group of flags, such as `trainer:`, which would unset the defaults.
 
     Raises:
-        InputError: there is one; names the config and the line.
+        InputError: a group is empty. The error names the config and the line.
     """
     configs = configs_among(args)
     paths = set(filter(os.path.isfile, configs))
@@ -71,53 +71,53 @@ def reject_empty_groups(groups: Collection[str], args: Sequence[str]) -> None:
         for group in groups if isinstance(content, dict) else ():
             if group in content and content[group] is None:
                 line = find_line(text, group)
-                raise InputError(f"{config}, line {line}: {group} is empty. Fill it in, or leave it out.")
+                raise InputError(f"{config}, line {line}: {group} is empty. Give it a value, or remove it.")
 
 
-def refuse_empty(part: object, place: str = "") -> None:
-    """Reject an argument of a class that a config leaves empty, `width:`, though its class doesn't allow None.
+def reject_empty(part: object, place: str = "") -> None:
+    """Reject an empty argument of a class in a config, such as `width:`, unless the class allows None.
 
     Raises:
-        TypeError: there is one; the parser's message, with the whole key, which starts with `place`.
+        TypeError: an argument is empty. The message is the parser's, with the whole key, which starts with `place`.
     """
     values = vars(part).items() if isinstance(part, Namespace) else enumerate(part) if isinstance(part, list) else ()
     for key, value in values:
         named = pydoc.locate(value.class_path) if isinstance(value, Namespace) and value.get("init_args") else None
-        if inspect.isclass(named):  # rather than a function that makes one
+        if inspect.isclass(named):  # not a function that returns an instance
             parser = ArgumentParser(exit_on_error=False)
             parser.add_class_arguments(named, fail_untyped=False)
             try:
                 parser.validate(value.init_args, skip_unset=False, skip_required=True)
             except TypeError as error:
                 raise TypeError(str(error).replace('"', f'"{place}{key}.init_args.', 1)) from error
-        refuse_empty(value, f"{place}{key}.")
+        reject_empty(value, f"{place}{key}.")
 
 
 def check_amounts(subcommand: str, settings: Namespace) -> None:
-    """Reject amounts with which Lightning would do nothing, or something else, without a warning.
+    """Reject amounts with which Lightning silently does nothing, or something else.
 
     Raises:
-        InputError: an amount is 0, or batches are to be overfitted.
+        InputError: an amount is 0, or `overfit_batches` is set.
     """
     stages = {"fit": ["train"], "validate": ["val"]}.get(subcommand, [subcommand])
     for name in ("max_epochs", "max_steps") if subcommand == "fit" else ():
         if settings.trainer[name] == 0:
-            raise InputError(f"--trainer.{name} 0 trains nothing: give 1 or more, or use hml test on a checkpoint.")
+            raise InputError(f"--trainer.{name} 0 trains nothing: set 1 or more, or use hml test on a checkpoint.")
     if subcommand == "fit" and settings.eval_after_fit:
         stages.append("test")
     for stage in stages:
         if settings.trainer.get(f"limit_{stage}_batches") == 0:
-            raise InputError(f"--trainer.limit_{stage}_batches 0 leaves nothing to do: give 1, or leave it out.")
-    if settings.trainer.overfit_batches:  # Lightning turns off the shuffling of its own kind of loader alone
+            raise InputError(f"--trainer.limit_{stage}_batches 0 leaves no batches: set 1 or more, or omit the flag.")
+    if settings.trainer.overfit_batches:  # Lightning turns off shuffling only in PyTorch's DataLoader
         raise InputError(
-            "--trainer.overfit_batches would take other images in every epoch. To see whether a network can memorise, "
-            "give it few: --config configs/demo.yaml --data.images.num_train 60."
+            "--trainer.overfit_batches would use different images every epoch. To check that a network can memorise "
+            "its data, train on few images: --config configs/demo.yaml --data.images.num_train 60."
         )
     if (batches := settings.trainer.accumulate_grad_batches) < 1:
         raise InputError(f"--trainer.accumulate_grad_batches {batches} must be 1 or more.")
     if subcommand == "validate" and settings.data.val_size == 0:
         raise InputError(
-            "There are no validation images: give the same --data.val_size as in fit, say 500. "
+            "There are no validation images: set the --data.val_size that fit used, such as 500. "
             "(hml test evaluates on the test images.)"
         )
 
@@ -126,32 +126,32 @@ def check_checkpoint(subcommand: str, path: Path | None) -> None:
     """Reject a missing checkpoint.
 
     Raises:
-        InputError: the subcommand needs one and has none, or there is no such file.
+        InputError: the subcommand needs a checkpoint and none is given, or the file doesn't exist.
     """
     if path is None:
         if subcommand != "fit":
             raise InputError(f"hml {subcommand} needs trained weights: --ckpt_path <run folder>/checkpoints/last.ckpt.")
-    elif not path.is_file():  # Lightning's "last" looks into this run's folder, which is always a new one
-        raise InputError(f"There is no checkpoint {path}: runs leave theirs in <run folder>/checkpoints/last.ckpt.")
+    elif not path.is_file():  # Lightning's "last" searches this run's folder, which is always new
+        raise InputError(f"There is no checkpoint {path}: a run's checkpoint is <run folder>/checkpoints/last.ckpt.")
 
 
 def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -> str:
-    """Add to jsonargparse's complaint about a command line where the fault is, and which known word may be meant."""
+    """Add the place of the fault and the most similar known word to jsonargparse's error about a command line."""
     complaint = re.sub(r"Group '([\w.]+)' does not accept option '", r"hml does not accept option '\1.", complaint)
     missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):
-        return f"--{missing[1]} is missing: give a config that has it, such as --config configs/sep_conf.yaml."
+        return f"--{missing[1]} is missing: use a config that sets it, such as --config configs/sep_conf.yaml."
     return f"{_find(complaint, args)}{complaint}{suggest(complaint, known_words)}"
 
 
 def _find(complaint: str, args: Sequence[str]) -> str:
-    """Name the configs, and the lines in them, of the key that a complaint quotes, if no flag can be meant."""
+    """Return the configs and lines with the key that an error quotes; empty if the key may be that of a flag."""
     configs = configs_among(args)
     flags = [arg[2:].partition("=")[0] for arg in args if arg.startswith("--")]
-    if not all(map(os.path.isfile, configs)):  # one is given in words
+    if not all(map(os.path.isfile, configs)):  # one is YAML on the command line
         return ""
     for key in re.findall(r"""['"]([\w.]+)['"]""", complaint):
-        if any(key.startswith(flag) or flag.startswith(key) for flag in flags):  # --seed is short for a longer one
+        if any(key.startswith(flag) or flag.startswith(key) for flag in flags):  # --seed is short for --seed_everything
             return ""
         lines = {path: find_line(Path(path).read_text(encoding="utf-8"), key) for path in configs}
         places = [f"{path}, line {line}" for path, line in lines.items() if line is not None]

@@ -1,4 +1,7 @@
-"""The help of `hml fit` and the like: hml's flags first, then the most used of Lightning's; the rest on request."""
+"""The help of `hml fit`, `validate`, `test` and `predict`: hml's flags, then Lightning's most used ones.
+
+`--help=all` shows all flags.
+"""
 
 import argparse
 import re
@@ -9,27 +12,27 @@ from typing_extensions import override
 
 EVERYTHING = "--help=all"
 _TEXTS = {
-    "config": "A config, by path or by name (sep_conf). May be repeated: of two values the later one is used.",
+    "config": "A config, by path or by name (sep_conf). May be repeated: later values override earlier ones.",
     "ckpt_path": "Weights to start from: <run folder>/checkpoints/last.ckpt.",
-    "trainer.max_epochs": "Epochs to train.",
+    "trainer.max_epochs": "Number of epochs to train.",
     "trainer.max_time": "Stop after this time, DD:HH:MM:SS.",
     "trainer.accelerator": "auto, cpu or gpu.",
-    "trainer.devices": "How many devices to use, or a list of their numbers.",
-    "trainer.strategy": "How several devices work together: ddp, for one.",
-    "trainer.precision": "32-true, bf16-mixed, …; by default bf16-mixed where the hardware multiplies bfloat16.",
-    "trainer.gradient_clip_val": "The largest norm of the gradients.",
+    "trainer.devices": "Number of devices, or a list of their indices.",
+    "trainer.strategy": "How to train on several devices, such as ddp.",
+    "trainer.precision": "32-true, bf16-mixed, …; by default bf16-mixed if the hardware supports bfloat16.",
+    "trainer.gradient_clip_val": "The maximum norm of the gradients.",
     "trainer.callbacks": "Callbacks to add: a class path, or a list of them in a config.",
     "trainer.logger": "A logger instead of TensorBoard's, or false.",
-    "trainer.default_root_dir": "The folder in which lightning_logs/ is made.",
+    "trainer.default_root_dir": "The folder in which lightning_logs/ is created.",
 }
-"""Help that replaces Lightning's, which is longer, and has defaults and offers that aren't hml's."""
+"""Texts that replace Lightning's, which are longer and name defaults that aren't hml's."""
 
 
 class _BriefFormatter(DefaultHelpFormatter):
-    """Without types; classes by their names, and only those that hml has to offer."""
+    """Omits types, and lists classes by name, only those of hml."""
 
     @override
-    def _get_help_string(self, action: argparse.Action) -> str:  # argparse's own formatters override it likewise
+    def _get_help_string(self, action: argparse.Action) -> str:  # argparse's own formatters override it too
         full = super()._get_help_string(action)
         offered = re.findall(r"\bhml\.(?:(?:data|labels|models|relabel)\.)?([A-Z]\w*)", full)
         default = action.default
@@ -44,9 +47,9 @@ class _BriefFormatter(DefaultHelpFormatter):
 
 
 def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
-    """Shorten the help of a verb's parser, unless everything is asked for.
+    """Shorten the help of a subcommand's parser, unless `everything` is True.
 
-    Only for a parser that does nothing but print its help: a flag without help is left out of configs and recipes too.
+    Use this only on a parser that prints its help: configs and recipes omit flags without a help text.
     """
     parser.usage = f"hml {verb} --config NAME [--config NAME …] [flags]"
     parser.epilog = f"The flags of a class: hml {verb} --data.strategy.help SeparateLabels."
@@ -60,15 +63,15 @@ def arrange(parser: ArgumentParser, verb: str, everything: bool) -> None:
 
 
 def actions_of(parser: ArgumentParser) -> Sequence[argparse.Action]:
-    """Return a parser's flags, for which neither argparse nor jsonargparse has a public way."""
+    """Return a parser's flags. Neither argparse nor jsonargparse has a public way to list them."""
     return parser._actions
 
 
 def _put_trainer_last(parser: ArgumentParser) -> None:
-    """Show Trainer's flags after all others, for which there is no public way.
+    """Show the Trainer's flags after all others. There is no public way to reorder groups.
 
-    Adding them last would do that too, but of two unions that differ only in their order jsonargparse 4.53 uses the
-    one that it sees first for both, and so might parse Trainer's values as other types.
+    Adding the Trainer's flags last could parse their values as other types: jsonargparse 4.53 treats unions that
+    differ only in order as equal, and uses the first one that it meets.
     """
     trainer = (parser.groups or {})["trainer"]
     trainer.title = "Lightning's Trainer"
@@ -76,7 +79,7 @@ def _put_trainer_last(parser: ArgumentParser) -> None:
 
 
 def _is_shown(action: argparse.Action) -> bool:
-    """Whether a flag is in the short help: one that sets a single value, and of Lightning's only those with a text."""
+    """Whether the short help shows a flag: it sets a single value, and a flag of Lightning has an entry in `_TEXTS`."""
     if action.dest.startswith("trainer.") or action.dest == "weights_only":
         return action.dest in _TEXTS
     is_a_group = action.metavar == "CONFIG" and action.dest != "config"

@@ -1,4 +1,4 @@
-"""The flags of `hml fit`, `validate`, `test` and `predict`: their parser, and the settings that it gives."""
+"""The parser of the flags of `hml fit`, `validate`, `test` and `predict`, and the settings that it returns."""
 
 import re
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ from hml.training.resuming import Resume
 from hml.training.trainer import RunTrainer
 
 _METHODS = LightningCLI.subcommands()
-"""The verbs, each a method of the Trainer, with the arguments that aren't flags."""
+"""The subcommands, which are methods of the Trainer, with those of their arguments that aren't flags."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line that was parsed and checked.
+    """A parsed and checked command line.
 
-    `settings` has the value of every flag, with paths expanded and the scheme and precision chosen. `method_flags`
-    names the flags that the Trainer's method takes, such as `ckpt_path`.
+    `settings` has the value of every flag, with paths expanded and the scheme and precision set. `method_flags`
+    names the flags that are arguments of the Trainer's method, such as `ckpt_path`.
     """
 
     verb: str
@@ -49,14 +49,14 @@ class Command:
 
 
 def parse(args: Sequence[str]) -> Command:
-    """Parse and check a command line: a verb and its flags.
+    """Parse and check a command line: a subcommand and its flags.
 
     Raises:
-        InputError: there is no such verb, or a flag or a config is wrong.
+        InputError: there is no such subcommand, or a flag or a config is wrong.
     """
     verb = args[0] if args else ""
     if verb not in _METHODS:
-        raise InputError(f"There is no subcommand {verb!r}: {', '.join(_METHODS)}.")
+        raise InputError(f"There is no subcommand {verb!r}: use one of {', '.join(_METHODS)}.")
     parser, method_flags = _make_parser(verb)
     asked_help = [arg for arg in args if arg in ("-h", "--help", flag_help.EVERYTHING)]
     if asked_help:
@@ -68,7 +68,7 @@ def parse(args: Sequence[str]) -> Command:
 
 
 def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
-    """Make the parser of a verb, and name the flags that are arguments of the Trainer's method."""
+    """Make a subcommand's parser, and return the names of the flags that are arguments of the Trainer's method."""
     method = getattr(Trainer, verb)
     parser = LightningArgumentParser(
         prog=f"hml {verb}",
@@ -79,10 +79,10 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
         default_config_files=[str(files("hml.training") / "defaults.yaml")],
     )
     parser.add_argument("-c", "--config", action="config", help="A config.")
-    seed_help = "Decides the network's first weights and everything that is drawn."
+    seed_help = "The seed of the network's initial weights and of all random draws."
     parser.add_argument("--seed_everything", "--seed", type=int, default=0, help=seed_help)
     parser.add_lightning_class_args(RunTrainer, "trainer")
-    # Its `gradient_clip_val` is the Trainer's flag.
+    # `gradient_clip_val` is a flag of the Trainer.
     parser.add_class_arguments(Classifier, "model", fail_untyped=False, sub_configs=True, skip={"gradient_clip_val"})
     parser.add_lightning_class_args(HMixDataModule, "data")
     _add_own_flags(parser, verb)
@@ -91,22 +91,22 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
 
 
 def _add_own_flags(parser: LightningArgumentParser, verb: str) -> None:
-    parser.add_argument("--scheme", type=str | None, help="What the run is called; by default after its strategy.")
+    parser.add_argument("--scheme", type=str | None, help="The run's name; by default that of its strategy.")
     parser.add_argument(
         "--run_folder",
         type=Path | None,
-        help="Where the run's files go; by default a new lightning_logs/<scheme>/version_<n>, or for a run's "
-        "checkpoint a new <run folder>/<verb>/version_<n>.",
+        help="The folder for the run's files; by default a new lightning_logs/<scheme>/version_<n>. With a run's "
+        "checkpoint, by default a new <run folder>/<subcommand>/version_<n>.",
     )
     parser.add_argument(
         "--resume",
         type=Resume,
         default="never",
         help="Whether fit resumes an interrupted run: the newest of the same scheme, recipe and seed, or the one "
-        "in --run_folder. auto: if there is one; must: or else stop. On the same type of CPU, with the same "
-        "packages and number of threads, the result is the uninterrupted run's bit for bit.",
+        "in --run_folder. auto: if there is one. must: raise an error if there is none. On the same type of CPU, with "
+        "the same packages and number of threads, the result equals that of an uninterrupted run bit for bit.",
     )
-    parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether fit ends with a test.")
+    parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether to test the network after fit.")
     if verb == "predict":
         parser.add_argument(
             "--format",
@@ -117,8 +117,8 @@ def _add_own_flags(parser: LightningArgumentParser, verb: str) -> None:
     parser.add_argument(
         "--threads",
         type=int | None,
-        help="PyTorch's threads on a CPU. By default one for a narrow network, otherwise one a core, or what "
-        "OMP_NUM_THREADS says. With another number results differ in rounding, which training amplifies.",
+        help="Number of PyTorch's threads on a CPU. By default one for a narrow network, otherwise one per core, or "
+        "the value of OMP_NUM_THREADS. Another number changes rounding, which training amplifies.",
     )
     parser.add_lightning_class_args(Calibration, "calibration")
     parser.add_lightning_class_args(FGSM, "fgsm")
@@ -134,16 +134,16 @@ def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     except ArgumentError as error:
         raise InputError(flag_checks.explain(str(error), given, known_words)) from error
     try:
-        # Parsing accepts keys that a config leaves empty, `batch_size:`, whatever their type.
+        # Parsing accepts empty keys of any type in a config, such as `batch_size:`.
         parser.validate(settings, skip_unset=False)
-        flag_checks.refuse_empty(settings)
+        flag_checks.reject_empty(settings)
     except TypeError as error:
-        raise InputError(flag_checks.explain(f"{error}. Fill it in, or leave it out.", given, known_words)) from error
+        raise InputError(flag_checks.explain(f"{error}. Give it a value, or remove it.", given, known_words)) from error
     return settings
 
 
 def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
-    """Parse flags, and add what makes a network for as many classes as the data have, where they leave that open."""
+    """Parse flags. If they don't set the network's number of classes, set it to that of the data."""
     flags = [arg for arg in given if not re.match("--print_config(=|$)", arg)]
     followed = list(given)
     try:
@@ -151,12 +151,12 @@ def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> Names
         followed = follow_data(settings, given)
     except HmlError:
         if len(flags) == len(given):
-            raise  # but a config may be printed, and so begun, without data
+            raise  # with --print_config, data are not needed
     return settings if followed == flags else _parse(parser, followed)  # parsing takes a tenth of a second
 
 
 def _complete(verb: str, settings: Namespace) -> None:
-    """Check settings, expand their paths, and fill in the scheme's name and the precision."""
+    """Check settings, expand their paths, and set the scheme's name and the precision."""
     if not 0 <= settings.seed_everything <= LARGEST_SEED:
         raise InputError(f"seed={settings.seed_everything} must be 0 to {LARGEST_SEED}.")
     if settings.threads is not None and settings.threads < 1:
@@ -168,7 +168,7 @@ def _complete(verb: str, settings: Namespace) -> None:
         if settings.get(key) is not None:
             settings[key] = expand(str(settings[key]))
     if "://" in str(root := settings.trainer.default_root_dir):
-        raise InputError(f"--trainer.default_root_dir {root} is an address: a run's files are written to a folder.")
+        raise InputError(f"--trainer.default_root_dir {root} is a URL: set a local folder for the run's files.")
     flag_checks.check_checkpoint(verb, settings.get("ckpt_path"))
     if settings.trainer.precision is None:
         settings.trainer["precision"] = best_precision(str(settings.trainer.accelerator))

@@ -1,4 +1,4 @@
-"""What suits a machine: precision, threads, whether compiling pays, kept memory, the optimiser's passes."""
+"""Defaults for the machine: precision, threads, compilation, memory allocation and the fused optimiser."""
 
 import ctypes
 import functools
@@ -17,33 +17,33 @@ _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}  # as Linux lists them
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 _MOST = 2**31 - 1
 _FEWEST_STEPS = 1000
-"""Compiling PreAct ResNet-18 took 25 to 45 s on two CPU cores and saved .1 to .2 s a step of 128 images."""
+"""Compiling PreAct ResNet-18 took 25 to 45 s on two CPU cores, and saved 0.1 to 0.2 s per step of 128 images."""
 _NARROW = 30_000_000
-"""Weights × images of a batch below which one thread trains. Milliseconds a step of PreAct ResNet-18 with one and with
-two threads, on two idle cores: 32 and 27 (5.6 million), 106 and 73 (22 million), 217 and 133 (90 million). On two cores
-which other processes used, two threads took two to four times as long as one, at every width."""
+"""One thread trains if the number of weights times that of images in a batch is smaller. Milliseconds per step of
+PreAct ResNet-18 with one and with two threads, on two idle cores: 32 and 27 (5.6 million), 106 and 73 (22 million),
+217 and 133 (90 million). On two busy cores, two threads took two to four times as long as one, at every width."""
 
 
 @functools.cache
 def machine_threads() -> int:
-    """Return how many threads PyTorch computes with by itself: one a core, or what OMP_NUM_THREADS says.
+    """Return PyTorch's default number of threads: one per core, or the value of OMP_NUM_THREADS.
 
-    The first call decides, so it must come before anything sets another number.
+    The result is cached, so the first call must precede any change of the number.
     """
     return torch.get_num_threads()
 
 
 def choose_threads(asked: int | None, weights: int, images: int, accelerator: str) -> int:
-    """Choose how many threads PyTorch computes with.
+    """Choose PyTorch's number of threads.
 
-    Threads wait for each other at every operator. For a narrow network that costs about what they gain, and far more
-    where other processes use the cores.
+    Threads wait for each other at every operator. For a narrow network, waiting costs about what more threads save. It
+    costs far more if other processes use the cores.
 
     Args:
-        asked: What the user chose; None leaves it open.
-        weights: How many weights the network has.
-        images: How many images a batch has.
-        accelerator: As the Trainer takes it.
+        asked: The user's choice, if there is one.
+        weights: Number of the network's weights.
+        images: Number of images in a batch.
+        accelerator: The Trainer's accelerator.
     """
     threads = machine_threads()
     if asked is not None:
@@ -54,10 +54,10 @@ def choose_threads(asked: int | None, weights: int, images: int, accelerator: st
 
 
 def best_precision(accelerator: str = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """Choose a Trainer's precision: bfloat16 where the hardware multiplies it, else float32.
+    """Choose a Trainer's precision: bfloat16 if the hardware supports it, else float32.
 
     Args:
-        accelerator: As the Trainer takes it, such as "auto", "cpu" or "gpu".
+        accelerator: The Trainer's accelerator, such as "auto", "cpu" or "gpu".
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
@@ -70,18 +70,18 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 
 def why_not_compile(device: torch.device, steps: float) -> str | None:
-    """Explain why a network that trains for so many steps should not be compiled; None where compiling pays."""
+    """Return why a network should not be compiled for this number of steps; None if compiling saves time."""
     if steps < _FEWEST_STEPS:
-        return f"{steps:.0f} steps don't earn it back"
+        return f"{steps:.0f} steps save less time than compiling takes"
     if device.type not in ("cpu", "cuda"):
-        return f"it is untried on {device.type}"
+        return f"it was not tested on {device.type}"
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
         return "Triton isn't installed"
-    # PyTorch writes C++ for a CPU. For a GPU Triton compiles its own way to the driver, in C.
+    # On a CPU PyTorch generates C++. On a GPU Triton compiles a launcher in C.
     variable, *names = ("CXX", "g++") if device.type == "cpu" else ("CC", "gcc", "clang")
     if not any(map(shutil.which, [os.environ[variable]] if variable in os.environ else names)):
-        return f"there is no {'C++' if device.type == 'cpu' else 'C'} compiler ({names[0]}, or what {variable} names)"
-    # Debian's own scheme names another folder than the one where its headers are; compilers look into both.
+        return f"there is no {'C++' if device.type == 'cpu' else 'C'} compiler ({names[0]}, or the value of {variable})"
+    # Debian's default scheme returns a folder without the headers. Compilers search both folders.
     folders = sysconfig.get_path("include"), sysconfig.get_path("include", "posix_prefix")
     if not any(Path(folder, "Python.h").exists() for folder in folders):
         return "Python's headers aren't installed (python3-dev)"
@@ -89,10 +89,10 @@ def why_not_compile(device: torch.device, steps: float) -> str | None:
 
 
 def keep_memory() -> bool:
-    """Keep what this process frees for its next use, where glibc manages its memory; return whether it does.
+    """Keep freed memory in this process for reuse, if its allocator is glibc's. Return whether that succeeded.
 
-    A step on a CPU frees a gigabyte of features that the next one needs again. Given back to the system meanwhile, it
-    returns page by page: 5,000 to 50,000 page faults a step, and up to a third of its time. Testing gains a sixth.
+    A step on a CPU frees a gigabyte of features, which the next step allocates again. If it is returned to the system
+    in between, a step has 5,000 to 50,000 page faults, which take up to a third of its time, and a sixth of testing.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -101,10 +101,10 @@ def keep_memory() -> bool:
 
 
 def fuse(optimizer: Optimizer) -> None:
-    """Let SGD update each weight in one pass, where who made it left that open.
+    """Switch SGD to its fused implementation, unless the user chose `fused` or `foreach`.
 
-    It takes less than half the time, and differs in rounding alone. SGD that is *made* fused declares that it divides
-    gradients by a scaler's factor itself, and Lightning refuses to clip them; this one is never asked to.
+    It takes less than half the time and differs in rounding only. SGD constructed with `fused=True` declares that it
+    unscales gradients itself, and Lightning then rejects gradient clipping. That doesn't apply here, without a scaler.
     """
     if type(optimizer) is not torch.optim.SGD:
         return
@@ -114,24 +114,24 @@ def fuse(optimizer: Optimizer) -> None:
             continue
         if all(weight.device.type in ("cpu", "cuda") and weight.is_floating_point() for weight in weights):
             group["fused"] = True
-            if group["momentum"]:  # PyTorch 2.11 to 2.15 fails where some weights' first gradients come after others'
+            if group["momentum"]:  # PyTorch 2.11 to 2.15 fails if some weights get gradients later than others
                 for weight in weights:
                     optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
 
 def describe_training(precision: str, device: torch.device, compiled: str) -> str:
-    """Say how a network trains, and which flags choose otherwise.
+    """Describe how a network trains, and which flags change that.
 
     Args:
-        precision: The Trainer's.
-        device: Where it trains.
-        compiled: Whether it is compiled, and why, as `Compilation.decide` says it.
+        precision: The Trainer's precision.
+        device: The device that it trains on.
+        compiled: Whether it is compiled, and why not, as `Compilation.decide` returns it.
     """
     threads = torch.get_num_threads()
     on_cpu = device.type == "cpu"
     return (
-        f"Trains in {precision}, "
+        f"Training in {precision}, "
         + (f"with {threads} {'thread' if threads == 1 else 'threads'}, " if on_cpu else "")
-        + f"{compiled} (--trainer.precision 32-true{', --threads 1 or more' if on_cpu else ''} and --model.compile "
-        "true or false choose otherwise)."
+        + f"{compiled} (to change this: --trainer.precision 32-true, {'--threads 1 or more, ' if on_cpu else ''}"
+        "--model.compile true or false)."
     )

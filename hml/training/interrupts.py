@@ -1,4 +1,4 @@
-"""Signals: a Ctrl-C that is never lost, and SIGUSR1, which terminates a run as SIGTERM does."""
+"""Signal handling: Ctrl-C is never lost, and SIGUSR1 terminates a run like SIGTERM."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType
 
-_PAUSE = 0.01  # seconds: longer than what ignored the interrupt takes to return, once the hook has
+_PAUSE = 0.01  # seconds: longer than the code that ignored the interrupt takes to return after the hook
 
 
 @contextmanager
 def keep_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt again, within the block, wherever Python would ignore it.
+    """Raise KeyboardInterrupt again, within the block, if Python has ignored it.
 
-    Python ignores what is raised in a finaliser or a weak reference's callback, of which `torch.compile` runs
-    thousands: a Ctrl-C at such a moment would be written to stderr, and training would go on.
+    Python ignores exceptions in finalisers and in callbacks of weak references, of which `torch.compile` runs
+    thousands. A Ctrl-C during one would be written to stderr, and training would continue.
     """
     report = sys.unraisablehook
     main_thread = threading.main_thread().ident
@@ -25,7 +25,7 @@ def keep_interrupts() -> Iterator[None]:
 
     def repeat(ignored: "sys.UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt) and main_thread is not None:
-            # Not from here, where it would be ignored once more; and as a signal, which wakes whoever waits.
+            # From another thread, since Python would ignore it here; as a signal, which also ends blocking calls.
             pending.append(threading.Thread(target=_interrupt, args=(main_thread, repeat.__code__)))
             pending[-1].start()
         else:
@@ -44,9 +44,9 @@ def keep_interrupts() -> Iterator[None]:
 
 @contextmanager
 def terminate_at_usr1() -> Iterator[None]:
-    """Treat SIGUSR1 as SIGTERM within the block, unless the process has another use for it.
+    """Treat SIGUSR1 as SIGTERM within the block, unless the process has its own handler.
 
-    SLURM sends it before a job's time is up, if asked to: `#SBATCH --signal=USR1@90`.
+    SLURM can send SIGUSR1 before a job's time limit: `#SBATCH --signal=USR1@90`.
     """
     can_handle = os.name == "posix" and threading.current_thread() is threading.main_thread()
     if not can_handle or signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL:
@@ -60,7 +60,7 @@ def terminate_at_usr1() -> Iterator[None]:
 
 
 def _interrupt(main_thread: int, hook: CodeType) -> None:
-    """Interrupt the main thread once it has left the hook, which a busy machine may take long to."""
+    """Interrupt the main thread once it has left the hook, which may take long on a busy machine."""
     is_in_hook = True
     while is_in_hook:
         time.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""`hml labels`: the labels that a strategy gives to mixed images, as a file that any framework can train on."""
+"""`hml labels`: writes a strategy's labels of mixed images to a file that any framework can train on."""
 
 import hashlib
 import io
@@ -25,25 +25,25 @@ from hml.training.run import instantiate, make_record
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Soft labels of mixed images: S images with L labels over C classes."""
+    """L soft labels over C classes, of S mixed images."""
 
     classes: tuple[str, ...]
     images: pd.DataFrame
-    """A row an image: filename, id_1, class_1, id_2, class_2, lambda_f."""
+    """A row per image: filename, id_1, class_1, id_2, class_2, lambda_f."""
     image: np.ndarray[tuple[int], np.dtype[np.int64]]
-    """Which image each label is of, shape (L,)."""
+    """The row of each label's image, shape (L,)."""
     soft_labels: np.ndarray[tuple[int, int], np.dtype[np.float32]]
     """The labels, shape (L, C)."""
 
 
 def run(options: Options) -> int:
-    """Label the images, and write the labels with a file beside them on where they come from.
+    """Label the images. Write the labels, and a second file with their provenance.
 
     Returns:
         The exit code, 0.
 
     Raises:
-        HmlError: the data are wrong, the strategy can't label them, or a file can't be written.
+        HmlError: the data are invalid, the strategy can't label them, or a file can't be written.
     """
     command = parse_run(["fit", *options.flags])
     record = make_record(command)
@@ -67,19 +67,21 @@ def run(options: Options) -> int:
     beside = options.out.with_name(f"{options.out.name}.provenance.json")
     write_atomically(options.out, content)
     write_atomically(beside, json.dumps(provenance, indent=2) + "\n")
-    print(f"{len(table.image):,} labels of {len(table.images):,} mixed images: {options.out}. Where from: {beside}")
+    print(f"{len(table.image):,} labels of {len(table.images):,} mixed images: {options.out}. Provenance: {beside}")
     return 0
 
 
 def tabulate(data: HMixDataModule) -> LabelTable:
-    """Label every mixed image of a data module that is set up.
+    """Label all mixed images of a data module that has been set up.
 
     Raises:
-        InputError: it has none, or the strategy's labels aren't probabilities.
+        InputError: there are no mixed images, or the strategy's labels aren't probabilities.
     """
     examples, classes = data.examples, data.bank.classes
     if not examples:
-        raise InputError("There are no mixed images to label: images that are mixed freshly differ in every epoch.")
+        raise InputError(
+            "There are no mixed images to label. Images mixed on the fly differ every epoch: use --data.mixed HMix."
+        )
     images = []
     for example in examples:
         first, second = example.stimulus.endpoints
@@ -97,20 +99,20 @@ def tabulate(data: HMixDataModule) -> LabelTable:
 
 
 def _columns(table: LabelTable) -> pd.DataFrame:
-    """Put an image and a label in each row; the labels' columns are called `p_` and the class."""
+    """Return a row per label, with its image. The labels' columns are `p_<class>`."""
     labels = pd.DataFrame(table.soft_labels, columns=[f"p_{name}" for name in table.classes])
     return pd.concat([table.images.iloc[table.image].reset_index(drop=True), labels], axis=1)
 
 
 def to_csv(table: LabelTable) -> bytes:
-    """Write a row a label, as CSV in UTF-8."""
+    """Return CSV in UTF-8, with a row per label."""
     columns = _columns(table)
     rows = columns.astype(object).map(lambda cell: f"{cell:.9g}" if isinstance(cell, float) else cell)
     return spreadsheets.to_csv(columns.columns, rows.itertuples(index=False)).encode()
 
 
 def to_npz(table: LabelTable) -> bytes:
-    """Write the images and the labels as arrays, for `numpy.load`."""
+    """Return an NPZ file of arrays, for `numpy.load`."""
     file = io.BytesIO()
     images: dict[str, Any] = {str(name): column.to_numpy() for name, column in table.images.items()}
     texts = {name: images[name].astype(str) for name in ("filename", "class_1", "class_2")}
@@ -120,7 +122,7 @@ def to_npz(table: LabelTable) -> bytes:
 
 
 def to_parquet(table: LabelTable) -> bytes:
-    """Write a row a label, as Parquet.
+    """Return a Parquet file, with a row per label.
 
     Raises:
         InputError: pyarrow isn't installed.

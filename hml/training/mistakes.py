@@ -1,4 +1,4 @@
-"""Distinguishes users' mistakes from hml's own bugs, by the code that an exception came through."""
+"""Distinguishes users' mistakes from bugs of hml, by an exception's traceback."""
 
 import dis
 import sysconfig
@@ -13,20 +13,20 @@ import hml
 from hml.errors import HmlError
 
 _IN_WORDS = (ValueError, TypeError, RuntimeError, NotImplementedError, ImportError, MisconfigurationException)
-"""What libraries raise about what they are asked to do. Others, such as AttributeError, are about code."""
+"""Exceptions that libraries raise for invalid arguments. Others, such as AttributeError, indicate bugs."""
 _BUILDERS = {f"hml.training.{name}" for name in ("flags", "run", "trainer")}
 _CLASSIFIER = "hml.training.classifier"
-"""The modules that hand users' choices to libraries. Any other module of hml calls a library on its own account."""
+"""The modules that pass users' choices to libraries. Other modules of hml pass only their own arguments."""
 _HML = Path(hml.__file__).parent
 _STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
 
 
 def find_mistake(error: Exception) -> str | None:
-    """Describe an exception that a user's choice or code is the cause of.
+    """Describe an exception that a user's choice or code caused.
 
     Returns:
-        A library's own words, or the exception and the lines of the user's code that it came through. None if it may be
-        hml's own bug, which needs a traceback.
+        The library's message, or the exception with the lines of the user's code in its traceback. None if the cause
+        may be a bug of hml, which needs a traceback.
     """
     if isinstance(error, SyntaxError) and error.filename is not None and _kind(error.filename) == "user":
         return f"{error.filename}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
@@ -36,7 +36,7 @@ def find_mistake(error: Exception) -> str | None:
         return f"{type(error).__name__}: {error}{_name_lines(trace)}"
     if not trace or _kind_of(trace[-1]) != "library" or not isinstance(error, _IN_WORDS):
         return None
-    if isinstance(error, torch.AcceleratorError) or _hides_a_bug(error):  # a GPU reports anybody's errors, and late
+    if isinstance(error, torch.AcceleratorError) or _hides_a_bug(error):  # a GPU reports all errors late
         return None
     module = None if owner is None else _module_of(owner)
     is_built = module is None or module in _BUILDERS
@@ -46,7 +46,7 @@ def find_mistake(error: Exception) -> str | None:
 
 
 def _unroll(trace: TracebackType | None) -> list[TracebackType]:
-    """List the calls that an exception came through, the innermost last."""
+    """List the calls of a traceback, the innermost last."""
     calls = []
     while trace is not None:
         calls.append(trace)
@@ -55,7 +55,7 @@ def _unroll(trace: TracebackType | None) -> list[TracebackType]:
 
 
 def _find_owner(trace: list[TracebackType]) -> TracebackType | None:
-    """Find the innermost call of hml's or the user's code."""
+    """Return the innermost call in hml's or the user's code."""
     return next((call for call in reversed(trace) if _kind_of(call) in ("hml", "user")), None)
 
 
@@ -74,7 +74,7 @@ def _kind(filename: str) -> str:
         return "hml"
     if not {"site-packages", "dist-packages"}.isdisjoint(path.parts):
         return "library"
-    # Code that was made out of text has a name in angle brackets.
+    # Code compiled from a string has a file name in angle brackets.
     return "standard" if filename.startswith("<") or not _STANDARD.isdisjoint(path.parents) else "user"
 
 
@@ -84,7 +84,7 @@ def _executes_raise(call: TracebackType) -> bool:
 
 
 def _hides_a_bug(error: BaseException) -> bool:
-    """Return whether a library raised this while it handled an exception that may be hml's bug."""
+    """Return whether a library raised this while it handled an exception that may be a bug of hml."""
     cause = error.__cause__ or error.__context__
     if not isinstance(cause, Exception) or isinstance(cause, HmlError):
         return False
@@ -94,7 +94,7 @@ def _hides_a_bug(error: BaseException) -> bool:
 
 
 def _name_lines(trace: list[TracebackType]) -> str:
-    """Name the lines of the user's code, the innermost last."""
+    """Format the lines of the user's code, the innermost last."""
     lines = [
         traceback.FrameSummary(call.tb_frame.f_code.co_filename, call.tb_lineno, call.tb_frame.f_code.co_name)
         for call in trace

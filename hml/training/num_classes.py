@@ -1,4 +1,4 @@
-"""Fills in a network's number of outputs, as many as the data have classes, where the user leaves it open."""
+"""Sets a network's number of outputs to the number of classes in the data, unless the user sets it."""
 
 import inspect
 import json
@@ -17,13 +17,16 @@ _NAME = "num_classes"
 
 
 def follow_data(settings: Namespace, given: Sequence[str]) -> list[str]:
-    """Return flags which also give the network as many outputs as the data have classes.
+    """Add a flag that sets the network's number of outputs to the number of classes in the data.
 
-    What the user gives, in a flag or a config, takes precedence.
+    A number that the user sets by a flag or a config takes precedence.
 
     Args:
-        settings: What the flags parse to without this.
+        settings: The parsed flags.
         given: The flags.
+
+    Returns:
+        The flags with the added one, if it is needed.
 
     Raises:
         HmlError: the images, or their classes, can't be read.
@@ -38,16 +41,16 @@ def follow_data(settings: Namespace, given: Sequence[str]) -> list[str]:
     num_classes = len(_read_classes(settings.data))
     if network.init_args[_NAME] == num_classes:
         return list(given)
-    # In a config before all others, which win: among what was parsed, a given value can't be told from a default.
+    # Added as the first config, so that others override it: parsed settings don't show which values are defaults.
     first = {"model": {"network": {"class_path": network.class_path, "init_args": {_NAME: num_classes}}}}
     return ["--config", json.dumps(first), *given]
 
 
 def flag_of(network: Namespace) -> str | None:
-    """Return the flag that sets a network's number of outputs; None where its class or function doesn't take it."""
+    """Return the flag that sets a network's number of outputs; None if its class or function has no such argument."""
     if _NAME in (network.get("init_args") or {}):
         return f"--model.network.{_NAME}"
-    # A function such as timm's create_model hands **kwargs to whatever network it is told to make.
+    # A function such as timm's create_model passes **kwargs to the network.
     maker = pydoc.locate(network.class_path)
     parameters = inspect.signature(maker).parameters.values() if callable(maker) else ()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
@@ -55,7 +58,7 @@ def flag_of(network: Namespace) -> str | None:
 
 
 def _read_classes(data: Namespace) -> Classes:
-    """Read the classes of the images that settings of the data name."""
+    """Read the classes of the images that the data settings select."""
     data = data.clone()
     expand_paths(data, HMixDataModule)
     source: ImageSource = Cifar10()
@@ -66,6 +69,6 @@ def _read_classes(data: Namespace) -> Classes:
     data_dir = find_data_dir(data.data_dir)
     try:
         return source.classes(data_dir)
-    except DataError:  # its files may not be there yet
+    except DataError:  # its files may not be downloaded yet
         fetch(source.remote_files(data_dir), data_dir)
         return source.classes(data_dir)

@@ -1,4 +1,4 @@
-"""How far a run is: Lightning's bar on a terminal, a line an epoch where the output is a file or a pipe."""
+"""The progress of a run: a bar on a terminal, a line per epoch if the output is a file or a pipe."""
 
 import sys
 import time
@@ -14,15 +14,15 @@ _SECONDS_BETWEEN_DRAWINGS = 0.2
 
 
 def make_progress_bar() -> LightningsProgressBar:
-    """Make what shows the progress on this process's standard output."""
+    """Return the progress bar for this process's standard output."""
     return ProgressBar() if sys.stdout is not None and sys.stdout.isatty() else EpochLines()
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar of tqdm, drawn a few times a second while it trains instead of at every step.
+    """Lightning's tqdm bar, drawn a few times per second while training instead of at every step.
 
-    Drawn at every step, it took .3 of the 1.9 ms that Lightning and Python take for one, which a GPU may wait for.
-    Lightning's own `refresh_rate` counts steps, which are as quick or slow as the network and the machine.
+    Drawing at every step took 0.3 of the 1.9 ms of overhead per step, for which a GPU may wait. Lightning's
+    `refresh_rate` counts steps, whose duration depends on the network and the machine.
     """
 
     def __init__(self) -> None:
@@ -40,15 +40,15 @@ class ProgressBar(TQDMProgressBar):
 
 
 class EpochLines(LightningsProgressBar):
-    """Prints a line after each epoch of training, without carriage returns."""
+    """Prints a line after each training epoch, without carriage returns."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_enabled = True
-        self._trained: int | None = None  # the epoch that has ended and isn't printed yet
+        self._trained: int | None = None  # the epoch that has ended and is not printed yet
         self._images = 0  # of the current epoch, in this process
         self._epoch_started = 0.0
-        self._seconds: list[float] = []  # of whole epochs
+        self._seconds: list[float] = []  # per epoch
 
     @override
     def disable(self) -> None:
@@ -75,7 +75,7 @@ class EpochLines(LightningsProgressBar):
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # The module logs the epoch's loss after this hook, so it is printed at the next one.
+        # The module logs the epoch's loss after this hook, so the next hook prints it.
         self._trained = trainer.current_epoch
         self._seconds.append(time.monotonic() - self._epoch_started)
 
@@ -93,7 +93,7 @@ class EpochLines(LightningsProgressBar):
         parts = [f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, float)]
         parts.append(f"{seconds:.1f} s ({self._images / max(seconds, 1e-9):.0f} images/s)")
         if epochs is not None and done < epochs:
-            # An epoch that was resumed is a part of one, and a first one may compile: later ones are more typical.
+            # The first epoch may be a resumed part, or include compilation: later epochs are more typical.
             left = (epochs - done) * sum(self._seconds[1:] or self._seconds) / len(self._seconds[1:] or self._seconds)
             parts.append(f"{tqdm.format_interval(left)} left")
         print(f"Epoch {done}{f' of {epochs}' if epochs else ''}: {', '.join(parts)}", flush=True)

@@ -1,4 +1,4 @@
-"""`Recipe`: the choices that decide a run's numbers; and what a run is called."""
+"""`Recipe`: the choices that determine a run's results; and the name of a run."""
 
 import functools
 import hashlib
@@ -19,24 +19,24 @@ from hml.errors import InputError
 from hml.offered import module_path
 from hml.training.choices import differences, flatten
 
-# What a Trainer may be told without changing what it trains and tests.
+# The Trainer's arguments that don't change what it trains and tests.
 _NOT_RECIPE_OF_TRAINER = {
     *("accelerator", "logger", "default_root_dir", "log_every_n_steps", "profiler", "detect_anomaly"),
     *("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "enable_autolog_hparams"),
     *("num_sanity_val_steps", "limit_val_batches", "val_check_interval", "check_val_every_n_epoch"),
     *("limit_predict_batches", "inference_mode", "model_registry", "max_time"),
 }
-_KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions stand in metrics.json
-_NOT_RECIPE = ("data_dir", "seed")  # where files lie changes nothing, and the seed has its own place
+_KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions are stored in metrics.json
+_NOT_RECIPE = ("data_dir", "seed")  # the folder of the files has no effect, and the seed is stored separately
 _WEIGHTS = "from"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every choice that decides a run's numbers, but for its seed: the arguments of its parts, of JSON's types only.
+    """All choices that determine a run's results, except its seed. Values are of JSON's types.
 
-    `code` has the SHA-256 of the files of users' classes, by class. `weights` has that of the checkpoint that training
-    started from, or that is evaluated; files name it `from`.
+    `code` has the SHA-256 of the file of each user's class, by class path. `weights` has the SHA-256 of the checkpoint
+    that training starts from, or that is evaluated. In files its key is `from`.
     """
 
     code: Mapping[str, str] = field(default_factory=dict)
@@ -48,18 +48,18 @@ class Recipe:
     weights: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what files hold."""
+        """Return the content for a JSON file."""
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         weights = parts.pop("weights")
         return parts | ({_WEIGHTS: weights} if weights else {})
 
     def compare(self, other: "Recipe") -> dict[str, tuple[Any, Any]]:
-        """Find the choices that differ, as `hml.training.choices.differences`."""
+        """Find the choices that differ, by `hml.training.choices.differences`."""
         return differences(self.to_json(), other.to_json())
 
     @classmethod
     def from_json(cls, content: object) -> "Recipe | None":
-        """Read what files hold; None where that is no recipe."""
+        """Read the content of a JSON file; None if it isn't a recipe."""
         if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
             return None
         names = {part.name for part in fields(cls)}
@@ -68,10 +68,10 @@ class Recipe:
 
 
 def make_recipe(choices: Mapping[str, Any]) -> Recipe:
-    """Gather every choice that decides a run's numbers, but for its seed, from a verb's settings.
+    """Collect all choices that determine a run's results, except its seed, from a subcommand's settings.
 
     Raises:
-        InputError: one is a number that isn't finite, which JSON can't hold.
+        InputError: a number isn't finite, which JSON can't represent.
     """
     choices = _name_modules(choices)
     weights = choices.get("ckpt_path")
@@ -79,7 +79,7 @@ def make_recipe(choices: Mapping[str, Any]) -> Recipe:
         code=_hash_users_code(choices),
         data={key: value for key, value in choices["data"].items() if key not in _NOT_RECIPE},
         model=choices["model"],
-        # Lightning takes 1 and "1" devices for the same.
+        # To Lightning, 1 and "1" devices are the same.
         trainer={key: value for key, value in choices["trainer"].items() if key not in _NOT_RECIPE_OF_TRAINER}
         | {"devices": str(choices["trainer"]["devices"])},
         calibration=choices["calibration"],
@@ -88,25 +88,25 @@ def make_recipe(choices: Mapping[str, Any]) -> Recipe:
     )
     content = recipe.to_json()
     try:
-        content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read again
+        content = json.loads(json.dumps(content, allow_nan=False))  # the same types as when it is read
     except ValueError as error:
         infinite = {key: value for key, value in flatten(content).items() if str(value) in ("nan", "inf", "-inf")}
         named = [f"{key.replace('/', '.')}={value}" for key, value in infinite.items()]
         raise InputError(f"{', '.join(named) or 'A choice'} is not a finite number.") from error
     made = Recipe.from_json(content)
-    assert made is not None, "a recipe is read as it was written"
+    assert made is not None, "a written recipe can be read"
     return made
 
 
 def name_scheme(settings: Namespace) -> str:
-    """Name a run: what its config calls it, unless another strategy has been put in since; then after that."""
+    """Return a run's name: that in its config, or that of the strategy if a later one replaces the config's."""
     strategy = settings.data.strategy
     class_name = strategy.class_path.rpartition(".")[2]
-    for path in filter(None, reversed(settings.get("config") or [])):  # None stands for one given in words
+    for path in filter(None, reversed(settings.get("config") or [])):  # None: YAML on the command line
         layer = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) or {}
         if layer.get("scheme") != settings.scheme or settings.scheme is None:
             continue
-        data = layer.get("data")  # which may be another file's name
+        data = layer.get("data")  # may be the name of another file
         named = (data.get("strategy") if isinstance(data, dict) else None) or class_name
         named = named if isinstance(named, dict) else {"class_path": named}
         if str(named.get("class_path", class_name)).rpartition(".")[2] == class_name:
@@ -118,7 +118,7 @@ def name_scheme(settings: Namespace) -> str:
         }
         if kept:
             arguments = ", ".join(f"{key}={value}" for key, value in kept.items())
-            rank_zero_info(f"{class_name} takes over {arguments} from {path}.")
+            rank_zero_info(f"{class_name} uses {arguments} from {path}.")
         return _snake_case(class_name)
     return str(settings.scheme or _snake_case(class_name))
 
@@ -128,7 +128,7 @@ def _snake_case(name: str) -> str:
 
 
 def _name_modules(choices: Any) -> Any:
-    """Name hml's classes by their modules: jsonargparse shortens `hml.labels.NoMixed` to `hml.NoMixed`."""
+    """Use the full paths of hml's classes: jsonargparse shortens `hml.labels.NoMixed` to `hml.NoMixed`."""
     if isinstance(choices, list):
         return [_name_modules(value) for value in choices]
     if not isinstance(choices, Mapping):
@@ -140,7 +140,7 @@ def _name_modules(choices: Any) -> Any:
 
 
 def _hash_users_code(choices: object) -> dict[str, str]:
-    """Hash the files of classes that aren't hml's or a package's that it builds on: they are part of the recipe."""
+    """Hash the files of classes outside hml and the packages in `_KNOWN_PACKAGES`, as a part of the recipe."""
     if isinstance(choices, list):
         choices = dict(enumerate(choices))
     if not isinstance(choices, dict):
@@ -154,7 +154,7 @@ def _hash_users_code(choices: object) -> dict[str, str]:
     return found
 
 
-@functools.cache  # what was imported is what runs, though the file may change since
+@functools.cache  # the imported code runs, even if the file changes later
 def _hash_source(class_path: str) -> str:
     users_class: Any = pydoc.locate(class_path)
     try:

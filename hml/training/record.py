@@ -1,4 +1,4 @@
-"""`RunRecord`: what a run is, in its `run.json` from the start, with the only reader and writer of that file."""
+"""`RunRecord`: the description of a run that is written to `run.json` at its start. Reads and writes that file."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ RECORD = "run.json"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run is."""
+    """The description of a run."""
 
     scheme: str
     seed: int
@@ -37,18 +37,18 @@ class RunRecord:
         return asdict(self) | {"recipe": self.recipe.to_json()}
 
     def compare(self, asked: "RunRecord", *parts: str) -> dict[str, tuple[Any, Any]]:
-        """Find the differences to the run asked for in these fields, as `hml.training.choices.differences`."""
-        there, wanted = self.to_json(), asked.to_json()
-        return differences({part: there[part] for part in parts}, {part: wanted[part] for part in parts})
+        """Find the differences from the requested run in these fields, by `hml.training.choices.differences`."""
+        recorded, requested = self.to_json(), asked.to_json()
+        return differences({part: recorded[part] for part in parts}, {part: requested[part] for part in parts})
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write a run's `run.json`, whole or not at all."""
+    """Write a run's `run.json`, atomically."""
     write_atomically(folder / RECORD, json.dumps(record.to_json(), indent=2, allow_nan=False) + "\n")
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Read a run's `run.json`; None where there is none, or none that is whole."""
+    """Read a run's `run.json`; None if it is missing or damaged."""
     content = read_json_object(folder / RECORD)
     if content is None:
         return None
@@ -62,7 +62,7 @@ def read_record(folder: Path) -> RunRecord | None:
 
 @functools.cache
 def hash_code() -> dict[str, str]:
-    """Describe the code that runs: hml's own, hashed, and the versions of the packages whose arithmetic it uses."""
+    """Return a hash of hml's code, and the versions of the packages that it computes with."""
     root = Path(hml.__file__).parent
     digest = hashlib.sha256()
     for path in sorted([*root.rglob("*.py"), *root.rglob("*.yaml")]):

@@ -1,4 +1,4 @@
-"""Which callbacks a run rejects, since its record would not name the choices that it trained with."""
+"""Rejects callbacks that change a run's recorded choices, or that can't be resumed."""
 
 from collections.abc import Sequence
 
@@ -14,26 +14,26 @@ from lightning.pytorch.callbacks import (
 
 from hml.errors import InputError
 
-_DURING = "during the run, so metrics.json would name another than was used"
+_DURING = "during the run, so metrics.json would record another value than was used"
 _COMPARE = "instead: hml table1 --data.val_size 500 --metric val/cross_entropy, with a --root for each"
 _REJECTED: dict[type[Callback], str] = {
     LearningRateFinder: f"changes the learning rate {_DURING}. Compare a few values of --model.optimizer.lr {_COMPARE}",
     BatchSizeFinder: f"changes the batch size {_DURING}. Compare a few values of --data.batch_size {_COMPARE}",
-    GradientAccumulationScheduler: f"changes how many batches a step has {_DURING}, and a run that is resumed within "
-    "an epoch would not accumulate batches until the next. Use --trainer.accumulate_grad_batches instead",
-    StochasticWeightAveraging: f"changes the schedule and the number of epochs {_DURING}, and trains an epoch more "
-    "than it was told to. Use --model.lr_scheduler instead",
-    WeightAveraging: "gives a resumed run other weights than an uninterrupted one. Use --model.lr_scheduler instead",
-    Timer: "counts the epoch that it interrupts as a whole one. Use --trainer.max_time instead",
+    GradientAccumulationScheduler: f"changes the number of batches per step {_DURING}, and a run that is resumed "
+    "within an epoch would not accumulate batches until the next one. Use --trainer.accumulate_grad_batches instead",
+    StochasticWeightAveraging: f"changes the schedule and the number of epochs {_DURING}, and trains one epoch "
+    "too many. Use --model.lr_scheduler instead",
+    WeightAveraging: "gives a resumed run other weights than an uninterrupted run. Use --model.lr_scheduler instead",
+    Timer: "counts the interrupted epoch as complete. Use --trainer.max_time instead",
 }
-"""What each does, and what to use instead."""
+"""The effect of each callback, and what to use instead."""
 
 
 def reject_callbacks(callbacks: Sequence[object]) -> None:
-    """Reject callbacks that change a run's choices after they were recorded, or that can't be resumed.
+    """Reject callbacks that change a run's choices after they are recorded, or that can't be resumed.
 
     Raises:
-        InputError: there is one; names what to use instead.
+        InputError: there is such a callback. The error names what to use instead.
     """
     for callback in callbacks:
         for kind, reason in _REJECTED.items():

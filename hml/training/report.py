@@ -47,21 +47,21 @@ _SETTINGS = {
     "network": "model/network/class_path",
     "width": "model/network/init_args/width",
 }
-"""What runs are most often compared by: the name of TensorBoard's column, and where the recipe has it."""
+"""The settings shown in TensorBoard's table of hyperparameters: the column's name, and the key in the recipe."""
 
 
 class Report(Callback):
-    """Writes `metrics.json` last and whole, so that a run which has one is done."""
+    """Writes `metrics.json` last and atomically, so a run that has one is finished."""
 
     def __init__(self, scheme: str, seed: int, recipe: Recipe) -> None:
         self.scheme = scheme
         self.seed = seed
         self.recipe = recipe
         self._started = 0.0
-        self._before = 0.0  # seconds that a resumed run has trained already
+        self._before = 0.0  # seconds trained before a resumed run was interrupted
         self._seconds: dict[str, float | None] = {"fit": None, "test": None}
         self._validation: dict[str, float] = {}
-        self._training: Training | None = None  # of the weights that are tested
+        self._training: Training | None = None  # of the tested weights
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -69,7 +69,7 @@ class Report(Callback):
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
         self._log_recipe(trainer)
         if data.examples and takes_figures(trainer):
-            # Spread over the set, so that more than one class pair and lambda_f is seen.
+            # Spread over the set, to show several class pairs and values of lambda_f.
             chosen = numpy.linspace(0, len(data.examples) - 1, _PICTURES).astype(int).tolist()
             figure = mixed_grid(data.bank.classes, [data.examples[i] for i in dict.fromkeys(chosen)])
             log_figure(trainer, "mixed images", figure)
@@ -109,9 +109,9 @@ class Report(Callback):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seconds["test"] = round(time.perf_counter() - self._started, 3)
-        folder = trainer.log_dir  # every rank must ask, since the first one tells the others
+        folder = trainer.log_dir  # a broadcast: every rank must take part
         metrics = _metrics(trainer) | self._validation
-        if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):  # the same on every rank
+        if not math.isfinite(metrics.get("test/cross_entropy", 0.0)):  # equal on all ranks
             raise NonFiniteLossError(
                 f"test/cross_entropy is {metrics['test/cross_entropy']}, though the training loss was finite: training "
                 "has diverged. Try a lower --model.optimizer.lr."
@@ -140,7 +140,7 @@ class Report(Callback):
             bin_size=_join(part.bin_size for part in evaluations),
         )
         for logger in trainer.loggers:
-            logger.save()  # a run with metrics.json is done: what it logged is on disk by then
+            logger.save()  # before metrics.json, which marks the run as finished
         images = {"test": data.bank.test_ids, "val": data.val_ids}
         write_per_image(Path(folder), PerImage.of(images, _join(part.per_image for part in evaluations)))
         path = write_result(Path(folder), result)
@@ -154,17 +154,17 @@ class Report(Callback):
             log_choices(logger, choices)
 
     def _log_choices(self, tensorboard: TensorBoardLogger, metrics: Mapping[str, float], step: int) -> None:
-        """Log what runs are compared by as hyperparameters, and the whole recipe as text."""
+        """Log the main settings as hyperparameters, and the whole recipe as text."""
         figures = {name: metrics[name] for name in COLUMNS.values() if name in metrics}
         tensorboard.log_hyperparams(choose_hyperparameters(self.scheme, self.seed, self.recipe), figures, step=step)
         recipe = json.dumps(self.recipe.to_json(), indent=2)
-        tensorboard.experiment.add_text("recipe", textwrap.indent(recipe, " " * 4))  # as Markdown: code
+        tensorboard.experiment.add_text("recipe", textwrap.indent(recipe, " " * 4))  # a code block in Markdown
 
 
 def choose_hyperparameters(scheme: str, seed: int, recipe: Recipe) -> dict[str, str | int | float | bool]:
     """Choose the columns of TensorBoard's table of hyperparameters.
 
-    TensorBoard sorts columns by name, so the settings have a prefix that puts them after scheme and seed.
+    TensorBoard sorts columns by name. The prefix of the settings puts them after scheme and seed.
     """
     choices = flatten(recipe.to_json())
     settings = {f"setting/{name}": choices[key] for name, key in _SETTINGS.items() if key in choices}
@@ -176,7 +176,7 @@ def _join(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
-    """Return what was logged last, by name."""
+    """Return the last logged metrics, by name."""
     return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
 
 
@@ -196,7 +196,7 @@ def _versions(device: torch.device) -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """Name the processor and its widest instructions."""
+    """Return the name of the CPU and its widest instruction set."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else []
     return f"{names[0] if names else platform.machine()} ({torch.backends.cpu.get_cpu_capability()})"

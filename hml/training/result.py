@@ -1,4 +1,4 @@
-"""`RunResult`: what a finished run leaves in its `metrics.json`, with the only reader and writer of that file."""
+"""`RunResult`: the result of a finished run, stored in `metrics.json`. Reads and writes that file."""
 
 import dataclasses
 import json
@@ -19,31 +19,31 @@ from hml.training.recipe import Recipe
 
 RESULT = "metrics.json"
 TRAINING = "hml_training"
-"""The key of a `Training` as a mapping, in a checkpoint."""
-_DECIMALS = 3  # of epochs: a share of one comes from max_steps
+"""A checkpoint's key for a `Training`, as a mapping."""
+_DECIMALS = 3  # of epochs, which max_steps can make fractional
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long a network was trained, as counted while it was."""
+    """How long a network was trained."""
 
-    epochs: float  # passes over the training images, the last of which may be a fraction
+    epochs: float  # passes over the training images; the last may be partial
     steps: int  # of the optimiser
-    stopped_by: str | None = None  # what ended training before its `max_epochs`, or else `max_steps`
+    stopped_by: str | None = None  # what ended training before `max_epochs`, or `max_steps` if that is the limit
 
     def __str__(self) -> str:
-        """Return the epochs for people, such as `65 epochs` or `1.5 epochs`."""
+        """Format the epochs, such as `65 epochs` or `1.5 epochs`."""
         return f"{self.epochs:g} {'epoch' if self.epochs == 1 else 'epochs'}"
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run."""
+    """The result of a finished run."""
 
     scheme: str
     seed: int
-    metrics: Mapping[str, float | None]  # as last logged, by name; None stands for a figure that isn't finite
-    training: Training | None  # None for weights of another program
+    metrics: Mapping[str, float | None]  # as last logged, by name; None for a figure that isn't finite
+    training: Training | None  # None for weights that hml didn't train
     recipe: Recipe
     data: Mapping[str, Any]  # the data module's `provenance`
     versions: Mapping[str, str]  # of the packages, and the device
@@ -57,7 +57,7 @@ class RunResult:
 
 
 def measure_training(trainer: Trainer) -> Training:
-    """Count what a Trainer has trained until now, in this process and before it resumed."""
+    """Count what a Trainer has trained so far, including before a resume."""
     loop = trainer.fit_loop
     begun, batches = loop.epoch_progress.current.ready, loop.epoch_loop.batch_progress.current.ready
     share = batches / trainer.num_training_batches if begun and trainer.num_training_batches else 0.0
@@ -66,7 +66,7 @@ def measure_training(trainer: Trainer) -> Training:
 
 
 def _name_stop(trainer: Trainer, epochs: float) -> str | None:
-    limit = trainer.max_epochs if trainer.max_epochs is not None else -1  # as Lightning writes "no limit"
+    limit = trainer.max_epochs if trainer.max_epochs is not None else -1  # Lightning's "no limit"
     if 0 <= limit <= epochs:
         return None
     if 0 <= trainer.max_steps <= trainer.global_step:
@@ -82,7 +82,7 @@ def _name_stop(trainer: Trainer, epochs: float) -> str | None:
 
 
 def write_result(folder: Path, result: RunResult) -> Path:
-    """Write a run's `metrics.json`, whole or not at all, and return its path."""
+    """Write a run's `metrics.json` atomically, and return its path."""
     content = dataclasses.asdict(result) | {"recipe": result.recipe.to_json()}
     content["metrics"] = {
         name: value if value is not None and math.isfinite(value) else None for name, value in result.metrics.items()
@@ -92,10 +92,10 @@ def write_result(folder: Path, result: RunResult) -> Path:
 
 
 def read_result(folder: Path) -> RunResult | None:
-    """Read a run's `metrics.json`; None where there is none, or none that is whole.
+    """Read a run's `metrics.json`; None if it is missing or damaged.
 
     Raises:
-        InputError: there is a whole one that lacks something or misstates it.
+        InputError: the file is readable, but an entry is missing or invalid.
     """
     path = folder / RESULT
     if (content := read_json_object(path)) is None:

@@ -1,4 +1,4 @@
-"""The row of figures that a run prints: what they compare, and what to judge them by."""
+"""The row of figures that a run prints, with reference rows and explanations."""
 
 import math
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ _WIDTH = 12
 
 
 def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, encoding: str = "utf-8") -> str:
-    """Lay out a run's figures under their columns, and explain them.
+    """Format a run's figures as a table, with explanations.
 
-    Below the run's row is what a uniform guess has, and the lowest cross entropy that is possible: the mean entropy of
-    people's labels, which is the cross entropy less the KL divergence. That row is left out where nobody was asked. The
-    paper's row is there only on its own data.
+    Below the run's row are those of a uniform guess and of the lowest possible cross entropy. The latter is the mean
+    entropy of people's labels: the cross entropy minus the KL divergence. It is omitted without people's labels. The
+    paper's row is shown only for the paper's data.
 
     Args:
         result: The run.
-        legend: What each metric is, by its name.
-        num_classes: How many classes there are, C.
-        encoding: The encoding of the output: where it has no arrows, directions are words.
+        legend: A description of each metric, by name.
+        num_classes: Number of classes C.
+        encoding: The encoding of the output. If it has no arrows, words show the directions.
     """
     down, up = _arrows(encoding)
     header = ["", *(f"{column} {up if column in HIGHER_IS_BETTER else down}" for column in COLUMNS)]
@@ -48,7 +48,7 @@ def _yardsticks(result: RunResult, num_classes: int) -> list[list[str]]:
     guess = math.log(num_classes)
     rows = [_line("a uniform guess", {"CE": guess, "FGSM": guess, "accuracy": 1 / num_classes}, 3)]
     cross_entropy, divergence = (result.metrics.get(f"test/{name}") for name in ("cross_entropy", "kl_divergence"))
-    asked = result.truth.get("test/cross_entropy") != TRUE_CLASS  # otherwise the lowest is 0
+    asked = result.truth.get("test/cross_entropy") != TRUE_CLASS  # without people's labels the lowest is 0
     if asked and cross_entropy is not None and divergence is not None:
         rows.append(_line("people's labels (lowest CE)", {"CE": cross_entropy - divergence}, 3))
     return rows

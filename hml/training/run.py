@@ -1,4 +1,4 @@
-"""Puts a run together from a command line, and carries it out: `hml fit`, `validate`, `test` and `predict`."""
+"""Prepares and carries out the run of a command line: `hml fit`, `validate`, `test` or `predict`."""
 
 import logging
 import os
@@ -57,10 +57,13 @@ _TERMINATED = 143
 
 
 def run(args: Sequence[str]) -> "PreparedRun":
-    """Carry out a command line, `fit`, `validate`, `test` or `predict` and its flags, and return the finished run.
+    """Carry out a command line and return the finished run.
+
+    Args:
+        args: The subcommand, which is `fit`, `validate`, `test` or `predict`, and its flags.
 
     Raises:
-        HmlError: something that the user can correct is wrong: a flag, a config, a file.
+        HmlError: a flag, a config or a file is wrong, which the user can correct.
     """
     prepared = prepare(args)
     prepared.carry_out()
@@ -68,7 +71,7 @@ def run(args: Sequence[str]) -> "PreparedRun":
 
 
 def prepare(args: Sequence[str]) -> "PreparedRun":
-    """Put a run together, up to the point of carrying it out.
+    """Prepare a run without carrying it out.
 
     Raises:
         InputError: a flag or a config is wrong.
@@ -90,9 +93,9 @@ def prepare(args: Sequence[str]) -> "PreparedRun":
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is put together: a caller may look at it, or share its data, before it is carried out.
+    """A run that is ready to be carried out. Callers may inspect it, or share its data, before that.
 
-    `record` has no data and threads yet. `unfinished` is the run that is resumed, if one is.
+    `record` has no data and threads yet. `unfinished` is the run to resume, if there is one.
     """
 
     command: Command
@@ -109,7 +112,7 @@ class PreparedRun:
 
     @property
     def run_folder(self) -> Path | None:
-        """The folder of the run's files; None for a new one, which is made once the run is carried out."""
+        """The folder of the run's files; None for a new folder, which `carry_out` creates."""
         folder: Path | None = self.settings.run_folder
         return self.unfinished.folder if self.unfinished else folder
 
@@ -117,21 +120,21 @@ class PreparedRun:
         """Train or evaluate.
 
         Raises:
-            HmlError: something that the user can correct is wrong, or the loss isn't finite.
+            HmlError: the data or the settings are wrong, or the loss isn't finite.
         """
         with _complaints_for_people():
-            if self.trainer.world_size == 1:  # else ranks wait for each other, once Lightning has started them
+            if self.trainer.world_size == 1:  # otherwise Lightning does it, once all ranks have started
                 self.datamodule.prepare_data()
-                self.datamodule.setup("fit")  # first, so that a run which is rejected for its data leaves no folder
+                self.datamodule.setup("fit")  # first, so that a run with invalid data creates no folder
                 self.model.adapt(self.datamodule.bank, flag_of(self.settings.model.network))
             threads = self.unfinished.threads if self.unfinished else None
             with self._claimed(), terminate_at_usr1(), use_threads(threads):
                 self._call_trainer()
-        if self.trainer.received_sigterm:  # so late that there was nothing left to stop
+        if self.trainer.received_sigterm:  # after the last step
             raise SystemExit(_TERMINATED)
 
     def _call_trainer(self) -> None:
-        """Call the Trainer's method; after fit test the network as training left it, as the paper does."""
+        """Call the Trainer's method. After fit, test the network of the last step, as the paper does."""
         arguments = {name: self.settings[name] for name in self.command.method_flags}
         if self.unfinished is not None:
             arguments["ckpt_path"] = self.unfinished.checkpoint
@@ -144,7 +147,7 @@ class PreparedRun:
 
     @contextmanager
     def _claimed(self) -> Iterator[None]:
-        """Keep the run's folder for this process, and those it starts, and let its own logger write there."""
+        """Lock the run's folder for this process and those it starts, and add its logger."""
         is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             yield
@@ -156,29 +159,29 @@ class PreparedRun:
                 claims.enter_context(claim_run(folder))
                 self.trainer.folder = folder
             if _has_own_logger(self.settings):
-                # On other ranks a logger writes nothing, but must be there.
+                # On other ranks the logger writes nothing, but must exist.
                 self.trainer.logger = _make_logger(folder or parent / "another rank's", self.unfinished)
             yield
 
 
 def make_record(command: Command) -> RunRecord:
-    """Describe the run that a command line asks for, before its data are read."""
+    """Describe the requested run, before its data are read."""
     settings = command.settings
     recipe = make_recipe(yaml.safe_load(command.parser.dump(settings, skip_none=False)))
     return RunRecord(settings.scheme, settings.seed_everything, recipe, hash_code(), data={})
 
 
 def instantiate(command: Command) -> Namespace:
-    """Make the objects that settings name: `data`, `model`, callbacks and the Trainer's arguments."""
+    """Create the objects that settings describe: `data`, `model`, callbacks and the Trainer's arguments."""
     try:
         parts: Namespace = command.parser.instantiate_classes(command.settings)
     except ValueError as error:
-        if "'num_classes' expected value" in str(error):  # torchvision's words
+        if "'num_classes' expected value" in str(error):  # torchvision's error
             raise InputError(
-                f"The network's weights are for other classes than the data's: {error} Leave the weights out, or write "
-                "a function that loads them and replaces the last layer, and name it by --model.network."
+                f"The network's weights are for other classes than the data's: {error} Omit the weights, or write "
+                "a function that loads them and replaces the last layer, and set --model.network to its path."
             ) from error
-        # What an optional part's __init__ rejects, jsonargparse 4.53 wraps into the text of an error of its own.
+        # jsonargparse 4.53 wraps errors of an optional part's __init__ into the text of its own error.
         if "Union subtypes" not in str(error):
             raise
         raise InputError(str(error.__cause__ if isinstance(error.__cause__, HmlError) else error)) from error
@@ -186,14 +189,14 @@ def instantiate(command: Command) -> Namespace:
 
 
 def _set_threads(settings: Namespace, model: Classifier) -> None:
-    """Choose PyTorch's threads, before anything that they change is computed."""
+    """Set PyTorch's number of threads, before any computation that depends on it."""
     weights = sum(weight.numel() for weight in model.parameters())
     accelerator = str(settings.trainer.accelerator)
     torch.set_num_threads(choose_threads(settings.threads, weights, settings.data.batch_size, accelerator))
 
 
 def _parent_folder(command: Command) -> Path:
-    """Return where a run without `--run_folder` gets one: its scheme's folder, or that of the run it evaluates."""
+    """Return the parent of new run folders: the scheme's folder, or a folder in the evaluated run."""
     settings = command.settings
     if command.verb != "fit" and read_record(evaluated := run_of(settings.ckpt_path)) is not None:
         return evaluated / command.verb
@@ -201,7 +204,7 @@ def _parent_folder(command: Command) -> Path:
 
 
 def _find_unfinished(command: Command, record: RunRecord) -> Unfinished | None:
-    """Find the run to resume, if one is asked for, and reject a folder that has a run already."""
+    """Find the run to resume, if requested, and reject a folder that already contains a run."""
     settings = command.settings
     if command.verb != "fit":
         return None
@@ -210,7 +213,7 @@ def _find_unfinished(command: Command, record: RunRecord) -> Unfinished | None:
         if settings.ckpt_path is not None:
             reject_another_optimizer(Path(settings.ckpt_path), record.recipe)
     elif settings.ckpt_path is not None:
-        raise InputError("--resume finds its own checkpoint: leave out --ckpt_path, or --resume.")
+        raise InputError("--resume finds its own checkpoint: omit either --ckpt_path or --resume.")
     else:
         are_chosen = settings.threads is not None or "OMP_NUM_THREADS" in os.environ
         parent = _parent_folder(command)
@@ -225,7 +228,7 @@ def _has_own_logger(settings: Namespace) -> bool:
 
 
 def _make_logger(folder: Path, unfinished: Unfinished | None) -> TensorBoardLogger:
-    # What was logged since the checkpoint is logged again.
+    # Steps after the checkpoint are logged again.
     purge: dict[str, Any] = {"purge_step": unfinished.step} if unfinished else {}
     return TensorBoardLogger(folder.parent, name="", version=folder.name, default_hp_metric=False, **purge)
 
@@ -234,20 +237,20 @@ def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinis
     settings = command.settings
     own: dict[str, Any] = {
         "callbacks": _make_callbacks(command, parts, record, unfinished),
-        "max_time": None,  # hml's `TimeLimit` instead
+        "max_time": None,  # replaced by `TimeLimit`
         "plugins": _add_plugins(parts.trainer.plugins),
     }
     if parts.data.val_size == 0:
         own["limit_val_batches"] = 0
     if _has_own_logger(settings):
-        own["logger"] = False  # until the run has a folder
+        own["logger"] = False  # added once the run has a folder
     try:
         trainer = RunTrainer(**{**parts.trainer, **own})
-    except (ValueError, TypeError) as error:  # what Lightning says of accelerators, devices and strategies
-        raise InputError(f"The Trainer can't be made as asked: {error}") from error
+    except (ValueError, TypeError) as error:  # Lightning's errors about accelerators, devices and strategies
+        raise InputError(f"The Trainer can't be created with these flags: {error}") from error
     trainer.parent = _parent_folder(command)
     if settings.threads is not None and trainer.world_size > 1:
-        # By this Lightning and the processes that it starts know; else each would get its share of the cores.
+        # For the processes that Lightning starts: otherwise it divides the cores between them.
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)
     return trainer
 
@@ -255,7 +258,7 @@ def _make_trainer(command: Command, parts: Namespace, record: RunRecord, unfinis
 def _make_callbacks(
     command: Command, parts: Namespace, record: RunRecord, unfinished: Unfinished | None
 ) -> list[Callback]:
-    """Make all callbacks but those that `Classifier` adds: the user's, and those that record and report."""
+    """Create the callbacks: the user's, and those that record and report. `Classifier` adds the evaluations."""
     chosen, settings = parts.trainer, command.settings
     given = chosen.callbacks if isinstance(chosen.callbacks, list) else [chosen.callbacks]
     users = [callback for callback in given if callback is not None]
@@ -269,20 +272,20 @@ def _make_callbacks(
     callbacks.append(SlowSteps())
     if chosen.max_time is not None:
         if chosen.enable_checkpointing is False:
-            raise InputError("--trainer.max_time needs checkpoints: leave out --trainer.enable_checkpointing.")
+            raise InputError("--trainer.max_time needs checkpoints: omit --trainer.enable_checkpointing.")
         callbacks.append(TimeLimit(chosen.max_time))
     if chosen.enable_progress_bar is not False and not any(isinstance(own, LightningsProgressBar) for own in users):
         callbacks.append(make_progress_bar())
     callbacks += [PredictionWriter(settings.get("format", "csv")), Report(record.scheme, record.seed, record.recipe)]
     if not chosen.fast_dev_run:
         saved = settings.clone()
-        saved["run_folder"], saved["resume"] = None, "never"  # since it may be run again, elsewhere
+        saved["run_folder"], saved["resume"] = None, "never"  # so that the config can be run again in another folder
         callbacks.append(SaveConfigCallback(command.parser, saved, overwrite=unfinished is not None))
     return callbacks
 
 
 def _add_plugins(chosen: Any) -> list[Any]:
-    """Add hml's plugins for checkpoints and clusters to the Trainer's, where the user has brought none."""
+    """Add hml's plugins for checkpoints and clusters, unless the user provides such plugins."""
     plugins = chosen if isinstance(chosen, list) else [chosen] if chosen is not None else []
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins = [*plugins, WholeCheckpointIO()]
@@ -290,18 +293,18 @@ def _add_plugins(chosen: Any) -> list[Any]:
         plugins = [*plugins, SLURMEnvironment(auto_requeue=False)]
     if any(isinstance(plugin, SLURMEnvironment) and plugin.auto_requeue for plugin in plugins):
         raise InputError(
-            "SLURMEnvironment(auto_requeue=True) starts runs from hpc_ckpt files of any other run: leave it out. "
-            "hml saves at SIGUSR1 and SIGTERM, and --resume auto continues."
+            "SLURMEnvironment(auto_requeue=True) starts from hpc_ckpt files of other runs: omit it. "
+            "hml saves a checkpoint at SIGUSR1 and SIGTERM, and --resume auto resumes the run."
         )
     return plugins
 
 
 @contextmanager
 def _complaints_for_people() -> Iterator[None]:
-    """Turn what libraries and users' code raise into hml's errors, and Lightning's SIGTERM into an exit code."""
+    """Convert errors of libraries and users' code into HmlErrors, and Lightning's SIGTERM into an exit code."""
     try:
         yield
-    except SIGTERMException as error:  # which would exit with 0
+    except SIGTERMException as error:  # would exit with 0
         raise SystemExit(_TERMINATED) from error
     except HmlError:
         raise
@@ -309,16 +312,18 @@ def _complaints_for_people() -> Iterator[None]:
         raise InputError(str(error)) from error
     except Exception as error:
         if "loading state_dict" in str(error):
-            raise InputError(f"The checkpoint is of another network than --model.network. {error}") from error
+            raise InputError(
+                f"The checkpoint's network differs from --model.network: use that of its run. {error}"
+            ) from error
         if "SaveConfigCallback expected" in str(error):
-            raise FolderInUseError("The folder has another run's config.yaml: give another --run_folder.") from error
+            raise FolderInUseError("The folder has another run's config.yaml: use another --run_folder.") from error
         if (mistake := find_mistake(error)) is not None:
             raise InputError(mistake) from error
         raise
 
 
 def _quieten_lightning() -> None:
-    """Keep an advertisement and a note to Lightning's own developers (2.6.6) from every run's output."""
+    """Hide an advertisement and a warning for Lightning's own developers (2.6.6)."""
     warnings.filterwarnings("ignore", message=".*LeafSpec")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "litlogger" not in record.getMessage()

@@ -1,4 +1,4 @@
-"""A run's folder: its number, and which process may write into it."""
+"""A run's folder: its number, and the lock of the process that writes to it."""
 
 import itertools
 import re
@@ -13,10 +13,10 @@ _VERSION = "version_"
 
 
 def make_folder(parent: Path) -> Path:
-    """Make the next `version_<n>`; of processes that ask at the same time, each gets its own.
+    """Create the next `version_<n>`. Concurrent processes each get their own folder.
 
     Raises:
-        StorageError: it can't be made.
+        StorageError: the folder can't be created.
     """
     taken = [re.fullmatch(rf"{_VERSION}(\d+)", path.name) for path in parent.glob(f"{_VERSION}*")]
     for number in itertools.count(1 + max((int(match[1]) for match in taken if match), default=-1)):
@@ -27,17 +27,17 @@ def make_folder(parent: Path) -> Path:
             continue
         except OSError as error:
             raise StorageError(
-                f"Can't make the folder {folder}: {error.strerror}. Name one that you may write to: --run_folder."
+                f"Can't create the folder {folder}: {error.strerror}. Use a --run_folder that you can write to."
             ) from error
         break
     return folder
 
 
 def claim_run(folder: Path) -> AbstractContextManager[None]:
-    """Keep a run's folder for this process.
+    """Lock a run's folder for this process.
 
     Raises:
-        FolderInUseError: another process has it.
+        FolderInUseError: another process has locked the folder.
     """
-    remedy = "let it end, or name another folder: hml fit's --run_folder, hml table1's --root"
+    remedy = "wait until it ends, or use another folder (hml fit --run_folder, hml table1 --root)"
     return claim(folder / LOCK, f"Another run writes into {folder}: {remedy}.")

@@ -1,4 +1,4 @@
-"""When a learning rate's schedule is stepped, and what is rejected because it would not do what it says."""
+"""When a learning rate schedule is stepped. Rejects schedules that would have no effect or a wrong length."""
 
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ from hml.errors import InputError
 Interval = Literal["step", "epoch"]
 
 _BY_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
-"""PyTorch documents of these two only that the rate changes after every batch. `CosineAnnealingWarmRestarts` may be
-stepped by fractions of an epoch, but counts `T_0` in whatever it is stepped by."""
+"""The schedules that PyTorch documents to change the rate after every batch. `CosineAnnealingWarmRestarts` may be
+stepped by fractions of an epoch, but its `T_0` counts steps of either kind."""
 _LOGGED = ("loss", "accuracy")
 _PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
 
@@ -21,16 +21,18 @@ def plan_steps(scheduler: Any, interval: Interval | None, module: LightningModul
     """Plan when Lightning steps a schedule, for `LightningModule.configure_optimizers`.
 
     Args:
-        scheduler: One of PyTorch's, or `lightning.pytorch.cli.ReduceLROnPlateau`.
-        interval: When it is stepped; None chooses by its class.
-        module: The module that is trained.
+        scheduler: A schedule of PyTorch's, or `lightning.pytorch.cli.ReduceLROnPlateau`.
+        interval: When the schedule is stepped; None chooses by its class.
+        module: The module to train.
 
     Raises:
-        InputError: the schedule would watch a metric that isn't logged.
+        InputError: the schedule monitors a metric that isn't logged, or would be stepped without it.
     """
     if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
         if interval == "step":
-            raise InputError("--model.lr_interval step: ReduceLROnPlateau needs metrics, which are logged each epoch.")
+            raise InputError(
+                "--model.lr_interval step: ReduceLROnPlateau needs metrics, which are logged every epoch. Omit it."
+            )
         return _watch(scheduler, module.trainer)
     default = "step" if isinstance(scheduler, _BY_STEP) else "epoch"
     return {"scheduler": scheduler, "interval": interval or default}
@@ -42,16 +44,16 @@ def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> LRSch
     monitor = getattr(scheduler, "monitor", None)
     if monitor is None:
         raise InputError(
-            f"ReduceLROnPlateau doesn't know which metric to watch: use --model.lr_scheduler {_PLATEAU} with "
+            f"ReduceLROnPlateau has no metric to monitor: use --model.lr_scheduler {_PLATEAU} with "
             f"--model.lr_scheduler.monitor {logged[0]}, for example."
         )
-    # Another callback of the user's may log what hml doesn't know.
+    # A user's callback may log other metrics.
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     may_log = any(type(callback).__module__.partition(".")[0] not in ("hml", "lightning") for callback in callbacks)
     if monitor not in logged and (monitor.startswith("val/") or not may_log):
         hint = "" if trainer.enable_validation else " (val/… with --data.val_size 500)"
         raise InputError(
-            f"ReduceLROnPlateau can't watch {monitor!r}, which isn't logged during training: choose "
+            f"ReduceLROnPlateau can't monitor {monitor!r}, which isn't logged during training: choose "
             f"--model.lr_scheduler.monitor from {', '.join(logged)}{hint}."
         )
     frequency = (trainer.check_val_every_n_epoch or 1) if monitor.startswith("val/") else 1
@@ -59,13 +61,13 @@ def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> LRSch
 
 
 def check_totals(trainer: Trainer) -> None:
-    """Reject a schedule that is made for another number of steps than training takes.
+    """Reject a schedule whose number of steps differs from that of training.
 
-    It is called once training starts, since a Trainer that is asked for its steps earlier makes the loader before a
-    resumed run's state is there, and would begin the epoch again.
+    Call this once training starts. Earlier, `estimated_stepping_batches` would create the loader before a resumed
+    run's state is restored, and the epoch would start again.
 
     Raises:
-        InputError: the numbers differ.
+        InputError: the numbers of steps differ.
     """
     for config in trainer.lr_scheduler_configs:
         if not isinstance(config.scheduler, lr_scheduler.OneCycleLR):
@@ -75,14 +77,14 @@ def check_totals(trainer: Trainer) -> None:
         if total != steps and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise InputError(
                 f"OneCycleLR has total_steps={total}, but the run steps it {steps} times, once "
-                f"{'a batch' if by_step else 'an epoch'}: give --model.lr_scheduler.total_steps {steps}."
+                f"per {'batch' if by_step else 'epoch'}: set --model.lr_scheduler.total_steps {steps}."
             )
 
 
 def step_plateaus_of_resumed_epoch(module: LightningModule) -> None:
-    """Step schedules that watch a metric at the end of an epoch that was resumed, where Lightning 2.6.6 doesn't.
+    """Step schedules that monitor a metric at the end of a resumed epoch, which Lightning 2.6.6 skips.
 
-    It leaves that out because its checkpoints hold no metrics of the epoch so far; hml's do.
+    Lightning skips the step because its checkpoints lack the epoch's metrics so far. Those of hml have them.
     """
     trainer = module.trainer
     if not trainer.fit_loop.restarting:

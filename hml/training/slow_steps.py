@@ -1,4 +1,4 @@
-"""`SlowSteps`: says once why training has become slow, and what to do."""
+"""`SlowSteps`: prints once that training has become slow, the likely cause and what to do."""
 
 import statistics
 import time
@@ -12,14 +12,14 @@ from typing_extensions import override
 _STEPS = 20
 _TIMES = 5.0
 _LEAST_SECONDS = 0.05
-"""Steps that are quicker than this are slowed down by small things, and nobody waits for them long."""
+"""Faster steps are not reported: their times vary much, and their delays are short."""
 
 
 class SlowSteps(Callback):
     """Prints one line, once, when steps on a CPU take many times as long as the first ones.
 
-    Medians of twenty steps are compared, so a step that compiles or is interrupted changes nothing. Steps on a GPU are
-    not timed: their work ends after they have returned.
+    Medians of twenty steps are compared, so a single step that compiles or is interrupted has no effect. Steps on a
+    GPU are not timed, because they run asynchronously.
     """
 
     def __init__(self) -> None:
@@ -58,5 +58,5 @@ def _explain(now: float, at_first: float, threads: int) -> str:
     remedy = "Stop them"
     if threads > 1:
         why += f", and PyTorch's {threads} threads wait for each other at every operator"
-        remedy += ", or train again with --threads 1"
+        remedy += ", or restart training with --threads 1"
     return f"Steps take {now:.3g} s, {now / at_first:.0f} times as long as the first ones. {why}. {remedy}."

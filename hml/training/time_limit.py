@@ -1,4 +1,4 @@
-"""`TimeLimit`: ends a process when its time is up, and leaves a run that can be resumed."""
+"""`TimeLimit`: stops training when its time is up, so that the run can be resumed."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,12 +12,16 @@ from hml.training.result import measure_training
 
 
 class TimeLimit(Checkpoint):
-    """Ends training after a time, in this process: a resumed run has it again.
+    """Stops training after a time limit, which applies to each process: a resumed run has the full time again.
 
-    Lightning's own `Timer` counts the interrupted epoch as done, so that its other images would never be trained on.
-    This is a `Checkpoint` only because Lightning calls those last: no other callback misses the end of the batch.
+    Lightning's `Timer` counts the interrupted epoch as complete, so its remaining images would never be trained on.
+    The base class is `Checkpoint` because Lightning calls checkpoints after all other callbacks.
 
-    `max_time` is a time as `Trainer(max_time=…)` takes it; anything else raises a MisconfigurationException.
+    Args:
+        max_time: The limit, in a form that `Trainer(max_time=…)` accepts.
+
+    Raises:
+        MisconfigurationException: `max_time` has another form.
     """
 
     def __init__(self, max_time: str | timedelta | dict[str, int]) -> None:
@@ -32,7 +36,7 @@ class TimeLimit(Checkpoint):
 
     @override
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any) -> None:
-        # A checkpoint is possible between steps, and Lightning 2.6.6 can't resume from an epoch's last batch.
+        # A checkpoint needs a completed step, and Lightning 2.6.6 can't resume from an epoch's last batch.
         if trainer.global_step == self._step or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             return
         self._step = trainer.global_step
@@ -41,5 +45,5 @@ class TimeLimit(Checkpoint):
             trained = measure_training(trainer)
             raise TimeLimitError(
                 f"--trainer.max_time {self.max_time} is up after {trained}, {trained.steps} steps. The run is "
-                "unfinished: the same command with --resume auto continues it, and hml table1 does so by itself."
+                "unfinished: resume it by the same command with --resume auto. hml table1 resumes it automatically."
             )

@@ -8,13 +8,13 @@ from lightning.pytorch import Trainer
 from typing_extensions import override
 
 GRADIENT_CLIP_VAL = 1.0
-"""The largest norm of gradients in the paper's recipe."""
+"""The maximum norm of the gradients in the paper's recipe."""
 
 
 class RunTrainer(Trainer):
-    """Lightning's Trainer with a folder for the run's own files, which doesn't depend on its loggers.
+    """Lightning's Trainer with a folder for the run's own files, independent of its loggers.
 
-    `folder` is set once the run has a folder, in the first process only; `parent` is the folder of its scheme.
+    `folder` is set once the run has a folder, in the first process only. `parent` is the parent of new run folders.
     """
 
     folder: Path | None = None
@@ -32,11 +32,11 @@ class RunTrainer(Trainer):
         val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Declare again what is a number of batches as an integer and a share of them as a fraction.
+        """Redeclare arguments that are a number of batches (int) or a fraction of them (float).
 
-        jsonargparse tries the types of a union in order, and `typing` has one object for `Union[int, float]` and
-        `Union[float, int]`, whichever was written first in the process. With Lightning's own annotations 1 batch
-        would be read as 1.0, all of them. `int | float` keeps its order.
+        jsonargparse tries the types of a union in order, and `typing` caches `Union[int, float]` and
+        `Union[float, int]` as one object, in the order first used in the process. With Lightning's annotations 1 batch
+        could be parsed as 1.0, which is all batches. `int | float` keeps its order.
         """
         super().__init__(
             limit_train_batches=limit_train_batches,
@@ -44,7 +44,7 @@ class RunTrainer(Trainer):
             limit_test_batches=limit_test_batches,
             limit_predict_batches=limit_predict_batches,
             overfit_batches=overfit_batches,
-            gradient_clip_val=gradient_clip_val or 0.0,  # of None, Classifier would use its own
+            gradient_clip_val=gradient_clip_val or 0.0,  # None would select that of Classifier
             val_check_interval=val_check_interval,
             **kwargs,
         )
@@ -52,16 +52,16 @@ class RunTrainer(Trainer):
     @property
     @override
     def log_dir(self) -> str | None:
-        """The run's folder, the same on every rank; None for a run that leaves nothing. Every rank must ask."""
+        """The run's folder, or None for a run without files. A broadcast: every rank must take part."""
         folder = self.strategy.broadcast(self.folder)
         return None if folder is None else str(folder)
 
     @property
     @override
     def default_root_dir(self) -> str:
-        """Where callbacks and loggers write that were given no folder: the run's own.
+        """The default folder of callbacks and loggers: the run's.
 
-        Under SLURM Lightning loads `hpc_ckpt_*.ckpt` from here in every stage, so it can't be the working directory.
+        It can't be the working directory: under SLURM, Lightning loads `hpc_ckpt_*.ckpt` from it in every stage.
         """
         folder = self.folder or self.parent
         return super().default_root_dir if folder is None else str(folder)

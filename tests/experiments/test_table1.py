@@ -131,7 +131,7 @@ def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(stu
     before = times(study)
     other = [*QUICK, "--model.optimizer.lr", "0.05", *TWO, "--schemes", "mixup", "--seeds", "0"]
     message = refused(capsys, 2, *other)
-    assert "model.optimizer.init_args.lr: 0.1 there, 0.05 asked for" in message
+    assert "model.optimizer.init_args.lr: 0.1 recorded, 0.05 requested" in message
     assert "--rerun" in message
     assert times(study) == before
     assert main(["table1", *other, "--rerun"]) == 0

@@ -55,9 +55,9 @@ def test_network_that_torch_cannot_export_is_shared_without_a_program(run, tmp_p
     monkeypatch.setattr("own_network.Net.looks_at_pixels", True)
     assert main(["export", str(run), "--out", str(tmp_path / "model")]) == 0
     said = capsys.readouterr().out
-    assert "Without model.pt2: torch.export can't export the network: " in said
+    assert "model.pt2 was not written: torch.export can't export the network: " in said
     assert not (tmp_path / "model/model.pt2").exists()
-    assert said.partition("Without model.pt2: ")[2].strip() in (tmp_path / "model/README.md").read_text()
+    assert said.partition("model.pt2 was not written: ")[2].strip() in (tmp_path / "model/README.md").read_text()
     assert hml.load(tmp_path / "model")(IMAGES).shape == (7, 10)
 
 
@@ -83,7 +83,7 @@ def cut_checkpoint(run):
     [
         (shutil.rmtree, 2, "There is no folder"),
         (lambda run: (run / "metrics.json").unlink(), 2, "Finish it with hml fit --resume auto"),
-        (lambda run: [(run / name).unlink() for name in ("metrics.json", "run.json")], 2, "is no run's folder"),
+        (lambda run: [(run / name).unlink() for name in ("metrics.json", "run.json")], 2, "is not a run's folder"),
         (lambda run: shutil.rmtree(run / "checkpoints"), 2, "has no checkpoints/last.ckpt: hml test"),
         (cut_checkpoint, 2, "Can't use the checkpoint"),
         (spoil_step, 2, "files of two runs"),

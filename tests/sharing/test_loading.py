@@ -81,14 +81,14 @@ class Bomb:
     [
         (lambda folder: (folder / "config.json").unlink(), r"config\.json is missing: hml\.load reads a folder"),
         (lambda folder: (folder / "config.json").write_text("{"), r"config\.json is damaged"),
-        (change(format=2), "has format 2, and this hml reads format 1"),
+        (change(format=2), "has format 2, but this hml reads format 1"),
         (change(extra=1), "has other keys"),
         (change(std=[0.2, 0.2, 0.0]), "three means and stds"),
         (change(dtype="int8"), "dtype='int8' is not one of"),
-        (change(network={"class_path": "nobodys.Net"}), "the network nobodys.Net, which can't be made: .*'nobodys'"),
+        (change(network={"class_path": "nobodys.Net"}), "the network nobodys.Net, which can't be created: .*'nobodys'"),
         (
             change(network={"class_path": "os.mkdir", "init_args": {"path": "exploded"}}),
-            "the network os.mkdir, which can't be made: .*not correspond to a subclass of Module",
+            "the network os.mkdir, which can't be created: .*not correspond to a subclass of Module",
         ),
         (
             change(network={"class_path": "own_network.Net", "init_args": {"width": 3}}),
@@ -110,6 +110,6 @@ def test_network_whose_code_is_gone_names_it_and_the_program(shared, module_fold
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(module_folder)])
     monkeypatch.delitem(sys.modules, "own_network")
     with pytest.raises(
-        InputError, match=r"own_network\.Net, which can't be made.*PYTHONPATH; model\.pt2 needs no code"
+        InputError, match=r"own_network\.Net, which can't be created.*PYTHONPATH\. model\.pt2 needs no code"
     ):
         hml.load(str(shared))

@@ -107,14 +107,14 @@ def test_the_one_before_a_broken_one_is_found_loudly(tmp_path):
         save(tmp_path, step)
     last = tmp_path / "checkpoints" / LAST
     last.write_bytes(last.read_bytes()[:-300])
-    with pytest.raises(InputError, match=r"The one before it is .*previous\.ckpt"):
+    with pytest.raises(InputError, match=r"The previous one is .*previous\.ckpt"):
         read_checkpoint(last)
-    with pytest.warns(UserWarning, match=r"last\.ckpt.*Going on from the one before.*of step 1"):
+    with pytest.warns(UserWarning, match=r"last\.ckpt.*Resuming from the previous one.*of step 1"):
         assert find_whole(tmp_path) == (last.with_name(PREVIOUS), 1)
     last.unlink()
     assert find_whole(tmp_path) == (last.with_name(PREVIOUS), 1)
     last.with_name(PREVIOUS).write_bytes(b"")
-    with pytest.raises(InputError, match="No checkpoint to go on from"):
+    with pytest.raises(InputError, match="No checkpoint to resume from"):
         find_whole(tmp_path)
     assert find_whole(tmp_path / "elsewhere") is None
 

@@ -48,5 +48,5 @@ def test_weights_in_bfloat16_get_images_in_bfloat16(tiny):
 
 
 def test_a_model_with_other_outputs_than_classes_is_rejected(tiny):
-    with pytest.raises(InputError, match="Sequential gives 5 logits, and the data have 10 classes"):
+    with pytest.raises(InputError, match="Sequential returns 5 logits, but the data have 10 classes"):
         hml.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3072, 5)), tiny())

@@ -86,24 +86,24 @@ def test_print_config_needs_no_data(capsys):
 @pytest.mark.parametrize(
     ("network", "remedy"),
     [
-        (["--model.network.num_classes", "10"], "give --model.network.num_classes 3"),
+        (["--model.network.num_classes", "10"], "set --model.network.num_classes 3"),
         (
             [
                 *(f"--model.network={HERE}.create_model", "--model.network.model_name=linear"),
                 "--model.network.dict_kwargs.num_classes=10",
             ],
-            "give --model.network.dict_kwargs.num_classes 3",
+            "set --model.network.dict_kwargs.num_classes 3",
         ),
-        ([f"--model.network={HERE}.TenLogits"], "give a --model.network with 3 outputs"),
+        ([f"--model.network={HERE}.TenLogits"], "use a --model.network with 3 outputs"),
     ],
 )
 def test_another_number_of_outputs_is_rejected_with_the_remedy(capsys, network, remedy):
-    assert f"gives 10 logits, and the data have 3 classes: {remedy}." in rejected(capsys, *network)
+    assert f"returns 10 logits, but the data have 3 classes: {remedy}." in rejected(capsys, *network)
 
 
 def test_an_image_size_that_a_network_cannot_take_is_rejected(capsys):
     said = rejected(capsys, f"--model.network={HERE}.FixedSize")
-    assert "FixedSize can't take images of 24 × 24 pixels: torch: mat1 and mat2 shapes cannot be multiplied" in said
+    assert "FixedSize can't process images of 24 × 24 pixels: torch: mat1 and mat2 shapes cannot be multiplied" in said
 
 
 def test_outputs_that_are_no_logits_are_rejected(capsys):
@@ -112,7 +112,7 @@ def test_outputs_that_are_no_logits_are_rejected(capsys):
 
 def test_weights_for_other_classes_are_rejected_in_torchvisions_words(capsys):
     said = rejected(capsys, "--model.network=torchvision.models.resnet18", "--model.network.weights=DEFAULT")
-    assert "expected value 1000 but got 3 instead. Leave the weights out" in said
+    assert "expected value 1000 but got 3 instead. Omit the weights" in said
 
 
 def test_the_check_moves_no_weights_modes_or_random_numbers():
@@ -188,7 +188,7 @@ def checkpoint():
 def test_a_checkpoint_of_other_classes_is_rejected_by_every_verb(checkpoint, capsys):
     others = ["benign", "ankle_boot 2", "T-shirt/top"]
     flags = [*FIT, "--model.network.width", "2", "--data.val_size", "4", "--ckpt_path", checkpoint]
-    told = "class 1 is 'T-shirt/top' to the network and 'ankle_boot 2' in the data"
+    told = "class 1 is 'T-shirt/top' for the network and 'ankle_boot 2' in the data"
     for verb in ("test", "validate", "predict", "fit"):
         capsys.readouterr()
         assert main([verb, *flags, "--data.images.names", json.dumps(others)]) == 2
@@ -204,7 +204,7 @@ def test_a_checkpoint_without_its_classes_is_rejected_in_a_sentence(checkpoint, 
     write_sealed(Path("old.ckpt"), old)
     assert main(["test", *FIT, "--model.network.width", "2", "--ckpt_path", "old.ckpt"]) == 2
     said = capsys.readouterr().err
-    assert "lacks the names of its classes, or the mean and std of its pixels" in said
+    assert "lacks the class names, or the mean and std of the pixels" in said
 
 
 def test_table1_runs_on_three_classes_and_names_the_truth(capsys):

@@ -101,7 +101,7 @@ def survives(folder, reference, kill, send=signal.SIGKILL, code=-signal.SIGKILL,
     assert not (folder / RUN / "metrics.json").exists() or kill[1] == "test end"
     (folder / RUN / "metrics.json").unlink(missing_ok=True)
     assert hml(folder, *FIT, "--resume", "auto", env=env) == 0, (folder / OUTPUT).read_text()
-    (step,) = re.findall(r"Goes on with .* from step (\d+)", (folder / OUTPUT).read_text())
+    (step,) = re.findall(r"Resuming .* from step (\d+)", (folder / OUTPUT).read_text())
     assert_same(folder, reference)
     assert [path.name for path in (folder / RUN.parent).iterdir()] == [RUN.name]
     return int(step)
@@ -178,7 +178,7 @@ def test_a_broken_checkpoint_is_passed_over_loudly(uninterrupted, killed):
     assert hml(killed, *FIT, "--resume", "auto") == 0
     told = (killed / OUTPUT).read_text()
     assert "last.ckpt: it was damaged: its sha256 is wrong" in told
-    assert "Going on from the one before" in told
+    assert "Resuming from the previous one" in told
     assert_same(killed, uninterrupted)
 
 
@@ -186,15 +186,15 @@ def test_with_no_whole_checkpoint_nothing_goes_on(killed):
     for name in ("last.ckpt", "previous.ckpt"):
         (killed / RUN / "checkpoints" / name).write_bytes(b"")
     assert hml(killed, *FIT, "--resume", "auto") == 2
-    assert "No checkpoint to go on from" in (killed / OUTPUT).read_text()
+    assert "No checkpoint to resume from" in (killed / OUTPUT).read_text()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (["--model.optimizer.lr", "0.05"], "recipe.model.optimizer.init_args.lr: 0.1 there, 0.05 asked for"),
-        (["--seed", "1"], "seed: 0 there, 1 asked for"),
-        (["--data.images.num_test", "34"], "recipe.data.images.init_args.num_test: 33 there, 34 asked for"),
+        (["--model.optimizer.lr", "0.05"], "recipe.model.optimizer.init_args.lr: 0.1 recorded, 0.05 requested"),
+        (["--seed", "1"], "seed: 0 recorded, 1 requested"),
+        (["--data.images.num_test", "34"], "recipe.data.images.init_args.num_test: 33 recorded, 34 requested"),
     ],
 )
 def test_another_config_is_refused_with_the_difference(change, said, killed):
@@ -215,7 +215,7 @@ def test_other_code_and_other_data_are_refused_with_the_difference(part, killed)
     (killed / RUN / "run.json").write_text(json.dumps(record))
     assert hml(killed, *FIT, "--resume", "auto") == 2
     told = (killed / OUTPUT).read_text()
-    assert {"code": "code.hml: '0' there", "data": "data.files.hmix.csv: '0' there, None asked for"}[part] in told
+    assert {"code": "code.hml: '0' recorded", "data": "data.files.hmix.csv: '0' recorded, None requested"}[part] in told
     assert "--ckpt_path" in told
 
 
@@ -233,7 +233,7 @@ def test_another_optimiser_than_the_checkpoints_is_refused_since_it_would_not_be
     for other in (["--model.optimizer.lr", "0.05"], ["--model.optimizer", "torch.optim.Adam"]):
         assert hml(killed, *FIT, *other, *checkpoint) == 2
     told = (killed / OUTPUT).read_text()
-    assert "init_args.lr: 0.1 there, 0.05 asked for" in told
+    assert "init_args.lr: 0.1 recorded, 0.05 requested" in told
     assert "Traceback" not in told
 
 
@@ -243,7 +243,7 @@ def test_a_resumed_run_is_compared_by_its_threads_and_uses_as_many(killed):
     (killed / RUN / "run.json").write_text(json.dumps(record | {"threads": 3}))
     assert hml(killed, *FIT, "--resume", "auto", "--threads", "1") == 2
     told = (killed / OUTPUT).read_text()
-    assert "threads: 3 there, 1 asked for" in told
+    assert "threads: 3 recorded, 1 requested" in told
     assert "give --threads 3" in told
     assert hml(killed, *FIT, "--resume", "auto", env={"OMP_NUM_THREADS": None}) == 0
     assert "Uses 3 threads, as this run did before." in (killed / OUTPUT).read_text()
@@ -262,7 +262,7 @@ def test_the_folder_of_another_run_is_refused_before_anything_is_written(done, u
     before = times(run)
     assert hml(killed, *FIT, "--run_folder", str(run)) == 5
     told = (killed / OUTPUT).read_text()
-    assert ("a run that is done" in told) == done
+    assert ("a finished run" in told) == done
     assert ("--resume auto" in told) != done
     assert times(run) == before
 
@@ -277,12 +277,12 @@ def test_auto_takes_up_no_run_that_is_done_or_another_and_must_wants_one(uninter
 
 def test_resuming_is_not_done_unasked(killed):
     assert hml(killed, *FIT, "--trainer.max_epochs", "1") == 0
-    assert "Goes on with" not in (killed / OUTPUT).read_text()
+    assert "Resuming" not in (killed / OUTPUT).read_text()
     assert (killed / RUN.parent / "version_1/metrics.json").is_file()
     assert not (killed / RUN / "metrics.json").exists()
 
 
-def test_a_run_stopped_before_its_first_checkpoint_starts_anew_in_its_folder(uninterrupted, tmp_path):
+def test_a_run_stopped_before_its_first_checkpoint_starts_again_in_its_folder(uninterrupted, tmp_path):
     folder = ["--run_folder", str(RUN), "--resume", "auto"]
     assert hml(tmp_path, *FIT, *folder, kill=(1, "backward")) == -signal.SIGKILL
     assert hml(tmp_path, *FIT, *folder) == 0

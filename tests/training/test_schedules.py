@@ -101,7 +101,7 @@ def test_an_interval_that_is_given_wins(tmp_path):
 
 def test_a_total_of_other_steps_than_the_runs_is_rejected(tmp_path):
     for total in (STEPS - 1, STEPS + 1):
-        with pytest.raises(InputError, match=f"total_steps={total}, but the run steps it 9 times, once a batch"):
+        with pytest.raises(InputError, match=f"total_steps={total}, but the run steps it 9 times, once per batch"):
             train(tmp_path, lambda optimizer, total=total: one_cycle(optimizer, total))
 
 
