@@ -59,7 +59,7 @@ def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, suppor
     """
     check_gamma(gamma)
     if not bool(((omega >= 0) & (omega <= 1)).all()):
-        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: divide raw confidence, from 0 to 100, by 100.")
+        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: raw confidence is 0 to 100, divide by 100.")
     check_soft_labels(soft_label)
     uniform = torch.ones_like(soft_label) if support is None else support.to(soft_label.dtype)
     uniform = uniform / uniform.sum(dim=1, keepdim=True)  # (K, C)

@@ -62,7 +62,7 @@ def test_images_without_names_go_by_their_ids(tmp_path):
         (HEADER + "e.png,0,0,2\ne.png,0,0,2\n", "image='e.png' in people.csv, row 3: an earlier row describes it"),
         ("image,T-shirt/top,Ünklar\na.png,1,2\n", "2 columns beside 'image' for 3 classes: 'ankle boot' is missing"),
         ("image,T-shirt/top,Ünklar,ankle boot,x\na.png,1,2,3,4\n", "4 columns beside 'image' for 3 classes: 'x' is no"),
-        ("image,T-shirt/top,Unklar,ankle boot\na.png,1,2,3\n", "'Unklar' is no class, 'Ünklar' is missing"),
+        ("image,T-shirt/top,Unklar,ankle boot\na.png,1,2,3\n", "'Unklar' is not a class, 'Ünklar' is missing"),
         ("name,T-shirt/top,Ünklar,ankle boot\na.png,1,2,3\n", "people.csv has no column image"),
         (HEADER + "a.png,0,two,1\n", "T-shirt/top='two' in people.csv, row 2: give a count"),
         (HEADER + "a.png,0,-1,2\n", r"people.csv, row 2 is [-1.0, 2.0, 0.0]: give counts or probabilities"),

@@ -134,7 +134,7 @@ def test_addresses_are_kept_for_classes_that_write_there():
 
 
 def test_a_runs_files_need_a_folder():
-    with pytest.raises(InputError, match=r"default_root_dir memory://runs is an address"):
+    with pytest.raises(InputError, match=r"default_root_dir memory://runs is a URL"):
         training.prepare(["fit", *CONFIGS, "--trainer.default_root_dir", "memory://runs"])
 
 
