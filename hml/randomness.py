@@ -35,7 +35,7 @@ class Draws:
             purpose: What the numbers are for: draws of different purposes are independent.
             shape: How many numbers each index gets.
 
-        Example:
+        Examples:
             >>> Draws(seed=0, epoch=3, index=np.array([5, 2])).uniform("coin").round(3).tolist()
             [0.693, 0.228]
             >>> Draws(seed=0, epoch=3, index=np.array([2])).uniform("coin").round(3).tolist()
