@@ -174,7 +174,7 @@ def test_testing_a_run_writes_beside_it_and_the_table_stays(study, capsys):
 
 
 def test_other_data_are_another_recipe(study, capsys):
-    assert "there, " in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
+    assert "33 recorded, 34 requested" in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
 
 
 @pytest.mark.usefixtures("study")

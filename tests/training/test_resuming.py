@@ -244,9 +244,9 @@ def test_a_resumed_run_is_compared_by_its_threads_and_uses_as_many(killed):
     assert hml(killed, *FIT, "--resume", "auto", "--threads", "1") == 2
     told = (killed / OUTPUT).read_text()
     assert "threads: 3 recorded, 1 requested" in told
-    assert "give --threads 3" in told
+    assert "set --threads 3" in told
     assert hml(killed, *FIT, "--resume", "auto", env={"OMP_NUM_THREADS": None}) == 0
-    assert "Uses 3 threads, as this run did before." in (killed / OUTPUT).read_text()
+    assert "Using 3 threads, as this run did before." in (killed / OUTPUT).read_text()
     assert json.loads((killed / RUN / "metrics.json").read_text())["threads"] == 3
 
 
