@@ -61,9 +61,13 @@ class MixedExample:
             )
         return torch.tensor(known)
 
-    def two_hot(self, lambda_g: Tensor) -> Tensor:
-        """Return two-hot labels (K, C), given the weights of the first endpoint's class, shape (K,)."""
-        return two_hot(lambda_g, *self.classes, self.num_classes)
+    def two_hot(self, lambda_g: Tensor | float) -> Tensor:
+        """Return two-hot labels (K, C), given the weights of the first endpoint's class, shape (K,).
+
+        A number is the weight of a single label, K = 1.
+        """
+        weights = lambda_g if isinstance(lambda_g, Tensor) else torch.tensor([float(lambda_g)])  # (K,)
+        return two_hot(weights, *self.classes, self.num_classes)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class ConstantSmoothingLabels(_SmoothedMixupLabels):
     def label(self, example: MixedExample) -> Tensor:
         if self._share is None:
             raise _unprepared(self)
-        label = example.two_hot(torch.tensor([example.lambda_f]))
+        label = example.two_hot(example.lambda_f)
         # With omega = 1 the uniform part is gamma itself.
         return smooth_label(label, torch.ones(1), self._share, example.classes, self.smooth_over)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -60,7 +59,7 @@ class ShrunkLabels(LabelStrategy):
     def label(self, example: MixedExample) -> Tensor:
         if example.stimulus not in self._share:
             raise InputError(f"{type(self).__name__} must see all judged images first: call its prepare with them.")
-        label = example.two_hot(torch.tensor([self._share[example.stimulus]]))  # (1, C)
+        label = example.two_hot(self._share[example.stimulus])  # (1, C)
         if self.gamma is None:
             return label
         omega = example.omega.mean(0, keepdim=True)  # (1,)

@@ -24,7 +24,7 @@ class MixupLabels(LabelStrategy):
 
     @override
     def label(self, example: MixedExample) -> Tensor:
-        return example.two_hot(torch.tensor([example.lambda_f]))
+        return example.two_hot(example.lambda_f)
 
     @override
     def label_batch(self, batch: MixedBatch, draws: Draws) -> Tensor:

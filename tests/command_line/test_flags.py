@@ -123,7 +123,7 @@ def test_flags_come_after_configs_and_later_configs_after_earlier_ones(tmp_path)
 
 CHANGED = {
     "table1": ["--schemes", "sep,mixup", "agg", "--seeds", "7", "--job", "a=1", "--job", "b=2", "--cluster", "local"],
-    "percepts": ["--cohort", "all", "--out", "$HOME/x", "--pairs", "Cat/Dog", "Bird/Cat", "--seed", "3"],
+    "percepts": ["--cohort", "all", "--out", "$HOME/x", "--pairs", "Cat/Dog", "Bird/Cat"],
     "relabel fit": ["--demo", "--judgements", "~/a b.csv"],
     "relabel evaluate": ["--pairs", "Cat/Dog", "--folds", "3"],
     "export": ["$HOME/run", "--out", "007"],

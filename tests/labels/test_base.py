@@ -86,3 +86,8 @@ def test_confidence_that_is_missing_is_an_error_only_where_it_is_used(make_examp
     for strategy in (SeparateLabels(0.1), AggregateLabels(0.1), ConfidenceWeightedLabels(), ConfidenceOnlyLabels()):
         with pytest.raises(InputError, match=r"mixed_0.5_Cat_1_Dog_2.png .* without omega .* without gamma"):
             strategy.label(example)
+
+
+def test_two_hot_takes_a_number_for_one_label(make_example):
+    example = make_example()
+    torch.testing.assert_close(example.two_hot(0.25), example.two_hot(torch.tensor([0.25])))

@@ -56,7 +56,7 @@ def train(tiny, folder, compile):  # noqa: A002
 @pytest.mark.parametrize("backend", [failing, failing_backward])
 def test_training_does_without_a_compiler_that_fails(tiny, tmp_path, compiler, caplog, backend):
     compiler(backend)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch"):
         fallen_back = train(tiny, tmp_path, compile=None)
     (line,) = [message for message in caplog.messages if message.startswith("Not compiled")]
     assert "/tmp/kernel.so: failed to map segment" in line
