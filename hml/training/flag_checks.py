@@ -14,6 +14,7 @@ from hml.command_line.flags import suggest
 from hml.errors import InputError
 from hml.files.paths import expand
 from hml.files.strict_yaml import find_line, parse_yaml
+from hml.training.class_errors import explain_class
 
 
 def expand_paths(part: object, owner: object) -> None:
@@ -141,7 +142,8 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
     missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):
         return f"--{missing[1]} is missing: use a config that sets it, such as --config configs/sep_conf.yaml."
-    return f"{_find(complaint, args)}{complaint}{suggest(complaint, known_words)}"
+    about_class = explain_class(complaint, known_words)
+    return f"{_find(complaint, args)}{about_class or complaint + suggest(complaint, known_words)}"
 
 
 def _find(complaint: str, args: Sequence[str]) -> str:

@@ -1,0 +1,51 @@
+"""A mistake in the path or the arguments of a class is explained by what to do."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hml.errors import InputError
+from hml.training.flags import parse
+
+CODE = """
+from hml.labels import LabelStrategy
+
+class Stubborn(LabelStrategy):
+    def __init__(self, threshold: float = 0.5):
+        self.threshold = threshold
+
+    def label(self, example):
+        return example.two_hot(0.5)
+
+class Nothing(LabelStrategy):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("own_classes.py").write_text(CODE, encoding="utf-8")
+    yield
+    sys.modules.pop("own_classes", None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["own_classes.Stuborn"], "the module own_classes has no class Stuborn.\nDid you mean Stubborn?"),
+        (["own_class.Stubborn"], "there is no module own_class. Put own_class.py into the folder where you run hml"),
+        (["own_classes.py"], "name a class by its module and name, such as my_labels.Stubborn."),
+        (["SeperateLabels"], "such as my_labels.Stubborn.\nDid you mean SeparateLabels?"),
+        (["own_classes.Nothing"], "the class lacks label. Define that method."),
+        (["own_classes.Stubborn", "--data.strategy.treshold", "0.4"], "has no such argument.\nDid you mean threshold?"),
+        (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
+    ],
+)
+def test_class_errors_say_what_to_do(flags, said):
+    with pytest.raises(InputError) as caught:
+        parse(["fit", "--config", "demo", "--data.strategy", *flags])
+    assert said in str(caught.value)
+    assert "Parser key" not in str(caught.value)
