@@ -604,7 +604,7 @@ def test_help_and_what_is_wrong_at_first_sight_need_no_torch():
         (["--trainer.max_epoch", "1"], "--trainer.max_epoch 1\nDid you mean trainer.max_epochs?"),
         (["--data.strat", "MixupLabels"], "Did you mean data.strategy?"),
         (["--see", "1"], "--see 1\nDid you mean seed?"),
-        (["--model.network.wid", "3"], "'wid' is not accepted"),
+        (["--model.network.wid", "3"], "--model.network.wid: hml.models.PreActResNet18 has no such argument. It has: "),
     ],
 )
 def test_flags_can_not_be_abbreviated(args, said, capsys):

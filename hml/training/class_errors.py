@@ -31,8 +31,9 @@ def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
         where = f"Put {file} into the folder where you run hml, or install the package."
         return f"{flag} {found[1]}: there is no module {found[2]}. {where}"
     if found := re.search(_CLASS + r"Option '(\w+)' is not accepted", complaint):
-        arguments = inspect.signature(pydoc.locate(found[1])).parameters  # type: ignore[arg-type]
-        return f"{flag}.{found[2]}: {found[1]} has no such argument.{suggest(found[2], list(arguments))}"
+        arguments = list(inspect.signature(pydoc.locate(found[1])).parameters)  # type: ignore[arg-type]
+        hint = suggest(found[2], arguments)
+        return f"{flag}.{found[2]}: {found[1]} has no such argument. It has: {', '.join(arguments) or 'none'}.{hint}"
     if found := re.search(_CLASS + r"the following arguments are required: (\w+)", complaint):
         return f"{flag}.{found[2]} is missing: {found[1]} needs it."
     if found := re.search(r"but ([\w.]+) is abstract", complaint):

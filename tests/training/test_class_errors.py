@@ -40,7 +40,10 @@ def module(tmp_path, monkeypatch):
         (["own_classes.py"], "name a class by its module and name, such as my_labels.Stubborn."),
         (["SeperateLabels"], "such as my_labels.Stubborn.\nDid you mean SeparateLabels?"),
         (["own_classes.Nothing"], "the class lacks label. Define that method."),
-        (["own_classes.Stubborn", "--data.strategy.treshold", "0.4"], "has no such argument.\nDid you mean threshold?"),
+        (
+            ["own_classes.Stubborn", "--data.strategy.treshold", "0.4"],
+            "no such argument. It has: threshold.\nDid you mean threshold?",
+        ),
         (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
     ],
 )
