@@ -2,5 +2,5 @@
 
 Throughout, `table` is what `hml.judgements.tables.judgement_table` made, and `jackknife` is the
 `hml.statistics.jackknife.Jackknife` of its people and images. Tables of estimates have the columns of
-`hml.statistics.bootstrap.Estimate`.
+`hml.statistics.estimates.Estimate`.
 """

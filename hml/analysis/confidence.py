@@ -8,7 +8,7 @@ from scipy.special import xlogy
 
 from hml.analysis.generating import image_lambda_f, image_means
 from hml.statistics import weighted
-from hml.statistics.bootstrap import CORRELATION, SHARE, Array, Estimate
+from hml.statistics.estimates import CORRELATION, SHARE, Array, Estimate
 from hml.statistics.jackknife import Jackknife, Weights
 
 # Mean and larger entropy of people's labels of the endpoints; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.

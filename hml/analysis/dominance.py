@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from hml.analysis.pairs import CurveFits
 from hml.judgements.curves import Cells
-from hml.statistics.bootstrap import Array, Estimate, Index
+from hml.statistics.estimates import Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
 
 _STEPS, _TOLERANCE = 50, 1e-9

@@ -1,7 +1,7 @@
 """Findings: sentences for the page's summary, made of estimates and of which side of no effect their intervals lie."""
 
 from hml.reporting.sections import compare, write_interval, write_number
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 
 
 def conclude(estimate: Estimate, what: str, above: str, below: str, against: float = 0.0) -> list[str]:

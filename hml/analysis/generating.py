@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hml.statistics import weighted
-from hml.statistics.bootstrap import SHARE, Array, Estimate
+from hml.statistics.estimates import SHARE, Array, Estimate
 from hml.statistics.jackknife import Jackknife, Weights
 
 STATISTICS = ("mean", "median", "q25", "q75", "error", "omega")

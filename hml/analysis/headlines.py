@@ -11,7 +11,7 @@ from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, read
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.bootstrap import ANYWHERE, CORRELATION, Array, Bounds
+from hml.statistics.estimates import ANYWHERE, CORRELATION, Array, Bounds
 from hml.statistics.jackknife import Statistic, Weights
 
 

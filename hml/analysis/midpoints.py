@@ -7,7 +7,7 @@ from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
-from hml.statistics.bootstrap import NOTHING, SHARE, Estimate
+from hml.statistics.estimates import NOTHING, SHARE, Estimate
 from hml.statistics.jackknife import Jackknife
 
 _MIDDLE = 0.5

@@ -14,7 +14,7 @@ from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
 from hml.statistics import weighted
-from hml.statistics.bootstrap import ANYWHERE, SHARE, Array, Estimate, Index
+from hml.statistics.estimates import ANYWHERE, SHARE, Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")

@@ -9,7 +9,7 @@ from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.bootstrap import (
+from hml.statistics.estimates import (
     ANYWHERE,
     CORRELATION,
     NOTHING,

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from hml.statistics import weighted
-from hml.statistics.bootstrap import SHARE
+from hml.statistics.estimates import SHARE
 from hml.statistics.jackknife import Jackknife
 
 MEASURES = {

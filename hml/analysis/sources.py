@@ -32,7 +32,7 @@ from hml.judgements import (
     parse_soft_categories,
 )
 from hml.judgements.tables import judgement_table, midpoint_table, soft_category_table
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 _COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
 _FOREIGN = (

@@ -1,6 +1,6 @@
 """Adds images while a study runs: those that a relabeller proposes which was fitted to the answers so far.
 
-Fitting and proposing run in processes of their own, at low priority. Whatever becomes of them, answers are kept and
+Fitting and proposing run in separate processes, at low priority. Even if they fail, answers are kept and
 images are shown as before.
 """
 

@@ -23,7 +23,7 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     """Find the config of each scheme.
 
     Args:
-        schemes: Names of built-in configs, paths of your own, or "controls" for the four controls. ("controls",) means
+        schemes: Names or paths of configs, or "controls" for the four controls. ("controls",) means
             the paper's six and the controls. An empty sequence means the six.
 
     Raises:

@@ -29,7 +29,7 @@ from hml.relabel.evaluation import judged
 from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import group_by_pair
 from hml.relabel.relabeller import Relabeller
-from hml.statistics.bootstrap import Index
+from hml.statistics.estimates import Index
 
 RANDOM = "Random"
 IMAGES = "images"

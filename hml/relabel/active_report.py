@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 import hml
 from hml.files.atomic import write_atomically
 from hml.judgements.annotators import fit_crowd
+from hml.randomness import Draws
 from hml.relabel.acquisition.curves import fit_curves
 from hml.relabel.active import IMAGES, MEASURES, RANDOM
 from hml.reporting.citation import name_hml
@@ -20,7 +21,7 @@ from hml.reporting.page import render_page
 from hml.reporting.palette import Color
 from hml.reporting.sections import Exhibit, Section, count, write_number, write_share
 from hml.reporting.tables import Table, to_text
-from hml.statistics.bootstrap import Array, Bootstrap
+from hml.statistics.estimates import Array
 from hml.statistics.paired import PairedDifference, adjust_by_holm, paired_difference
 
 _DIGITS = {"bits_pair": 3, "bits_person": 3, "mae": 4, "curve_error": 4}
@@ -87,7 +88,8 @@ def compare(results: pd.DataFrame, seed: int = 0) -> list[Gain]:
         seed: What resamples are drawn from.
     """
     repetitions = int(results["repetition"].nunique())
-    bootstrap = Bootstrap.over(repetitions, _RESAMPLES, seed, "repetitions")
+    drawn = Draws(seed, 0, np.arange(_RESAMPLES)).uniform("repetitions", (repetitions,))  # (R, A)
+    counts = (np.floor(drawn * repetitions)[:, :, None] == np.arange(repetitions)).sum(1)  # (R, A)
     names = [name for name in results["acquisition"].unique() if name != RANDOM]
     gains = []
     for measure in MEASURES:
@@ -97,7 +99,7 @@ def compare(results: pd.DataFrame, seed: int = 0) -> list[Gain]:
         adjusted = adjust_by_holm({name: area.p for name, (area, _) in found.items() if area.p is not None})
         for name, (area, final) in found.items():
             last = curves[name].iloc[:, -1].to_numpy()
-            weights = np.concatenate([np.ones((1, repetitions)), bootstrap.weights]) / repetitions  # (1 + R, A)
+            weights = np.concatenate([np.ones((1, repetitions)), counts]) / repetitions  # (1 + R, A)
             needed = find_needed(weights @ random.to_numpy(), random.columns.to_numpy(float), weights @ last)
             low, high = np.quantile(needed[1:], [0.025, 0.975])
             gains.append(
@@ -246,7 +248,7 @@ def learning_curves(results: pd.DataFrame) -> Exhibit:
     return Exhibit(
         "learning_curves",
         "Learning curves",
-        "What each acquisition reaches by the number of judgements, averaged over the repetitions. Random goes on for "
+        "What each acquisition reaches by the number of judgements, averaged over the repetitions. Random runs "
         "longer, to show how many judgements it needs for the same.",
         "Four panels of falling curves over the number of judgements, one curve for each acquisition.",
         figure,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hml.labels import MixedBatch
 from hml.relabel.encoding import take
-from hml.statistics.bootstrap import Index
+from hml.statistics.estimates import Index
 
 
 @dataclass(frozen=True)

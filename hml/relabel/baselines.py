@@ -14,7 +14,7 @@ from hml.relabel.answers import Answers
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.folds import group_by_pair
 from hml.relabel.slider import ATOMS, POSITIONS, Mixture
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
 """Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""

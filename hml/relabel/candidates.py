@@ -11,7 +11,7 @@ from hml.errors import InputError
 from hml.judgements.stimuli_file import number_images
 from hml.labels import MixedBatch
 from hml.randomness import Draws
-from hml.statistics.bootstrap import Index
+from hml.statistics.estimates import Index
 
 TARGETS = 512
 """Fresh mixes over which expected errors are averaged."""

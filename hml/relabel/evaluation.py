@@ -14,8 +14,8 @@ from hml.relabel.fitting import FitOptions, fit_networks
 from hml.relabel.folds import SPLITS, group_by_pair, grouped_folds, groups_of
 from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
-from hml.statistics.bootstrap import Array, Estimate
 from hml.statistics.crossed import clustered_half_width
+from hml.statistics.estimates import Array, Estimate
 from hml.statistics.jackknife import Jackknife
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"

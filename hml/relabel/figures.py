@@ -15,7 +15,7 @@ from hml.relabel.sources import Material
 from hml.reporting.drawing import draw_mixup_line, escape, finish, new_figure
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Exhibit
-from hml.statistics.bootstrap import Array
+from hml.statistics.estimates import Array
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64

@@ -9,7 +9,7 @@ import pandas as pd
 from hml.errors import InputError
 from hml.randomness import Draws
 from hml.reporting.sections import count
-from hml.statistics.bootstrap import Index
+from hml.statistics.estimates import Index
 
 SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
 """What a cross-validation keeps whole, and how that is called."""

@@ -24,7 +24,7 @@ from hml.relabel.encoding import take
 from hml.relabel.network import NOBODY
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.slider import POSITIONS
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 Z = 1.959964
 """The normal distribution's 97.5 % point."""

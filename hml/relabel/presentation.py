@@ -28,8 +28,8 @@ from hml.reporting.exhibits import to_json, write_exhibit
 from hml.reporting.page import render_page
 from hml.reporting.sections import Section, compare, count, write_interval, write_number
 from hml.reporting.tables import Table, to_text
-from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
 from hml.statistics.crossed import FEWEST_GROUPS
+from hml.statistics.estimates import FEWEST_PEOPLE, Estimate
 
 _HEADER = ["", "bits", "bits with ω", "CRPS", "MAE", "in 50 %", "in 80 %", "in 95 %"]
 _SHOWN = {"bits": 3, "bits_joint": 3, "crps": 4, "mae": 4, "coverage_50": 3, "coverage_80": 3, "coverage_95": 3}

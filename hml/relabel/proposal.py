@@ -19,7 +19,7 @@ from hml.relabel.acquisition.pool import blends, is_near, judged_images
 from hml.relabel.candidates import draw_mixes, draw_targets
 from hml.relabel.encoding import concatenate, take
 from hml.relabel.relabeller import Relabeller
-from hml.statistics.bootstrap import Index
+from hml.statistics.estimates import Index
 
 _DECIMALS = 6
 """What single precision keeps of lambda_f."""

@@ -6,7 +6,7 @@ judgement, shape (N,), on lambda_h's scale where they have one.
 
 import numpy as np
 
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 COVERAGES = (0.5, 0.8, 0.95)
 

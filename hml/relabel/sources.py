@@ -38,7 +38,7 @@ def read_material(
         cohort: Which of the released judgements.
         judgements: A file of your own judgements instead.
         source: The images; by default CIFAR-10's.
-        demo: Whether to use hml's synthetic images, with simulated people unless there is a file of your own.
+        demo: Whether to use hml's synthetic images, with simulated people unless you give your own file.
 
     Raises:
         InputError: judgements are wrong, or don't fit the images, or two sets of images are asked for.

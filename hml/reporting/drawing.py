@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.statistics.bootstrap import Array
+from hml.statistics.estimates import Array
 
 
 def typeset(text: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hml.reporting.tables import Table
-from hml.statistics.bootstrap import FEWEST_PEOPLE, Estimate
+from hml.statistics.estimates import FEWEST_PEOPLE, Estimate
 
 DECIMALS = 3
 """Decimals of every number on the page. Percentages have two fewer. JSON and CSV files keep full precision."""

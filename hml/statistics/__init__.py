@@ -1,1 +1,1 @@
-"""Bootstrap intervals, weighted statistics and paired tests."""
+"""Estimates with intervals, weighted statistics and paired tests."""

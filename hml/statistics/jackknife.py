@@ -32,7 +32,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
-from hml.statistics.bootstrap import ANYWHERE, CORRELATION, FEWEST_PEOPLE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import ANYWHERE, CORRELATION, FEWEST_PEOPLE, Array, Bounds, Estimate, Index
 
 BOTH, PEOPLE = "people and images", "people"
 """What an interval takes as random, as its column `random` names it."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from hml.statistics.bootstrap import ANYWHERE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import ANYWHERE, Array, Bounds, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Statistic, Weights, sums
 
 

@@ -7,7 +7,7 @@ from hml.analysis.chapters.generating import generating_section
 from hml.analysis.confidence import add_variables
 from hml.analysis.findings import conclude, state
 from hml.judgements import CIFAR10
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
 TEXTS = ("the gain", "It grows", "It shrinks")

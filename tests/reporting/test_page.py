@@ -3,7 +3,7 @@ import pandas as pd
 from hml.reporting.drawing import new_figure
 from hml.reporting.page import render_page
 from hml.reporting.sections import Claim, Exhibit, Section, Table, compare, write_interval, write_number
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 
 
 def test_numbers_are_written_for_people():

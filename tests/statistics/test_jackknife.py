@@ -4,7 +4,7 @@ import pytest
 
 from hml.judgements.simulation import shared_population
 from hml.statistics import weighted
-from hml.statistics.bootstrap import CORRELATION
+from hml.statistics.estimates import CORRELATION
 from hml.statistics.jackknife import BOTH, Jackknife, Weights
 from tests.benchmarks.coverage import make_design
 
@@ -115,3 +115,10 @@ def test_intervals_cover_means_of_simulated_people():
     truth = np.mean(errors)
     found = [estimate(table, values) for values in errors]
     assert sum(one.low <= truth <= one.high for one in found) >= 51  # 57 expected, standard deviation 1.7
+
+
+def test_too_few_people_get_no_interval():
+    table = make(people=2, each=1)
+    found = estimate(table, np.arange(60.0))
+    assert (found.value, found.people) == (29.5, 2)
+    assert found.low is found.high is found.low_people is found.high_people is None

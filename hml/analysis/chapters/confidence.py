@@ -7,7 +7,7 @@ from hml.analysis.findings import conclude
 from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
 _LABELS = {

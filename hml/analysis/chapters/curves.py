@@ -12,7 +12,7 @@ from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_forest, draw_mixup_line, escape, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import discover
 
 _GRID = np.linspace(0, 1, 51)

@@ -7,7 +7,7 @@ from hml.analysis.findings import list_values
 from hml.judgements import Classes
 from hml.reporting.drawing import draw_forest, escape, finish, new_figure
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife, discover
 
 _POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"

@@ -10,7 +10,7 @@ from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figu
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number
 from hml.reporting.tables import Table
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}

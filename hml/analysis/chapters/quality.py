@@ -14,7 +14,7 @@ from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import DECIMALS, Exhibit, Section, compare, write_interval, write_number, write_share
 from hml.reporting.tables import Table
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
 

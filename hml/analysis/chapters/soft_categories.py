@@ -8,7 +8,7 @@ from hml.analysis.soft_categories import MEASURES, endpoint_share, summarise_sof
 from hml.reporting.drawing import finish, new_figure, reaches
 from hml.reporting.palette import PEOPLE, Color
 from hml.reporting.sections import Claim, Exhibit, Section
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
 

@@ -36,7 +36,8 @@ def delete_person(database: Database, code: str, payments: Payments | None = Non
     with database.writing() as rows:
         deleted = rows.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
         # Within the transaction: even if the process is killed, nobody is deleted from the study but still on the list.
-        # So people who are only on the list haven't withdrawn. Who opens their link meanwhile waits, and is new.
+        # So people who are only on the list haven't withdrawn.
+        # If they open their link during this, they wait, and start as new people.
         if payments is not None and deleted is not None and deleted["outside_hash"] is not None:
             payments.forget(deleted["outside_hash"])
 

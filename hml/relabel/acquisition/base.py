@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from hml.randomness import Draws
 from hml.relabel.acquisition.pool import Pool
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 Gains = Generator[Array, int, None]
 """Yields what one more opinion on each image would teach, shape (N,); is sent the row that is asked about."""

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from hml.relabel.acquisition.base import Acquisition, Gains
 from hml.relabel.acquisition.pool import Pool, hidden_features, judged_images
-from hml.statistics.bootstrap import Array
+from hml.statistics.estimates import Array
 
 _CHUNK = 1000
 

@@ -8,7 +8,7 @@ from hml.judgements.curves import Curve, PairCurves, fit_pair_curves
 from hml.labels import MixedBatch
 from hml.relabel.acquisition.base import Acquisition, Gains
 from hml.relabel.acquisition.pool import Pool, judged_images, opinion_noise
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 GRID = np.linspace(0.1, 0.9, 9)
 """The lambda_f over which a curve's variance is averaged."""

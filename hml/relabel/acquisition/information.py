@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from hml.relabel.acquisition.base import Acquisition, Gains
 from hml.relabel.acquisition.pool import Pool, member_cells, member_means
-from hml.statistics.bootstrap import Array
+from hml.statistics.estimates import Array
 
 
 @dataclass

@@ -19,7 +19,7 @@ from hml.relabel.answers import Answers
 from hml.relabel.encoding import encode, swap, swap_where, take
 from hml.relabel.network import NOBODY, AnswerNetwork, Described
 from hml.relabel.relabeller import Relabeller
-from hml.statistics.bootstrap import Array, Index
+from hml.statistics.estimates import Array, Index
 
 CELLS = (0, *range(1, 50, 7), 50, *range(51, 100, 7), 100, 101)
 """Where each cell of the slider begins: the atoms, and stretches of seven positions; mirrored, they are the same."""

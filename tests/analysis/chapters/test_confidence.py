@@ -1,7 +1,7 @@
 import pytest
 
 from hml.analysis.chapters.confidence import _on_ambiguity
-from hml.statistics.bootstrap import Estimate
+from hml.statistics.estimates import Estimate
 
 
 @pytest.mark.parametrize(
