@@ -137,10 +137,10 @@ def seeds_needed(difference: PairedDifference, effect: float, power: float = 0.8
         return None
     effect_size = abs(effect) / (difference.standard_error * math.sqrt(difference.n))
     n = np.arange(2, 10_001)
-    critical = stats.t.ppf(0.975, n - 1)
-    noncentrality = effect_size * np.sqrt(n)
-    reached = stats.nct.sf(critical, n - 1, noncentrality) + stats.nct.cdf(-critical, n - 1, noncentrality) >= power
-    return int(n[reached.argmax()]) if reached.any() else None
+    critical, noncentrality = stats.t.ppf(0.975, n - 1), effect_size * np.sqrt(n)
+    found = stats.nct.sf(critical, n - 1, noncentrality) + stats.nct.cdf(-critical, n - 1, noncentrality)
+    enough = n[np.asarray(found) >= power]
+    return int(enough[0]) if len(enough) else None
 
 
 def adjust_by_holm(p: Mapping[str, float]) -> dict[str, float]:
