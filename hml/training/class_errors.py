@@ -39,9 +39,15 @@ def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
     if found := re.search(r"but ([\w.]+) is abstract", complaint):
         missing = ", ".join(sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ())))
         return f"{flag} {found[1]}: the class lacks {missing}. Define that method."
+    if found := re.search(r"path ([\w.]+) does not correspond to a subclass of (\w+)", complaint) or re.search(
+        r"Expected '([\w.]+)' to be a subclass of (?:<class '|Union\[)?(\w+)", complaint
+    ):
+        return f"{flag} {found[1]}: this is not a subclass of {found[2]}, which the flag needs."
     if found := re.search(
         r"Expected a dot import path string: (\S+)|Invalid content in sub-config file (\S+\.py)", complaint
     ):
+        if found[1] in known_words:
+            return f"{flag} {found[1]}: the flag needs another kind of class. hml fit --help lists them."
         hint = suggest(found[1] or "", known_words)
         return f"{flag} {found[1] or found[2]}: name a class by its module and name, such as my_labels.Stubborn.{hint}"
     return None

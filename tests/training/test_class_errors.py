@@ -44,6 +44,12 @@ def module(tmp_path, monkeypatch):
             ["own_classes.Stubborn", "--data.strategy.treshold", "0.4"],
             "no such argument. It has: threshold.\nDid you mean threshold?",
         ),
+        (["torch.nn.Linear"], "--data.strategy torch.nn.Linear: this is not a subclass of LabelStrategy"),
+        (
+            ["NoMixed", "--data.wrap", "own_classes.Stubborn"],
+            "--data.wrap own_classes.Stubborn: this is not a subclass",
+        ),
+        (["NoMixed", "--data.wrap", "MixupLabels"], "--data.wrap MixupLabels: the flag needs another kind of class."),
         (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
     ],
 )
