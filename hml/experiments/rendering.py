@@ -95,7 +95,7 @@ def _scaled_table(table: SchemeTable) -> Table:
     every = all(name in result.metrics for result in table.results for name in SCALED_COLUMNS.values())
     for row in table.rows if every and table.columns == COLUMNS else ():
         own = [result.metrics for result in table.results if result.scheme == row.scheme]
-        found = [[metrics[name] for metrics in own if metrics[name] is not None] for name in SCALED_COLUMNS.values()]
+        found = [[value for metrics in own if (value := metrics[name]) is not None] for name in SCALED_COLUMNS.values()]
         rows.append([row.scheme, str(row.n), *(_mean(summarise(values) if values else None) for values in found)])
     caption = "After temperature scaling, which removes over-confidence: mean ± standard error over seeds."
     return Table(caption, ["scheme", "n", *SCALED_COLUMNS], rows if table.results else [])
