@@ -128,7 +128,7 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
         "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that "
         "compare two answers "
-        "to an image have none: with so few answers an image, noise can't be told from what images differ by. "
+        "to an image have none: with so few answers per image, noise can't be told from what images differ by. "
         "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
         "controls the false discovery rate at 5 % (Benjamini and Hochberg).",
     ]
