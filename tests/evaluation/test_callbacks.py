@@ -1,4 +1,5 @@
 import math
+import re
 import warnings
 
 import pytest
@@ -17,9 +18,6 @@ from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
 from tests.three_classes import ThreeClasses
 
-# Classifier adds the evaluations that a Trainer lacks, and so Calibration with its default bins.
-of_few_images = pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
-
 
 def figures_of(callback, logged):
     """Return what was logged of a callback's figures in a test."""
@@ -27,7 +25,6 @@ def figures_of(callback, logged):
     return {name: logged[name] for name in names}
 
 
-@of_few_images
 def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
     data = tiny()
     trainer = make_trainer(HumanAlignment())
@@ -64,7 +61,6 @@ def test_calibration_is_computed_over_the_whole_test_set(tiny, classifier, make_
     assert figures_of(Calibration(), logged) == pytest.approx(expected, abs=1e-5)
 
 
-@of_few_images
 @pytest.mark.parametrize(("num_images", "attacked"), [(None, 33), (10, 10), (16, 16), (1, 1), (500, 33)])
 def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_split, num_images, attacked):
     data = tiny()
@@ -84,7 +80,6 @@ def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_spl
     )
 
 
-@of_few_images
 @pytest.mark.parametrize("inference_mode", [True, False])
 def test_attack_runs_in_full_precision_under_bf16(tiny, classifier, make_trainer, inference_mode):
     (full,) = make_trainer(FGSM()).test(classifier, datamodule=tiny(), verbose=False)
@@ -98,7 +93,6 @@ class WithoutAttack(FGSM):
         self.metric.update(logits, batch["target"], batch["label"], batch["index"])
 
 
-@of_few_images
 def test_attack_changes_neither_weights_nor_predictions(tiny, make_trainer):
     torch.manual_seed(0)
     classifier = Classifier(PreActResNet18(width=2))
@@ -150,7 +144,6 @@ def test_figures_reach_tensorboard(tiny, classifier, make_trainer):
     assert {"test/ece", "test/fgsm_cross_entropy"} <= set(events.Tags()["scalars"])
 
 
-@of_few_images
 def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_trainer):
     without, three = FGSM(num_pictures=0), FGSM(num_pictures=3)
     make_trainer(without, three).test(classifier, datamodule=tiny(), verbose=False)
@@ -172,7 +165,6 @@ def test_options_out_of_range_are_refused_at_once(make, option):
         make(**option)
 
 
-@of_few_images
 def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trainer):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     nn.init.zeros_(network[1].weight)
@@ -182,7 +174,6 @@ def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trai
     assert logged["test/fgsm_cross_entropy"] == pytest.approx(2.302585, abs=1e-6)
 
 
-@of_few_images
 def test_a_correlation_that_does_not_exist_has_its_reason(tiny, make_trainer):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     nn.init.zeros_(network[1].weight)
@@ -193,17 +184,16 @@ def test_a_correlation_that_does_not_exist_has_its_reason(tiny, make_trainer):
     assert alignment_of_people.undefined == {"test/entropy_correlation": reason}
 
 
-def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_trainer):
+def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_trainer, caplog):
     calibration = Calibration(20)
-    with pytest.warns(UserWarning, match="33 images fill fewer than two bins of 20"):
-        make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    assert "33 images fill fewer than two bins of 20" in caplog.text
     assert calibration.undefined.keys() == {"test/rms_calibration", "test/rms_calibration_true"}
     calibration.metric.bin_size = 10
     make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
     assert calibration.undefined == {}
 
 
-@of_few_images
 @pytest.mark.parametrize("make", [HumanAlignment, lambda: Calibration(10)], ids=["alignment", "calibration"])
 def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, make_trainer, make):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
@@ -214,11 +204,13 @@ def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, mak
     assert set(callback.undefined.values()) == {"the predictions aren't finite"}
 
 
-def test_bins_that_fit_few_images_are_named_in_a_warning(tiny, classifier, make_trainer):
+def test_bins_that_fit_few_images_are_named_in_a_notice(tiny, classifier, make_trainer, caplog):
     calibration = Calibration()
-    with pytest.warns(UserWarning, match="33 images are too few for bins of 100, the paper's size: .* bins of 3"):
-        (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
-    (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)  # without a warning
+    (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    (notice,) = [record.getMessage() for record in caplog.records if record.name == "hml"]
+    assert re.match("33 images are too few for bins of 100, the paper's size: .* bins of 3", notice)
+    (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)
+    assert caplog.text.count("too few") == 1
     assert logged == same
     assert math.isfinite(logged["test/rms_calibration"])
     assert calibration.bin_size == {f"test/rms_calibration{end}": 3 for end in ("", "_full", "_true", "_full_true")}
