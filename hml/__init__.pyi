@@ -24,7 +24,9 @@ from hml.evaluation.callbacks import FGSM as FGSM
 from hml.evaluation.callbacks import Calibration as Calibration
 from hml.evaluation.callbacks import EvaluationCallback as EvaluationCallback
 from hml.evaluation.callbacks import HumanAlignment as HumanAlignment
+from hml.evaluation.callbacks import TemperatureScaling as TemperatureScaling
 from hml.evaluation.metrics import GatheredPredictions as GatheredPredictions
+from hml.evaluation.temperature import fit_temperature as fit_temperature
 from hml.labels import AggregateLabels as AggregateLabels
 from hml.labels import ConfidenceOnlyLabels as ConfidenceOnlyLabels
 from hml.labels import ConfidenceWeightedLabels as ConfidenceWeightedLabels

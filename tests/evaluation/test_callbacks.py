@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from hml.data import DemoMixes, HMixDataModule
+from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.errors import InputError
 from hml.evaluation import alignment
 from hml.evaluation.attack import fgsm
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
 from hml.evaluation.callbacks import FGSM, Calibration, HumanAlignment
+from hml.evaluation.temperature import cross_fit_temperature, fit_temperature, scale
 from hml.judgements import CIFAR10
 from hml.labels import NoMixed
 from hml.models import PreActResNet18
@@ -126,6 +127,70 @@ def test_validation_logs_under_its_own_name(tiny, classifier, make_trainer, whol
     assert not any(name.startswith("test/") for name in logged)
 
 
+def scaled_by_hand(classifier, whole_split, loader, choose):
+    """Compute the scaled figures with the temperatures that `choose` returns for logits and targets."""
+    image, target, _, logits = whole_split(classifier, loader)
+    temperature = choose(logits, target)
+    scaled = scale(logits, temperature)
+    confidence, prediction = scaled.softmax(1).max(1)
+    correct = prediction == target.argmax(1)
+    with torch.no_grad():
+        attacked = scale(classifier(fgsm(classifier, image[:10], target[:10])), temperature[:10])
+    return {
+        "temperature": float(temperature.mean()),
+        "cross_entropy_scaled": float(alignment.soft_cross_entropy(scaled, target)),
+        "rms_calibration_scaled": float(rms_calibration_error(confidence, correct, 2, "pixmix")),
+        "rms_calibration_full_scaled": float(rms_calibration_error(confidence, correct, 2, "full")),
+        "ece_scaled": float(expected_calibration_error(confidence, correct)),
+        "fgsm_cross_entropy_scaled": float(alignment.soft_cross_entropy(attacked, target[:10])),
+    }
+
+
+def cross_fit(logits, target):
+    return cross_fit_temperature(logits, target, torch.arange(len(logits)))
+
+
+def in_stage(stage, logged, names):
+    return {name: logged[f"{stage}/{name}"] for name in names}
+
+
+@pytest.fixture
+def evaluations():
+    return HumanAlignment(), Calibration(2), FGSM(num_images=10, num_pictures=0)
+
+
+def test_scaled_figures_have_the_temperature_of_clean_images(tiny, classifier, make_trainer, whole_split, evaluations):
+    data = tiny()
+    (logged,) = make_trainer(*evaluations).test(classifier, datamodule=data, verbose=False)
+    expected = scaled_by_hand(classifier, whole_split, data.test_dataloader(), cross_fit)
+    assert in_stage("test", logged, expected) == pytest.approx(expected, abs=1e-5)
+    assert {name for name in logged if "scaled" in name} == {f"test/{name}" for name in expected} - {"test/temperature"}
+
+
+def test_held_out_images_set_the_temperature_of_test_images(tiny, classifier, make_trainer, whole_split, evaluations):
+    data = tiny(val_size=13)
+    trainer = make_trainer(*evaluations)
+    (logged,) = trainer.test(classifier, datamodule=data, verbose=False)
+    _, target, _, logits = whole_split(classifier, data.val_dataloader())
+    fitted = fit_temperature(logits, target)
+    expected = scaled_by_hand(
+        classifier, whole_split, data.test_dataloader(), lambda logits, _: logits.new_full((len(logits),), fitted)
+    )
+    assert in_stage("test", logged, expected) == pytest.approx(expected, abs=1e-5)
+    (logged,) = trainer.validate(classifier, datamodule=data, verbose=False)  # not fitted to the images that it scores
+    expected = scaled_by_hand(classifier, whole_split, data.val_dataloader(), cross_fit)
+    assert in_stage("val", logged, expected) == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_image_has_no_scaled_figures_and_the_reason(tiny, classifier, make_trainer):
+    alignment_of_people = HumanAlignment()
+    data = tiny(images=DemoImages(60, 1))
+    (logged,) = make_trainer(alignment_of_people).test(classifier, datamodule=data, verbose=False)
+    assert math.isnan(logged["test/temperature"])
+    reason = "a temperature is fitted to other images, and there are none. Test two or more images"
+    assert alignment_of_people.undefined["test/cross_entropy_scaled"] == reason
+
+
 def test_validation_within_fit_logs_loss_and_accuracy_only(tiny, classifier, make_trainer):
     trainer = make_trainer(HumanAlignment(), Calibration(2), FGSM(), max_epochs=1)
     trainer.fit(classifier, datamodule=tiny(val_size=5))
@@ -188,7 +253,8 @@ def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_tra
     calibration = Calibration(20)
     make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
     assert "33 images fill fewer than two bins of 20" in caplog.text
-    assert calibration.undefined.keys() == {"test/rms_calibration", "test/rms_calibration_true"}
+    ends = ("", "_true", "_scaled")
+    assert calibration.undefined.keys() == {f"test/rms_calibration{end}" for end in ends}
     calibration.metric.bin_size = 10
     make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
     assert calibration.undefined == {}
@@ -213,7 +279,8 @@ def test_bins_that_fit_few_images_are_named_in_a_notice(tiny, classifier, make_t
     assert caplog.text.count("too few") == 1
     assert logged == same
     assert math.isfinite(logged["test/rms_calibration"])
-    assert calibration.bin_size == {f"test/rms_calibration{end}": 3 for end in ("", "_full", "_true", "_full_true")}
+    ends = ("", "_full", "_true", "_full_true", "_scaled", "_full_scaled")
+    assert calibration.bin_size == {f"test/rms_calibration{end}": 3 for end in ends}
     assert calibration.legend()["rms_calibration"].endswith("in bins of 3")
 
 

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.errors import InputError, NonFiniteLossError
-from hml.evaluation.callbacks import FGSM, Calibration, EvaluationCallback, HumanAlignment
+from hml.evaluation.callbacks import FGSM, Calibration, EvaluationCallback, HumanAlignment, TemperatureScaling
 from hml.evaluation.metrics import GatheredPredictions
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
@@ -219,5 +219,5 @@ def test_evaluations_that_a_trainer_has_stay_and_the_others_are_added(tiny, tmp_
     for _ in range(2):
         trainer.test(Classifier(linear()), datamodule=tiny(), verbose=False)
     kinds = [type(callback) for callback in trainer.callbacks if isinstance(callback, EvaluationCallback)]
-    assert kinds == [EvaluationCallback, OwnCalibration, HumanAlignment, FGSM]
+    assert kinds == [EvaluationCallback, OwnCalibration, HumanAlignment, FGSM, TemperatureScaling]
     assert set(own) <= set(trainer.callbacks)
