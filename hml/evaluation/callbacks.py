@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from matplotlib.figure import Figure
@@ -251,7 +252,8 @@ class TemperatureScaling(EvaluationCallback):
     """Fits the temperature with which the other evaluations score predictions again, under names in `_scaled`.
 
     It is fitted to the cross entropy that `HumanAlignment` reports. In `test`, it is fitted on the held-out training
-    images if there are any. Otherwise it is cross-fitted over two halves of the evaluated images.
+    images if there are any and their labels are people's, as those of the test images. Otherwise it is cross-fitted
+    over two halves of the evaluated images.
     """
 
     def __init__(self) -> None:
@@ -270,10 +272,17 @@ class TemperatureScaling(EvaluationCallback):
         data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
         held_out = self.temperature.held_out
         held_out.reset()
-        self.temperature.uses_held_out = trainer.state.fn != TrainerFn.VALIDATING and len(data.val_ids) > 0
+        self.temperature.uses_held_out = trainer.state.fn != TrainerFn.VALIDATING and _are_comparable(data)
         for given in data.val_dataloader() if self.temperature.uses_held_out else ():
             batch = trainer.precision_plugin.convert_input(given)
             held_out.update(module(batch["image"]), batch["target"], batch["label"], batch["index"])
+
+
+def _are_comparable(data: HMixDataModule) -> bool:
+    """Return whether there are held-out images, and they are labelled by people if the test images are."""
+    ids, bank = data.val_ids, data.bank
+    asked = bank.human is None or not torch.equal(bank.human[ids], bank.hard_labels[ids])
+    return len(ids) > 0 and asked
 
 
 def _find_scaling(trainer: Trainer) -> TemperatureScaling | None:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hml.evaluation.paper import COLUMNS, SCALED_COLUMNS
 from hml.experiments.table import Cell, Row, SchemeTable, training_of
 from hml.files.spreadsheets import to_csv
 from hml.reporting import tables
 from hml.reporting.tables import Table
 from hml.statistics.crossed import SEEDS, CrossedMean
-from hml.statistics.paired import PairedDifference, equivalence_p, seeds_needed
+from hml.statistics.paired import PairedDifference, Summary, equivalence_p, seeds_needed, summarise
 
 Difference = PairedDifference | CrossedMean
 
@@ -47,6 +48,7 @@ def to_latex(table: SchemeTable) -> str:
 def _further_tables(table: SchemeTable) -> list[tuple[str, Table, int]]:
     """Lay out the tables below the main one that have rows: label, table, number of text columns."""
     further = [
+        ("tab:scaled", _scaled_table(table), 1),
         ("tab:intervals", _crossed_table(table), 1),
         ("tab:differences", _difference_table(table), 2),
         ("tab:replication", _replication_table(table), 2),
@@ -81,10 +83,22 @@ def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
         line = [row.scheme, str(row.n)]
         for column, cell in row.cells.items():
             papers = [_NOTHING if cell.paper is None else f"{cell.paper:.2f}", _write_signed(cell.to_paper)]
-            line += [_mean(cell), *(papers[:shown] if column in beside else [])]
+            line += [_mean(cell.summary), *(papers[:shown] if column in beside else [])]
         rows.append(line)
     explained = ["paper: Collins et al., Table 1", "Δ: ours minus the paper's"][:shown] if beside else []
     return Table("; ".join(["Mean ± standard error over seeds", *explained]) + ".", header, rows)
+
+
+def _scaled_table(table: SchemeTable) -> Table:
+    """Lay out the means after temperature scaling. There are no rows for chosen metrics, or if a run lacks these."""
+    rows = []
+    every = all(name in result.metrics for result in table.results for name in SCALED_COLUMNS.values())
+    for row in table.rows if every and table.columns == COLUMNS else ():
+        own = [result.metrics for result in table.results if result.scheme == row.scheme]
+        found = [[value for metrics in own if (value := metrics[name]) is not None] for name in SCALED_COLUMNS.values()]
+        rows.append([row.scheme, str(row.n), *(_mean(summarise(values) if values else None) for values in found)])
+    caption = "After temperature scaling, which removes over-confidence: mean ± standard error over seeds."
+    return Table(caption, ["scheme", "n", *SCALED_COLUMNS], rows if table.results else [])
 
 
 def _crossed_table(table: SchemeTable) -> Table:
@@ -148,11 +162,11 @@ def _replication_table(table: SchemeTable) -> Table:
     return Table(caption, ["scheme", "metric", "paper", "ours", "p of equivalence", "seeds needed"], rows)
 
 
-def _mean(cell: Cell) -> str:
-    if cell.summary is None:
+def _mean(summary: Summary | None) -> str:
+    if summary is None:
         return _NOTHING
-    error = cell.summary.standard_error
-    return f"{cell.summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    error = summary.standard_error
+    return f"{summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
 def _mean_over_images(cell: Cell) -> str:

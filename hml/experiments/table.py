@@ -245,7 +245,7 @@ def _make_notes(
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(details)}.")
         for column, name in columns.items():
             if lacking := [result for result in own if result.metrics.get(name) is None]:
-                reasons = "; ".join(dict.fromkeys(r.undefined[name] for r in lacking if name in r.undefined))
+                reasons = "; ".join(dict.fromkeys(reason for run in lacking if (reason := _why_missing(run, name))))
                 seeds = ", ".join(str(result.seed) for result in lacking)
                 notes.append(f"{own[0].scheme} has no finite {column} at seed {seeds}{reasons and f': {reasons}'}.")
     truths = {column: first.truth[name] for column, name in columns.items() if name in first.truth}
@@ -263,6 +263,10 @@ def _make_notes(
     seconds = [sum(part or 0 for part in result.seconds.values()) for result in results]
     notes.append(f"Seconds per run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
     return notes
+
+
+def _why_missing(result: RunResult, name: str) -> str:
+    return result.undefined.get(name, "" if name in result.metrics else "an earlier version of hml did not log it")
 
 
 def training_of(result: RunResult) -> Training:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import re
 import warnings
@@ -167,8 +168,16 @@ def test_scaled_figures_have_the_temperature_of_clean_images(tiny, classifier, m
     assert {name for name in logged if "scaled" in name} == {f"test/{name}" for name in expected} - {"test/temperature"}
 
 
+class AskedAboutAll(DemoImages):
+    """The demo's images, with labels that are not one-hot for training images either."""
+
+    def load(self, data_dir):
+        bank = super().load(data_dir)
+        return dataclasses.replace(bank, human=0.9 * bank.human + 0.01)
+
+
 def test_held_out_images_set_the_temperature_of_test_images(tiny, classifier, make_trainer, whole_split, evaluations):
-    data = tiny(val_size=13)
+    data = tiny(images=AskedAboutAll(60, 33), val_size=13)
     trainer = make_trainer(*evaluations)
     (logged,) = trainer.test(classifier, datamodule=data, verbose=False)
     _, target, _, logits = whole_split(classifier, data.val_dataloader())
@@ -180,6 +189,12 @@ def test_held_out_images_set_the_temperature_of_test_images(tiny, classifier, ma
     (logged,) = trainer.validate(classifier, datamodule=data, verbose=False)  # not fitted to the images that it scores
     expected = scaled_by_hand(classifier, whole_split, data.val_dataloader(), cross_fit)
     assert in_stage("val", logged, expected) == pytest.approx(expected, abs=1e-5)
+
+
+def test_held_out_images_without_peoples_labels_set_no_temperature(tiny, classifier, make_trainer, evaluations):
+    (expected,) = make_trainer(*evaluations).test(classifier, datamodule=tiny(), verbose=False)
+    (logged,) = make_trainer(*evaluations).test(classifier, datamodule=tiny(val_size=13), verbose=False)
+    assert logged["test/temperature"] == pytest.approx(expected["test/temperature"], rel=1e-9)
 
 
 def test_one_image_has_no_scaled_figures_and_the_reason(tiny, classifier, make_trainer):

@@ -141,6 +141,37 @@ def test_csv_has_a_line_for_each_thing_that_is_random(crossed):
     assert float(of_ce[5]["mean_low"]) < 2.0 < float(of_ce[5]["mean_high"])
 
 
+@pytest.fixture
+def scaled(make_result):
+    """Runs of two schemes at two seeds, whose order is reversed by temperature scaling."""
+
+    def make(scheme, seed, cross_entropy, scaled):
+        metrics = {"rms_calibration": 0.2, "fgsm_cross_entropy": 9.0, "accuracy": 0.6, "temperature": 2.5}
+        metrics |= {"rms_calibration_scaled": 0.05, "fgsm_cross_entropy_scaled": None}
+        return make_result(scheme, seed, cross_entropy=cross_entropy, cross_entropy_scaled=scaled, **metrics)
+
+    return [make("regular", 0, 2.2, 1.2), make("regular", 1, 2.3, 1.3), make("mixup", 0, 1.9, 1.4)]
+
+
+def test_a_second_table_has_the_figures_after_temperature_scaling(scaled, make_four):
+    schemes = {"regular": 2, "mixup": 1}
+    lines = [cells(line) for line in to_markdown(make_table(schemes, scaled)).splitlines()]
+    start = lines.index(["scheme", "n", "CE", "Calib", "FGSM", "temperature"])
+    assert lines[start + 2] == ["regular", "2", "1.250 ± 0.050", "0.050 ± 0.000", "–", "2.500 ± 0.000"]
+    assert lines[start + 3] == ["mixup", "1", "1.400", "0.050", "–", "2.500"]
+    assert "tab:scaled" in to_latex(make_table(schemes, scaled))
+    assert "temperature" not in to_markdown(make_table(schemes, scaled, ["CE"]))
+    old = make_four("mixup", 1, 2.0)  # an earlier version wrote it
+    assert "temperature" not in to_markdown(make_table(schemes, [*scaled, old]))
+
+
+def test_runs_without_a_scaled_figure_have_a_dash_and_a_note(scaled, make_four):
+    schemes = {"regular": 2, "sep": 1}
+    text = to_markdown(make_table(schemes, [*scaled[:2], make_four("sep", 0, 2.0)], ["cross_entropy_scaled"]))
+    assert ["sep", "1", "–"] in [cells(line) for line in text.splitlines()]
+    assert "- sep has no finite cross_entropy_scaled at seed 0: an earlier version of hml did not log it." in text
+
+
 def test_latex_has_the_intervals_over_images_too(crossed):
     latex, cell = to_latex(crossed), crossed.rows[1].cells["CE"]
     floats = floats_of(latex.splitlines())
