@@ -42,14 +42,18 @@ def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
     if found := re.search(_CLASS + r"the following arguments are required: (\w+)", complaint):
         return f"{flag}.{found[2]} is missing: {found[1]} needs it."
     if found := re.search(r"but ([\w.]+) is abstract", complaint):
-        missing = sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ()))
-        return f"{flag} {found[1]}: the class lacks {' and '.join(missing)}. Define what it lacks."
-    if found := re.search(r"Import path ([\w.]+) does not correspond to a subclass of (\w+)", complaint):
-        return f"{flag} {found[1]}: the class must be a subclass of {found[2]}, and it is not."
+        missing = " and ".join(sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ())))
+        return f"{flag} {found[1]}: the class lacks {missing}. Define what it lacks."
+    if found := re.search(r"path ([\w.]+) does not correspond to a subclass of (\w+)", complaint) or re.search(
+        r"Expected '([\w.]+)' to be a subclass of (?:<class '|Union\[)?(\w+)", complaint
+    ):
+        return f"{flag} {found[1]}: this is not a subclass of {found[2]}, which the flag needs."
     if found := re.search(
         r"Expected a dot import path string: (\S+)|(?:sub-config file |path ')(\S+\.py)\b", complaint
     ):
         name = found[1] or found[2]
+        if name in known_words:
+            return f"{flag} {name}: the flag needs another kind of class, and --help lists them."
         hint = suggest(name, known_words)
         return f"{flag} {name}: name a class by its module and name, such as my_module.MyClass.{hint}"
     return None

@@ -46,6 +46,12 @@ def module(tmp_path, monkeypatch):
             ["own_classes.Stubborn", "--data.strategy.treshold", "0.4"],
             "no such argument. It has: threshold.\nDid you mean threshold?",
         ),
+        (["torch.nn.Linear"], "--data.strategy torch.nn.Linear: this is not a subclass of LabelStrategy"),
+        (
+            ["NoMixed", "--data.wrap", "own_classes.Stubborn"],
+            "--data.wrap own_classes.Stubborn: this is not a subclass",
+        ),
+        (["NoMixed", "--data.wrap", "MixupLabels"], "--data.wrap MixupLabels: the flag needs another kind of class"),
         (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
     ],
 )
@@ -61,7 +67,7 @@ def test_other_verbs_explain_class_errors_alike(verb):
     for name, said in (
         ("own_classes.Stuborn", "--source own_classes.Stuborn: the module own_classes has no class Stuborn."),
         ("own_classes.py", "--source own_classes.py: name a class by its module and name, such as my_module.MyClass."),
-        ("own_classes.Stubborn", "--source own_classes.Stubborn: the class must be a subclass of ImageSource"),
+        ("own_classes.Stubborn", "--source own_classes.Stubborn: this is not a subclass of ImageSource, which"),
     ):
         with pytest.raises(InputError) as caught:
             verb.parse([*(["fit"] if verb is relabel else []), "--source", name])
