@@ -664,7 +664,7 @@ def test_the_real_data_trains_and_stands_beside_the_papers_row(data_dir, capsys)
 
 
 def run_on(devices, command):
-    """Run a command here, or in a process a device, as a cluster starts them.
+    """Run a command here, or in one process per device, as a cluster starts them.
 
     That Lightning starts the second by itself is shown by `table1` on several devices.
     """

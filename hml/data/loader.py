@@ -81,7 +81,7 @@ class MixingLoader:
         if train:  # fewer rows than a batch make one batch, which ranks must also share evenly
             batch_size = min(batch_size, self._epoch_size // world_size * world_size)
             if batch_size < 2 * world_size:
-                raise InputError(f"{batch_size} training images a step are too few for {world_size} processes.")
+                raise InputError(f"{batch_size} training images per step are too few for {world_size} processes.")
         self.images, self.labels, self.rows = images, labels, rows
         self.batch_size, self.train, self.augment = batch_size, train, augment
         self.seed, self.rank, self.world_size = seed, rank, world_size

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.figure import Figure
 from torch import Tensor
 from typing_extensions import override
@@ -34,6 +33,7 @@ from hml.evaluation.metrics import (
 )
 from hml.evaluation.trackers import log_figure, takes_figures
 from hml.judgements import Classes
+from hml.notices import notice
 from hml.randomness import Draws
 
 
@@ -115,7 +115,7 @@ class EvaluationCallback(Callback):
         serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]
         for reason in dict.fromkeys(serious):
             names = [name for name in found if found[name] == reason]
-            rank_zero_warn(f"{', '.join(names)} can't be computed: {reason}.")
+            notice(f"{', '.join(names)} can't be computed: {reason}.")
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -188,7 +188,7 @@ class Calibration(EvaluationCallback):
         self.bin_size |= {name: used for name in self.truth if name.startswith(f"{stage}/rms_")}
         chosen = self.calibration.bin_size
         if chosen is None and used != PAPER_BIN_SIZE and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            rank_zero_warn(
+            notice(
                 f"{count} images are too few for bins of {PAPER_BIN_SIZE}, the paper's size: RMS calibration errors "
                 f"use bins of {used}. Do not compare them with errors in other bins (set by --calibration.bin_size)."
             )

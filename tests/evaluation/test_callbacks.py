@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 import warnings
 
 import pytest
@@ -19,9 +20,6 @@ from hml.models import PreActResNet18
 from hml.training.classifier import Classifier
 from tests.three_classes import ThreeClasses
 
-# Classifier adds the evaluations that a Trainer lacks, and so Calibration with its default bins.
-of_few_images = pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
-
 
 def figures_of(callback, logged):
     """Return what was logged of a callback's figures in a test."""
@@ -29,7 +27,6 @@ def figures_of(callback, logged):
     return {name: logged[name] for name in names}
 
 
-@of_few_images
 def test_alignment_is_computed_over_the_whole_test_set(tiny, classifier, make_trainer, whole_split):
     data = tiny()
     trainer = make_trainer(HumanAlignment())
@@ -66,7 +63,6 @@ def test_calibration_is_computed_over_the_whole_test_set(tiny, classifier, make_
     assert figures_of(Calibration(), logged) == pytest.approx(expected, abs=1e-5)
 
 
-@of_few_images
 @pytest.mark.parametrize(("num_images", "attacked"), [(None, 33), (10, 10), (16, 16), (1, 1), (500, 33)])
 def test_attack_is_of_as_many_images_as_asked(tiny, classifier, make_trainer, whole_split, num_images, attacked):
     data = tiny()
@@ -87,7 +83,6 @@ def test_attack_is_of_as_many_images_as_asked(tiny, classifier, make_trainer, wh
     )
 
 
-@of_few_images
 def test_attacked_images_are_drawn_from_all_and_the_same_for_every_seed(tiny, classifier, make_trainer):
     def drawn(num_images, seed):
         callback = FGSM(num_images=num_images)
@@ -100,7 +95,6 @@ def test_attacked_images_are_drawn_from_all_and_the_same_for_every_seed(tiny, cl
     assert max(ten) > 16  # the first ten are not more likely than others
 
 
-@of_few_images
 @pytest.mark.parametrize("inference_mode", [True, False])
 def test_attack_runs_in_full_precision_under_bf16(tiny, classifier, make_trainer, inference_mode):
     (full,) = make_trainer(FGSM()).test(classifier, datamodule=tiny(), verbose=False)
@@ -114,7 +108,6 @@ class WithoutAttack(FGSM):
         self.metric.update(logits, batch["target"], batch["label"], batch["index"])
 
 
-@of_few_images
 def test_attack_changes_neither_weights_nor_predictions(tiny, make_trainer):
     torch.manual_seed(0)
     classifier = Classifier(PreActResNet18(width=2))
@@ -220,12 +213,10 @@ def test_held_out_images_without_peoples_labels_set_no_temperature(tiny, classif
     assert logged["test/temperature"] == pytest.approx(expected["test/temperature"], rel=1e-9)
 
 
-@of_few_images
 def test_one_image_has_no_scaled_figures_and_the_reason(tiny, classifier, make_trainer):
     alignment_of_people = HumanAlignment()
     data = tiny(images=DemoImages(60, 1))
-    with pytest.warns(UserWarning, match="can't be computed"):  # of one image, calibration can't be either
-        (logged,) = make_trainer(alignment_of_people).test(classifier, datamodule=data, verbose=False)
+    (logged,) = make_trainer(alignment_of_people).test(classifier, datamodule=data, verbose=False)
     assert math.isnan(logged["test/temperature"])
     reason = "a temperature is fitted to other images, and there are none. Test two or more images"
     assert alignment_of_people.undefined["test/cross_entropy_scaled"] == reason
@@ -249,7 +240,6 @@ def test_figures_reach_tensorboard(tiny, classifier, make_trainer):
     assert {"test/ece", "test/fgsm_cross_entropy"} <= set(events.Tags()["scalars"])
 
 
-@of_few_images
 def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_trainer):
     without, three = FGSM(num_pictures=0), FGSM(num_pictures=3)
     make_trainer(without, three).test(classifier, datamodule=tiny(), verbose=False)
@@ -271,7 +261,6 @@ def test_options_out_of_range_are_refused_at_once(make, option):
         make(**option)
 
 
-@of_few_images
 def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trainer):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     nn.init.zeros_(network[1].weight)
@@ -281,7 +270,6 @@ def test_model_that_says_the_same_of_every_image_is_reported_too(tiny, make_trai
     assert logged["test/fgsm_cross_entropy"] == pytest.approx(2.302585, abs=1e-6)
 
 
-@of_few_images
 def test_a_correlation_that_does_not_exist_has_its_reason(tiny, make_trainer):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
     nn.init.zeros_(network[1].weight)
@@ -292,10 +280,10 @@ def test_a_correlation_that_does_not_exist_has_its_reason(tiny, make_trainer):
     assert alignment_of_people.undefined == {"test/entropy_correlation": reason}
 
 
-def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_trainer):
+def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_trainer, caplog):
     calibration = Calibration(20)
-    with pytest.warns(UserWarning, match="33 images fill fewer than two bins of 20"):
-        make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    assert "33 images fill fewer than two bins of 20" in caplog.text
     ends = ("", "_true", "_scaled")
     assert calibration.undefined.keys() == {f"test/rms_calibration{end}" for end in ends}
     calibration.metric.bin_size = 10
@@ -303,7 +291,6 @@ def test_reasons_are_forgotten_once_the_figure_exists(tiny, classifier, make_tra
     assert calibration.undefined == {}
 
 
-@of_few_images
 @pytest.mark.parametrize("make", [HumanAlignment, lambda: Calibration(10)], ids=["alignment", "calibration"])
 def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, make_trainer, make):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
@@ -314,11 +301,13 @@ def test_predictions_that_are_not_finite_are_the_reason_where_they_are(tiny, mak
     assert set(callback.undefined.values()) == {"the predictions aren't finite"}
 
 
-def test_bins_that_fit_few_images_are_named_in_a_warning(tiny, classifier, make_trainer):
+def test_bins_that_fit_few_images_are_named_in_a_notice(tiny, classifier, make_trainer, caplog):
     calibration = Calibration()
-    with pytest.warns(UserWarning, match="33 images are too few for bins of 100, the paper's size: .* bins of 3"):
-        (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
-    (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)  # without a warning
+    (logged,) = make_trainer(calibration).test(classifier, datamodule=tiny(), verbose=False)
+    (notice,) = [record.getMessage() for record in caplog.records if record.name == "hml"]
+    assert re.match("33 images are too few for bins of 100, the paper's size: .* bins of 3", notice)
+    (same,) = make_trainer(Calibration(3)).test(classifier, datamodule=tiny(), verbose=False)
+    assert caplog.text.count("too few") == 1
     assert logged == same
     assert math.isfinite(logged["test/rms_calibration"])
     ends = ("", "_full", "_true", "_full_true", "_scaled", "_full_scaled")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hml.analysis import command as percepts
 from hml.errors import InputError
+from hml.relabel import command as relabel
 from hml.training.flags import parse
 
 CODE = """
@@ -36,10 +38,10 @@ def module(tmp_path, monkeypatch):
     ("flags", "said"),
     [
         (["own_classes.Stuborn"], "the module own_classes has no class Stuborn.\nDid you mean Stubborn?"),
-        (["own_class.Stubborn"], "there is no module own_class. Put own_class.py into the folder where you run hml"),
-        (["own_classes.py"], "name a class by its module and name, such as my_labels.Stubborn."),
-        (["SeperateLabels"], "such as my_labels.Stubborn.\nDid you mean SeparateLabels?"),
-        (["own_classes.Nothing"], "the class lacks label. Define that method."),
+        (["own_class.Stubborn"], "there is no module own_class. Put own_class.py where you run hml"),
+        (["own_classes.py"], "name a class by its module and name, such as my_module.MyClass."),
+        (["SeperateLabels"], "such as my_module.MyClass.\nDid you mean SeparateLabels?"),
+        (["own_classes.Nothing"], "the class lacks label. Define what it lacks."),
         (
             ["own_classes.Stubborn", "--data.strategy.treshold", "0.4"],
             "no such argument. It has: threshold.\nDid you mean threshold?",
@@ -49,7 +51,7 @@ def module(tmp_path, monkeypatch):
             ["NoMixed", "--data.wrap", "own_classes.Stubborn"],
             "--data.wrap own_classes.Stubborn: this is not a subclass",
         ),
-        (["NoMixed", "--data.wrap", "MixupLabels"], "--data.wrap MixupLabels: the flag needs another kind of class."),
+        (["NoMixed", "--data.wrap", "MixupLabels"], "--data.wrap MixupLabels: the flag needs another kind of class"),
         (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
     ],
 )
@@ -58,3 +60,15 @@ def test_class_errors_say_what_to_do(flags, said):
         parse(["fit", "--config", "demo", "--data.strategy", *flags])
     assert said in str(caught.value)
     assert "Parser key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("verb", [percepts, relabel])
+def test_other_verbs_explain_class_errors_alike(verb):
+    for name, said in (
+        ("own_classes.Stuborn", "--source own_classes.Stuborn: the module own_classes has no class Stuborn."),
+        ("own_classes.py", "--source own_classes.py: name a class by its module and name, such as my_module.MyClass."),
+        ("own_classes.Stubborn", "--source own_classes.Stubborn: this is not a subclass of ImageSource, which"),
+    ):
+        with pytest.raises(InputError) as caught:
+            verb.parse([*(["fit"] if verb is relabel else []), "--source", name])
+        assert str(caught.value).startswith(said)
