@@ -15,9 +15,9 @@ Each replicate removes a part of the weight of some judgements:
 
 - What a person's judgements have in common is the usual jackknife over people, times the share of it that comes from
   products of two parts of a person's judgements. The rest is noise.
-- The noise of a mean of n judgements, from which one differs by d, needs d/√(n·(n − 1)), as in Bell and McCaffrey's CR2.
-  The usual jackknife has d/(n − 1), too much for two judgements. Removing .6 of the weight gives d/(n − .6), which is
-  close. Resampling people would lose images.
+- The noise of a mean of n judgements, from which one differs by d, needs d/√(n·(n − 1)), as in Bell and McCaffrey's
+  CR2. The usual jackknife has d/(n − 1), too much for two judgements. Removing .6 of the weight gives d/(n − .6), which
+  is close. Resampling people would lose images.
 
 References:
     Bell and McCaffrey, "Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples", 2002;
