@@ -34,12 +34,16 @@ from hml.labels import ConfidenceOnlyLabels as ConfidenceOnlyLabels
 from hml.labels import ConfidenceWeightedLabels as ConfidenceWeightedLabels
 from hml.labels import ConstantSmoothingLabels as ConstantSmoothingLabels
 from hml.labels import LabelStrategy as LabelStrategy
+from hml.labels import LastJudgement as LastJudgement
 from hml.labels import MixupLabels as MixupLabels
 from hml.labels import NoMixed as NoMixed
 from hml.labels import ReliableLabels as ReliableLabels
+from hml.labels import Reversed as Reversed
+from hml.labels import Rounded as Rounded
 from hml.labels import SeparateLabels as SeparateLabels
 from hml.labels import ShrunkLabels as ShrunkLabels
 from hml.labels import ShuffledJudgements as ShuffledJudgements
+from hml.labels import StrategyWrapper as StrategyWrapper
 from hml.labels import UniformLabels as UniformLabels
 from hml.labels import smooth_by_confidence as smooth_by_confidence
 from hml.labels import two_hot as two_hot

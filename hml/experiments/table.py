@@ -261,7 +261,7 @@ def _make_notes(
         notes.append(f"{key}: {'; '.join(values)}.")
     notes.append(_name_threads(results))
     seconds = [sum(part or 0 for part in result.seconds.values()) for result in results]
-    notes.append(f"Seconds a run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
+    notes.append(f"Seconds per run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
     return notes
 
 

@@ -61,7 +61,7 @@ def summarise(values: Sequence[float]) -> Summary:
     """Take the mean and its standard error, the sample's standard deviation (ddof 1) over √n.
 
     Args:
-        values: One a seed, shape (n,), n ≥ 1.
+        values: One per seed, shape (n,), n ≥ 1.
 
     Example:
         >>> summarise([1.0, 2.0, 3.0])

@@ -94,7 +94,7 @@ def test_losses_are_looked_at_every_fifty_steps_and_never_in_between(tiny, tmp_p
     classifier = Classifier(linear())
     monkeypatch.setattr(LossWatch, "look", lambda self: (looks.append(classifier.global_step), look(self)))
     trainer = make_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-    trainer.fit(classifier, datamodule=tiny(batch_size=2))  # 52 steps an epoch
+    trainer.fit(classifier, datamodule=tiny(batch_size=2))  # 52 steps per epoch
     assert looks == [49, 52, 101, 104]
 
 
