@@ -13,15 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from typing_extensions import override
 
-from hml.data import Batch, HMixDataModule
+from hml.data import Batch
 from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
 from hml.evaluation.attack import InFloat64, fgsm, full_precision, input_gradient, pgd
-from hml.evaluation.callbacks import EvaluationCallback
+from hml.evaluation.callbacks import EvaluationCallback, draw_images
 from hml.evaluation.metrics import PEOPLES_LABELS, TRUE_CLASS, GatheredPredictions
 from hml.randomness import Draws
 
@@ -66,7 +65,7 @@ class MaskingMetrics(GatheredPredictions):
 class GradientMasking(EvaluationCallback):
     """Checks some test images for gradient masking. Off by default, since it computes about 100 gradients of each.
 
-    The images are chosen at random, the same for every run. Attacks are scored in single precision.
+    The images are those that `FGSM` attacks with the same `num_images`. Attacks are scored in single precision.
 
     Args:
         epsilon: The largest change of a pixel of [0, 1], as for `FGSM`.
@@ -91,14 +90,11 @@ class GradientMasking(EvaluationCallback):
     @override
     def _start(self, trainer: Trainer, module: LightningModule) -> None:
         super()._start(trainer, module)
-        data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        ids = data.val_ids if trainer.state.fn == TrainerFn.VALIDATING else data.bank.test_ids
-        shuffled = Draws(0, 0, np.arange(len(ids))).order("gradient masking")
-        self._chosen = torch.from_numpy(shuffled[: self.num_images])
+        self._drawn = draw_images(trainer, self.num_images).to(module.device)
 
     @override
     def observe(self, module: LightningModule, batch: Batch, logits: Tensor) -> None:
-        chosen = torch.isin(batch["index"], self._chosen.to(batch["index"].device))
+        chosen = torch.isin(batch["index"], self._drawn)
         image, target, index = batch["image"][chosen], batch["target"][chosen], batch["index"][chosen]
         after, zeros = logits.new_empty(0, 3, logits.shape[1]), logits.new_empty(0)
         if len(image):
