@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
@@ -33,6 +34,7 @@ from hml.evaluation.metrics import (
 from hml.evaluation.trackers import log_figure, takes_figures
 from hml.judgements import Classes
 from hml.notices import notice
+from hml.randomness import Draws
 
 
 class EvaluationCallback(Callback):
@@ -202,7 +204,7 @@ class FGSM(EvaluationCallback):
 
     Args:
         epsilon: Step size, in pixels of [0, 1].
-        num_images: Number of images to attack, the first ones. null attacks all.
+        num_images: Number of images to attack. They are drawn from all, the same ones in every run. null attacks all.
         num_pictures: Number of attacked images to draw, each before and after the attack.
     """
 
@@ -217,16 +219,18 @@ class FGSM(EvaluationCallback):
         self.epsilon = epsilon
         self.num_images = num_images
         self.num_pictures = num_pictures
+        self._drawn: Tensor | None = None
         self._pictures: tuple[Tensor, ...] | None = None
 
     @override
     def _start(self, trainer: Trainer, module: LightningModule) -> None:
         super()._start(trainer, module)
+        self._drawn = None if self.num_images is None else _draw_images(trainer, self.num_images).to(module.device)
         self._pictures = None
 
     @override
     def observe(self, module: LightningModule, batch: Batch, logits: Tensor) -> None:
-        chosen = slice(None) if self.num_images is None else batch["index"] < self.num_images
+        chosen = slice(None) if self._drawn is None else torch.isin(batch["index"], self._drawn)
         image, target = batch["image"][chosen], batch["target"][chosen]
         attacked_logits = logits[:0]
         if len(image):
@@ -240,12 +244,23 @@ class FGSM(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        attacked = "" if self.num_images is None else f", first {self.num_images} images"
+        attacked = "" if self.num_images is None else f", {self.num_images} images"
         return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
     def draw(self, classes: Classes) -> dict[str, Figure]:
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
+
+
+def _draw_images(trainer: Trainer, number: int) -> Tensor:
+    """Draw evaluated images, the same ones in every run, so that runs can be compared image by image.
+
+    Returns:
+        Indices in the data set, shape (n,).
+    """
+    data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    ids = data.val_ids if trainer.state.fn == TrainerFn.VALIDATING else data.bank.test_ids
+    return torch.from_numpy(Draws(0, 0, np.arange(len(ids))).order("attacked images")[:number])
 
 
 class TemperatureScaling(EvaluationCallback):

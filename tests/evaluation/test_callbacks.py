@@ -64,22 +64,35 @@ def test_calibration_is_computed_over_the_whole_test_set(tiny, classifier, make_
 
 
 @pytest.mark.parametrize(("num_images", "attacked"), [(None, 33), (10, 10), (16, 16), (1, 1), (500, 33)])
-def test_attack_takes_the_first_images(tiny, classifier, make_trainer, whole_split, num_images, attacked):
+def test_attack_is_of_as_many_images_as_asked(tiny, classifier, make_trainer, whole_split, num_images, attacked):
     data = tiny()
     callback = FGSM(epsilon=0.02, num_images=num_images)
     (logged,) = make_trainer(callback).test(classifier, datamodule=data, verbose=False)
     image, target, label, _ = whole_split(classifier, data.test_dataloader())
-    adversarial = fgsm(classifier, image[:attacked], target[:attacked], 0.02)
+    drawn = callback.metric.gathered()["index"]
+    assert len(drawn) == attacked
+    adversarial = fgsm(classifier, image[drawn], target[drawn], 0.02)
     with torch.no_grad():
         logits = classifier(adversarial)
-    assert len(callback.metric.gathered()["index"]) == attacked
     assert figures_of(callback, logged) == pytest.approx(
         {
-            "test/fgsm_cross_entropy": float(alignment.soft_cross_entropy(logits, target[:attacked])),
-            "test/fgsm_accuracy": float((logits.argmax(1) == label[:attacked]).float().mean()),
+            "test/fgsm_cross_entropy": float(alignment.soft_cross_entropy(logits, target[drawn])),
+            "test/fgsm_accuracy": float((logits.argmax(1) == label[drawn]).float().mean()),
         },
         abs=1e-5,
     )
+
+
+def test_attacked_images_are_drawn_from_all_and_the_same_for_every_seed(tiny, classifier, make_trainer):
+    def drawn(num_images, seed):
+        callback = FGSM(num_images=num_images)
+        make_trainer(callback).test(classifier, datamodule=tiny(seed=seed), verbose=False)
+        return callback.metric.gathered()["index"].tolist()
+
+    ten = drawn(10, seed=0)
+    assert drawn(10, seed=5) == ten
+    assert set(ten) < set(drawn(16, seed=0))
+    assert max(ten) > 16  # the first ten are not more likely than others
 
 
 @pytest.mark.parametrize("inference_mode", [True, False])
@@ -128,22 +141,23 @@ def test_validation_logs_under_its_own_name(tiny, classifier, make_trainer, whol
     assert not any(name.startswith("test/") for name in logged)
 
 
-def scaled_by_hand(classifier, whole_split, loader, choose):
+def scaled_by_hand(classifier, whole_split, loader, choose, attack):
     """Compute the scaled figures with the temperatures that `choose` returns for logits and targets."""
+    drawn = attack.metric.gathered()["index"]
     image, target, _, logits = whole_split(classifier, loader)
     temperature = choose(logits, target)
     scaled = scale(logits, temperature)
     confidence, prediction = scaled.softmax(1).max(1)
     correct = prediction == target.argmax(1)
     with torch.no_grad():
-        attacked = scale(classifier(fgsm(classifier, image[:10], target[:10])), temperature[:10])
+        attacked = scale(classifier(fgsm(classifier, image[drawn], target[drawn])), temperature[drawn])
     return {
         "temperature": float(temperature.mean()),
         "cross_entropy_scaled": float(alignment.soft_cross_entropy(scaled, target)),
         "rms_calibration_scaled": float(rms_calibration_error(confidence, correct, 2, "pixmix")),
         "rms_calibration_full_scaled": float(rms_calibration_error(confidence, correct, 2, "full")),
         "ece_scaled": float(expected_calibration_error(confidence, correct)),
-        "fgsm_cross_entropy_scaled": float(alignment.soft_cross_entropy(attacked, target[:10])),
+        "fgsm_cross_entropy_scaled": float(alignment.soft_cross_entropy(attacked, target[drawn])),
     }
 
 
@@ -163,7 +177,7 @@ def evaluations():
 def test_scaled_figures_have_the_temperature_of_clean_images(tiny, classifier, make_trainer, whole_split, evaluations):
     data = tiny()
     (logged,) = make_trainer(*evaluations).test(classifier, datamodule=data, verbose=False)
-    expected = scaled_by_hand(classifier, whole_split, data.test_dataloader(), cross_fit)
+    expected = scaled_by_hand(classifier, whole_split, data.test_dataloader(), cross_fit, evaluations[2])
     assert in_stage("test", logged, expected) == pytest.approx(expected, abs=1e-5)
     assert {name for name in logged if "scaled" in name} == {f"test/{name}" for name in expected} - {"test/temperature"}
 
@@ -182,12 +196,14 @@ def test_held_out_images_set_the_temperature_of_test_images(tiny, classifier, ma
     (logged,) = trainer.test(classifier, datamodule=data, verbose=False)
     _, target, _, logits = whole_split(classifier, data.val_dataloader())
     fitted = fit_temperature(logits, target)
-    expected = scaled_by_hand(
-        classifier, whole_split, data.test_dataloader(), lambda logits, _: logits.new_full((len(logits),), fitted)
-    )
+
+    def fit(logits, _):
+        return logits.new_full((len(logits),), fitted)
+
+    expected = scaled_by_hand(classifier, whole_split, data.test_dataloader(), fit, evaluations[2])
     assert in_stage("test", logged, expected) == pytest.approx(expected, abs=1e-5)
     (logged,) = trainer.validate(classifier, datamodule=data, verbose=False)  # not fitted to the images that it scores
-    expected = scaled_by_hand(classifier, whole_split, data.val_dataloader(), cross_fit)
+    expected = scaled_by_hand(classifier, whole_split, data.val_dataloader(), cross_fit, evaluations[2])
     assert in_stage("val", logged, expected) == pytest.approx(expected, abs=1e-5)
 
 

@@ -117,7 +117,8 @@ def test_every_figure_has_a_value_of_each_image_beside_it(tiny, classifier, make
             ids, values = per_image.find(name)
             assert values.mean() == pytest.approx(figures[name], rel=1e-3, abs=1e-3)
             stage = data.bank.test_ids if name.startswith("test/") else data.val_ids
-            assert ids.tolist() == stage[: 3 if "fgsm" in name else None].tolist()
+            assert set(ids.tolist()) <= set(stage.tolist())
+            assert len(ids) == (3 if "fgsm" in name else len(stage))
 
 
 def test_seconds_of_fit_are_told(tiny, classifier, make_trainer, callbacks):
