@@ -56,10 +56,10 @@ def run(options: Options) -> int:
     """
     started = time.perf_counter()
     page = options.out / "percepts.html"
-    announce_replacement(page)
     sources = read_sources(options.cohort, options.judgements, options.source, find_data_dir(options.data_dir))
     pairs = [sources.classes.parse_pair(pair) for pair in options.pairs]
     _check_images(options.images, sources)
+    announce_replacement(page)
     table = add_variables(sources.judgements, sources.human)
     sections, tables, curves = _measure(options, sources, table, pairs)
     figures, numbers = options.out / "figures", options.out / "percepts.json"
