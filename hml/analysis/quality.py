@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from hml.analysis.headlines import headlines
+from hml.analysis.headlines import Headline, headlines
 from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
-from hml.statistics.jackknife import Jackknife
+from hml.statistics.estimates import Array
+from hml.statistics.jackknife import Jackknife, Statistic
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
@@ -93,15 +94,18 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,
-        people, and the change against "none" with change_low and change_high over the same resamples.
+        people, and the change against "none" with change_low and change_high, over the same replicates.
     """
-    found = {}
+    found: dict[tuple[str, str], tuple[Headline, float, Array]] = {}
     left_out = {"none": table, **{name: table[~out] for name, (_, out) in rules(table).items()}}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for rule, part in left_out.items():
-            for headline in headlines(part):
-                value = float(jackknife.value(headline.statistic))
-                found[headline.name, rule] = (headline, value, jackknife.replicate(headline.statistic))
+    for rule, part in left_out.items():
+        computed: dict[Statistic, tuple[Array, Array]] = {}  # each statistic once, though headlines may share it
+        for headline in headlines(part):
+            statistic = headline.statistic
+            if statistic not in computed:
+                computed[statistic] = jackknife.value(statistic), jackknife.replicate(statistic)
+            values, replicates = map(headline.of, computed[statistic])
+            found[headline.name, rule] = (headline, float(values), replicates)
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
         same = headline.same_images
