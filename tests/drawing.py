@@ -1,5 +1,7 @@
 """Keeps pages and runs from drawing, which takes most of their time where tests make them."""
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
@@ -14,7 +16,8 @@ RUNS_FIGURES = (
 def skip_drawing(patch):
     """Make files of figures a single pixel, figures of at most six panels, and a run's pictures empty."""
     pixel, add_subplot = Image.new("L", (1, 1)), Figure.add_subplot
-    patch.setattr(Figure, "savefig", lambda self, file, **options: pixel.save(file, "png"))
+    patch.setattr(FigureCanvasAgg, "print_png", lambda self, file: pixel.save(file, "png"))
+    patch.setattr(FigureCanvasPdf, "print_pdf", lambda self, file, metadata: pixel.save(file, "png"))
 
     def add_or_reuse(self, *args, **options):
         return add_subplot(self, *args, **options) if len(self.axes) < 6 else self.axes[-1]
