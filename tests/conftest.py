@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Tests run in a process a core: what they start takes a thread each, or all would wait for one another.
+# Tests run in one process per core: what they start takes a thread each, or all would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What is imported stays until the end: looking it through for garbage takes a fifth of importing, and of many tests.

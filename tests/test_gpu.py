@@ -38,7 +38,7 @@ class NothingCrosses(TorchDispatchMode):
 
 @pytest.fixture
 def on_gpu(tiny):
-    """Make a loader of made-up images with a label a person, and a classifier, on a fake GPU."""
+    """Make a loader of synthetic images with one label per person, and a classifier, on a fake GPU."""
     data = tiny(SeparateLabels())
 
     def make(**options):

@@ -11,6 +11,7 @@ import pytest
 import hml
 import hml.command_line.labels
 from hml.command_line.flags import flag_names
+from hml.experiments.schemes import find_configs
 from hml.training import flags
 from tests.command_line.test_flags import OPTIONS, PARSE
 
@@ -34,6 +35,16 @@ def write_files(guide):
     for before, _, content in read_blocks(guide):
         if names := re.findall(r"`([\w/]+\.(?:py|ya?ml))`", before):
             Path(names[-1]).write_text(content, encoding="utf-8")
+
+
+def runs_of(options):
+    """Return the arguments of the runs of a table whose flags may not fit its scheme."""
+    if options.flags:
+        configs = find_configs(options.schemes)
+        # Only flags of a strategy may fit one scheme and not another.
+        of_strategy = any(flag.startswith("--data.strategy") for flag in options.flags)
+        for config in configs if of_strategy else configs[:1]:
+            yield ["fit", "--config", str(config), *options.flags]
 
 
 @pytest.fixture
@@ -66,7 +77,9 @@ def test_every_command_parses(guide):  # tests/data runs those of the guide to d
             shutil.copy(*args)
         if program == "hml":
             if args[0] in PARSERS:
-                PARSERS[args[0]](args[1:])
+                options = PARSERS[args[0]](args[1:])
+                for runs in runs_of(options) if args[0] == "table1" else ():
+                    flags.parse(runs)
             else:
                 flags.parse(args)
 

@@ -23,7 +23,6 @@ def stand_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("HML_DATA_DIR", raising=False)
 
 
-@pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
 @pytest.mark.usefixtures("without_drawing")
 def test_from_a_folder_of_images_to_a_table(capsys, monkeypatch):
     monkeypatch.setattr("torchvision.models.resnet18", narrow_resnet18)

@@ -79,7 +79,7 @@ def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd
     """Average what each task says of each pair of images that all of them show.
 
     Returns:
-        One row a pair of images: pair; the mean midpoint and answers of `construct` and of `select`;
+        One row per pair of images: pair; the mean midpoint and answers of `construct` and of `select`;
         `inferred`, the midpoint's side that the judgements imply (1 − mean lambda_h at .5), and its answers.
     """
     tables = {"construct": construct, "select": select, "inferred": implied_midpoints(judgements)}

@@ -194,7 +194,7 @@ def summarise_cells(table: pd.DataFrame, jackknife: Jackknife, pairs: Sequence[t
         pairs: The class pairs, the lower label first; judgements of others don't count.
 
     Returns:
-        One row a cell: class_1, class_2, lambda_f, the estimate, images; n is 0 and value None where nobody judged.
+        One row per cell: class_1, class_2, lambda_f, the estimate, images; n is 0 and value None where nobody judged.
     """
     number = {pair: i for i, pair in enumerate(pairs)}
     ends = np.sort(table[["class_1", "class_2"]], axis=1).tolist()

@@ -24,6 +24,7 @@ from hml.analysis.command import Options
 from hml.analysis.confidence import add_variables
 from hml.analysis.pairs import CurveEstimates, choose_pairs, estimate_curves, summarise_cells
 from hml.analysis.sources import Sources, read_sources
+from hml.command_line.replacing import announce_replacement
 from hml.data.download import find_data_dir
 from hml.errors import DataError, InputError
 from hml.files.atomic import write_atomically
@@ -35,11 +36,13 @@ from hml.reporting.sections import Section, count
 from hml.reporting.versions import find_commit
 from hml.statistics.jackknife import BOTH, PEOPLE, Jackknife
 
+_HEADLINES = 5
+"""How many sections' first findings the terminal shows."""
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib")
 
 
 def run(options: Options) -> int:
-    """Analyse judgements, write the page, its figures and percepts.json, and print where they are.
+    """Analyse judgements, write the page, its figures and percepts.json, and print where they are and what they show.
 
     Figures that only an earlier run made are deleted from the folder.
 
@@ -51,6 +54,8 @@ def run(options: Options) -> int:
         DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
     """
     started = time.perf_counter()
+    page = options.out / "percepts.html"
+    announce_replacement(page)
     sources = read_sources(options.cohort, options.judgements, options.source, find_data_dir(options.data_dir))
     pairs = [sources.classes.parse_pair(pair) for pair in options.pairs]
     _check_images(options.images, sources)
@@ -59,7 +64,6 @@ def run(options: Options) -> int:
     figures, numbers = options.out / "figures", options.out / "percepts.json"
     images = {exhibit.name: write_exhibit(exhibit, figures) for section in sections for exhibit in section.exhibits}
     write_events(images, options.out)
-    page = options.out / "percepts.html"
     introduction, footer = _introduce(options, sources, table)
     title = "What people perceive in mixed images"
     citation = cite(with_hmix=options.judgements is None)
@@ -69,6 +73,8 @@ def run(options: Options) -> int:
     result["seconds"] = round(time.perf_counter() - started, 2)
     write_atomically(numbers, to_json(result))
     print(f"Open {page}; the numbers are in {numbers}, the figures in {figures}.")
+    headlines = [section.findings[0] for section in sections if section.findings][:_HEADLINES]
+    print("".join(f"  {headline}\n" for headline in headlines), end="")
     return 0
 
 
@@ -128,7 +134,7 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
         "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that "
         "compare two answers "
-        "to an image have none: with so few answers an image, noise can't be told from what images differ by. "
+        "to an image have none: with so few answers per image, noise can't be told from what images differ by. "
         "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
         "controls the false discovery rate at 5 % (Benjamini and Hochberg).",
     ]

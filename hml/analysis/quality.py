@@ -31,7 +31,7 @@ def people_table(table: pd.DataFrame) -> pd.DataFrame:
     """Describe each person.
 
     Returns:
-        One row a person: person, annotator, n, the shares of untouched and fast answers and of the commonest one, the
+        One row per person: person, annotator, n, the shares of untouched and fast answers and of the commonest one, the
         median reaction_ms, the correlation of lambda_h with lambda_f, and whether they answer alike or carelessly.
     """
     rows = []

@@ -2,10 +2,9 @@
 
 import argparse
 import dataclasses
-import difflib
 import pkgutil
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -13,7 +12,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import docstring_parser
 from jsonargparse import ArgumentParser
 
+from hml.command_line.class_errors import explain_class
 from hml.command_line.configs import resolve_configs
+from hml.command_line.suggestions import suggest
 from hml.errors import InputError
 from hml.files.paths import expand
 
@@ -62,6 +63,8 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         own = _fields(options)
         return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
     except argparse.ArgumentError as error:
+        if (explained := explain_class(str(error), _class_names(options))) is not None:
+            raise InputError(explained) from error
         text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text instead of a list")
         text = re.sub(r'\s*Parser key "([\w-]+)":?\s*', r"--\1: ", text)
         text = re.sub(r"<class '(\w+)'>|typing\.(?=Literal)", r"\1", text).strip(" .")
@@ -110,24 +113,14 @@ def flag_names(options: type) -> list[str]:
     return [*map(_flag, _fields(options)), "--config", "--print_config", "--help"]
 
 
-def suggest(message: str, known_words: Collection[str]) -> str:
-    r"""Suggest the known word that is most similar to an unknown word in a message, or ends with it.
-
-    Examples:
-        >>> suggest("unrecognized arguments: --replicate 5", ["replicates", "seed"])
-        '\nDid you mean replicates?'
-    """
-    words = re.findall(r"(?<![\w./])[\w.]*\w(?![\w./])", message)  # without those in paths
-    for word in [*re.findall(r"--(\w[\w.-]*)", message), *words]:
-        nearest = difflib.get_close_matches(word, known_words, n=1, cutoff=0.8)
-        nearest = nearest or sorted(known for known in known_words if known.endswith(f".{word.split('.')[0]}"))
-        if nearest and word not in known_words and nearest[0] not in message:
-            return f"\nDid you mean {nearest[0]}?"
-    return ""
-
-
 def _fields(options: type) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(options)
+
+
+def _class_names(options: type) -> list[str]:
+    """List the classes that flags may name without their module: those beside each base."""
+    modules = [base.rpartition(".")[0] for field in _fields(options) if (base := field.metadata.get("base"))]
+    return [name for module in modules for name in pkgutil.resolve_name(module).__all__]
 
 
 def _flag(field: dataclasses.Field[Any]) -> str:

@@ -53,7 +53,8 @@ def parse(args: Sequence[str]) -> Options:
     except argparse.ArgumentError as error:
         raise InputError(f"{error}. See hml labels --help.") from error
     if own.out is None or own.out.suffix not in FORMATS:
-        raise InputError(f"--out {own.out} must be a file that ends in {_ENDINGS}.")
+        given = "is missing" if own.out is None else own.out
+        raise InputError(f"--out {given}: give a file that ends in {_ENDINGS}.")
     flags = [f"--data.{flag[2:]}" if flag.startswith("--strategy.") else flag for flag in others]
     chosen = [] if own.strategy is None else ["--data.strategy", own.strategy]
     return Options(expand(own.out), [*chosen, *flags])

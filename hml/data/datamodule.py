@@ -1,5 +1,6 @@
 """`HMixDataModule`: loaders of plain images, and of mixed images with the labels of a strategy."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,15 +13,16 @@ from typing_extensions import override
 from hml.data.download import find_data_dir
 from hml.data.images import Cifar10, ImageBank, ImageSource
 from hml.data.judged import JudgedImages, fetch_judged, load_judged
-from hml.data.loader import Augment, MixingLoader
+from hml.data.loader import MixingLoader
 from hml.data.mixed import HMix, MixedSource
-from hml.data.mixing import Rows, mix
+from hml.data.mixing import Rows, crop_and_flip_once, mix
 from hml.data.splits import hold_out
 from hml.errors import InputError, check_choice
-from hml.labels import LabelStrategy, MixedExample, label_checked
+from hml.labels import LabelStrategy, MixedExample, StrategyWrapper, label_checked
 from hml.randomness import Draws
 
 LabelDraw = Literal["sample", "expand"]
+Augment = Literal["none", "crop_flip", "crop_flip_once"]
 PlainLabels = Literal["hard", "human"]
 
 _FIRST_ROWS = 16
@@ -38,10 +40,16 @@ class HMixDataModule(LightningDataModule):
         batch_size: Number of images per batch, over all ranks.
         label_draw: How to train on an image with K labels. "sample" draws one of them every epoch, "expand" makes K
             copies of the image.
-        augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them.
+        augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them, again
+            every epoch. "crop_flip_once" does this once to each original image, before images are mixed.
         plain_labels: Training labels of plain images: "hard" (true classes) or "human" (people's labels).
         val_size: Number of training images held out for `hml validate`.
         seed: The seed of all draws. On the command line, this is `seed_everything`.
+        wrap: Wraps the strategy in another one, such as `Rounded`, whichever strategy a config names.
+        epoch_size: The number of images in an epoch of training. Missing ones are drawn a second time. "all" is the
+            number of plain and mixed images, also if the strategy leaves mixed images out; with label_draw "expand",
+            the number of plain images and judgements. So all strategies take the same number of steps. By default,
+            each image is trained on once.
 
     Raises:
         InputError: an option is out of its range.
@@ -59,6 +67,8 @@ class HMixDataModule(LightningDataModule):
         plain_labels: PlainLabels = "hard",
         val_size: int = 0,
         seed: int = 0,
+        wrap: Callable[[LabelStrategy], StrategyWrapper] | None = None,
+        epoch_size: int | Literal["all"] | None = None,
     ) -> None:
         super().__init__()
         check_choice("label_draw", label_draw, LabelDraw)
@@ -70,7 +80,9 @@ class HMixDataModule(LightningDataModule):
             raise InputError(f"seed={seed} must be 0 or more.")
         if plain_labels == "human" and mixed is not None and not mixed.leaves_plain:
             raise InputError("plain_labels=human has no effect: every image is mixed. Set --data.mixed.share below 1.")
-        self.strategy = strategy
+        if isinstance(epoch_size, int) and epoch_size < 2:
+            raise InputError(f"epoch_size={epoch_size} must be 2 or more, or all.")
+        self.strategy = strategy if wrap is None else wrap(strategy)
         self.images = Cifar10() if images is None else images
         self.mixed = HMix() if mixed is None else mixed
         self.data_dir = find_data_dir(data_dir)
@@ -80,6 +92,7 @@ class HMixDataModule(LightningDataModule):
         self.plain_labels = plain_labels
         self.val_size = val_size
         self.seed = seed
+        self.epoch_size = epoch_size
         self._bank: ImageBank | None = None
         self._is_set_up = False
 
@@ -164,7 +177,10 @@ class HMixDataModule(LightningDataModule):
 
     @override
     def train_dataloader(self) -> MixingLoader:
-        return self._loader(self.train_rows, train=True)
+        images = self.bank.images
+        if self.augment == "crop_flip_once":
+            images = crop_and_flip_once(images, self.bank.train_ids, self.seed)
+        return self._loader(images, self.train_rows, train=True)
 
     @override
     def val_dataloader(self) -> MixingLoader | list[MixingLoader]:
@@ -179,23 +195,31 @@ class HMixDataModule(LightningDataModule):
         return self._evaluation_loader(self.bank.test_ids)
 
     def _evaluation_loader(self, ids: Tensor) -> MixingLoader:
-        return self._loader(Rows.plain(ids, self.bank.soft_labels[ids]), train=False)
+        return self._loader(self.bank.images, Rows.plain(ids, self.bank.soft_labels[ids]), train=False)
 
-    def _loader(self, rows: Rows, train: bool) -> MixingLoader:
+    def _count_epoch(self) -> int | None:
+        if self.epoch_size != "all":
+            return self.epoch_size
+        num_plain = len(self.bank.train_ids) - len(self.val_ids)
+        mixed = [len(example.judgements) if self.label_draw == "expand" else 1 for example in self.examples]
+        return max(len(self.train_rows), num_plain + sum(mixed))
+
+    def _loader(self, images: Tensor, rows: Rows, train: bool) -> MixingLoader:
         # Without a Trainer, for example in a notebook, batches are made on the device of the bank, the CPU.
         trainer = self.trainer
         device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
         return MixingLoader(
-            self.bank.images.to(device),
+            images.to(device),
             self.bank.labels.to(device),
             rows.to(device),
             batch_size=self.batch_size,
             train=train,
-            augment=self.augment,
+            augment="crop_flip" if self.augment == "crop_flip" else "none",
             seed=self.seed,
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,
             remix=self._remix,
+            epoch_size=self._count_epoch(),
         )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from typing_extensions import override
 
@@ -30,6 +29,7 @@ from hml.data.download import (
 from hml.errors import DataError, InputError
 from hml.judgements import CIFAR10, Classes
 from hml.labels import check_soft_labels
+from hml.notices import notice
 
 STAND_IN = "cifar10_test.npz"
 _STAND_IN_BYTES = 40_000_000  # it needs 31 million
@@ -194,7 +194,7 @@ class Cifar10(ImageSource):
             raise DataError(f"The labels in {data_dir / name} are not those of CIFAR-10's test set, in its order.")
         canonical = name != STAND_IN
         if not canonical:
-            rank_zero_warn(
+            notice(
                 f"Pixels come from the stand-in {data_dir / STAND_IN} and may differ from CIFAR-10's: put "
                 f"{CIFAR10_ARCHIVE.name} beside it (`hml download` does) for canonical results."
             )

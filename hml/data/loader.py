@@ -1,9 +1,10 @@
-"""`BatchLoader`: mixes whole batches of images on the device, without worker processes."""
+"""`MixingLoader`: mixes whole batches of images on the device, without worker processes."""
 
 from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -46,6 +47,8 @@ class MixingLoader:
         rank: The index of this process, which selects its share of every batch.
         world_size: Number of processes.
         remix: Makes the rows of each training epoch from `rows`, the same number. By default, rows do not change.
+        epoch_size: Number of rows in a training epoch. With more than there are, every row is used and some are used
+            again, which are drawn every epoch. With fewer, an epoch uses some rows. By default, every row is used once.
 
     Raises:
         InputError: there are fewer rows than ranks, or the ranks can't share batches of this size evenly in training.
@@ -65,6 +68,7 @@ class MixingLoader:
         rank: int = 0,
         world_size: int = 1,
         remix: Remix | None = None,
+        epoch_size: int | None = None,
     ) -> None:
         if len(rows) < world_size:
             raise InputError(f"{len(rows)} images are too few for {world_size} processes.")
@@ -73,10 +77,11 @@ class MixingLoader:
                 f"batch_size={batch_size} can't be shared evenly by {world_size} processes: "
                 f"make --data.batch_size a multiple of {world_size}."
             )
+        self._epoch_size = epoch_size if train and epoch_size is not None else len(rows)
         if train:  # fewer rows than a batch make one batch, which ranks must also share evenly
-            batch_size = min(batch_size, len(rows) // world_size * world_size)
+            batch_size = min(batch_size, self._epoch_size // world_size * world_size)
             if batch_size < 2 * world_size:
-                raise InputError(f"{batch_size} training images a step are too few for {world_size} processes.")
+                raise InputError(f"{batch_size} training images per step are too few for {world_size} processes.")
         self.images, self.labels, self.rows = images, labels, rows
         self.batch_size, self.train, self.augment = batch_size, train, augment
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -90,7 +95,7 @@ class MixingLoader:
     def __len__(self) -> int:
         """The number of batches per epoch, the same on every rank."""
         if self.train:
-            return len(self.rows) // self.batch_size
+            return self._epoch_size // self.batch_size
         return -(-len(self.rows) // self.batch_size)
 
     @property
@@ -122,7 +127,7 @@ class MixingLoader:
         order = torch.from_numpy(every)
         if self.train:
             label = label + (draws.uniform("label") * self._num_labels).astype(np.int64)
-            order = torch.from_numpy(draws.order("order"))
+            order = torch.from_numpy(self._order(draws))
         label_index = torch.from_numpy(label).to(device)
         shifts = None
         if self.train and self.augment == "crop_flip":
@@ -137,6 +142,12 @@ class MixingLoader:
                 image = crop_and_flip(image, shifts[index])
             self._consumed = number + 1
             yield Batch(image=image, target=rows.soft_labels[label_index[index]], label=self.labels[id_1], index=index)
+
+    def _order(self, draws: Draws) -> npt.NDArray[np.int64]:
+        """Return the rows of a training epoch in their order."""
+        copies, rest = divmod(self._epoch_size, len(draws.index))
+        used = np.concatenate([np.tile(draws.index, copies), draws.order("rows used again")[:rest]])
+        return used[Draws(self.seed, self.epoch, np.arange(len(used))).order("order")]
 
     def _split(self, order: Tensor) -> tuple[Tensor, ...]:
         """Split an epoch into global batches, the same on every rank."""

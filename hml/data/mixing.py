@@ -5,6 +5,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from hml.randomness import Draws
+
+_BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -89,3 +93,24 @@ def crop_and_flip(image: Tensor, draws: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(image, (right, right, down, down)).movedim(1, -1)  # (B, H + 2p, W + 2q, 3)
     which = torch.arange(len(image), device=image.device)[:, None, None]
     return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
+
+
+def crop_and_flip_once(images: Tensor, ids: Tensor, seed: int) -> Tensor:
+    """Return a copy of a bank's pixels in which some images are cropped and flipped once, as in `crop_and_flip`.
+
+    Mixing is linear, so normalising pixels after it equals normalising before it. Cropping each image before it is
+    mixed differs from cropping the mixed image, whose endpoints move together.
+
+    Args:
+        images: The bank's pixels, uint8, shape (M, 3, H, W).
+        ids: The images to crop and flip, shape (n,). How is a function of the seed and the id.
+        seed: The run's seed.
+
+    Returns:
+        Pixels, uint8, shape (M, 3, H, W).
+    """
+    changed = images.clone()
+    draws = torch.from_numpy(Draws(seed, 0, ids.numpy()).uniform("augment once", (3,))).float()  # (n, 3)
+    for block, drawn in zip(torch.split(ids, _BLOCK), torch.split(draws, _BLOCK), strict=True):  # to need less memory
+        changed[block] = crop_and_flip(images[block], drawn)
+    return changed

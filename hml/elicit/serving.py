@@ -11,6 +11,7 @@ from hml.elicit.research.privacy import check_cell
 from hml.elicit.simulated import simulate_people
 from hml.elicit.stimuli import Stimuli, load_stimuli
 from hml.elicit.store.database import make_folder
+from hml.elicit.store.people import read_people
 from hml.elicit.store.store import Store
 from hml.elicit.study import Study, demo_study, read_study
 from hml.elicit.web.addresses import host_of, is_loopback, read_origin
@@ -52,8 +53,14 @@ def main(options: Serve | Simulate) -> int:
                     raise InputError(
                         f"--people {options.people} must be 1 or more, and --seed {options.seed} 0 or more."
                     )
+                before = len(read_people(store.folder))
                 count = simulate_people(store, options.people, options.seed, refresher.refresh)
-                print(f"Simulated people gave {count:,} answers, which are in {folder}.")
+                people = read_people(store.folder)
+                answers, who = sum(person.answered for person in people), "person" if len(people) == 1 else "people"
+                print(
+                    f"{folder} now has {answers:,} answers ({count:,} new) by {len(people):,} {who} "
+                    f"({len(people) - before:,} new)."
+                )
             else:
                 _serve(study, store, stimuli, refresher, options)
         finally:

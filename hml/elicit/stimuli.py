@@ -14,6 +14,8 @@ import numpy.typing as npt
 from jsonargparse import ArgumentError, ArgumentParser
 from PIL import Image
 
+import hml.data
+from hml.command_line.class_errors import explain_class
 from hml.data import HMix, ImageBank, ImageSource
 from hml.data.download import fetch
 from hml.data.judged import check_endpoints, fetch_judged, load_judged
@@ -154,7 +156,8 @@ def _make_source(images: str | dict[str, Any]) -> ImageSource:
         )
         source: ImageSource = parser.instantiate_classes(found).images
     except (ArgumentError, TypeError, ValueError) as error:
-        raise InputError(f"images: {' '.join(str(error).split())}") from error
+        explained = explain_class(str(error), hml.data.__all__) or f"images: {' '.join(str(error).split())}"
+        raise InputError(explained.removeprefix("--")) from error
     return source
 
 

@@ -16,7 +16,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from hml.command_line.configs import STUDIES, shipped_folder
-from hml.command_line.flags import suggest
+from hml.command_line.suggestions import suggest
 from hml.elicit.tasks import TASKS
 from hml.errors import InputError, check_choice
 from hml.files.strict_yaml import parse_yaml
@@ -152,6 +152,11 @@ class Study:
     def is_demo(self) -> bool:
         """Whether the study must not be open to others, because an ethics reference or a contact is missing."""
         return self.ethics_reference is None or self.contact is None
+
+    @property
+    def returns_code(self) -> bool:
+        """Whether the way back carries hml's completion code, rather than a code of the recruiting service."""
+        return self.return_url is not None and _CODE in self.return_url
 
     def return_address(self, completion_code: str, participant: str | None = None) -> str | None:
         """Return where a person goes afterwards; None if there is no `return_url`, or its id isn't known."""

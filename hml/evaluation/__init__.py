@@ -3,5 +3,12 @@
 from hml.evaluation.alignment import soft_cross_entropy
 from hml.evaluation.attack import fgsm
 from hml.evaluation.calibration import expected_calibration_error, rms_calibration_error
+from hml.evaluation.temperature import fit_temperature
 
-__all__ = ["expected_calibration_error", "fgsm", "rms_calibration_error", "soft_cross_entropy"]
+__all__ = [
+    "expected_calibration_error",
+    "fgsm",
+    "fit_temperature",
+    "rms_calibration_error",
+    "soft_cross_entropy",
+]

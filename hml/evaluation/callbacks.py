@@ -5,31 +5,36 @@ They run in `test` and in `validate`, which logs as `val/…`. Validation during
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.figure import Figure
 from torch import Tensor
 from typing_extensions import override
 
-from hml.data import Batch, ImageBank
+from hml.data import Batch, HMixDataModule, ImageBank
 from hml.errors import InputError
 from hml.evaluation.attack import fgsm, full_precision
 from hml.evaluation.calibration import PAPER_BIN_SIZE
 from hml.evaluation.figures import attack_grid, reliability_diagram
 from hml.evaluation.metrics import (
     PEOPLES_LABELS,
+    SCALED,
     TRUE_CLASS,
     AttackedMetrics,
     CalibrationMetrics,
     GatheredPredictions,
     HumanAlignmentMetrics,
+    TemperatureMetrics,
 )
 from hml.evaluation.trackers import log_figure, takes_figures
 from hml.judgements import Classes
+from hml.notices import notice
+from hml.randomness import Draws
 
 
 class EvaluationCallback(Callback):
@@ -54,7 +59,7 @@ class EvaluationCallback(Callback):
 
     def truth_of(self, name: str) -> str:
         """Return what a scalar of the metric compares predictions with."""
-        return self.metric.truth[name] if self.has_people else TRUE_CLASS
+        return self.metric.truth[name.removesuffix(SCALED)] if self.has_people else TRUE_CLASS
 
     def describe_truth(self, name: str) -> str:
         """Return the same as a phrase."""
@@ -73,24 +78,32 @@ class EvaluationCallback(Callback):
         """Draw figures of all predictions, by name."""
         return {}
 
-    def _start(self) -> None:
+    def _start(self, trainer: Trainer, module: LightningModule) -> None:
         self.metric.reset()
 
     def _finish(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.metric.to(module.device)
+        scaling = _find_scaling(trainer)
+        self.metric.temperature = None if scaling is None else scaling.compute(module)
         # All ranks computed the same values from the same predictions, so no reduction over ranks is needed.
         values = {f"{stage}/{name}": value.to(module.device) for name, value in self.metric.compute().items()}
         module.log_dict(values, sync_dist=True)
         self.per_image |= {f"{stage}/{name}": (self.metric.images, own) for name, own in self.metric.per_image.items()}
         bank: ImageBank = trainer.datamodule.bank  # type: ignore[attr-defined]
         self.has_people = bank.human is not None
-        self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in self.metric.truth}
-        self._explain_nans(values, stage, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
+        scaled = () if scaling is None else [f"{name}{SCALED}" for name in self.metric.scaled]
+        self.truth |= {f"{stage}/{name}": self.truth_of(name) for name in (*self.metric.truth, *scaled)}
+        unfitted = {} if scaling is None else scaling.metric.nan_reasons()
+        self._explain_nans(values, stage, unfitted, warn=not trainer.fast_dev_run)  # type: ignore[attr-defined]
         for name, figure in self.draw(bank.classes).items() if takes_figures(trainer) else ():
             log_figure(trainer, f"{stage}/{name}", figure)
 
-    def _explain_nans(self, values: dict[str, Tensor], stage: str, warn: bool) -> None:
-        reasons = {f"{stage}/{name}": reason for name, reason in self.metric.nan_reasons().items()}
+    def _explain_nans(self, values: dict[str, Tensor], stage: str, unfitted: Mapping[str, str], warn: bool) -> None:
+        own = self.metric.nan_reasons()
+        for name in self.metric.scaled:
+            if reason := own.get(name, unfitted.get("temperature")):
+                own[f"{name}{SCALED}"] = reason
+        reasons = {f"{stage}/{name}": reason for name, reason in own.items()}
         missing = [name for name, value in values.items() if bool(value.isnan())]
         if not reasons.keys() >= set(missing):  # training has diverged, which is reported as an error elsewhere
             reasons, warn = dict.fromkeys(missing, "the predictions aren't finite"), False
@@ -102,12 +115,12 @@ class EvaluationCallback(Callback):
         serious = [found[name] for name in found if warn and name.removeprefix(f"{stage}/") in self.legend()]
         for reason in dict.fromkeys(serious):
             names = [name for name in found if found[name] == reason]
-            rank_zero_warn(f"{' and '.join(names)} can't be computed: {reason}.")
+            notice(f"{', '.join(names)} can't be computed: {reason}.")
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != TrainerFn.FITTING:
-            self._start()
+            self._start(trainer, pl_module)
 
     @override
     def on_test_batch_end(
@@ -172,10 +185,10 @@ class Calibration(EvaluationCallback):
     def _finish(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         super()._finish(trainer, module, stage)
         used, count = self.calibration.used_bin_size, len(self.calibration.predictions[0])
-        self.bin_size |= {f"{stage}/{name}": used for name in self.metric.truth if name.startswith("rms_")}
+        self.bin_size |= {name: used for name in self.truth if name.startswith(f"{stage}/rms_")}
         chosen = self.calibration.bin_size
         if chosen is None and used != PAPER_BIN_SIZE and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            rank_zero_warn(
+            notice(
                 f"{count} images are too few for bins of {PAPER_BIN_SIZE}, the paper's size: RMS calibration errors "
                 f"use bins of {used}. Do not compare them with errors in other bins (set by --calibration.bin_size)."
             )
@@ -191,7 +204,7 @@ class FGSM(EvaluationCallback):
 
     Args:
         epsilon: Step size, in pixels of [0, 1].
-        num_images: Number of images to attack, the first ones. null attacks all.
+        num_images: Number of images to attack. They are drawn from all, the same ones in every run. null attacks all.
         num_pictures: Number of attacked images to draw, each before and after the attack.
     """
 
@@ -206,16 +219,18 @@ class FGSM(EvaluationCallback):
         self.epsilon = epsilon
         self.num_images = num_images
         self.num_pictures = num_pictures
+        self._drawn: Tensor | None = None
         self._pictures: tuple[Tensor, ...] | None = None
 
     @override
-    def _start(self) -> None:
-        super()._start()
+    def _start(self, trainer: Trainer, module: LightningModule) -> None:
+        super()._start(trainer, module)
+        self._drawn = None if self.num_images is None else _draw_images(trainer, self.num_images).to(module.device)
         self._pictures = None
 
     @override
     def observe(self, module: LightningModule, batch: Batch, logits: Tensor) -> None:
-        chosen = slice(None) if self.num_images is None else batch["index"] < self.num_images
+        chosen = slice(None) if self._drawn is None else torch.isin(batch["index"], self._drawn)
         image, target = batch["image"][chosen], batch["target"][chosen]
         attacked_logits = logits[:0]
         if len(image):
@@ -229,7 +244,7 @@ class FGSM(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        attacked = "" if self.num_images is None else f", first {self.num_images} images"
+        attacked = "" if self.num_images is None else f", {self.num_images} images"
         return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
@@ -237,8 +252,61 @@ class FGSM(EvaluationCallback):
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
 
 
+def _draw_images(trainer: Trainer, number: int) -> Tensor:
+    """Draw evaluated images, the same ones in every run, so that runs can be compared image by image.
+
+    Returns:
+        Indices in the data set, shape (n,).
+    """
+    data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    ids = data.val_ids if trainer.state.fn == TrainerFn.VALIDATING else data.bank.test_ids
+    return torch.from_numpy(Draws(0, 0, np.arange(len(ids))).order("attacked images")[:number])
+
+
+class TemperatureScaling(EvaluationCallback):
+    """Fits the temperature with which the other evaluations score predictions again, under names in `_scaled`.
+
+    It is fitted to the cross entropy that `HumanAlignment` reports. In `test`, it is fitted on the held-out training
+    images if there are any and their labels are people's, as those of the test images. Otherwise it is cross-fitted
+    over two halves of the evaluated images.
+    """
+
+    def __init__(self) -> None:
+        self.temperature = TemperatureMetrics()
+        super().__init__(self.temperature)
+
+    def compute(self, module: LightningModule) -> Tensor:
+        """Return the temperatures of all images by their index, from the predictions of all ranks."""
+        self.temperature.to(module.device)
+        self.temperature.compute()
+        return self.temperature.by_index
+
+    @override
+    def _start(self, trainer: Trainer, module: LightningModule) -> None:
+        super()._start(trainer, module)
+        data: HMixDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        held_out = self.temperature.held_out
+        held_out.reset()
+        self.temperature.uses_held_out = trainer.state.fn != TrainerFn.VALIDATING and _are_comparable(data)
+        for given in data.val_dataloader() if self.temperature.uses_held_out else ():
+            batch = trainer.precision_plugin.convert_input(given)
+            held_out.update(module(batch["image"]), batch["target"], batch["label"], batch["index"])
+
+
+def _are_comparable(data: HMixDataModule) -> bool:
+    """Return whether there are held-out images, and they are labelled by people if the test images are."""
+    ids, bank = data.val_ids, data.bank
+    asked = bank.human is None or not torch.equal(bank.human[ids], bank.hard_labels[ids])
+    return len(ids) > 0 and asked
+
+
+def _find_scaling(trainer: Trainer) -> TemperatureScaling | None:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback for callback in callbacks if isinstance(callback, TemperatureScaling)), None)
+
+
 def missing_evaluations(callbacks: Iterable[Callback]) -> list[EvaluationCallback]:
-    """Return the paper's evaluations that are not among the callbacks, subclasses included."""
+    """Return the default evaluations that are not among the callbacks, subclasses included."""
     there = list(callbacks)
-    kinds = (HumanAlignment, Calibration, FGSM)
+    kinds = (HumanAlignment, Calibration, FGSM, TemperatureScaling)
     return [kind() for kind in kinds if not any(isinstance(callback, kind) for callback in there)]

@@ -4,7 +4,8 @@ Predictions are gathered instead of sums, so results do not depend on the batch 
 the last digit. Calibration errors need all predictions anyway, since they sort them.
 """
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -22,7 +23,10 @@ from hml.evaluation.alignment import (
     total_variation,
 )
 from hml.evaluation.calibration import choose_bin_size, expected_calibration_error, rms_calibration_error
+from hml.evaluation.temperature import cross_fit_temperature, fit_temperature, scale
 
+SCALED = "_scaled"
+"""The end of a metric's name after temperature scaling."""
 PEOPLES_LABELS = "people's labels"
 PEOPLES_MAJORITY = "people's majority"
 TRUE_CLASS = "true class"
@@ -41,6 +45,8 @@ class GatheredPredictions(Metric):
     """
 
     truth: ClassVar[Mapping[str, str]] = {}
+    scaled: ClassVar[Sequence[str]] = ()
+    """The metrics that are also computed after temperature scaling. Their names then end in `_scaled`."""
 
     full_state_update = False
     is_differentiable = False
@@ -53,6 +59,7 @@ class GatheredPredictions(Metric):
         super().__init__(**kwargs)
         self.per_image: dict[str, Tensor] = {}
         self.images = torch.empty(0, dtype=torch.int64)
+        self.temperature: Tensor | None = None  # of each image in the data set, by its index
         for state in ("logits", "target", "label", "index"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
@@ -80,7 +87,71 @@ class GatheredPredictions(Metric):
         return {}
 
 
-class HumanAlignmentMetrics(GatheredPredictions):
+class TemperatureMetrics(GatheredPredictions):
+    """The temperature of each image, for temperature scaling, and their mean.
+
+    The temperature is fitted to the predictions of held-out images if `uses_held_out` is set. `held_out` then gathers
+    them. Otherwise it is cross-fitted: the images are divided into halves, and each has the temperature of the other.
+
+    After `compute`, `by_index` has the temperatures of the images in the data set by their indices, NaN for others.
+    """
+
+    truth: ClassVar[Mapping[str, str]] = {"temperature": PEOPLES_LABELS}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.held_out = GatheredPredictions()
+        self.uses_held_out = False
+        self.by_index = torch.empty(0)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the mean temperature over images."""
+        gathered = self.gathered()
+        index = gathered["index"]
+        if self.uses_held_out:
+            others = self.held_out.compute()
+            fitted = fit_temperature(others["logits"], others["target"])
+            temperature = torch.full((len(index),), fitted, dtype=torch.float64)
+        else:
+            temperature = cross_fit_temperature(gathered["logits"], gathered["target"], index)
+        self.by_index = temperature.new_full((int(index.max()) + 1 if len(index) else 0,), torch.nan)
+        self.by_index[index] = temperature
+        return {"temperature": temperature.mean()}
+
+    def nan_reasons(self) -> dict[str, str]:
+        """Explain a NaN temperature, which needs images to be fitted to."""
+        if self.uses_held_out or len(self.images) > 1:
+            return {}
+        return {"temperature": "a temperature is fitted to other images, and there are none. Test two or more images"}
+
+
+class ScoredPredictions(GatheredPredictions):
+    """Base class of metrics that `_measure` computes from logits: as they are, and after temperature scaling.
+
+    The metrics named in `scaled` are computed again if `temperature` is set.
+    """
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return scalars by name."""
+        gathered = self.gathered()
+        self.per_image = self._score(gathered, "none")
+        return self._score(gathered, "mean")
+
+    def _score(self, gathered: dict[str, Tensor], reduction: Reduction) -> dict[str, Tensor]:
+        logits, target, label = gathered["logits"].double(), gathered["target"].double(), gathered["label"]
+        values = self._measure(logits, target, label, reduction)
+        if self.temperature is None:
+            return values
+        logits = scale(logits, self.temperature[gathered["index"]])
+        after = self._measure(logits, target, label, reduction)
+        return values | {f"{name}{SCALED}": after[name] for name in self.scaled}
+
+    @abstractmethod
+    def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
+        """Compute scalars, or values of images, by name. Logits and targets are (N, C), true classes (N,)."""
+
+
+class HumanAlignmentMetrics(ScoredPredictions):
     """Every measure of `hml.evaluation.alignment`, and accuracy against the true class and people's majority."""
 
     truth: ClassVar[Mapping[str, str]] = {
@@ -93,13 +164,7 @@ class HumanAlignmentMetrics(GatheredPredictions):
         "top2_accuracy": TRUE_CLASS,
         "human_accuracy": PEOPLES_MAJORITY,
     }
-
-    def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name."""
-        gathered = self.gathered()
-        logits, target, label = gathered["logits"].double(), gathered["target"].double(), gathered["label"]
-        self.per_image = self._measure(logits, target, label, "none")
-        return self._measure(logits, target, label, "mean")
+    scaled = ("cross_entropy",)
 
     def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
         return {
@@ -119,7 +184,7 @@ class HumanAlignmentMetrics(GatheredPredictions):
         return {"entropy_correlation": reason}
 
 
-class CalibrationMetrics(GatheredPredictions):
+class CalibrationMetrics(ScoredPredictions):
     """RMS calibration error in both modes and expected calibration error, each against both truths.
 
     By default a prediction is correct if it is people's most frequent label, as in the paper. For names that end in
@@ -138,6 +203,7 @@ class CalibrationMetrics(GatheredPredictions):
         "rms_calibration_full_true": TRUE_CLASS,
         "ece_true": TRUE_CLASS,
     }
+    scaled = ("rms_calibration", "rms_calibration_full", "ece")
 
     def __init__(self, bin_size: int | None = None, num_bins: int = 15, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -147,23 +213,20 @@ class CalibrationMetrics(GatheredPredictions):
     def confidence_and_correct(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the confidence of each prediction, and whether it is the majority and the true class, each (N,)."""
         gathered = self.gathered()
-        confidence, prediction = gathered["logits"].double().softmax(1).max(1)
-        return confidence, prediction == gathered["target"].argmax(1), prediction == gathered["label"]
+        return _judge(gathered["logits"].double(), gathered["target"], gathered["label"])
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars by name. Store confidences and whether predictions are the majority in `predictions`.
 
         Afterwards `used_bin_size` is the bin size of the RMS errors.
         """
-        confidence, by_majority, by_class = self.confidence_and_correct()
+        confidence, by_majority, _ = self.confidence_and_correct()
         self.used_bin_size = self.bin_size or choose_bin_size(len(confidence))
         self.predictions = confidence, by_majority
-        self.per_image = self._measure(confidence, by_majority, by_class, "none")
-        return self._measure(confidence, by_majority, by_class, "mean")
+        return super().compute()
 
-    def _measure(
-        self, confidence: Tensor, by_majority: Tensor, by_class: Tensor, reduction: Reduction
-    ) -> dict[str, Tensor]:
+    def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
+        confidence, by_majority, by_class = _judge(logits, target, label)
         size = self.used_bin_size
         values: dict[str, Tensor] = {}
         for end, correct in (("", by_majority), ("_true", by_class)):
@@ -183,20 +246,20 @@ class CalibrationMetrics(GatheredPredictions):
         return dict.fromkeys(("rms_calibration", "rms_calibration_true"), reason)
 
 
-class AttackedMetrics(GatheredPredictions):
+class AttackedMetrics(ScoredPredictions):
     """Cross entropy and accuracy of predictions on attacked images."""
 
     truth: ClassVar[Mapping[str, str]] = {"fgsm_cross_entropy": PEOPLES_LABELS, "fgsm_accuracy": TRUE_CLASS}
-
-    def compute(self) -> dict[str, Tensor]:
-        """Return scalars by name."""
-        gathered = self.gathered()
-        logits, target, label = gathered["logits"].double(), gathered["target"].double(), gathered["label"]
-        self.per_image = self._measure(logits, target, label, "none")
-        return self._measure(logits, target, label, "mean")
+    scaled = ("fgsm_cross_entropy",)
 
     def _measure(self, logits: Tensor, target: Tensor, label: Tensor, reduction: Reduction) -> dict[str, Tensor]:
         return {
             "fgsm_cross_entropy": soft_cross_entropy(logits, target, reduction),
             "fgsm_accuracy": top_k_accuracy(logits, label, 1, reduction),
         }
+
+
+def _judge(logits: Tensor, target: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the confidence of each prediction, and whether it is the majority and the true class, each (N,)."""
+    confidence, prediction = logits.softmax(1).max(1)
+    return confidence, prediction == target.argmax(1), prediction == label

@@ -16,6 +16,14 @@ COLUMNS = {
 }
 """The logged name of each column. The paper has no accuracy."""
 
+SCALED_COLUMNS = {
+    "CE": "test/cross_entropy_scaled",
+    "Calib": "test/rms_calibration_scaled",
+    "FGSM": "test/fgsm_cross_entropy_scaled",
+    "temperature": "test/temperature",
+}
+"""The same after temperature scaling, and the temperature."""
+
 HIGHER_IS_BETTER = ("accuracy",)
 
 PAPER_TABLE = {

@@ -15,7 +15,7 @@ from hml.files.strict_yaml import parse_yaml
 from hml.judgements import Cohort
 
 ALL_CONTROLS = "controls"
-"""The name for the four controls in `--schemes`."""
+"""The name for all controls in `--schemes`."""
 DEFAULT_BASELINE = "mixup"
 RUNS_A_JOB = 5
 THREADS = 1

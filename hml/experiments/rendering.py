@@ -1,14 +1,16 @@
 """Renders the table of a study as Markdown (also for the terminal), LaTeX and CSV."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hml.evaluation.paper import COLUMNS, SCALED_COLUMNS
 from hml.experiments.table import Cell, Row, SchemeTable, training_of
 from hml.files.spreadsheets import to_csv
 from hml.reporting import tables
 from hml.reporting.tables import Table
 from hml.statistics.crossed import SEEDS, CrossedMean
-from hml.statistics.paired import PairedDifference
+from hml.statistics.paired import PairedDifference, Summary, equivalence_p, seeds_needed, summarise
 
 Difference = PairedDifference | CrossedMean
 
@@ -20,11 +22,12 @@ _HOLM = "p values are adjusted by Holm over the schemes of a metric; intervals a
 def to_markdown(table: SchemeTable) -> str:
     """Render the metrics, the paired differences, the order of the schemes, the failures and the notes."""
     parts = [tables.to_markdown(_main_table(table)), ""]
-    for shown, text_columns in ((_crossed_table(table), 1), (_difference_table(table), 2)):
-        parts += [tables.to_markdown(shown, text_columns), ""] if shown.rows else []
+    for _, shown, text_columns in _further_tables(table):
+        parts += [tables.to_markdown(shown, text_columns), ""]
     for column, order in table.orders.items():
-        details = "holds" if order.holds else "does not hold: " + ", ".join(f"{b} < {a}" for a, b in order.reversed)
-        parts.append(f"- {column}: {order.agreeing} of {order.pairs} pairs in the paper's order, which {details}.")
+        reversed_pairs = f" Reversed: {', '.join(f'{b} < {a}' for a, b in order.reversed)}." if order.reversed else ""
+        agreement = f"{order.agreeing} of {order.pairs} pairs in the paper's order"
+        parts.append(f"- {column}: {agreement}; RMSE to the paper {_paper_rmse(table, column):.3f}.{reversed_pairs}")
     parts += [
         f"- {row.scheme}: n = {row.n} of {row.asked}{_reasons(table, row)}." for row in table.rows if row.n < row.asked
     ]
@@ -37,10 +40,26 @@ def to_latex(table: SchemeTable) -> str:
     seeds = ", ".join(map(str, sorted({result.seed for result in table.results})))
     main = replace(main, caption=f"{main.caption} Seeds: {seeds or 'none'}.")
     parts = [r"% needs \usepackage{booktabs}", tables.to_latex(main, "tab:schemes")]
-    others = {"tab:intervals": (_crossed_table(table), 1), "tab:differences": (_difference_table(table), 2)}
-    for label, (shown, text_columns) in others.items():
-        parts += ["", tables.to_latex(shown, label, text_columns)] if shown.rows else []
+    for label, shown, text_columns in _further_tables(table):
+        parts += ["", tables.to_latex(shown, label, text_columns)]
     return "\n".join([*parts, ""])
+
+
+def _further_tables(table: SchemeTable) -> list[tuple[str, Table, int]]:
+    """Lay out the tables below the main one that have rows: label, table, number of text columns."""
+    further = [
+        ("tab:scaled", _scaled_table(table), 1),
+        ("tab:intervals", _crossed_table(table), 1),
+        ("tab:differences", _difference_table(table), 2),
+        ("tab:replication", _replication_table(table), 2),
+    ]
+    return [(label, shown, text_columns) for label, shown, text_columns in further if shown.rows]
+
+
+def _paper_rmse(table: SchemeTable, column: str) -> float:
+    """Return the root mean square of a column's differences to the paper, over the schemes that have one."""
+    gaps = [gap for row in table.rows if (gap := row.cells[column].to_paper) is not None]
+    return math.sqrt(sum(gap**2 for gap in gaps) / len(gaps))
 
 
 def _reasons(table: SchemeTable, row: Row) -> str:
@@ -64,10 +83,22 @@ def _main_table(table: SchemeTable, with_difference: bool = True) -> Table:
         line = [row.scheme, str(row.n)]
         for column, cell in row.cells.items():
             papers = [_NOTHING if cell.paper is None else f"{cell.paper:.2f}", _write_signed(cell.to_paper)]
-            line += [_mean(cell), *(papers[:shown] if column in beside else [])]
+            line += [_mean(cell.summary), *(papers[:shown] if column in beside else [])]
         rows.append(line)
     explained = ["paper: Collins et al., Table 1", "Δ: ours minus the paper's"][:shown] if beside else []
     return Table("; ".join(["Mean ± standard error over seeds", *explained]) + ".", header, rows)
+
+
+def _scaled_table(table: SchemeTable) -> Table:
+    """Lay out the means after temperature scaling. There are no rows for chosen metrics, or if a run lacks these."""
+    rows = []
+    every = all(name in result.metrics for result in table.results for name in SCALED_COLUMNS.values())
+    for row in table.rows if every and table.columns == COLUMNS else ():
+        own = [result.metrics for result in table.results if result.scheme == row.scheme]
+        found = [[value for metrics in own if (value := metrics[name]) is not None] for name in SCALED_COLUMNS.values()]
+        rows.append([row.scheme, str(row.n), *(_mean(summarise(values) if values else None) for values in found)])
+    caption = "After temperature scaling, which removes over-confidence: mean ± standard error over seeds."
+    return Table(caption, ["scheme", "n", *SCALED_COLUMNS], rows if table.results else [])
 
 
 def _crossed_table(table: SchemeTable) -> Table:
@@ -110,11 +141,32 @@ def _difference_table(table: SchemeTable) -> Table:
     return Table(caption, header, rows)
 
 
-def _mean(cell: Cell) -> str:
-    if cell.summary is None:
+def _replication_table(table: SchemeTable) -> Table:
+    """Lay out the differences beside the paper's, if seeds have a spread: equivalence tests and the seeds needed."""
+    rows = []
+    for row in table.rows:
+        scheme = row.scheme
+        for column, cell in row.cells.items():
+            if cell.to_baseline is None or cell.margin is None or not cell.to_baseline.standard_error:
+                continue
+            p, needed = equivalence_p(cell.to_baseline, cell.margin), seeds_needed(cell.to_baseline, cell.margin)
+            ours, papers = _write_signed(cell.to_baseline.mean), f"{cell.papers_difference:+.2f}".replace("-", "−")
+            seeds = "> 10,000" if needed is None else f"{needed:,}"
+            rows.append([scheme, column, papers, ours, _write_p(p), seeds])
+            scheme = ""
+    caption = (
+        f"Each scheme minus {table.baseline}, beside the paper's. Equivalence: p of two one-sided t tests over seeds "
+        "that our difference is smaller than half the paper's. Seeds needed: for a power of .8 to detect half the "
+        "paper's difference (paired t test at .05, from the spread seen)."
+    )
+    return Table(caption, ["scheme", "metric", "paper", "ours", "p of equivalence", "seeds needed"], rows)
+
+
+def _mean(summary: Summary | None) -> str:
+    if summary is None:
         return _NOTHING
-    error = cell.summary.standard_error
-    return f"{cell.summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    error = summary.standard_error
+    return f"{summary.mean:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
 def _mean_over_images(cell: Cell) -> str:
@@ -167,6 +219,8 @@ def _over_seeds(row: Row, cell: Cell, baseline: str) -> dict[str, object]:
         "minus_paper": cell.to_paper,
         **_csv_difference(pair, cell.adjusted_p, baseline),
         "pairs": pair.n if pair else 0,
+        f"papers_minus_{baseline}": cell.papers_difference,
+        "p_equivalence": equivalence_p(pair, cell.margin) if pair and cell.margin else None,
     }
 
 
@@ -184,6 +238,8 @@ def _over_images(row: Row, cell: Cell, mean: CrossedMean, baseline: str) -> dict
         "minus_paper": cell.to_paper,
         **_csv_difference(pair, cell.crossed.adjusted_p, baseline),
         "pairs": pair.seeds if pair else 0,
+        f"papers_minus_{baseline}": cell.papers_difference,
+        "p_equivalence": None,
     }
 
 

@@ -5,12 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_warn
-
 from hml.errors import InputError, TimeLimitError
 from hml.files.atomic import write_atomically
 from hml.files.locks import holder_file
 from hml.files.strict_json import read_json_object
+from hml.notices import notice
 from hml.training.result import RESULT, RunResult, read_result
 from hml.training.run_folder import LOCK, claim_run
 
@@ -57,7 +56,7 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | 
     """Read the outcome of a run from its folder.
 
     Returns:
-        The result or the failure. None if the run has not ended or its result is damaged; the latter gives a warning.
+        The result or the failure. None if the run has not ended or its result is damaged; the latter prints a notice.
 
     Raises:
         InputError: the `metrics.json` is intact but belongs to another run or another version of hml.
@@ -72,7 +71,7 @@ def read_outcome(folder: Path, scheme: str, seed: int) -> RunResult | Failure | 
             raise InputError(f"{folder / RESULT} is of weights that hml did not train. Move it away.")
         return result
     if (folder / RESULT).exists():
-        rank_zero_warn(f"{folder / RESULT} is damaged: {scheme}, seed {seed} counts as not finished.")
+        notice(f"{folder / RESULT} is damaged: {scheme}, seed {seed} counts as not finished.")
     if (content := read_json_object(folder / _FAILURE)) is not None:
         code = content.get("exit_code")
         return Failure(scheme, seed, str(content.get("error")), code if isinstance(code, int) and 0 < code < 256 else 1)

@@ -14,7 +14,7 @@ from hml.files.strict_yaml import parse_yaml
 from hml.randomness import LARGEST_SEED
 
 PAPER_SCHEMES = tuple(PAPER_TABLE)
-CONTROLS = ("mixup_conf", "mixup_smooth", "shuffled", "uniform")
+CONTROLS = ("regular_steps", "mixup_conf", "mixup_smooth", "flip", "shuffled", "uniform")
 ON_THE_FLY = ("mixup_fly", "curves_fly", "learned_mean", "learned_sample", "learned_conf")
 _MOST_SEEDS = 1000
 
@@ -23,7 +23,7 @@ def find_configs(schemes: Iterable[str]) -> list[Path]:
     """Find the config of each scheme.
 
     Args:
-        schemes: Names or paths of configs, or "controls" for the four controls. ("controls",) means
+        schemes: Names or paths of configs, or "controls" for `CONTROLS`. ("controls",) means
             the paper's six and the controls. An empty sequence means the six.
 
     Raises:

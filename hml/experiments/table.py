@@ -44,6 +44,12 @@ class Cell:
     to_baseline: PairedDifference | None  # None for the baseline, or without common seeds
     adjusted_p: float | None  # of the difference to the baseline, Holm-adjusted over the schemes of the column
     crossed: Crossed  # the same over seeds and test images
+    papers_difference: float | None  # the paper's difference to the baseline; None if it has none, or it is 0
+
+    @property
+    def margin(self) -> float | None:
+        """Half the size of the paper's difference: within it, ours counts as no difference."""
+        return None if self.papers_difference is None else abs(self.papers_difference) / 2
 
     @property
     def to_paper(self) -> float | None:
@@ -175,17 +181,24 @@ def _make_cells(
         if scheme != baseline and baseline in values
     }
     adjusted = adjust_by_holm({scheme: pair.p for scheme, pair in paired.items() if pair and pair.p is not None})
+    paper = {scheme: PAPER_TABLE[scheme].get(column) for scheme in values if beside_paper and scheme in PAPER_TABLE}
     return {
         scheme: Cell(
             values=own,
             summary=summarise(list(own.values())) if own else None,
-            paper=PAPER_TABLE.get(scheme, {}).get(column) if beside_paper else None,
+            paper=paper.get(scheme),
             to_baseline=paired.get(scheme),
             adjusted_p=adjusted.get(scheme),
             crossed=crossed.get(scheme, Crossed()),
+            papers_difference=_subtract(paper.get(scheme), paper.get(baseline)),
         )
         for scheme, own in values.items()
     }
+
+
+def _subtract(value: float | None, baseline: float | None) -> float | None:
+    """Subtract two of the paper's figures, which have two decimals. None if one is missing or they are equal."""
+    return None if value is None or baseline is None else round(value - baseline, 2) or None
 
 
 def _name_narrow_findings(cells: Mapping[str, Mapping[str, Cell]], baseline: str) -> list[str]:
@@ -232,7 +245,7 @@ def _make_notes(
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(details)}.")
         for column, name in columns.items():
             if lacking := [result for result in own if result.metrics.get(name) is None]:
-                reasons = "; ".join(dict.fromkeys(r.undefined[name] for r in lacking if name in r.undefined))
+                reasons = "; ".join(dict.fromkeys(reason for run in lacking if (reason := _why_missing(run, name))))
                 seeds = ", ".join(str(result.seed) for result in lacking)
                 notes.append(f"{own[0].scheme} has no finite {column} at seed {seeds}{reasons and f': {reasons}'}.")
     truths = {column: first.truth[name] for column, name in columns.items() if name in first.truth}
@@ -248,8 +261,12 @@ def _make_notes(
         notes.append(f"{key}: {'; '.join(values)}.")
     notes.append(_name_threads(results))
     seconds = [sum(part or 0 for part in result.seconds.values()) for result in results]
-    notes.append(f"Seconds a run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
+    notes.append(f"Seconds per run: {min(seconds):.0f} to {max(seconds):.0f}, {sum(seconds):.0f} in all.")
     return notes
+
+
+def _why_missing(result: RunResult, name: str) -> str:
+    return result.undefined.get(name, "" if name in result.metrics else "an earlier version of hml did not log it")
 
 
 def training_of(result: RunResult) -> Training:

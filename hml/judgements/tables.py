@@ -16,7 +16,7 @@ def judgement_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     """Tabulate judgements.
 
     Returns:
-        One row a judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
+        One row per judgement, in their order: what is known of the image (filename, lambda_f, class_1, class_2, id_1,
         id_2), the answer (lambda_h, omega, reaction_ms, is_repeat; NaN where omega or reaction_ms isn't known),
         error = |lambda_h − lambda_f|; codes that count from 0: `judgement` by row, `image` and its pair of `endpoints`
         by first appearance, and `person` by the annotators' names in order; and `level`, lambda_f itself, or to the

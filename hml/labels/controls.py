@@ -10,7 +10,8 @@ from typing_extensions import override
 from hml.errors import InputError
 from hml.judgements import Judgement, Stimulus
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
+from hml.labels.soft_labels import Smoothing, SmoothOver
+from hml.labels.wrappers import StrategyWrapper
 from hml.randomness import Draws
 
 
@@ -19,13 +20,12 @@ class _SmoothedMixupLabels(LabelStrategy):
 
     Args:
         gamma: Base of the smoothing by confidence, in (0, 1].
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
+        smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
+        additive: The factor a of additive smoothing, above 0. null: the uniform label's share is gamma^omega.
     """
 
-    def __init__(self, gamma: float = 0.005, smooth_over: SmoothOver = "all") -> None:
-        check_smoothing(gamma, smooth_over)
-        self.gamma = gamma
-        self.smooth_over = smooth_over
+    def __init__(self, gamma: float = 0.005, smooth_over: SmoothOver = "all", additive: float | None = None) -> None:
+        self.smoothing = Smoothing(gamma, smooth_over, additive)
 
 
 class ConfidenceOnlyLabels(_SmoothedMixupLabels):
@@ -35,33 +35,32 @@ class ConfidenceOnlyLabels(_SmoothedMixupLabels):
     def label(self, example: MixedExample) -> Tensor:
         omega = example.omega  # (K,)
         label = example.two_hot(torch.full_like(omega, example.lambda_f))
-        return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
+        return self.smoothing.smooth(label, omega, example.classes)
 
 
 class ConstantSmoothingLabels(_SmoothedMixupLabels):
     """Mixup's lambda_f, smoothed by a constant: the mean smoothing by confidence. Shows the effect of label smoothing.
 
-    The constant is the mean over images of each image's mean gamma^omega. It is the mean over training labels if one
-    label per image is drawn each epoch.
+    The constant is the mean over images of each image's mean share of the uniform label, by default gamma^omega. It is
+    the mean over training labels if one label per image is drawn each epoch.
     """
 
-    _share: float | None = None
+    _share: Tensor | None = None
 
     @override
     def prepare(self, examples: Sequence[MixedExample], draws: Draws) -> None:
         if examples:
-            self._share = float(torch.stack([(self.gamma**example.omega).mean() for example in examples]).mean())
+            shares = [self.smoothing.uniform_share(example.omega).mean() for example in examples]
+            self._share = torch.stack(shares).mean().unsqueeze(0)  # (1,)
 
     @override
     def label(self, example: MixedExample) -> Tensor:
         if self._share is None:
             raise _unprepared(self)
-        label = example.two_hot(example.lambda_f)
-        # With omega = 1 the uniform part is gamma itself.
-        return smooth_label(label, torch.ones(1), self._share, example.classes, self.smooth_over)
+        return self.smoothing.blend(example.two_hot(example.lambda_f), self._share, example.classes)
 
 
-class ShuffledJudgements(LabelStrategy):
+class ShuffledJudgements(StrategyWrapper):
     """Another strategy, applied to the judgements of another image with the same lambda_f.
 
     It shows whether it matters which image people judged. All judgements of an image stay together. An image with a
@@ -72,7 +71,7 @@ class ShuffledJudgements(LabelStrategy):
     """
 
     def __init__(self, strategy: LabelStrategy) -> None:
-        self.strategy = strategy
+        super().__init__(strategy)
         self._judgements: dict[Stimulus, Sequence[Judgement]] = {}
 
     @override
@@ -86,13 +85,10 @@ class ShuffledJudgements(LabelStrategy):
             # A cyclic shift, so that no image gets its own judgements.
             for taker, giver in zip(group, [*group[1:], group[0]], strict=True):
                 self._judgements[examples[taker].stimulus] = examples[giver].judgements
-        self.strategy.prepare([self._shuffled(example) for example in examples], draws)
+        super().prepare(examples, draws)
 
     @override
-    def label(self, example: MixedExample) -> Tensor:
-        return self.strategy.label(self._shuffled(example))
-
-    def _shuffled(self, example: MixedExample) -> MixedExample:
+    def change(self, example: MixedExample) -> MixedExample:
         if example.stimulus not in self._judgements:
             raise _unprepared(self)
         return dataclasses.replace(example, judgements=self._judgements[example.stimulus])

@@ -11,7 +11,7 @@ from hml.judgements import Stimulus
 from hml.judgements.annotators import Crowd, fit_crowd
 from hml.judgements.curves import fit_pair_curves
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
+from hml.labels.soft_labels import SmoothOver, optional_smoothing
 from hml.randomness import Draws
 
 
@@ -24,6 +24,7 @@ class ShrunkLabels(LabelStrategy):
     Args:
         gamma: Base of the smoothing by the image's mean confidence, in (0, 1]. null disables smoothing.
         smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
+        additive: The factor a of additive smoothing, above 0. null: the uniform label's share is gamma^omega.
 
     Source: Efron and Morris, "Stein's Estimation Rule and Its Competitors", 1973.
     """
@@ -31,10 +32,10 @@ class ShrunkLabels(LabelStrategy):
     individual = False
     """Whether people differ in bias, scale and noise."""
 
-    def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
-        check_smoothing(gamma, smooth_over)
-        self.gamma = gamma
-        self.smooth_over = smooth_over
+    def __init__(
+        self, gamma: float | None = None, smooth_over: SmoothOver = "all", additive: float | None = None
+    ) -> None:
+        self.smoothing = optional_smoothing(gamma, smooth_over, additive)
         self.crowd: Crowd | None = None
         self._share: dict[Stimulus, float] = {}
 
@@ -60,10 +61,10 @@ class ShrunkLabels(LabelStrategy):
         if example.stimulus not in self._share:
             raise InputError(f"{type(self).__name__} must see all judged images first: call its prepare with them.")
         label = example.two_hot(self._share[example.stimulus])  # (1, C)
-        if self.gamma is None:
+        if self.smoothing is None:
             return label
         omega = example.omega.mean(0, keepdim=True)  # (1,)
-        return smooth_label(label, omega, self.gamma, example.classes, self.smooth_over)
+        return self.smoothing.smooth(label, omega, example.classes)
 
 
 class ReliableLabels(ShrunkLabels):

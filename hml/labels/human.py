@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from hml.errors import check_choice
 from hml.labels.base import LabelStrategy, MixedExample
-from hml.labels.soft_labels import SmoothOver, check_smoothing, smooth_label
+from hml.labels.soft_labels import SmoothOver, optional_smoothing
 
 Order = Literal["smooth_then_mean", "mean_then_smooth"]
 
@@ -19,19 +19,18 @@ class SeparateLabels(LabelStrategy):
     Args:
         gamma: Base of the smoothing by confidence, in (0, 1]. null disables smoothing.
         smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
+        additive: The factor a of additive smoothing, above 0. null: the uniform label's share is gamma^omega.
     """
 
-    def __init__(self, gamma: float | None = None, smooth_over: SmoothOver = "all") -> None:
-        check_smoothing(gamma, smooth_over)
-        self.gamma = gamma
-        self.smooth_over = smooth_over
+    def __init__(
+        self, gamma: float | None = None, smooth_over: SmoothOver = "all", additive: float | None = None
+    ) -> None:
+        self.smoothing = optional_smoothing(gamma, smooth_over, additive)
 
     @override
     def label(self, example: MixedExample) -> Tensor:
         own = example.two_hot(example.lambda_h)  # (K, C)
-        if self.gamma is None:
-            return own
-        return smooth_label(own, example.omega, self.gamma, example.classes, self.smooth_over)
+        return own if self.smoothing is None else self.smoothing.smooth(own, example.omega, example.classes)
 
 
 class AggregateLabels(LabelStrategy):
@@ -42,6 +41,7 @@ class AggregateLabels(LabelStrategy):
         smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
         order: Whether to smooth each person's label by their confidence and then average, or to average and then
             smooth by the mean confidence. The paper does not specify the order.
+        additive: The factor a of additive smoothing, above 0. null: the uniform label's share is gamma^omega.
     """
 
     def __init__(
@@ -49,21 +49,20 @@ class AggregateLabels(LabelStrategy):
         gamma: float | None = None,
         smooth_over: SmoothOver = "all",
         order: Order = "smooth_then_mean",
+        additive: float | None = None,
     ) -> None:
-        check_smoothing(gamma, smooth_over)
         check_choice("order", order, Order)
-        self.gamma = gamma
-        self.smooth_over = smooth_over
+        self.smoothing = optional_smoothing(gamma, smooth_over, additive)
         self.order = order
 
     @override
     def label(self, example: MixedExample) -> Tensor:
         soft_label = example.two_hot(example.lambda_h)  # (K, C)
-        if self.gamma is not None:
+        if self.smoothing is not None:
             omega = example.omega  # (K,)
             if self.order == "mean_then_smooth":
                 soft_label, omega = soft_label.mean(0, keepdim=True), omega.mean(0, keepdim=True)  # (1, C), (1,)
-            soft_label = smooth_label(soft_label, omega, self.gamma, example.classes, self.smooth_over)
+            soft_label = self.smoothing.smooth(soft_label, omega, example.classes)
         return soft_label.mean(0, keepdim=True)  # (1, C)
 
 

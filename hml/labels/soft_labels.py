@@ -1,5 +1,7 @@
 """Makes, smooths and checks soft labels. Pure functions of tensors."""
 
+import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -33,71 +35,110 @@ def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_
     return weights.new_zeros(len(lambda_g), num_classes).scatter_add(1, classes, weights)
 
 
-def smooth_by_confidence(soft_label: Tensor, omega: Tensor, gamma: float, support: Tensor | None = None) -> Tensor:
+def smooth_by_confidence(
+    soft_label: Tensor, omega: Tensor, gamma: float, support: Tensor | None = None, additive: float | None = None
+) -> Tensor:
     """Smooth soft labels towards uniform, more for less confident annotators.
 
     With s = gamma^omega: label ← (1 − s)·label + s·uniform. So omega = 0 gives a uniform label, and omega = 1 gives the
-    label a weight of 1 − gamma.
+    label a weight of 1 − gamma. With additive = a and c = a·gamma^omega: label ← (label + c·uniform) / (1 + c). So
+    omega = 0 gives the uniform label a weight of a / (1 + a).
 
     Args:
         soft_label: Class probabilities, shape (K, C), rows sum to 1.
         omega: Confidence of each row, shape (K,), in [0, 1].
         gamma: Smoothing base, in (0, 1]; the paper's is 0.005.
         support: The classes of the uniform part, shape (K, C), boolean, one or more per row. By default, all classes.
+        additive: The factor a of additive smoothing, above 0. None: s is gamma^omega.
 
     Returns:
         Smoothed labels, shape (K, C), rows sum to 1.
 
     Raises:
-        InputError: a row does not sum to 1, omega is outside [0, 1], or gamma is outside (0, 1].
+        InputError: a row does not sum to 1, or omega, gamma or additive is out of its range.
 
     Source: Collins et al., "Human-in-the-Loop Mixup", the confidence-smoothed labels.
 
     Examples:
         >>> smooth_by_confidence(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), gamma=0.25)
         tensor([[0.7500, 0.2500]])
+        >>> smooth_by_confidence(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), gamma=0.25, additive=2)
+        tensor([[0.7500, 0.2500]])
     """
-    check_gamma(gamma)
-    if not bool(((omega >= 0) & (omega <= 1)).all()):
-        raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: raw confidence is 0 to 100, divide by 100.")
+    s = Smoothing(gamma, additive=additive).uniform_share(omega.to(soft_label.dtype))  # (K,)
     check_soft_labels(soft_label)
+    return _blend_with_uniform(soft_label, s, support)
+
+
+def _blend_with_uniform(soft_label: Tensor, share: Tensor, support: Tensor | None = None) -> Tensor:
+    """Give the uniform label over the support, shape (K, C), a share of each label, shape (K,)."""
     uniform = torch.ones_like(soft_label) if support is None else support.to(soft_label.dtype)
     uniform = uniform / uniform.sum(dim=1, keepdim=True)  # (K, C)
-    s = gamma ** omega.to(soft_label.dtype).unsqueeze(1)  # (K, 1)
+    s = share.unsqueeze(1)  # (K, 1)
     return (1 - s) * soft_label + s * uniform
 
 
-def smooth_label(
-    soft_label: Tensor, omega: Tensor, gamma: float, classes: tuple[int, int], smooth_over: SmoothOver
-) -> Tensor:
-    """Smooth the labels of one mixed image by confidence, over all classes or over its endpoints' classes.
+@dataclass(frozen=True)
+class Smoothing:
+    """How a strategy smooths labels by confidence, with the formulas of `smooth_by_confidence`.
 
     Args:
-        soft_label: Class probabilities, shape (K, C), rows sum to 1.
-        omega: Confidence of each row, shape (K,), in [0, 1].
         gamma: Smoothing base, in (0, 1].
-        classes: The endpoints' classes.
-        smooth_over: The classes of the uniform part.
-
-    Returns:
-        Smoothed labels, shape (K, C), rows sum to 1.
-    """
-    support = None
-    if smooth_over == "endpoints":
-        support = torch.zeros_like(soft_label, dtype=torch.bool)
-        support[:, list(classes)] = True
-    return smooth_by_confidence(soft_label, omega, gamma, support)
-
-
-def check_smoothing(gamma: float | None, smooth_over: SmoothOver) -> None:
-    """Reject invalid arguments for smoothing. A gamma of None disables smoothing.
+        smooth_over: Whether smoothing spreads over all classes or over the two endpoints' classes.
+        additive: The factor a of additive smoothing, above 0. None: the uniform label's share is gamma^omega.
 
     Raises:
-        InputError: gamma is outside (0, 1], or smooth_over is not one of its choices.
+        InputError: an argument is out of its range.
+    """
+
+    gamma: float
+    smooth_over: SmoothOver = "all"
+    additive: float | None = None
+
+    def __post_init__(self) -> None:
+        check_gamma(self.gamma)
+        check_choice("smooth_over", self.smooth_over, SmoothOver)
+        if self.additive is not None and not 0 < self.additive < math.inf:
+            raise InputError(
+                f"additive={self.additive} must be above 0 and finite, or null for a share of gamma^omega."
+            )
+
+    def uniform_share(self, omega: Tensor) -> Tensor:
+        """Return the weight of the uniform label for each confidence, both (K,).
+
+        Raises:
+            InputError: omega is outside [0, 1].
+        """
+        if not bool(((omega >= 0) & (omega <= 1)).all()):
+            raise InputError(f"omega={omega.tolist()} is not all in [0, 1]: raw confidence is 0 to 100, divide by 100.")
+        s = self.gamma**omega
+        return s if self.additive is None else self.additive * s / (1 + self.additive * s)
+
+    def smooth(self, soft_label: Tensor, omega: Tensor, classes: tuple[int, int]) -> Tensor:
+        """Smooth the labels (K, C) of an image with endpoints of two classes by confidence (K,)."""
+        return self.blend(soft_label, self.uniform_share(omega), classes)
+
+    def blend(self, soft_label: Tensor, share: Tensor, classes: tuple[int, int]) -> Tensor:
+        """Smooth labels (K, C) by a given share (K,) of the uniform label."""
+        support = None
+        if self.smooth_over == "endpoints":
+            support = torch.zeros_like(soft_label, dtype=torch.bool)
+            support[:, list(classes)] = True
+        return _blend_with_uniform(soft_label, share, support)
+
+
+def optional_smoothing(gamma: float | None, smooth_over: SmoothOver, additive: float | None) -> Smoothing | None:
+    """Return the smoothing that a strategy's arguments describe. None if gamma is None, which disables smoothing.
+
+    Raises:
+        InputError: an argument is out of its range, or additive has no effect because gamma is None.
     """
     if gamma is not None:
-        check_gamma(gamma)
+        return Smoothing(gamma, smooth_over, additive)
     check_choice("smooth_over", smooth_over, SmoothOver)
+    if additive is not None:
+        raise InputError(f"additive={additive} has no effect without gamma: set gamma, such as 0.0001.")
+    return None
 
 
 def check_gamma(gamma: float) -> None:

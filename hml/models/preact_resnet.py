@@ -29,9 +29,12 @@ class PreActBlock(nn.Module):
         """Map features (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride)."""
         active = functional.relu(self.norm_1(x))
         # Where the shape changes, the projection too sees activated features (He et al. 2016, section 4.1).
-        shortcut = x if self.shortcut is None else self.shortcut(active)
+        return self.residual(active) + (x if self.shortcut is None else self.shortcut(active))
+
+    def residual(self, active: Tensor) -> Tensor:
+        """Apply both convolutions to activated features, with the shapes of `forward`."""
         residual: Tensor = self.conv_2(functional.relu(self.norm_2(self.conv_1(active))))
-        return residual + shortcut
+        return residual
 
 
 class PreActResNet18(nn.Module):
@@ -47,16 +50,18 @@ class PreActResNet18(nn.Module):
         InputError: num_classes is not from 1 to 100,000, or width is not from 1 to 1,024 (16 times the paper's).
     """
 
+    block_class = PreActBlock
+
     def __init__(self, num_classes: int = 10, width: int = 64, final_norm: bool = True) -> None:
         super().__init__()
         if not 1 <= num_classes <= _MOST_CLASSES:
             raise InputError(f"num_classes={num_classes} must be 1 to {_MOST_CLASSES}.")
         if not 1 <= width <= _WIDEST:
             raise InputError(f"width={width} must be 1 to {_WIDEST}.")
-        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.stem: nn.Module = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.stages = nn.Sequential(
             *[
-                PreActBlock(in_channels * width, out_channels * width, stride)
+                self.block_class(in_channels * width, out_channels * width, stride)
                 for in_channels, out_channels, stride in (
                     *((1, 1, 1), (1, 1, 1)),  # 32 × 32
                     *((1, 2, 2), (2, 2, 1)),  # 16 × 16

@@ -163,7 +163,7 @@ class Comparison:
             repetitions: What `draw_repetitions` drew.
 
         Returns:
-            One row a repetition, acquisition, number of judgements and measure, with its value.
+            One row per repetition, acquisition, number of judgements and measure, with its value.
         """
         rows = []
         for repetition, questions in enumerate(repetitions):

@@ -84,7 +84,7 @@ def compare(results: pd.DataFrame, seed: int = 0) -> list[Gain]:
     """Compare every acquisition with random over the repetitions, by measure.
 
     Args:
-        results: One row a repetition, acquisition, number of judgements and measure, with its value.
+        results: One row per repetition, acquisition, number of judgements and measure, with its value.
         seed: What resamples are drawn from.
     """
     repetitions = int(results["repetition"].nunique())

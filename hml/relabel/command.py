@@ -125,7 +125,7 @@ class Plan(Sources):
     Args:
         relabeller: What hml relabel fit wrote.
         bias: Ask for the class pair's bias within so much: half of its 95 % interval.
-        bits: Ask to detect a difference of so many bits a judgement between two models, in place of --bias.
+        bits: Ask to detect a difference of so many bits per judgement between two models, in place of --bias.
         power: With --bits, how often the difference must be detected.
         pairs: The class pair of --bias, by default Cat/Dog or the pair judged most often; those of --bits, by default
             all.

@@ -111,7 +111,7 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife
     """Average scores over judgements, and compare each model's with the relabeller's.
 
     Returns:
-        Two rows a model and measure, one for each thing that is random: model, measure, compared ("" for the score
+        Two rows per model and measure, one for each thing that is random: model, measure, compared ("" for the score
         itself, "relabeller" for how much lower the relabeller's is: above 0, it is better), random, value, low, high,
         n, people.
     """

@@ -5,9 +5,6 @@ since a table has a row for each image, but nothing is learned from them, and no
 """
 
 import hashlib
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from hml.relabel.command import Fit
 from hml.relabel.encoding import ImageTable
 from hml.relabel.storage import load_tensors
 from hml.training.classifier import Classifier
+from hml.training.quiet import quiet_lightning
 
 WIDTH, COMPONENTS = 8, 6
 _BATCH = 250
@@ -84,7 +82,7 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> Classifier:
             lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
             compile=False,
         )
-        with _quiet():
+        with quiet_lightning():
             trainer = Trainer(
                 accelerator="cpu",
                 max_epochs=epochs,
@@ -97,18 +95,6 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> Classifier:
             )
             trainer.fit(classifier, datamodule=data)
     return classifier.eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back Lightning's messages about a run: this one is a part of another command."""
-    logger = logging.getLogger("lightning.pytorch")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 @torch.no_grad()

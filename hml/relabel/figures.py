@@ -59,7 +59,7 @@ def held_out_images(classes: Classes, table: pd.DataFrame, mass: Array, split: s
         "Predicted and given",
         "The images that were judged most often: the relabeller's prediction (bars), people's answers (triangles) "
         f"and λ_f (line). The relabeller learned from judgements {_UNSEEN[split]}.",
-        "Small panels, one an image, of predicted probabilities with people's answers marked below.",
+        "Small panels, one per image, of predicted probabilities with people's answers marked below.",
         figure,
         pd.concat(drawn, ignore_index=True),
     )

@@ -77,7 +77,7 @@ def _describe(planned: Planned) -> str:
     design = planned.design
     return (
         f"{design.people} people judging {design.each} images each ({design.images:,} images, "
-        f"{design.per_image} people an image)"
+        f"{design.per_image} people per image)"
     )
 
 

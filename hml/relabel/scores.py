@@ -1,6 +1,6 @@
 """How good a predicted distribution is against one answer: bits, CRPS, error of its mean, where the answer falls in it.
 
-All take masses over the slider's positions, shape (N, 101), and answers in 0..100, shape (N,), and return one score a
+All take masses over the slider's positions, shape (N, 101), and answers in 0..100, shape (N,), and return one score per
 judgement, shape (N,), on lambda_h's scale where they have one.
 """
 

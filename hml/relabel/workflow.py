@@ -187,7 +187,7 @@ def _plan(options: Plan) -> None:
             raise InputError(f"--pairs {' '.join(options.pairs)}: --bias is of one class pair.")
         question = Question(f"the bias of {bank.classes.name_pair(*pairs[0])}", options.bias)
     else:
-        question = Question("the difference in bits a judgement between two models", options.bits, options.power)
+        question = Question("the difference in bits per judgement between two models", options.bits, options.power)
     mixed = draw_mixes(bank, pairs or bank.classes.pairs, _PLANNED_IMAGES, options.lambdas, (options.seed, "plan"))
     seen = take(mixed, torch.arange(_ANSWERED_IMAGES))
     drawn = Draws(options.seed, 0, np.arange(len(relabeller.annotators))).order("people") + 1

@@ -30,9 +30,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The mean difference of n pairs, its 95 % t interval, and the p value of there being none.
+    """The mean difference of n pairs, its 95 % t interval, the p value of a difference of 0, and its standard error.
 
-    With a single pair there is no interval and no p, and no p either where all pairs differ alike.
+    A single pair has only a mean. If all pairs have the same difference, there is no p, and the standard error is 0.
     """
 
     n: int
@@ -40,6 +40,7 @@ class PairedDifference:
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def summarise(values: Sequence[float]) -> Summary:
     """Take the mean and its standard error, the sample's standard deviation (ddof 1) over √n.
 
     Args:
-        values: One a seed, shape (n,), n ≥ 1.
+        values: One per seed, shape (n,), n ≥ 1.
 
     Example:
         >>> summarise([1.0, 2.0, 3.0])
@@ -91,10 +92,55 @@ def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]
         return PairedDifference(n, float(difference[0])) if n else None
     mean = float(difference.mean())
     if np.ptp(difference) <= _ROUNDING * np.abs(difference).max():  # the same at every seed: t is 0/0, or infinite
-        return PairedDifference(n, mean, mean, mean)
+        return PairedDifference(n, mean, mean, mean, standard_error=0.0)
     test = stats.ttest_rel(pairs[:, 0], pairs[:, 1])
     low, high = test.confidence_interval(0.95)
-    return PairedDifference(n, mean, float(low), float(high), float(test.pvalue))
+    return PairedDifference(n, mean, float(low), float(high), float(test.pvalue), float(stats.sem(difference)))
+
+
+def equivalence_p(difference: PairedDifference, margin: float) -> float | None:
+    """Return the p value of two one-sided t tests (TOST): small if the difference is between −margin and margin.
+
+    Args:
+        difference: The observed difference, with its standard error.
+        margin: The smallest difference that matters, above 0.
+
+    Returns:
+        The larger p value of the two tests; None if the differences have no spread.
+
+    Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", 1987.
+
+    Examples:
+        >>> pairs = paired_difference({0: 1.0, 1: 1.2, 2: 1.1}, {0: 1.1, 1: 1.1, 2: 1.1})
+        >>> round(equivalence_p(pairs, margin=0.5), 4)
+        0.0065
+    """
+    if not difference.standard_error:
+        return None
+    return float(stats.t.sf((margin - abs(difference.mean)) / difference.standard_error, difference.n - 1))
+
+
+def seeds_needed(difference: PairedDifference, effect: float, power: float = 0.8) -> int | None:
+    """Return the number of pairs with which a two-sided paired t test at .05 finds an effect with the given power.
+
+    The standard deviation of the differences is estimated from the observed pairs.
+
+    Args:
+        difference: The observed difference, with its standard error.
+        effect: The true difference to find, not 0.
+        power: The probability of finding it, in (0, 1).
+
+    Returns:
+        The number of pairs, 2 or more; None if the differences have no spread, or if it is more than 10,000.
+    """
+    if not difference.standard_error:
+        return None
+    effect_size = abs(effect) / (difference.standard_error * math.sqrt(difference.n))
+    n = np.arange(2, 10_001)
+    critical, noncentrality = stats.t.ppf(0.975, n - 1), effect_size * np.sqrt(n)
+    found = stats.nct.sf(critical, n - 1, noncentrality) + stats.nct.cdf(-critical, n - 1, noncentrality)
+    enough = n[np.asarray(found) >= power]
+    return int(enough[0]) if len(enough) else None
 
 
 def adjust_by_holm(p: Mapping[str, float]) -> dict[str, float]:

@@ -7,13 +7,13 @@ from typing import Any
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 from hml.errors import InputError, TimeLimitError
 from hml.files.atomic import clear_leftovers
 from hml.files.sealed import read_sealed, write_sealed
+from hml.notices import notice
 
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
@@ -132,7 +132,7 @@ def find_whole(run_folder: Path) -> tuple[Path, int] | None:
             complaints.append(str(error))
             continue
         if complaints:
-            rank_zero_warn(f"{' '.join(complaints)} Resuming from the previous one, {path}, of step {step}.")
+            notice(f"{' '.join(complaints)} Resuming from the previous one, {path}, of step {step}.")
         return path, step
     if complaints:
         raise InputError(f"No checkpoint to resume from. {' '.join(complaints)} Start a new run: --resume never.")

@@ -20,11 +20,15 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Find the choices that differ between two recipes, or two descriptions of data. 1 and 1.0 differ.
 
+    A choice that is None equals one that is missing: earlier versions of hml recorded fewer choices.
+
     Examples:
         >>> differences({"trainer": {"max_epochs": 65}, "code": {}}, {"trainer": {"max_epochs": 8}})
         {'trainer.max_epochs': (65, 8)}
+        >>> differences({"data": {}}, {"data": {"wrap": None}})
+        {}
     """
-    a, b = flatten(first), flatten(second)
+    a, b = ({key: value for key, value in flatten(tree).items() if value != str(None)} for tree in (first, second))
     keys = [key for key in dict.fromkeys([*a, *b]) if repr(a.get(key)) != repr(b.get(key))]
     return {key.replace("/", "."): (a.get(key), b.get(key)) for key in keys}
 

@@ -13,6 +13,7 @@ from hml.evaluation.attack import evaluating
 from hml.evaluation.callbacks import missing_evaluations
 from hml.training.classifier import Classifier
 from hml.training.fit_to_data import check_network
+from hml.training.quiet import quiet_lightning
 
 _PRECISIONS: dict[torch.dtype, Any] = {torch.bfloat16: "bf16-true", torch.float16: "16-true", torch.float64: "64-true"}
 """The Trainer's precision for weights that aren't float32. Typed Any because Lightning's type is private."""
@@ -76,19 +77,19 @@ def evaluate(model: nn.Module, datamodule: HMixDataModule, callbacks: Sequence[C
     """
     weight = _first_weight(model)
     device = weight.device
-    trainer = Trainer(
-        accelerator="gpu" if device.type == "cuda" else device.type,
-        devices=[device.index or 0] if device.type == "cuda" else 1,
-        precision=_PRECISIONS.get(weight.dtype, "32-true"),
-        callbacks=[*callbacks, *missing_evaluations(callbacks)],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
     used_by = datamodule.trainer
     try:
-        with evaluating(model):
+        with quiet_lightning(), evaluating(model):
+            trainer = Trainer(
+                accelerator="gpu" if device.type == "cuda" else device.type,
+                devices=[device.index or 0] if device.type == "cuda" else 1,
+                precision=_PRECISIONS.get(weight.dtype, "32-true"),
+                callbacks=[*callbacks, *missing_evaluations(callbacks)],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
             (figures,) = trainer.test(_Evaluated(model), datamodule=datamodule, verbose=False)
     finally:
         datamodule.trainer = used_by

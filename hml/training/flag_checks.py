@@ -10,12 +10,12 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from hml.command_line.class_errors import explain_class
 from hml.command_line.configs import configs_among
-from hml.command_line.flags import suggest
+from hml.command_line.suggestions import suggest
 from hml.errors import InputError
 from hml.files.paths import expand
 from hml.files.strict_yaml import find_line, parse_yaml
-from hml.training.class_errors import explain_class
 
 
 def expand_paths(part: object, owner: object) -> None:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from typing_extensions import override
 
 from hml.errors import FolderInUseError, InputError
 from hml.files.strict_json import read_json_object
+from hml.notices import notice
 from hml.training.checkpoints import find_whole
 from hml.training.choices import differences, format_differences
 from hml.training.recipe import Recipe
@@ -67,7 +68,7 @@ def find_unfinished(
     for folder in folders:
         there = read_record(folder)
         if there is None and (folder / RECORD).exists():
-            rank_zero_warn(f"{folder / RECORD} is damaged, or of another version: the run isn't resumed.")
+            notice(f"{folder / RECORD} is damaged, or of another version: the run isn't resumed.")
         if there is None or read_json_object(folder / RESULT) is not None:
             continue
         if run_folder is None and (there.compare(asked, *_CHOICES) or _is_in_use(folder)):

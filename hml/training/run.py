@@ -1,8 +1,6 @@
 """Prepares and carries out the run of a command line: `hml fit`, `validate`, `test` or `predict`."""
 
-import logging
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from hml.training.interrupts import terminate_at_usr1
 from hml.training.mistakes import find_mistake
 from hml.training.num_classes import flag_of
 from hml.training.progress_bar import make_progress_bar
+from hml.training.quiet import hide_advertisements
 from hml.training.recipe import make_recipe
 from hml.training.record import RunRecord, hash_code, read_record
 from hml.training.rejected_callbacks import reject_callbacks
@@ -76,7 +75,7 @@ def prepare(args: Sequence[str]) -> "PreparedRun":
     Raises:
         InputError: a flag or a config is wrong.
     """
-    _quieten_lightning()
+    hide_advertisements()
     with _complaints_for_people():
         command = parse(args)
         settings = command.settings
@@ -321,11 +320,3 @@ def _complaints_for_people() -> Iterator[None]:
         if (mistake := find_mistake(error)) is not None:
             raise InputError(mistake) from error
         raise
-
-
-def _quieten_lightning() -> None:
-    """Hide an advertisement and a warning for Lightning's own developers (2.6.6)."""
-    warnings.filterwarnings("ignore", message=".*LeafSpec")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage()
-    )

@@ -228,10 +228,19 @@ def test_the_foot_says_when_with_what_and_how_to_cite(real):
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")
-def test_a_run_is_a_pure_function_of_its_arguments(small, tmp_path):
+def test_a_run_that_replaces_another_says_so_and_what_it_found(small, tmp_path, capsys):
+    page = tmp_path / "percepts.html"
+    page.write_text("an earlier page")
     args = ["percepts", "--judgements", str(small / "mine.csv"), "--data_dir", str(small), "--out", str(tmp_path)]
     assert main([*args]) == 0
-    assert strict(tmp_path / "percepts.json") | {"seconds": 0} == strict(small / "percepts.json") | {"seconds": 0}
+    result = strict(tmp_path / "percepts.json") | {"seconds": 0}
+    assert result == strict(small / "percepts.json") | {"seconds": 0}  # a pure function of the arguments
+    announced, place, *headlines = capsys.readouterr().out.splitlines()
+    assert announced == f"{page} will be replaced: to keep it, stop this and set another --out."
+    assert place.startswith(f"Open {page}; ")
+    first = [findings[0] for findings in result["findings"].values()]
+    assert [line.strip() for line in headlines] == first[:5]
+    assert len(first) >= 3
 
 
 @pytest.mark.parametrize("people", [1, 3])

@@ -49,7 +49,7 @@ def make_stimuli(pairs_each: int = 6, seed: int = 0) -> list[Stimulus]:
 
 
 def make_design(people: int, pairs_each: int = 6, seed: int = 0) -> Design:
-    """Lay judgements out as H-Mix's: two or three of every image, and two repeats a person."""
+    """Lay judgements out as H-Mix's: two or three of every image, and two repeats per person."""
     stimuli = make_stimuli(pairs_each, seed)
     thirds = len(stimuli) // 3
     two, three = Design.balanced(stimuli, people, 2, 2, seed), Design.balanced(stimuli[:thirds], people, 1, 0, seed + 1)

@@ -157,11 +157,12 @@ def test_a_source_of_images_is_a_class_with_its_arguments(verb, capsys, tmp_path
         assert (type(source).__name__, source.num_train) == ("DemoImages", 40)
     assert PARSE[name](more).source is None
     for wrong, said in (
-        (["--source", "hml.data.HMix"], "does not correspond to a subclass of ImageSource"),
-        ([*args[:2], "--source.num", "4"], "'num' is not accepted"),
+        (["--source", "hml.data.HMix"], "--source hml.data.HMix: this is not a subclass of ImageSource"),
+        (["--source", "DemoImage"], "name a class by its module and name.*Did you mean DemoImages"),
+        ([*args[:2], "--source.num", "4"], "--source.num: hml.data.DemoImages has no such argument. It has: num_train"),
         ([*args[:3], "4"], "num_train=4"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=f"(?s){said}"):
             PARSE[name]([*more, *wrong])
 
 

@@ -6,6 +6,7 @@ import torch
 
 from hml.data import DemoImages, DemoMixes, HMix, HMixDataModule, MixedSet, MixedSource
 from hml.data.demo import TEXTURES
+from hml.data.mixing import crop_and_flip_once, mix
 from hml.errors import InputError
 from hml.judgements import Endpoint, Judgement, Stimulus
 from hml.labels import AggregateLabels, ConfidenceWeightedLabels, LabelStrategy, MixupLabels, NoMixed, SeparateLabels
@@ -116,6 +117,29 @@ def test_a_made_up_module_hands_out_batches(tiny):
     assert tiny().val_dataloader() == []
 
 
+def test_one_crop_an_image_comes_before_mixing_and_never_changes(tiny):
+    module, plain = tiny(augment="crop_flip_once", seed=2), tiny(seed=2)
+    loader = module.train_dataloader()
+    for epoch in (0, 1):
+        loader.set_epoch(epoch)
+        for batch in loader:
+            rows = module.train_rows
+            id_1, id_2, lambda_f = (column[batch["index"]] for column in (rows.id_1, rows.id_2, rows.lambda_f))
+            once = crop_and_flip_once(module.bank.images, module.bank.train_ids, seed=2)
+            assert torch.equal(batch["image"], mix(once, id_1, id_2, lambda_f))
+    evaluated, expected = next(iter(module.test_dataloader())), next(iter(plain.test_dataloader()))
+    assert torch.equal(evaluated["image"], expected["image"])
+
+
+@pytest.mark.parametrize("strategy", [NoMixed(), MixupLabels(), SeparateLabels()])
+@pytest.mark.parametrize(("label_draw", "size"), [("sample", 105 - 7), ("expand", None)])
+def test_epochs_of_all_images_have_one_size_for_all_strategies(tiny, strategy, label_draw, size):
+    module = tiny(strategy, batch_size=2, val_size=7, label_draw=label_draw, epoch_size="all")
+    size = size or 53 + module.provenance["judgements"]
+    assert len(module.train_dataloader()) == size // 2
+    assert len(tiny(strategy, batch_size=2, epoch_size=20).train_dataloader()) == 10
+
+
 def test_held_out_images_are_neither_trained_on_nor_endpoints(tiny):
     module = tiny(val_size=7)
     used = set(module.train_rows.id_1.tolist()) | set(module.train_rows.id_2.tolist())
@@ -182,7 +206,9 @@ def test_a_strategys_wrong_labels_are_refused_at_setup(tiny):
         tiny(Unnormalised())
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 1}, {"seed": -1}, {"val_size": 61}, {"val_size": -1}])
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 1}, {"seed": -1}, {"val_size": 61}, {"val_size": -1}, {"epoch_size": 1}]
+)
 def test_options_outside_their_range_are_refused(tiny, options):
     with pytest.raises(InputError, match=f"{next(iter(options))}={next(iter(options.values()))} must be"):
         tiny(**options)

@@ -135,6 +135,25 @@ def test_the_epoch_may_be_set_after_iter_as_lightning_does():
     assert_equal(list(iterator), run_epoch(make_loader(), 4))
 
 
+@pytest.mark.parametrize(("size", "most"), [(30, 1), (45, 1), (60, 2), (100, 3)])
+def test_an_epoch_of_another_size_uses_each_row_almost_equally_often(size, most):
+    batches = run_epoch(loader := make_loader(batch_size=5, epoch_size=size))
+    assert len(batches) == len(loader) == size // 5
+    counts = np.bincount(indices(batches), minlength=N)
+    assert {*counts.tolist()} == ({most} if size == N else {most - 1, most})
+    assert indices(run_epoch(loader, 1)) != indices(batches)
+    # The rows that are used again differ from epoch to epoch.
+    assert size == N or (np.bincount(indices(run_epoch(loader, 1)), minlength=N) != counts).any()
+
+
+def test_an_epoch_of_the_size_of_the_data_is_the_default():
+    assert_equal(run_epoch(make_loader(epoch_size=N), 2), run_epoch(make_loader(), 2))
+
+
+def test_evaluation_ignores_the_size_of_a_training_epoch():
+    assert indices(run_epoch(make_loader(train=False, epoch_size=7))) == list(range(N))
+
+
 def test_each_of_a_rows_labels_is_drawn_equally_often():
     loader, rows = make_loader(make_rows(12), batch_size=12), make_rows(12)
     epochs = 600

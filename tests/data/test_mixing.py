@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hml.data.mixing import Rows, crop_and_flip, mix
+from hml.data.mixing import Rows, crop_and_flip, crop_and_flip_once, mix
 
 BANK = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), dtype=np.uint8))
 FIRST, SECOND = torch.tensor([0, 1, 2, 3]), torch.tensor([5, 4, 0, 3])
@@ -79,3 +79,25 @@ def test_rows_are_concatenated_and_expanded_with_their_labels():
     assert expanded.lambda_f.tolist() == pytest.approx([1, 1, 0.5, 0.1, 0.1])
     assert expanded.num_labels.tolist() == [1] * 5
     assert torch.equal(expanded.soft_labels, labels)
+
+
+def test_one_crop_an_image_depends_only_on_the_seed_and_the_id():
+    changed = crop_and_flip_once(BANK, torch.tensor([1, 2, 5]), seed=3)
+    assert changed.dtype == torch.uint8
+    assert [torch.equal(a, b) for a, b in zip(changed, BANK, strict=True)] == [True, False, False, True, True, False]
+    assert torch.equal(crop_and_flip_once(BANK, torch.tensor([5, 2]), seed=3)[[2, 5]], changed[[2, 5]])
+    assert not torch.equal(crop_and_flip_once(BANK, torch.tensor([1, 2, 5]), seed=4), changed)
+
+
+def test_one_crop_an_image_is_a_crop_and_flip():
+    bank = torch.arange(1, 193, dtype=torch.uint8).view(1, 3, 8, 8)
+    for seed in range(8):  # with an eighth of 8 pixels, a shift is at most one pixel
+        (changed,) = crop_and_flip_once(bank, torch.tensor([0]), seed)
+        inside = changed[:, 1:-1, 1:-1]
+        possible = [
+            image[:, 1 + down : 7 + down, 1 + right : 7 + right]
+            for image in (bank[0], bank[0].flip(2))
+            for down in (-1, 0, 1)
+            for right in (-1, 0, 1)
+        ]
+        assert any(torch.equal(inside, crop) for crop in possible)

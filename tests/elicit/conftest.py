@@ -1,4 +1,4 @@
-"""A small study: six images of cats and dogs, four trials a person."""
+"""A small study: six images of cats and dogs, four trials per person."""
 
 import sqlite3
 from dataclasses import replace

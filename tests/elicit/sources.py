@@ -25,7 +25,7 @@ class Blots(ImageSource):
     """Images of any classes and size, a coloured blot each, which nobody was asked about.
 
     Args:
-        root: A text file with a class's name a line; by default they are awkward.
+        root: A text file with one class name per line; by default they are awkward.
         width: The images'.
         height: The images'.
         per_class: Images of each class, all to train on.

@@ -114,6 +114,9 @@ def test_simulated_people_say_the_same_again_for_the_same_seed(capsys):
     for folder, seed in (("one", "1"), ("again", "1"), ("other", "2")):
         main(["elicit", "simulate", "--people", "2", "--seed", seed, "--folder", folder])
         main(["elicit", "export", f"{folder}.csv", "--folder", folder])
+    capsys.readouterr()
+    main(["elicit", "simulate", "--people", "1", "--folder", "again"])  # who join the two before
+    assert "again now has 51 answers (17 new) by 3 people (1 new)." in capsys.readouterr().out
     one, again, other = (
         [(j.stimulus, j.lambda_h, j.omega) for j in read_hmix(f"{name}.csv", "all", classes=TEXTURES)]
         for name in ("one", "again", "other")

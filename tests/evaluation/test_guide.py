@@ -7,7 +7,7 @@ import pytest
 
 import hml
 from hml.cli import main
-from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, HumanAlignmentMetrics
+from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, HumanAlignmentMetrics, TemperatureMetrics
 from hml.training.result import read_result
 
 GUIDE = Path(hml.__file__).with_name("evaluation").joinpath("README.md").read_text(encoding="utf-8")
@@ -39,6 +39,8 @@ def test_own_metric_reaches_metrics_json_and_the_table(tmp_path, monkeypatch, ca
 
 
 def test_the_guide_has_every_figure_and_its_truth():
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .* \| (.*) \| [↓↑] \|$", GUIDE, re.MULTILINE)
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .* \| (.*) \| [↓↑–] \|$", GUIDE, re.MULTILINE)
     listed = {name: truth for names, truth in rows for name in re.findall(r"`(\w+)`", names)}
-    assert listed == {**HumanAlignmentMetrics.truth, **CalibrationMetrics.truth, **AttackedMetrics.truth}
+    kinds = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics, TemperatureMetrics)
+    expected = {name: truth for kind in kinds for name, truth in kind.truth.items()}
+    assert listed == expected | {f"{name}_scaled": expected[name] for kind in kinds for name in kind.scaled}

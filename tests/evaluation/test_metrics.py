@@ -8,11 +8,18 @@ from torchmetrics.classification import MulticlassCalibrationError
 from hml.evaluation import alignment
 from hml.evaluation.calibration import rms_calibration_error
 from hml.evaluation.callbacks import Calibration
-from hml.evaluation.metrics import AttackedMetrics, CalibrationMetrics, GatheredPredictions, HumanAlignmentMetrics
+from hml.evaluation.metrics import (
+    AttackedMetrics,
+    CalibrationMetrics,
+    GatheredPredictions,
+    HumanAlignmentMetrics,
+    TemperatureMetrics,
+)
+from hml.evaluation.temperature import fit_temperature
 from hml.judgements import CIFAR10
 from tests.processes import CONTEXT
 
-METRICS = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics)
+METRICS = (HumanAlignmentMetrics, CalibrationMetrics, AttackedMetrics, TemperatureMetrics)
 SIZES = (1, 2, 33, 37, 1001)
 
 
@@ -128,6 +135,10 @@ def _share(rank, folder):
         for make in METRICS:
             kwargs = {"bin_size": 10} if make is CalibrationMetrics else {}
             results[f"{make.__name__} {n}"] = compute(make(**kwargs), [columns])
+    temperature = TemperatureMetrics()
+    temperature.uses_held_out = True
+    temperature.held_out.update(*(column[rank::2] for column in predictions(37)))
+    results["held out"] = compute(temperature, [[column[rank::2] for column in predictions(33)]])
     calibration = Calibration()
     calibration.metric.update(*(column[rank::2] for column in predictions(33)))
     calibration.metric.compute()
@@ -164,6 +175,12 @@ def test_every_rank_has_the_values_of_all_images(two_processes):
     for results in two_processes:
         assert results["images"] == list(range(33))
         assert results["values"] == pytest.approx(one.per_image["rms_calibration"].tolist(), abs=1e-6)
+
+
+def test_every_rank_fits_the_temperature_to_all_held_out_images(two_processes):
+    logits, target, *_ = predictions(37)
+    expected = pytest.approx(fit_temperature(logits, target))
+    assert [results["held out"]["temperature"] for results in two_processes] == [expected] * 2
 
 
 def test_every_rank_draws_all_predictions(two_processes):

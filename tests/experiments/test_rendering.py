@@ -31,7 +31,8 @@ def test_markdown_tells_paired_differences_order_and_failures(table):
     text = to_markdown(table)
     # Differences −.3 and −.4: mean −.35, standard error .05, t(.975, 1) = 12.706.
     assert ["sep_conf", "CE", "2", "−0.350", "[−0.985, +0.285]", ".090"] in [cells(line) for line in text.splitlines()]
-    assert "- CE: 1 of 1 pairs in the paper's order, which holds." in text
+    # Differences to the paper: .01 and .02; the root of (.0001 + .0004) / 2 is .0158.
+    assert "- CE: 1 of 1 pairs in the paper's order; RMSE to the paper 0.016.\n" in text
     assert "- sep_conf: n = 2 of 3; seed 2 failed: The loss is nan. See there." in text
     assert "- mixup: n = 2 of 3; 1 not run." in text
     assert "- torch: 2.14." in text
@@ -46,10 +47,26 @@ def test_markdown_and_csv_name_the_baseline(make_four):
     assert float(list(csv.DictReader(schemes_to_csv(table).splitlines()))[4]["minus_mixup_fly"]) == -0.5
 
 
+def test_differences_are_tested_for_equivalence_with_half_the_papers(make_four):
+    values = {"mixup": [2.1, 2.3, 2.2], "sep_conf": [2.05, 2.2, 2.2], "agg": [2.1, 2.3, 2.2]}
+    outcomes = [make_four(scheme, seed, value) for scheme, own in values.items() for seed, value in enumerate(own)]
+    table = make_table(dict.fromkeys(values, 3), outcomes)
+    # Differences −.05, −.1, 0: mean −.05, standard error .05/√3. Half the paper's 1.83 − 2.19 is .18, so
+    # t = (.18 − .05) / .0289 = 4.503 with 2 degrees of freedom, p = 1/2 − t / (2 √(t² + 2)) = .0230.
+    assert "| sep_conf | CE     | −0.36 | −0.050 |             .023 |            3 |" in to_markdown(table)
+    assert "| agg " not in to_markdown(table).partition("p of equivalence")[2]  # its differences have no spread
+    rows = {
+        row["scheme"]: row for row in csv.DictReader(schemes_to_csv(table).splitlines()) if "/cross" in row["metric"]
+    }
+    assert float(rows["sep_conf"]["p_equivalence"]) == pytest.approx(0.0230, abs=1e-4)
+    assert float(rows["sep_conf"]["papers_minus_mixup"]) == -0.36
+    assert rows["mixup"]["p_equivalence"] == rows["agg"]["p_equivalence"] == ""
+
+
 def test_a_reversed_order_is_spelt_out(make_four):
     outcomes = [make_four("mixup", 0, 1.0), make_four("sep_conf", 0, 2.0)]
     text = to_markdown(make_table({"mixup": 1, "sep_conf": 1}, outcomes))
-    assert "- CE: 0 of 1 pairs in the paper's order, which does not hold: mixup < sep_conf." in text
+    assert "- CE: 0 of 1 pairs in the paper's order; RMSE to the paper 0.850. Reversed: mixup < sep_conf.\n" in text
 
 
 def test_without_the_papers_data_there_is_no_paper_column(make_four):
@@ -124,10 +141,41 @@ def test_csv_has_a_line_for_each_thing_that_is_random(crossed):
     assert float(of_ce[5]["mean_low"]) < 2.0 < float(of_ce[5]["mean_high"])
 
 
+@pytest.fixture
+def scaled(make_result):
+    """Runs of two schemes at two seeds, whose order is reversed by temperature scaling."""
+
+    def make(scheme, seed, cross_entropy, scaled):
+        metrics = {"rms_calibration": 0.2, "fgsm_cross_entropy": 9.0, "accuracy": 0.6, "temperature": 2.5}
+        metrics |= {"rms_calibration_scaled": 0.05, "fgsm_cross_entropy_scaled": None}
+        return make_result(scheme, seed, cross_entropy=cross_entropy, cross_entropy_scaled=scaled, **metrics)
+
+    return [make("regular", 0, 2.2, 1.2), make("regular", 1, 2.3, 1.3), make("mixup", 0, 1.9, 1.4)]
+
+
+def test_a_second_table_has_the_figures_after_temperature_scaling(scaled, make_four):
+    schemes = {"regular": 2, "mixup": 1}
+    lines = [cells(line) for line in to_markdown(make_table(schemes, scaled)).splitlines()]
+    start = lines.index(["scheme", "n", "CE", "Calib", "FGSM", "temperature"])
+    assert lines[start + 2] == ["regular", "2", "1.250 ± 0.050", "0.050 ± 0.000", "–", "2.500 ± 0.000"]
+    assert lines[start + 3] == ["mixup", "1", "1.400", "0.050", "–", "2.500"]
+    assert "tab:scaled" in to_latex(make_table(schemes, scaled))
+    assert "temperature" not in to_markdown(make_table(schemes, scaled, ["CE"]))
+    old = make_four("mixup", 1, 2.0)  # an earlier version wrote it
+    assert "temperature" not in to_markdown(make_table(schemes, [*scaled, old]))
+
+
+def test_runs_without_a_scaled_figure_have_a_dash_and_a_note(scaled, make_four):
+    schemes = {"regular": 2, "sep": 1}
+    text = to_markdown(make_table(schemes, [*scaled[:2], make_four("sep", 0, 2.0)], ["cross_entropy_scaled"]))
+    assert ["sep", "1", "–"] in [cells(line) for line in text.splitlines()]
+    assert "- sep has no finite cross_entropy_scaled at seed 0: an earlier version of hml did not log it." in text
+
+
 def test_latex_has_the_intervals_over_images_too(crossed):
     latex, cell = to_latex(crossed), crossed.rows[1].cells["CE"]
     floats = floats_of(latex.splitlines())
-    assert list(floats) == ["tab:schemes", "tab:intervals", "tab:differences"]
+    assert list(floats) == ["tab:schemes", "tab:intervals", "tab:differences", "tab:replication"]
     mean = cell.crossed.mean
     assert floats["tab:intervals"][2][2] == f"{mean.mean:.3f} [{mean.low:.3f}, {mean.high:.3f}]".replace("-", "$-$")
     assert floats["tab:differences"][1][6] == write(cell.crossed.to_baseline).replace("−", "$-$")
@@ -171,9 +219,9 @@ def floats_of(lines):
 
 def test_each_table_has_a_caption_a_label_and_booktabs_rules(latex):
     text = "\n".join(latex)
-    assert list(floats_of(latex)) == ["tab:schemes", "tab:differences"]
+    assert list(floats_of(latex)) == ["tab:schemes", "tab:differences", "tab:replication"]
     for command in (r"\begin{table}", r"\caption{", r"\label{", r"\toprule", r"\midrule", r"\bottomrule"):
-        assert text.count(command) == 2
+        assert text.count(command) == 3
     assert text.index(r"\caption") < text.index(r"\label")  # LaTeX numbers a label by the caption before it
     for content in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
         columns, body = content

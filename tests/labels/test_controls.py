@@ -121,7 +121,7 @@ def test_labelling_before_the_set_was_seen_is_refused(strategy, make_example):
 
 
 @pytest.mark.parametrize("strategy", [ConfidenceOnlyLabels, ConstantSmoothingLabels])
-@pytest.mark.parametrize("options", [{"gamma": 0.0}, {"gamma": 1.1}, {"smooth_over": "some"}])
+@pytest.mark.parametrize("options", [{"gamma": 0.0}, {"gamma": 1.1}, {"smooth_over": "some"}, {"additive": 0.0}])
 def test_smoothing_out_of_range_is_refused(strategy, options):
     with pytest.raises(InputError):
         strategy(**options)

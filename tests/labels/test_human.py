@@ -52,6 +52,24 @@ def test_aggregate_labels_can_be_smoothed_after_the_mean_is_taken(example):
     assert endpoints.tolist() == [row(0.5, 0.5)]
 
 
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        # c = 2 · 0.25^0.5 = 1 and c = 2 · 0.25^0 = 2: (label + c / 10) / (1 + c).
+        (SeparateLabels(0.25, additive=2), [row(0.45, 0.15, 0.05), row(0.4 / 3, 1 / 3, 0.2 / 3)]),
+        (AggregateLabels(0.25, additive=2), [row((0.45 + 0.4 / 3) / 2, (0.15 + 1 / 3) / 2, (0.05 + 0.2 / 3) / 2)]),
+        (SeparateLabels(0.25, "endpoints", 2), [row(0.65, 0.35), row(0.4, 0.6)]),
+    ],
+)
+def test_smoothing_can_be_additive(example, strategy, expected):
+    assert strategy.label(example).tolist() == expected
+
+
+def test_additive_smoothing_without_gamma_is_an_error():
+    with pytest.raises(InputError, match="additive=50 has no effect without gamma"):
+        SeparateLabels(additive=50)
+
+
 def test_without_smoothing_the_order_makes_no_difference(example):
     torch.testing.assert_close(
         AggregateLabels().label(example), AggregateLabels(order="mean_then_smooth").label(example)

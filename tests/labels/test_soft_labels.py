@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from hml.errors import InputError
 from hml.labels import check_soft_labels, smooth_by_confidence, two_hot
-from hml.labels.soft_labels import smooth_label
+from hml.labels.soft_labels import Smoothing
 
 UNIT = st.floats(0, 1, width=32)
 ROW = torch.tensor([[0.5, 0.25, 0.25, 0.0]])
@@ -62,10 +62,24 @@ def test_each_row_is_smoothed_by_its_own_confidence():
     assert found.tolist() == [[0.25] * 4, [0.375, 0.25, 0.25, 0.125]]
 
 
-@given(weights=st.lists(UNIT, min_size=2, max_size=6), omega=UNIT, gamma=st.floats(1e-6, 1))
-def test_smoothing_keeps_probabilities_and_moves_towards_uniform(weights, omega, gamma):
+def test_additive_smoothing_equals_a_hand_calculation():
+    # c = 2 · 0.25^0.5 = 1, so each entry is itself and a quarter of c, divided by 1 + c.
+    found = smooth_by_confidence(ROW, torch.tensor([0.5]), gamma=0.25, additive=2)
+    assert found.tolist() == [[0.375, 0.25, 0.25, 0.125]]
+    # c = 2, so the label keeps a third.
+    found = smooth_by_confidence(ROW, torch.zeros(1), gamma=0.25, additive=2)
+    torch.testing.assert_close(found, (ROW + 0.5) / 3)
+
+
+@given(
+    weights=st.lists(UNIT, min_size=2, max_size=6),
+    omega=UNIT,
+    gamma=st.floats(1e-6, 1),
+    additive=st.none() | st.floats(1e-3, 1e3),
+)
+def test_smoothing_keeps_probabilities_and_moves_towards_uniform(weights, omega, gamma, additive):
     label = torch.tensor([weights], dtype=torch.float64).softmax(1)
-    found = smooth_by_confidence(label, torch.tensor([omega]), gamma)
+    found = smooth_by_confidence(label, torch.tensor([omega]), gamma, additive=additive)
     assert float(found.sum()) == pytest.approx(1)
     assert bool((found >= 0).all())
     assert float((found - 1 / len(weights)).abs().max()) <= float((label - 1 / len(weights)).abs().max()) + 1e-12
@@ -114,6 +128,6 @@ def test_smoothing_spreads_over_as_many_classes_as_there_are(num_classes):
     smoothed = smooth_by_confidence(label, torch.tensor([0.5]), gamma=0.25)  # half of it
     assert float(smoothed[0, 0]) == pytest.approx(0.375 + 0.5 / num_classes)
     assert smoothed[0, 2:].tolist() == pytest.approx([0.5 / num_classes] * (num_classes - 2))
-    over_two = smooth_label(label, torch.tensor([0.5]), 0.25, (0, 1), "endpoints")
+    over_two = Smoothing(0.25, "endpoints").smooth(label, torch.tensor([0.5]), (0, 1))
     assert over_two[0, :2].tolist() == pytest.approx([0.625, 0.375])
     assert not over_two[0, 2:].any()

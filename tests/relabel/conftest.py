@@ -17,7 +17,7 @@ QUICK = ["--demo", "--epochs", "1", "--steps", "15", "--members", "1"]
 
 @pytest.fixture(scope="session")
 def images():
-    """40 images, four a class, of which nothing is known but their classes."""
+    """40 images, four per class, of which only the classes are known."""
     labels = torch.arange(40) % 10
     human = torch.nn.functional.one_hot(labels, 10).float()
     return ImageTable(labels, human, torch.log_softmax(4 * human, 1), torch.zeros(40, 2))

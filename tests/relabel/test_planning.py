@@ -108,7 +108,7 @@ def test_the_fewest_judgements_that_are_enough_are_recommended():
     ]
     said = recommend(Question("the bias of Cat/Dog", 0.05), plans, "simulation, seed 0")
     assert said == (
-        "With 40 people judging 12 images each (160 images, 3 people an image), the 95 % interval of the bias of "
+        "With 40 people judging 12 images each (160 images, 3 people per image), the 95 % interval of the bias of "
         "Cat/Dog is expected to be ± 0.040, and a difference of 0.05 is detected with a power of .90 at a level of 5 % "
         "(simulation, seed 0)."
     )
@@ -148,6 +148,6 @@ def test_plan_prints_designs_and_a_sentence_to_quote(learned, tmp_path, capsys):
     widths = pd.read_csv(tmp_path / "plan.csv").set_index("people")["half_width"]
     assert widths[16] < widths[4]
     assert main([*plan_demo, *few, "--bits", "0.02"]) == 0
-    assert "in bits a judgement between two models: wanted is a power of .80" in capsys.readouterr().out
+    assert "in bits per judgement between two models: wanted is a power of .80" in capsys.readouterr().out
     assert main([*plan_demo, "--pairs", "rings/dots", "rings/disc"]) == 2
     assert "--bias is of one class pair" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from tests.benchmarks.coverage import make_design
 
 
 def make(people=20, pairs=60, each=3, seed=0):
-    """Judgements of one image a pair, by `each` of the people."""
+    """Judgements of one image per pair, by `each` of the people."""
     rng = np.random.default_rng(seed)
     image = np.repeat(np.arange(pairs), each)
     person = np.concatenate([rng.choice(people, each, replace=False) for _ in range(pairs)])

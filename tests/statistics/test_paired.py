@@ -9,7 +9,9 @@ from hml.statistics.paired import (
     Summary,
     adjust_by_holm,
     compare_order,
+    equivalence_p,
     paired_difference,
+    seeds_needed,
     summarise,
 )
 
@@ -47,7 +49,9 @@ def test_only_common_seeds_are_paired():
 
 
 def test_a_difference_that_never_varies_has_a_width_of_zero_and_no_p():
-    assert paired_difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == PairedDifference(2, 0.0, 0.0, 0.0)
+    assert paired_difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == PairedDifference(
+        2, 0.0, 0.0, 0.0, standard_error=0.0
+    )
     # .3 − .1 and .5 − .3 differ in their last bit alone.
     assert paired_difference({0: 0.3, 1: 0.5}, {0: 0.1, 1: 0.3}).p is None
 
@@ -77,3 +81,28 @@ def test_order_counts_pairs_and_names_the_reversed():
 def test_tied_pairs_say_nothing_of_an_order():
     found = compare_order({"a": 1.0, "b": 2.0, "c": 2.0}, {"a": 5, "b": 5, "c": 7})
     assert (found.agreeing, found.pairs, found.holds) == (1, 1, True)
+
+
+def test_equivalence_is_the_larger_p_of_two_one_sided_tests():
+    ours, baseline = np.random.default_rng(1).normal(size=(2, 9))
+    found = paired_difference(dict(enumerate(ours)), dict(enumerate(baseline)))
+    for margin in (0.3, 1.0, 3.0):
+        above = stats.ttest_1samp(ours - baseline, -margin, alternative="greater").pvalue
+        below = stats.ttest_1samp(ours - baseline, margin, alternative="less").pvalue
+        assert equivalence_p(found, margin) == pytest.approx(max(above, below))
+
+
+def test_seeds_needed_have_the_power_by_simulation():
+    # The observed standard deviation is 1. G*Power gives 34 pairs for d = .5, and 15 for d = .8 (power .8, alpha .05).
+    observed = PairedDifference(4, 0.0, standard_error=0.5)
+    assert seeds_needed(observed, 0.5) == 34
+    assert seeds_needed(observed, -0.8) == 15
+    pairs = np.random.default_rng(0).normal(0.8, 1, (20_000, 15))
+    assert (stats.ttest_1samp(pairs, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_without_spread_there_is_no_equivalence_and_no_power():
+    for found in (PairedDifference(1, 0.2), PairedDifference(3, 0.2, 0.2, 0.2, standard_error=0.0)):
+        assert equivalence_p(found, 0.5) is None
+        assert seeds_needed(found, 0.5) is None
+    assert seeds_needed(PairedDifference(4, 0.0, standard_error=0.5), 0.001) is None

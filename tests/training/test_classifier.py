@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from hml.data import DemoImages, DemoMixes, HMixDataModule
 from hml.errors import InputError, NonFiniteLossError
-from hml.evaluation.callbacks import FGSM, Calibration, EvaluationCallback, HumanAlignment
+from hml.evaluation.callbacks import FGSM, Calibration, EvaluationCallback, HumanAlignment, TemperatureScaling
 from hml.evaluation.metrics import GatheredPredictions
 from hml.labels import SeparateLabels
 from hml.models import PreActResNet18
@@ -94,7 +94,7 @@ def test_losses_are_looked_at_every_fifty_steps_and_never_in_between(tiny, tmp_p
     classifier = Classifier(linear())
     monkeypatch.setattr(LossWatch, "look", lambda self: (looks.append(classifier.global_step), look(self)))
     trainer = make_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-    trainer.fit(classifier, datamodule=tiny(batch_size=2))  # 52 steps an epoch
+    trainer.fit(classifier, datamodule=tiny(batch_size=2))  # 52 steps per epoch
     assert looks == [49, 52, 101, 104]
 
 
@@ -219,5 +219,5 @@ def test_evaluations_that_a_trainer_has_stay_and_the_others_are_added(tiny, tmp_
     for _ in range(2):
         trainer.test(Classifier(linear()), datamodule=tiny(), verbose=False)
     kinds = [type(callback) for callback in trainer.callbacks if isinstance(callback, EvaluationCallback)]
-    assert kinds == [EvaluationCallback, OwnCalibration, HumanAlignment, FGSM]
+    assert kinds == [EvaluationCallback, OwnCalibration, HumanAlignment, FGSM, TemperatureScaling]
     assert set(own) <= set(trainer.callbacks)

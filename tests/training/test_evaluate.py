@@ -8,8 +8,6 @@ import hml
 from hml.errors import InputError
 from hml.evaluation.metrics import GatheredPredictions
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*too few for bins of 100")
-
 
 class Largest(GatheredPredictions):
     def compute(self):
@@ -30,6 +28,13 @@ def test_a_model_is_as_before_after_it_is_evaluated(tiny):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(weight.grad is None and weight.requires_grad for weight in model.parameters())
     assert data.trainer is None
+
+
+def test_evaluating_prints_only_sentences_about_the_figures(tiny, capfd, caplog):
+    hml.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), tiny())
+    assert [record.name for record in caplog.records] == ["hml"]
+    assert caplog.messages[0].startswith("33 images are too few for bins of 100, the paper's size: ")
+    assert capfd.readouterr().out == ""
 
 
 def test_a_uniform_guess_has_the_figures_of_a_calculation_by_hand(tiny):

@@ -50,8 +50,8 @@ def test_every_label_is_written_as_the_strategy_gives_it(tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--config", "sep", "--out", "labels.txt"], "labels.txt must be a file that ends in .csv, .npz"),
-        (["--config", "sep"], "--out None must be a file"),
+        (["--config", "sep", "--out", "labels.txt"], "--out labels.txt: give a file that ends in .csv, .npz"),
+        (["--config", "sep"], "--out is missing: give a file"),
         (["--config", "mixup_fly", *DATA[:6], "--out", "labels.csv"], "no mixed images to label"),
         (["--strategy", "SeparateLabel", "--out", "labels.csv"], "Did you mean SeparateLabels"),
         (["--config", "sep", "--out", "labels.csv", "--outt", "x"], "outt"),

@@ -122,7 +122,7 @@ def _draw_people(people: pd.DataFrame) -> Exhibit:
         left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         left.xaxis.set_major_formatter(ScalarFormatter())
         left.xaxis.set_minor_formatter(NullFormatter())
-    finish(left, xlabel="median seconds an answer", ylabel="person's corr(λ_f, λ_h)", ylim=(-1, 1.05))
+    finish(left, xlabel="median seconds per answer", ylabel="person's corr(λ_f, λ_h)", ylim=(-1, 1.05))
     right.scatter(people["commonest"], people["untouched"], s=16, color=PEOPLE, alpha=0.7)
     finish(right, xlabel="share of the person's commonest answer", ylabel="share of untouched sliders")
     right.set(xlim=(0, 1.03), ylim=(-0.03, 1.03))

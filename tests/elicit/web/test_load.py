@@ -187,7 +187,7 @@ def test_no_acknowledged_answer_is_lost_and_none_doubled(tmp_path, people, trial
     for name, count in {**counts, **found}.items():
         print(f"  {name}: {count:,}")
     shown = [count for _, count in images]
-    print(f"  people an image: {min(shown)} to {max(shown)}; the database: {health}")
+    print(f"  people per image: {min(shown)} to {max(shown)}; the database: {health}")
     assert lost == set()
     assert len(rows) == len(receipts) == counts["answers acknowledged"] == people * trials
     assert counts["completion codes"] == enrolled == people

@@ -183,6 +183,17 @@ def test_the_way_back_carries_the_id_as_long_as_it_is_known(serve_study):
     assert completion_code in page
 
 
+def test_hmls_code_is_hidden_where_the_service_has_its_own(serve_study):
+    served = serve_study(return_url="https://app.prolific.com/submissions/complete?cc=C1ABCDEF")
+    completion_code = finish(served.store, start(served.store, "5f0aa"))
+    client = Client(served)
+    client.agree(outside_id="5f0aa")
+    page = client.get("/done").text
+    assert 'href="https://app.prolific.com/submissions/complete?cc=C1ABCDEF"' in page
+    assert completion_code not in page
+    assert "ompletion code" not in page
+
+
 def test_a_browser_translates_no_code(serve_study):
     served = serve_study(contact="Ann Other", ethics_reference="Ethik 17")
     client = Client(served)

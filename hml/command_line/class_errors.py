@@ -6,30 +6,35 @@ import pydoc
 import re
 from collections.abc import Collection
 
-from hml.command_line.flags import suggest
+from hml.command_line.suggestions import suggest
 
 _CLASS = r"Problem with given class_path '([\w.]+)':\s*"
 
 
 def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
-    """Return what is wrong with a class or its arguments, and what to do; None if the error is about something else.
+    r"""Return what is wrong with a class or its arguments, and what to do; None if the error is about something else.
 
     Args:
         complaint: The error of jsonargparse 4.53.
         known_words: Names that may be written without their module, such as hml's strategies.
+
+    Examples:
+        >>> explain_class("Parser key \"source\": Problem with given class_path 'own.Cats': No module named 'own'", [])
+        '--source own.Cats: there is no module own. Put own.py where you run hml, or install the package.'
     """
     key = re.match(r'Parser key "([\w.]+)"', complaint)
     if key is None:
         return None
     flag = f"--{key[1].removesuffix('.init_args')}"
-    if found := re.search(_CLASS + r"module '([\w.]+)' has no attribute '(\w+)'", complaint):
+    if found := re.search(_CLASS + r"module '([\w.]+)' has no attribute '(?!py')(\w+)'", complaint):
         path, module, name = found.groups()
         classes = inspect.getmembers(importlib.import_module(module), inspect.isclass)
         return f"{flag} {path}: the module {module} has no class {name}.{suggest(name, [one for one, _ in classes])}"
     if found := re.search(_CLASS + r"No module named '([\w.]+)'", complaint):
         file = f"{found[2].replace('.', '/')}.py"
-        where = f"Put {file} into the folder where you run hml, or install the package."
-        return f"{flag} {found[1]}: there is no module {found[2]}. {where}"
+        return (
+            f"{flag} {found[1]}: there is no module {found[2]}. Put {file} where you run hml, or install the package."
+        )
     if found := re.search(_CLASS + r"Option '(\w+)' is not accepted", complaint):
         arguments = list(inspect.signature(pydoc.locate(found[1])).parameters)  # type: ignore[arg-type]
         hint = suggest(found[2], arguments)
@@ -37,11 +42,18 @@ def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
     if found := re.search(_CLASS + r"the following arguments are required: (\w+)", complaint):
         return f"{flag}.{found[2]} is missing: {found[1]} needs it."
     if found := re.search(r"but ([\w.]+) is abstract", complaint):
-        missing = ", ".join(sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ())))
-        return f"{flag} {found[1]}: the class lacks {missing}. Define that method."
-    if found := re.search(
-        r"Expected a dot import path string: (\S+)|Invalid content in sub-config file (\S+\.py)", complaint
+        missing = " and ".join(sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ())))
+        return f"{flag} {found[1]}: the class lacks {missing}. Define what it lacks."
+    if found := re.search(r"path ([\w.]+) does not correspond to a subclass of (\w+)", complaint) or re.search(
+        r"Expected '([\w.]+)' to be a subclass of (?:<class '|Union\[)?(\w+)", complaint
     ):
-        hint = suggest(found[1] or "", known_words)
-        return f"{flag} {found[1] or found[2]}: name a class by its module and name, such as my_labels.Stubborn.{hint}"
+        return f"{flag} {found[1]}: this is not a subclass of {found[2]}, which the flag needs."
+    if found := re.search(
+        r"Expected a dot import path string: (\S+)|(?:sub-config file |path ')(\S+\.py)\b", complaint
+    ):
+        name = found[1] or found[2]
+        if name in known_words:
+            return f"{flag} {name}: the flag needs another kind of class, and --help lists them."
+        hint = suggest(name, known_words)
+        return f"{flag} {name}: name a class by its module and name, such as my_module.MyClass.{hint}"
     return None
