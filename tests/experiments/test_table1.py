@@ -44,9 +44,11 @@ def stand_in_an_empty_folder(tmp_path, monkeypatch, without_drawing):
 
 
 @pytest.fixture
-def tests_importable(monkeypatch):
-    """Let Python processes that a test starts import the tiny network."""
-    monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent), prepend=os.pathsep)
+def tests_importable(tmp_path, monkeypatch):
+    """Let Python processes that a test starts import the tiny network, and not search their imports for garbage."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text("import gc\ngc.disable()\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{CONFIGS.parent}", prepend=os.pathsep)
 
 
 @pytest.fixture(scope="module")
