@@ -14,11 +14,11 @@ from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
 from hml.statistics import weighted
-from hml.statistics.estimates import ANYWHERE, SHARE, Array, Estimate, Index
+from hml.statistics.estimates import ANYWHERE, SHARE, SIZE, Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
-BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
+BOUNDS = {"bias": ANYWHERE, "slope": SIZE, "lapse": SHARE, "gain": SIZE}
 WITHOUT_INTERVAL = ("slope", "lapse")
 """They trade off against each other: of simulated data sets, their intervals cover too few. Bias and gain have one."""
 
@@ -170,7 +170,13 @@ def estimate_curves(
         n, who = int(inside.sum()), table.loc[inside, "person"].nunique()
         pairs[fits.cells.pairs[g]] = {
             name: jackknife.conclude(
-                float(points[i, k]), replicated[:, i, k], n, who, BOUNDS[name], unknown=float(unknown[i, k])
+                float(points[i, k]),
+                replicated[:, i, k],
+                n,
+                who,
+                BOUNDS[name],
+                same_images=False,  # the estimate is shrunk as if other images might have been shown
+                unknown=float(unknown[i, k]),
             )
             for k, name in enumerate(PARAMETERS[:2])
             if name in known

@@ -8,7 +8,7 @@ from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
 from hml.statistics.estimates import Array
-from hml.statistics.jackknife import Jackknife
+from hml.statistics.jackknife import Jackknife, Statistic
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
@@ -98,7 +98,7 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,
-        people, and the change against "none" with change_low and change_high over the same resamples.
+        people, and the change against "none" with change_low and change_high, over the same replicates.
     """
     left_out = {name: out.to_numpy() for name, (_, out) in rules(table).items()}
     measured: dict[bytes, dict[str, _Measured]] = {}  # several rules may leave out the same judgements
@@ -125,12 +125,12 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
 
 
 def _measure(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, _Measured]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            headline.name: (
-                headline,
-                float(jackknife.value(headline.statistic)),
-                jackknife.replicate(headline.statistic),
-            )
-            for headline in headlines(table)
-        }
+    computed: dict[Statistic, tuple[Array, Array]] = {}  # each statistic once, though headlines may share it
+    measured = {}
+    for headline in headlines(table):
+        statistic = headline.statistic
+        if statistic not in computed:
+            computed[statistic] = jackknife.value(statistic), jackknife.replicate(statistic)
+        values, replicates = map(headline.of, computed[statistic])
+        measured[headline.name] = (headline, float(values), replicates)
+    return measured

@@ -25,8 +25,7 @@ from hml.relabel.acquisition import (
 from hml.relabel.acquisition.curves import GRID, fit_curves
 from hml.relabel.answers import Answers, per_cent
 from hml.relabel.encoding import ImageTable
-from hml.relabel.evaluation import judged
-from hml.relabel.fitting import FitOptions, fit_networks
+from hml.relabel.fitting import FitOptions, fit_relabeller
 from hml.relabel.folds import group_by_pair
 from hml.relabel.relabeller import Relabeller
 from hml.statistics.estimates import Index
@@ -221,11 +220,9 @@ class Comparison:
 
     def fit(self, rows: Sequence[int], repetition: int) -> Relabeller:
         """Fit a relabeller to some of the judgements."""
-        some = self.table.iloc[list(rows)]
         options = replace(self.fitting, seed=self.fitting.seed * self.schedule.repetitions + repetition)
         people = int(self.table["person"].max()) + 1
-        networks = fit_networks(Answers.of(some, self.images.num_classes), self.images, people, options)
-        return Relabeller(networks, self.images, judged=judged(some))
+        return fit_relabeller(self.table.iloc[list(rows)], self.images, people, options)
 
     def _score(
         self, relabeller: Relabeller, questions: Questions, asked: Sequence[int]

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import Tensor
 
-from hml.judgements.curves import fit_pair_curves
+from hml.relabel.acquisition.curves import curve_values, fit_curves
 from hml.relabel.answers import Answers
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.folds import group_by_pair
@@ -30,14 +30,8 @@ def lambda_f_with_noise(learn: pd.DataFrame, predict: pd.DataFrame, table: Image
 
 def pair_curves(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
     """Class pairs' curves (`hml.judgements.curves`), and noise around them."""
-    columns = ("lambda_f", "lambda_h", "class_1", "class_2")
-    curves = fit_pair_curves(*(learn[name].to_numpy() for name in columns))
-
-    def at(rows: pd.DataFrame) -> Array:
-        each = zip(rows["class_1"], rows["class_2"], rows["lambda_f"], strict=True)
-        return np.array([float(curves.of(int(a), int(b))(x)) for a, b, x in each])
-
-    return _with_noise(learn, at(learn), at(predict))
+    curves = fit_curves(learn)
+    return _with_noise(learn, curve_values(curves, learn), curve_values(curves, predict))
 
 
 def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:

@@ -10,9 +10,8 @@ from hml.relabel import scores
 from hml.relabel.answers import Answers, per_cent
 from hml.relabel.baselines import BASELINES, level_histogram
 from hml.relabel.encoding import ImageTable
-from hml.relabel.fitting import FitOptions, fit_networks
+from hml.relabel.fitting import FitOptions, fit_relabeller
 from hml.relabel.folds import SPLITS, group_by_pair, grouped_folds, groups_of
-from hml.relabel.relabeller import Relabeller
 from hml.statistics import weighted
 from hml.statistics.crossed import clustered_half_width
 from hml.statistics.estimates import Array, Estimate
@@ -69,7 +68,7 @@ def predict_held_out(
         some, others = table.iloc[learn], table.iloc[test]
         for name, baseline in BASELINES.items():
             masses[name][test] = baseline(some, others, images)
-        relabeller = Relabeller(fit_networks(answers[learn], images, people, options), images, judged=judged(some))
+        relabeller = fit_relabeller(some, images, people, options)
         unseen = answers[test]
         masses[RELABELLER][test] = relabeller.mass(unseen.batch).double().numpy()
         if split == "pair":
@@ -81,13 +80,6 @@ def predict_held_out(
         print(f"{SPLITS[split]}: fold {number} of {folds} done")
     joint["histogram"] += scores.bits(masses["histogram"], answers.slider.long().numpy())
     return Predictions({name: mass / mass.sum(1, keepdims=True) for name, mass in masses.items()}, joint)
-
-
-def judged(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the smallest and the largest lambda_f judged, seen from either side."""
-    nearest = min(float(table["lambda_f"].min()), 1 - float(table["lambda_f"].max()))
-    low = min(max(nearest, 1e-6), 0.49)
-    return low, 1 - low
 
 
 def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, Array]]:

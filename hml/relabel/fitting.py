@@ -1,14 +1,17 @@
-"""Fits the relabeller's networks to judgements: a few thousand, so all of them in every step, and small networks."""
+"""Fits relabellers to judgements: small networks, with all of a few thousand judgements in every step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from hml.relabel.answers import Answers
 from hml.relabel.command import Fit
 from hml.relabel.encoding import ImageTable, encode, swap
-from hml.relabel.network import NOBODY, AnswerNetwork, Shape
+from hml.relabel.network import NOBODY, AnswerNetwork, Shape, joint_log_mass
+from hml.relabel.relabeller import Relabeller
 
 
 @dataclass(frozen=True)
@@ -16,15 +19,15 @@ class FitOptions:
     """How networks are fitted.
 
     Args:
-        steps: Steps of the optimiser, each on all judgements.
-        members: Networks whose distributions are averaged.
-        hidden: Units of their hidden layers.
+        steps: Number of optimiser steps, each on all judgements.
+        members: Number of networks whose distributions are averaged.
+        hidden: Number of units of the hidden layers.
         rate: The largest learning rate.
         decay: Weight decay.
-        person_prior: How strongly people's vectors are drawn to 0.
-        anonymous: The share of judgements in a step whose person isn't told, so that the network also learns people
-            in general.
-        seed: Decides first weights and everything that is drawn.
+        person_prior: The precision of the Gaussian prior of people's vectors.
+        anonymous: The share of judgements in a step whose person is hidden, so that the network also learns the
+            distribution of people in general.
+        seed: The seed of initial weights and of everything random.
     """
 
     steps: int = Fit.steps
@@ -37,14 +40,37 @@ class FitOptions:
     seed: int = 0
 
 
+def fit_relabeller(
+    table: pd.DataFrame, images: ImageTable, people: int, options: FitOptions, annotators: Sequence[str] = ()
+) -> Relabeller:
+    """Fit a relabeller.
+
+    Args:
+        table: Judgements, as `judgement_table` makes them.
+        images: What is known of the images.
+        people: The number of people whom the networks distinguish. The table's `person` is below it.
+        options: How networks are fitted.
+        annotators: The names of these people, if known.
+    """
+    networks = fit_networks(Answers.of(table, images.num_classes), images, people, options)
+    return Relabeller(networks, images, annotators, judged_range(table))
+
+
+def judged_range(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the smallest and largest lambda_f of judgements, counted from either endpoint."""
+    nearest = min(float(table["lambda_f"].min()), 1 - float(table["lambda_f"].max()))
+    low = min(max(nearest, 1e-6), 0.49)
+    return low, 1 - low
+
+
 def fit_networks(answers: Answers, table: ImageTable, people: int, options: FitOptions) -> list[AnswerNetwork]:
-    """Fit `options.members` networks, which differ by what is drawn."""
+    """Fit `options.members` networks, which differ in their random draws."""
     both = (encode(answers.batch, table), encode(swap(answers.batch), table))
     return [_fit(answers, both, people, options, member) for member in range(options.members)]
 
 
 def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: FitOptions, member: int) -> AnswerNetwork:
-    """Fit one network by AdamW, the rate rising and falling in one cycle; the global generator isn't moved."""
+    """Fit one network by AdamW with the one-cycle schedule. The state of the global generator is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1000 * options.seed + member)
         network = AnswerNetwork(Shape(both[0].shape[1], people, options.hidden))
@@ -57,10 +83,10 @@ def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: Fi
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=options.steps)
         network.train()
         for _ in range(options.steps):
-            told = torch.rand(len(answers)) >= options.anonymous
-            person = torch.where(told, answers.person, NOBODY)
+            is_named = torch.rand(len(answers)) >= options.anonymous
+            person = torch.where(is_named, answers.person, NOBODY)
             log_likelihood = joint_log_mass(network, both, person, answers.slider, answers.confidence)
-            # A Gaussian prior, shared out over the judgements as the likelihood is.
+            # A Gaussian prior, divided by the number of judgements, as the likelihood is.
             prior = options.person_prior * vectors.square().sum() / (2 * len(answers))
             loss = prior - log_likelihood.mean()
             optimizer.zero_grad()
@@ -69,19 +95,3 @@ def _fit(answers: Answers, both: tuple[Tensor, Tensor], people: int, options: Fi
             optimizer.step()
             schedule.step()
     return network.eval()
-
-
-def joint_log_mass(
-    network: AnswerNetwork, both: tuple[Tensor, Tensor], person: Tensor, slider: Tensor, confidence: Tensor
-) -> Tensor:
-    """Return log p(slider, confidence), shape (N,), averaging what the network predicts for an image and its mirror.
-
-    `both` holds the encoded images and their mirrors, each of shape (N, width); the answers have shape (N,).
-    """
-    sides = []
-    for inputs, position in ((both[0], slider), (both[1], 100 - slider)):
-        described = network.describe(inputs, person)
-        of_lambda = network.lambda_h(described).log_mass(position.unsqueeze(1))[:, 0]
-        of_omega = network.omega(described, position).log_mass(confidence.unsqueeze(1))[:, 0]
-        sides.append(of_lambda + of_omega)
-    return torch.logsumexp(torch.stack(sides), dim=0) - torch.log(torch.tensor(2.0))

@@ -102,6 +102,27 @@ class AnswerNetwork(nn.Module):
         return _mixture(raw, torch.linspace(-0.5, 1.5, self.shape.logistics).to(raw), self.shape.logistics)
 
 
+def joint_log_mass(
+    network: AnswerNetwork, both: tuple[Tensor, Tensor], person: Tensor, slider: Tensor, confidence: Tensor
+) -> Tensor:
+    """Return log p(slider, confidence), shape (N,), of the mean of the predictions for images and their mirrors.
+
+    Args:
+        network: Predicts the distributions.
+        both: The encoded images, and the same with swapped endpoints, each of shape (N, width).
+        person: Who answers, shape (N,).
+        slider: Answers of lambda_h in whole per cents, shape (N,).
+        confidence: Answers of omega in whole per cents, shape (N,).
+    """
+    sides = []
+    for inputs, position in ((both[0], slider), (both[1], 100 - slider)):
+        described = network.describe(inputs, person)
+        of_lambda = network.lambda_h(described).log_mass(position.unsqueeze(1))[:, 0]
+        of_omega = network.omega(described, position).log_mass(confidence.unsqueeze(1))[:, 0]
+        sides.append(of_lambda + of_omega)
+    return torch.logsumexp(torch.stack(sides), dim=0) - torch.log(torch.tensor(2.0))
+
+
 def _mixture(raw: Tensor, offset: Tensor, logistics: int) -> Mixture:
     weight, location, scale = torch.split(raw, [len(ATOMS) + 1 + logistics, logistics, logistics], dim=1)
     return Mixture(

@@ -1,4 +1,4 @@
-"""What `hml relabel plan` shows: a table of designs, a figure, and a sentence for a pre-registration."""
+"""The output of `hml relabel plan`: a table of designs, a figure, and a sentence for a pre-registration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from hml.reporting.tables import Table, to_text
 
 _COLORS = (Color.BLUE, Color.DARK_ORANGE, Color.GREEN, Color.LIGHT_ORANGE, Color.GREY)
 _MARKERS = "osD^v"
-DIGITS = 3
+FIGURE = "plan"
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a study is to answer.
+    """The question that a study should answer.
 
     Args:
-        text: The number that is estimated, in words: "the bias of Cat/Dog".
-        effect: How precisely: a half-width, or a difference to detect.
-        power: How often the difference must be detected; None asks for the half-width.
+        text: The number that is estimated, such as "the bias of Cat/Dog".
+        effect: The wanted half-width of its interval, or the difference to detect.
+        power: The wanted probability of detecting the difference. None asks for the half-width.
     """
 
     text: str
@@ -33,19 +33,19 @@ class Question:
     power: float | None = None
 
     def is_met(self, planned: Planned) -> bool:
-        """Return whether a design is good enough."""
+        """Return whether a design is sufficient."""
         return planned.half_width <= self.effect if self.power is None else planned.power >= self.power
 
 
 def write_plan(question: Question, plans: Sequence[Planned], source: str, studies: int, seed: int, out: Path) -> str:
-    """Draw the figure, and return what the terminal shows.
+    """Draw the figure. Return the text for the terminal.
 
     Args:
-        question: What was asked.
-        plans: Designs, with what each is expected to show.
-        source: What was simulated from, in words.
-        studies: How many studies were simulated for each design.
-        seed: What they were drawn from.
+        question: The question.
+        plans: The designs, with their expected precision.
+        source: A description of the relabeller.
+        studies: The number of simulated studies of each design.
+        seed: The seed of the simulation.
         out: The folder.
     """
     exhibit = _draw(question, plans)
@@ -56,12 +56,12 @@ def write_plan(question: Question, plans: Sequence[Planned], source: str, studie
 
 
 def recommend(question: Question, plans: Sequence[Planned], origin: str) -> str:
-    """Write the sentence for a pre-registration: of the design with the fewest judgements that is good enough."""
+    """Write the sentence for a pre-registration, about the sufficient design with the fewest judgements."""
     enough = [planned for planned in plans if question.is_met(planned)]
     if not enough:
         best = min(plans, key=lambda planned: planned.half_width)
         return (
-            f"No design is enough: with {_describe(best)}, the 95 % interval of {question.text} is "
+            f"No design is sufficient: with {_describe(best)}, the 95 % interval of {question.text} is "
             f"± {_number(best.half_width)}, and a difference of {question.effect:g} is detected with a power of "
             f"{_percent(best.power)} ({origin}). Allow more --people or --images_each."
         )
@@ -95,8 +95,8 @@ def _table(question: Question, plans: Sequence[Planned]) -> Table:
         ]
         for planned in plans
     ]
-    header = ["people", "images each", "images", "judgements", "95 % interval", "power", "enough"]
-    caption = f"{question.text[0].upper()}{question.text[1:]}: wanted is {goal}; power is for {question.effect:g}"
+    header = ["people", "images each", "images", "judgements", "95 % interval", "power", "sufficient"]
+    caption = f"{question.text[0].upper()}{question.text[1:]}: {goal} is wanted; power is for {question.effect:g}"
     return Table(caption, header, rows)
 
 
@@ -123,7 +123,7 @@ def _draw(question: Question, plans: Sequence[Planned]) -> Exhibit:
     finish(power, xlabel="people", ylabel=f"power for a difference of {question.effect:g}", ylim=(0, 1.02))
     width.legend(fontsize=8, frameon=False)
     return Exhibit(
-        "plan",
+        FIGURE,
         "People and images that are needed",
         f"Precision and power for {question.text}, by the number of people and how many images each of them judges.",
         "Two panels over the number of people: the interval's half-width falls, the power rises.",
@@ -133,7 +133,7 @@ def _draw(question: Question, plans: Sequence[Planned]) -> Exhibit:
 
 
 def _number(value: float) -> str:
-    return write_number(value, DIGITS)
+    return write_number(value)
 
 
 def _percent(value: float) -> str:

@@ -1,8 +1,8 @@
-"""How many people and images a question needs: studies are simulated from the relabeller, each with an estimate.
+"""Simulates studies from a relabeller, to find how many people and images a question needs.
 
-The relabeller gives the distribution of each simulated person's answer to each mixed image. The people are drawn from
-those it learned from. Of what it can't predict, all answers to one image share a part, and all answers of one person
-share another, by a Gaussian copula; the rest differs from answer to answer.
+The relabeller predicts the distribution of each simulated person's answer to each mixed image. The people are drawn
+from those it learned from. Residuals are correlated by a Gaussian copula: answers to one image share a part, answers of
+one person share another part, and the rest is independent.
 """
 
 import math
@@ -33,8 +33,8 @@ _ROWS = 2000
 _LEAST_MASS = 1e-9
 
 Estimator = Callable[[Index, Index], Array]
-"""Takes R studies of N judgements, each judgement's image and its answer in whole per cents, shape (R, N) each, and
-returns an estimate for each study, shape (R,)."""
+"""Maps the images and the answers, in whole per cents, of R studies with N judgements each, both of shape (R, N), to an
+estimate of each study, shape (R,)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Population:
     """People and mixed images that simulated studies draw from.
 
     Args:
-        mass: The probability of each per cent of lambda_h, of P people and I images, shape (P, I, 101).
-        image_share: How much of the variance that is left around a prediction is the image's own, from 0 to 1.
-        person_share: How much of it is the person's own; both sum to 1 at most.
+        mass: The probability of each per cent of lambda_h, for P people and I images, shape (P, I, 101).
+        image_share: The share of the variance around a prediction that answers to one image have in common, 0 to 1.
+        person_share: The share that answers of one person have in common. Both sum to 1 at most.
 
     Raises:
         InputError: a number is out of its range.
@@ -57,8 +57,8 @@ class Population:
     def __post_init__(self) -> None:
         if min(self.image_share, self.person_share) < 0 or self.image_share + self.person_share > 1:
             raise InputError(
-                f"image_share={self.image_share} and person_share={self.person_share} must be 0 or more, and sum to 1 "
-                "at most."
+                f"image_share={self.image_share} and person_share={self.person_share} must be 0 or more, and their sum "
+                "at most 1."
             )
 
     @cached_property
@@ -70,12 +70,12 @@ class Population:
 
 @dataclass(frozen=True)
 class Design:
-    """A study that might be done.
+    """The size of a study.
 
     Args:
-        people: How many people take part.
-        each: How many images each of them judges.
-        per_image: How many people judge each image.
+        people: Number of people.
+        each: Number of images that each person judges.
+        per_image: Number of people who judge each image.
 
     Raises:
         InputError: a number is too small, or more people judge an image than take part.
@@ -88,29 +88,29 @@ class Design:
     def __post_init__(self) -> None:
         if self.each < 1 or not 1 <= self.per_image <= self.people:
             raise InputError(
-                f"{self.people} people who judge {self.each} images each, {self.per_image} an image: each must be 1 or "
-                "more, and people as many as judge an image."
+                f"{self.people} people with {self.each} images each and {self.per_image} people per image: each number "
+                "must be 1 or more, and at least as many people must take part as judge one image."
             )
 
     @property
     def judgements(self) -> int:
-        """How many judgements it gives."""
+        """The number of judgements."""
         return self.people * self.each
 
     @property
     def images(self) -> int:
-        """How many images it needs: nobody judges one twice."""
+        """The number of images. Nobody judges an image twice."""
         return max(self.each, -(-self.judgements // self.per_image))
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What a design is expected to show.
+    """The expected precision of a design.
 
     Args:
         design: The design.
         half_width: Half of the estimate's 95 % interval: 1.96 standard deviations over the simulated studies.
-        power: How often a difference as large as the one asked for is detected, at a level of 5 %.
+        power: The probability of detecting the wanted difference at a level of 5 %.
     """
 
     design: Design
@@ -121,14 +121,14 @@ class Planned:
 def simulate_studies(
     population: Population, design: Design, estimate: Estimator, studies: int = 400, seed: int = 0
 ) -> Array:
-    """Simulate studies, and return each one's estimate, shape (R,): a pure function of the arguments.
+    """Simulate studies, and return the estimate of each, shape (R,). A pure function of the arguments.
 
     Args:
-        population: Who answers about what.
-        design: How many people and images.
-        estimate: What is computed of each study.
-        studies: How many studies, R.
-        seed: Decides all that is drawn.
+        population: The people and images to draw from.
+        design: The size of a study.
+        estimate: Computes the estimates.
+        studies: The number of studies, R.
+        seed: The seed of everything random.
     """
     num_people, num_images, _ = population.mass.shape
     draws = Draws(seed, 0, np.arange(studies))
@@ -154,18 +154,18 @@ def simulate_studies(
 def plan(
     population: Population, design: Design, estimate: Estimator, effect: float, studies: int = 400, seed: int = 0
 ) -> Planned:
-    """Simulate studies of a design, and summarise how precise their estimates are.
+    """Simulate studies of a design, and summarise the precision of their estimates.
 
     Args:
-        population: Who answers about what.
-        design: How many people and images.
-        estimate: What is computed of each study.
-        effect: The difference that should be detected.
-        studies: How many studies are simulated, two or more.
-        seed: Decides all that is drawn.
+        population: The people and images to draw from.
+        design: The size of a study.
+        estimate: Computes the estimates.
+        effect: The difference to detect.
+        studies: The number of simulated studies, two or more.
+        seed: The seed of everything random.
 
-    Example:
-        >>> mass = np.full((1, 1, 101), 1 / 101)  # one person, who answers anything
+    Examples:
+        >>> mass = np.full((1, 1, 101), 1 / 101)  # one person, whose answers are uniform
         >>> def mean(image, position):
         ...     return position.mean(1) / 100
         >>> planned = plan(Population(mass), Design(people=25, each=4), mean, effect=0.1)
@@ -173,7 +173,7 @@ def plan(
         (0.06, True)
     """
     if studies < 2 or effect <= 0:
-        raise InputError(f"studies={studies} must be 2 or more, and the difference to detect, {effect}, above 0.")
+        raise InputError(f"studies={studies} must be 2 or more, and the difference effect={effect} above 0.")
     estimates = simulate_studies(population, design, estimate, studies, seed)
     half_width = Z * float(estimates.std(ddof=1))
     detected = np.abs(estimates - estimates.mean() + effect) > half_width
@@ -181,10 +181,10 @@ def plan(
 
 
 def mean_difference(difference: Array) -> Estimator:
-    """Estimate the mean of something that each answer gives, such as how two models' bits differ.
+    """Estimate the mean of a value of each answer, such as the difference of two models' bits.
 
     Args:
-        difference: What an answer gives, shape (I, 101).
+        difference: The value of each answer to each image, shape (I, 101).
     """
 
     def estimate(image: Index, position: Index) -> Array:
@@ -195,10 +195,10 @@ def mean_difference(difference: Array) -> Estimator:
 
 
 def pair_bias(lambda_f: Array) -> Estimator:
-    """Estimate the bias of one class pair's curve, as `fit_curve` does: how far its middle is from lambda_f = 1/2.
+    """Estimate the bias of one class pair's curve, as `fit_curve` does: the distance of its middle from 1/2.
 
     Args:
-        lambda_f: Each image's, shape (I,).
+        lambda_f: The lambda_f of each image, shape (I,).
     """
     weights, cell = np.unique(lambda_f, return_inverse=True)
     group = np.zeros(len(weights), np.int64)
@@ -223,12 +223,12 @@ def pair_bias(lambda_f: Array) -> Estimator:
 
 
 def predict_people(relabeller: Relabeller, batch: MixedBatch, people: Index) -> Array:
-    """Return what people would answer about mixed images, shape (P, I, 101).
+    """Predict the distributions of people's answers about mixed images, shape (P, I, 101).
 
     Args:
-        relabeller: What predicts it.
+        relabeller: The model.
         batch: I mixed images.
-        people: P numbers of people that the relabeller learned from, or 0 for people in general.
+        people: The numbers of P people whom the relabeller learned from, or 0 for people in general.
     """
     rows = len(batch.id_1)
     everybody = torch.from_numpy(np.repeat(people, rows))
@@ -243,38 +243,40 @@ def predict_people(relabeller: Relabeller, batch: MixedBatch, people: Index) -> 
 
 
 def estimate_person_share(relabeller: Relabeller, table: pd.DataFrame, num_classes: int, of_pairs: bool) -> float:
-    """Estimate how much of the answers' variance around the relabeller's prediction for a person is that person's own.
+    """Estimate the share of the variance around the relabeller's predictions that answers of a person have in common.
 
     Args:
         relabeller: Fitted to the judgements.
-        table: Judgements, as `judgement_table` makes them, about C classes.
-        num_classes: C.
-        of_pairs: Whether a person's own is what their answers to one class pair share, or else what all of them do.
+        table: Judgements, as `judgement_table` makes them.
+        num_classes: Number of classes.
+        of_pairs: Whether to compare only a person's answers to the same class pair, rather than all of them.
     """
     numbers = {name: number for number, name in enumerate(relabeller.annotators, start=1)}
     person = np.array([numbers.get(name, NOBODY) for name in table["annotator"]])
     expected = relabeller.mean(Answers.of(table, num_classes).batch, torch.from_numpy(person)).double().numpy()
-    left = table["lambda_h"].to_numpy(float) - expected
+    residual = table["lambda_h"].to_numpy(float) - expected
     group = [table["person"].to_numpy()]
     if of_pairs:
         classes = table[["class_1", "class_2"]].to_numpy()
-        left = np.where(classes[:, 0] > classes[:, 1], -left, left)
+        residual = np.where(classes[:, 0] > classes[:, 1], -residual, residual)
         group += [*np.sort(classes, axis=1).T]
     _, member = np.unique(np.stack(group), axis=1, return_inverse=True)
-    return shared_variance(left, member.reshape(-1))
+    return shared_variance(residual, member.reshape(-1))
 
 
 def shared_variance(values: Array, group: Index) -> float:
-    """Estimate how much of values' mean square their groups share: two members' mean product over the mean square.
+    """Estimate the share of the mean square that values of a group have in common.
+
+    This is the mean product of two members of a group, divided by the mean square.
 
     Args:
-        values: Differences from what is expected, shape (N,).
-        group: Each value's group, shape (N,): 0, 1 and so on.
+        values: Residuals, shape (N,).
+        group: The group of each value, shape (N,), counted from 0.
 
     Returns:
-        A share, from 0 to 1; 0 where no group has two members.
+        The share, from 0 to 1. It is 0 if no group has two members.
 
-    Example:
+    Examples:
         >>> shared_variance(np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 0, 1, 1]))
         1.0
         >>> shared_variance(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 0, 1, 1]))
@@ -289,11 +291,11 @@ def shared_variance(values: Array, group: Index) -> float:
 
 
 def bits_of_images(general: Array, cell: Index) -> Array:
-    """Return by how many bits the relabeller predicts an answer better than one that doesn't see the images.
+    """Return by how many bits the relabeller predicts an answer better than its mean over the images of a cell.
 
     Args:
-        general: What people in general would answer about images, shape (I, 101).
-        cell: Which images have one class pair and lambda_f, shape (I,): 0, 1 and so on.
+        general: The distributions of the answers of people in general, shape (I, 101).
+        cell: The class pair and lambda_f of each image as a number, shape (I,), counted from 0.
 
     Returns:
         Differences of log2, shape (I, 101).
@@ -301,6 +303,6 @@ def bits_of_images(general: Array, cell: Index) -> Array:
     size = np.bincount(cell)
     summed = np.zeros((len(size), POSITIONS))
     np.add.at(summed, cell, general)
-    blind = (summed / size[:, None])[cell]
-    difference: Array = np.log2(np.maximum(general, _LEAST_MASS)) - np.log2(np.maximum(blind, _LEAST_MASS))
+    averaged = (summed / size[:, None])[cell]
+    difference: Array = np.log2(np.maximum(general, _LEAST_MASS)) - np.log2(np.maximum(averaged, _LEAST_MASS))
     return difference

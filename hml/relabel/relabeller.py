@@ -13,8 +13,7 @@ from hml.errors import InputError
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel.encoding import ImageTable, encode, swap, swap_where, take
-from hml.relabel.fitting import joint_log_mass
-from hml.relabel.network import NOBODY, AnswerNetwork, Described
+from hml.relabel.network import NOBODY, AnswerNetwork, Described, joint_log_mass
 
 Range = tuple[float, float]
 

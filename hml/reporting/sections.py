@@ -81,6 +81,12 @@ def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
     return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
 
 
+def write_same_images(estimate: Estimate, digits: int = DECIMALS) -> str:
+    """Write the interval for other people and the same images, or a dash where there is none."""
+    same = estimate.on_same_images
+    return "–" if same.low is None else write_interval(same, digits)
+
+
 def compare(estimate: Estimate, with_value: float = 0.0) -> str:
     """Return on which side of a value the interval is: "above", "below", "not clear of", or "unknown"."""
     if estimate.low is None or estimate.high is None:

@@ -64,7 +64,9 @@ def test_the_images_description_is_kept(learned, capsys):
     assert len(before) == 1
     assert main(["relabel", "fit", *QUICK, "--out", str(learned)]) == 0
     assert {path: path.stat().st_mtime_ns for path in learned.glob("features-*.pt")} == before
-    assert "1,350 judgements of 450 images by 12 people" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "1,350 judgements of 450 images by 12 people" in printed
+    assert f"{learned / 'relabeller.pt'} will be replaced: to keep it, stop this and set another --out.\n" in printed
 
 
 def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
@@ -139,6 +141,18 @@ def test_any_images_and_classes_can_be_learned(tmp_path, capsys):
     capsys.readouterr()
     assert main(["relabel", "fit", *source, *own, *QUICK]) == 2
     assert "--demo and --source both choose the images" in capsys.readouterr().err
+
+
+def test_a_relabeller_of_the_demo_is_used_with_demo(learned, tmp_path, capsys):
+    relabeller = ["--relabeller", str(learned / "relabeller.pt")]
+    no_data = ["--data_dir", str(tmp_path / "nothing"), "--out", str(tmp_path / "proposed.csv")]
+    for verb in ("propose", "plan"):
+        assert main(["relabel", verb, *relabeller, *no_data]) == 2
+        assert "other classes: add --demo, which hml relabel fit was given. It knows" in capsys.readouterr().err
+    source = ["--source", "tests.elicit.sources.Blots"]
+    assert main(["relabel", "propose", *relabeller, *no_data, *source, "--source.width", "24"]) == 2
+    assert "other classes: run hml relabel fit on the same images." in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_boundaries_show_answers_of_either_order():

@@ -69,7 +69,7 @@ def test_a_plan_is_a_pure_function_of_its_seed():
 
 def test_nobody_judges_an_image_twice():
     assert (Design(10, 12, 3).images, Design(3, 12, 3).images, Design(4, 12, 3).images) == (40, 12, 16)
-    with pytest.raises(InputError, match="2 people who judge 5 images each, 3 an image"):
+    with pytest.raises(InputError, match="2 people with 5 images each and 3 people per image"):
         Design(2, 5, 3)
 
 
@@ -113,7 +113,7 @@ def test_the_fewest_judgements_that_are_enough_are_recommended():
         "(simulation, seed 0)."
     )
     assert "With 20 people judging 48" in recommend(Question("x", 0.05, power=0.95), plans, "")
-    assert recommend(Question("x", 0.02), plans, "").startswith("No design is enough: with 20 people judging 48")
+    assert recommend(Question("x", 0.02), plans, "").startswith("No design is sufficient: with 20 people judging 48")
 
 
 def test_what_people_share_beyond_the_prediction_is_estimated(images, simulate):
@@ -141,13 +141,13 @@ def test_plan_prints_designs_and_a_sentence_to_quote(learned, tmp_path, capsys):
     few = ["--people", "4", "16", "--images_each", "5", "--studies", "60"]
     assert main([*plan_demo, *few, "--pairs", "rings/dots", "--bias", "0.2"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"The bias of Rings/Dots: wanted is ± 0\.2; power is for 0\.2", printed)
+    assert re.search(r"The bias of Rings/Dots: ± 0\.2 is wanted; power is for 0\.2", printed)
     assert re.search(
         r"With \d+ people judging 5 images each .* \(simulation of 60 data sets from relabeller\.pt, ", printed
     )
     widths = pd.read_csv(tmp_path / "plan.csv").set_index("people")["half_width"]
     assert widths[16] < widths[4]
     assert main([*plan_demo, *few, "--bits", "0.02"]) == 0
-    assert "in bits per judgement between two models: wanted is a power of .80" in capsys.readouterr().out
+    assert "in bits per judgement between two models: a power of .80 is wanted" in capsys.readouterr().out
     assert main([*plan_demo, "--pairs", "rings/dots", "rings/disc"]) == 2
-    assert "--bias is of one class pair" in capsys.readouterr().err
+    assert "give one class pair with --bias" in capsys.readouterr().err

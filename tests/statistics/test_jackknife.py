@@ -98,7 +98,7 @@ def test_a_medians_interval_covers_that_of_the_population():
         rng = np.random.default_rng(seed)
         table = make(each=2)
         values = rng.normal(0, 0.5, 20)[table["person"]] + rng.normal(size=120)
-        found = Jackknife.of(table).quantile(lambda w, v=values: (v, w.judgements), 0.5, 120, 20, 0.05)
+        found = Jackknife.of(table).quantile(lambda w, v=values: (v, w.judgements), 0.5, 120, 20, (0.05, 0.05))
         assert found.value == np.quantile(values, 0.5)
         hits += found.low <= 0 <= found.high
     assert hits >= 87

@@ -57,6 +57,12 @@ def fit_curves(table: pd.DataFrame) -> PairCurves:
     return fit_pair_curves(*(table[name].to_numpy() for name in ("lambda_f", "lambda_h", "class_1", "class_2")))
 
 
+def curve_values(curves: PairCurves, table: pd.DataFrame) -> Array:
+    """Return lambda_h by the curve of each judgement's class pair, at its lambda_f, shape (N,)."""
+    rows = zip(table["class_1"], table["class_2"], table["lambda_f"], strict=True)
+    return np.array([float(curves.of(int(class_1), int(class_2))(lambda_f)) for class_1, class_2, lambda_f in rows])
+
+
 def derivative(curve: Curve, lambda_f: Array) -> Array:
     """Return the derivative of a curve by its bias and log slope at lambda_f (...), shape (..., 2).
 
