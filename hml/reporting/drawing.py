@@ -35,14 +35,14 @@ def to_png(figure: Figure) -> bytes:
     The file equals that of `Figure.savefig`, which draws a figure with a layout twice for each file.
     """
     content = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(content)
+    FigureCanvasAgg(figure).print_png(content)  # type: ignore[no-untyped-call]
     return content.getvalue()
 
 
 def to_pdf(figure: Figure) -> bytes:
     """Draw a figure, and return the content of a PDF file without a date, so that the same data give the same file."""
     content, dpi = io.BytesIO(), figure.get_dpi()
-    FigureCanvasPdf(figure).print_pdf(content, metadata={"CreationDate": None})
+    FigureCanvasPdf(figure).print_pdf(content, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
     figure.set_dpi(dpi)  # printing leaves the 72 points per inch of PDF
     return content.getvalue()
 

@@ -87,7 +87,8 @@ def reject_empty(part: object, place: str = "") -> None:
         named = pydoc.locate(value.class_path) if isinstance(value, Namespace) and value.get("init_args") else None
         if inspect.isclass(named):  # not a function that returns an instance
             try:
-                _parser_of(named).validate(value.init_args, skip_unset=False, skip_required=True)
+                parser = _parser_of(named)  # type: ignore[arg-type]  # mypy 2 doesn't see that a class is hashable
+                parser.validate(value.init_args, skip_unset=False, skip_required=True)
             except TypeError as error:
                 raise TypeError(str(error).replace('"', f'"{place}{key}.init_args.', 1)) from error
         reject_empty(value, f"{place}{key}.")
