@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from hml.analysis.headlines import Headline, headlines
-from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
 from hml.statistics.estimates import Array
@@ -109,13 +108,10 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
         found.update({(name, rule): numbers for name, numbers in measured[key].items()})
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
-        same = headline.same_images
-        estimate = jackknife.conclude(value, replicates, headline.n, headline.people, headline.bounds, same_images=same)
         _, before, replicates_before = found[name, "none"]
-        difference = replicates - replicates_before
-        change = jackknife.conclude(value - before, difference, headline.n, headline.people, same_images=same)
-        if name in WITHOUT_INTERVAL:
-            estimate, change = without_interval(estimate), without_interval(change)
+        n, people, kind = headline.n, headline.people, headline.kind
+        estimate = jackknife.conclude(value, replicates, n, people, kind)
+        change = jackknife.conclude(value - before, replicates - replicates_before, n, people, kind.difference)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
     order = [name for name, rule in found if rule == "none"]

@@ -244,7 +244,7 @@ class FGSM(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        attacked = "" if self.num_images is None else f", {self.num_images} images"
+        attacked = "" if self._drawn is None else f", {len(self._drawn)} images"
         return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
