@@ -85,8 +85,7 @@ def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, s
             partial(correlate, table, variable, unit),
             n,
             people,
-            CORRELATION,
-            same_images=not (unit == "image" and variable in FOLDED),
+            CORRELATION.for_other_images if unit == "image" and variable in FOLDED else CORRELATION,
         )
         for variable in VARIABLES
         if variable in table

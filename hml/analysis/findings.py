@@ -118,10 +118,8 @@ def state(estimate: Estimate, what: str) -> list[str]:
         return []
     interval = write_interval(estimate)
     known = f"95 % interval {interval}, for {HOLDS_FOR[estimate.random]}"
-    return [
-        f"{capitalise(what)} is {write_number(estimate.value)} "
-        f"({f'no interval: {interval}' if estimate.low is None else known})."
-    ]
+    bracket = interval if estimate.low is None else known
+    return [f"{capitalise(what)} is {write_number(estimate.value)} ({bracket})."]
 
 
 def list_values(values: list[tuple[str, Estimate]]) -> str:

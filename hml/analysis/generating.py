@@ -68,10 +68,10 @@ def _summarise(part: pd.DataFrame, unit: str, n: int, jackknife: Jackknife) -> d
         values, own = spread(weights, column)
         return weighted.mean(own, values)
 
-    folded, error = (True, error_by_image) if unit == "image" else (False, error_by_judgement)
+    error, kind = (error_by_image, SIZE.for_other_images) if unit == "image" else (error_by_judgement, SIZE)
     estimates = {
         "mean": jackknife.estimate(partial(mean, "lambda_h"), n, people, SHARE),
-        "error": jackknife.estimate(partial(error, part), n, people, SIZE, same_images=not folded),
+        "error": jackknife.estimate(partial(error, part), n, people, kind),
     }
     if "omega" in part:
         estimates["omega"] = jackknife.estimate(partial(mean, "omega"), n, people, SHARE)

@@ -7,11 +7,11 @@ import pandas as pd
 
 from hml.analysis.confidence import FOLDED, correlate
 from hml.analysis.generating import error_by_image, error_by_judgement
-from hml.analysis.pairs import BOUNDS, PARAMETERS, CurveFits, identifiable, readable
+from hml.analysis.pairs import KINDS, PARAMETERS, CurveFits, identifiable, readable
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.estimates import ANYWHERE, CORRELATION, SIZE, Array, Bounds
+from hml.statistics.estimates import COMPARISON, CORRELATION, NUMBER, SIZE, Array, Kind
 from hml.statistics.jackknife import Statistic, Weights
 
 
@@ -27,8 +27,7 @@ class Headline:
     statistic: Statistic
     n: int
     people: int
-    bounds: Bounds = ANYWHERE
-    same_images: bool = True
+    kind: Kind = NUMBER
     column: int | None = None
 
     def of(self, values: Array) -> Array:
@@ -50,8 +49,7 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
             partial(error_by_image, table),
             images,
             people,
-            SIZE,
-            same_images=False,
+            SIZE.for_other_images,
         ),
         Headline("mixup_correlation", "corr(λ_f, λ_h), judgements", follows, judgements, people, CORRELATION),
     ]
@@ -60,11 +58,11 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
             for unit, n in (("judgement", judgements), ("image", images)):
                 statistic = partial(correlate, table, variable, unit)
                 name = f"omega_{variable}" + ("_by_image" if unit == "image" else "")
-                same = not (unit == "image" and variable in FOLDED)
-                found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, CORRELATION, same))
+                kind = CORRELATION.for_other_images if unit == "image" and variable in FOLDED else CORRELATION
+                found.append(Headline(name, f"corr(ω, {label}), {unit}s", statistic, n, people, kind))
     curve = partial(_overall_curve, CurveFits.of(table))
     found += [
-        Headline(name, f"overall curve: {name}", curve, judgements, people, BOUNDS[name], column=column)
+        Headline(name, f"overall curve: {name}", curve, judgements, people, KINDS[name], column=column)
         for column, name in enumerate(PARAMETERS)
         if name == "bias" or identifiable(table)
     ]
@@ -72,12 +70,10 @@ def headlines(table: pd.DataFrame) -> list[Headline]:
     pairs, paired = count_pairs(once)
     if pairs:
         apart = disagreement(once, 1)
-        found.append(
-            Headline("disagreement", "mean |difference| of two people", apart, pairs, paired, SIZE, same_images=False)
-        )
+        found.append(Headline("disagreement", "mean |difference| of two people", apart, pairs, paired, COMPARISON))
     again, repeats, repeaters = retest_error(table)
     if repeats:
-        found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters, SIZE, same_images=False))
+        found.append(Headline("retest", "mean |first − again|", again, repeats, repeaters, SIZE.for_other_images))
     return found
 
 

@@ -1,6 +1,7 @@
 """How far people agree with themselves and with each other, and so how well any relabeller could do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,14 +11,21 @@ from hml.analysis.pairs import CurveFits
 from hml.judgements.curve_fitting import respond
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
-from hml.statistics.estimates import CORRELATION, NOTHING, SIZE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import (
+    COMPARISON,
+    CORRELATION,
+    FEWEST_COMPARED,
+    NOTHING,
+    SIZE,
+    Array,
+    Estimate,
+    Index,
+    Kind,
+)
 from hml.statistics.jackknife import Jackknife, Statistic, Weights
 
 Comparison = Callable[[Weights], tuple[Array, Array]]
 """Takes weights and returns those of differences, shape (R, M), and the differences, (R, M) or (M,)."""
-
-_ONE_ANSWER = ("pair_curve", "overall_curve", "mixup")
-"""Relabellers that are compared with one answer to an image at a time."""
 
 RELABELLERS = {
     "self": "the same person, asked again",
@@ -64,6 +72,11 @@ def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> S
     """
     a, b, difference = dyads(table, column)
     return lambda weights: weighted.mean(weights.of_dyads(a, b), np.abs(difference) ** power)
+
+
+def count_people(table: pd.DataFrame) -> tuple[int, int]:
+    """Count the rows of a table, and the people in its column `person`."""
+    return len(table), table["person"].nunique()
 
 
 def count_pairs(table: pd.DataFrame) -> tuple[int, int]:
@@ -115,26 +128,20 @@ def score_relabellers(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame
     once, again = first_judgements(table), retests(table)
     accompanied = once[once.groupby("image")["person"].transform("nunique") > 1]
     a, b, apart = dyads(once)
-    repeated, error = (
-        (again["first"] - again["again"]).to_numpy(float),
-        (once["lambda_h"] - once["lambda_f"]).to_numpy(),
-    )
-    people = once["person"].nunique()
-    scored: dict[str, tuple[Comparison, int, int]] = {
-        "self": (lambda weights: (weights.of(again), repeated), len(again), again["person"].nunique()),
-        "another": (lambda weights: (weights.of_dyads(a, b), apart), *count_pairs(once)),
-        "others": (compare_with_others(accompanied), len(accompanied), accompanied["person"].nunique()),
-        "mixup": (lambda weights: (weights.of(once), error), len(once), people),
+    repeated = (again["first"] - again["again"]).to_numpy(float)
+    error = (once["lambda_h"] - once["lambda_f"]).to_numpy(float)
+    scored: dict[str, tuple[Comparison, int, int, Kind]] = {
+        "self": (lambda weights: (weights.of(again), repeated), *count_people(again), SIZE.for_other_images),
+        "another": (lambda weights: (weights.of_dyads(a, b), apart), *count_pairs(once), COMPARISON),
+        "others": (compare_with_others(accompanied), *count_people(accompanied), COMPARISON),
+        "mixup": (lambda weights: (weights.of(once), error), *count_people(once), SIZE),
     }
-    if people > 1:
-        scored |= {name: (comparison, len(once), people) for name, comparison in compare_with_curves(once).items()}
+    if once["person"].nunique() > 1:
+        scored |= {name: (curve, *count_people(once), SIZE) for name, curve in compare_with_curves(once).items()}
     rows = []
-    for name in RELABELLERS:
-        comparison, n, who = scored.get(name, (None, 0, 0))
-        if comparison is None or not n:
-            continue
-        statistic = partial(_errors, comparison)
-        estimates = jackknife.estimates(statistic, [n, n], [who, who], SIZE, same_images=name in _ONE_ANSWER)
+    for name in (name for name in RELABELLERS if name in scored and scored[name][1]):
+        comparison, n, people, kind = scored[name]
+        estimates = jackknife.estimates(partial(_errors, comparison), [n, n], [people, people], kind)
         rows += [
             {"relabeller": name, "measure": measure, **estimate.as_dict()}
             for measure, estimate in zip(("mae", "rmse"), estimates, strict=True)
@@ -158,20 +165,19 @@ def ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
     retest = retest_error(table)
     same = weighted.correlation_of(again, again["first"].to_numpy(), again["again"].to_numpy())
     two = count_pairs(once)
-    statistics: dict[str, tuple[Statistic, int, int, Bounds]] = {
-        "disagreement": (absolute, *two, SIZE),
-        "floor_rmse": (lambda weights: np.sqrt(squared(weights) / 2), *two, SIZE),
-        "floor_mae": (lambda weights: absolute(weights) / 2, *two, SIZE),
-        "ceiling_correlation": (partial(_ceiling, once, y, squared), *two, CORRELATION),
-        "mixup_correlation": (weighted.correlation_of(once, x, y), len(once), once["person"].nunique(), CORRELATION),
-        "retest": (*retest, SIZE),
-        "retest_correlation": (same, *retest[1:], CORRELATION),
+    ceiling = replace(CORRELATION, fewest_people=FEWEST_COMPARED, same_images=False)
+    statistics: dict[str, tuple[Statistic, int, int, Kind]] = {
+        "disagreement": (absolute, *two, COMPARISON),
+        "floor_rmse": (lambda weights: np.sqrt(squared(weights) / 2), *two, COMPARISON),
+        "floor_mae": (lambda weights: absolute(weights) / 2, *two, COMPARISON),
+        "ceiling_correlation": (partial(_ceiling, once, y, squared), *two, ceiling),
+        "mixup_correlation": (weighted.correlation_of(once, x, y), *count_people(once), CORRELATION),
+        "retest": (*retest, SIZE.for_other_images),
+        "retest_correlation": (same, *retest[1:], CORRELATION.for_other_images),
     }
     return {
-        name: jackknife.estimate(statistic, n, people, bounds, same_images=name == "mixup_correlation")
-        if n
-        else NOTHING
-        for name, (statistic, n, people, bounds) in statistics.items()
+        name: jackknife.estimate(statistic, n, people, kind) if n else NOTHING
+        for name, (statistic, n, people, kind) in statistics.items()
     }
 
 

@@ -67,6 +67,14 @@ def pgd(
         InputError: epsilon is negative, or there are no steps.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2018.
+
+    Examples:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
+        >>> image, target = torch.rand(4, 3, 32, 32), torch.full((4, 10), 0.1)
+        >>> starts = 2 * torch.rand(5, *image.shape) - 1  # five restarts
+        >>> attacked = pgd(model, image, target, epsilon=4 / 255, steps=20, starts=starts)
+        >>> bool((attacked - image).abs().max() <= 4 / 255 + 1e-6)
+        True
     """
     _check_epsilon(epsilon)
     if steps < 1:

@@ -72,6 +72,17 @@ class GradientMasking(EvaluationCallback):
         num_images: Number of images to check.
         steps: Number of steps of PGD.
         restarts: Number of random starts of PGD, within epsilon of the image.
+
+    Raises:
+        InputError: an option is out of its range.
+
+    Examples:
+        >>> from hml import DemoImages, DemoMixes, HMixDataModule, NoMixed, evaluate
+        >>> data = HMixDataModule(NoMixed(), DemoImages(60, 200), DemoMixes(images_per_pair=1))
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+        >>> figures = evaluate(model, data, [GradientMasking(num_images=20, steps=2, restarts=1)])
+        >>> figures["test/zero_gradients"]
+        0.0
     """
 
     def __init__(self, epsilon: float = 4 / 255, num_images: int = 500, steps: int = 20, restarts: int = 5) -> None:

@@ -77,7 +77,7 @@ def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
     if estimate.value is None:
         return "too few judgements"
     if estimate.low is None or estimate.high is None:
-        return "too few people" if estimate.people < FEWEST_PEOPLE else "not known"
+        return "no interval: too few people" if estimate.people < FEWEST_PEOPLE else "no interval"
     return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
 
 

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +12,66 @@ from scipy import stats
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
-
 Bounds = tuple[float, float]
-ANYWHERE: Bounds = (-math.inf, math.inf)
-SHARE: Bounds = (0.0, 1.0)
-CORRELATION: Bounds = (-1.0, 1.0)
-SIZE: Bounds = (0.0, math.inf)
+
+FEWEST_PEOPLE = 7
+"""With fewer people there is no interval. In simulations, 95 % intervals cover .89 to .94 with 7 people, .85 with 5."""
+
+FEWEST_COMPARED = 15
+"""As `FEWEST_PEOPLE`, for statistics that compare people with each other, which vary more."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of number, which decides the scale of its interval and when it has none.
+
+    Args:
+        least: The smallest possible value.
+        largest: The largest possible value.
+        scale: "linear"; "log" for sizes; "z", Fisher's, for correlations.
+        fewest_people: With fewer people there is no interval.
+        same_images: Whether there is an interval for the same images. There is none for a statistic that compares two
+            answers to an image, since most images have one such pair, or that depends on the size of images' errors.
+    """
+
+    least: float = -math.inf
+    largest: float = math.inf
+    scale: Literal["linear", "log", "z"] = "linear"
+    fewest_people: float = FEWEST_PEOPLE
+    same_images: bool = True
+
+    @property
+    def for_other_images(self) -> "Kind":
+        """The kind without an interval for the same images."""
+        return replace(self, same_images=False)
+
+    @property
+    def difference(self) -> "Kind":
+        """The kind of the difference of two such numbers."""
+        return Kind(fewest_people=self.fewest_people, same_images=self.same_images)
+
+    def ends(self, value: float, half: float) -> Bounds:
+        """Return the ends of an interval around a value, from half its width on the linear scale."""
+        if self.scale == "z" and abs(value) < 1 and half > 0:
+            low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * half / (1 - value**2))
+            return float(low), float(high)
+        if self.scale == "log" and value > 0:
+            return value * math.exp(-half / value), value * math.exp(half / value)
+        return max(value - half, self.least), min(value + half, self.largest)
+
+
+NUMBER = Kind()
+SHARE = Kind(0.0, 1.0)
+CORRELATION = Kind(-1.0, 1.0, "z")
+SIZE = Kind(0.0, math.inf, "log")
+COMPARISON = replace(SIZE, fewest_people=FEWEST_COMPARED, same_images=False)
+"""The size of differences between people."""
+WITHOUT_INTERVAL = Kind(fewest_people=math.inf)
+"""A number whose interval would cover too little, however many people there are."""
 
 FALSE_DISCOVERY_RATE = 0.05
 FDR_METHOD = "Benjamini–Hochberg"
 """Of lists of numbers that differ from no effect."""
-
-FEWEST_PEOPLE = 3
-"""With fewer people there is no interval."""
 
 
 @dataclass(frozen=True)

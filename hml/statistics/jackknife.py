@@ -36,7 +36,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
-from hml.statistics.estimates import ANYWHERE, CORRELATION, FEWEST_PEOPLE, SIZE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import NUMBER, Array, Estimate, Index, Kind
 
 BOTH, PEOPLE = "people and images", "people"
 """What an interval takes as random, as its column `random` names it."""
@@ -111,12 +111,12 @@ class Jackknife:
         endpoints: Its image's pair of endpoints, shape (N,).
 
     Examples:
-        >>> person, image = np.array([0, 1, 2, 0, 1, 2, 0, 1]), np.array([0, 0, 0, 1, 1, 1, 2, 3])
+        >>> person, image = np.arange(24) % 8, np.arange(24) // 2  # 8 people, 12 images, each judged by two
         >>> jackknife = Jackknife(person, image, image)
-        >>> values = np.array([0.2, 0.3, 0.4, 0.6, 0.5, 0.7, 0.2, 0.9])
-        >>> mean = jackknife.estimate(lambda w: (w.judgements * values).sum(1) / w.judgements.sum(1), 8, 3)
-        >>> mean.value, round(mean.low, 2), round(mean.high, 2), mean.random
-        (0.475, 0.08, 0.87, 'people and images')
+        >>> values = np.arange(24) % 5 / 5
+        >>> mean = jackknife.estimate(lambda w: (w.judgements * values).sum(1) / w.judgements.sum(1), n=24, people=8)
+        >>> round(mean.value, 2), round(mean.low, 2), round(mean.high, 2), mean.random
+        (0.38, 0.25, 0.52, 'people and images')
     """
 
     person: Index
@@ -155,21 +155,12 @@ class Jackknife:
             found: Array = statistic(Weights.ones(len(self.person)))[0]
         return found
 
-    def estimate(
-        self, statistic: Statistic, n: int, people: int, bounds: Bounds = ANYWHERE, *, same_images: bool = True
-    ) -> Estimate:
+    def estimate(self, statistic: Statistic, n: int, people: int, kind: Kind = NUMBER) -> Estimate:
         """Estimate a number, from a statistic of shape (R,)."""
-        found = self.estimates(lambda w: statistic(w)[:, None], [n], [people], bounds, same_images=same_images)
-        return found[0]
+        return self.estimates(lambda weights: statistic(weights)[:, None], [n], [people], kind)[0]
 
     def estimates(
-        self,
-        statistic: Statistic,
-        n: Sequence[int],
-        people: Sequence[int],
-        bounds: Bounds = ANYWHERE,
-        *,
-        same_images: bool = True,
+        self, statistic: Statistic, n: Sequence[int], people: Sequence[int], kind: Kind = NUMBER
     ) -> list[Estimate]:
         """Estimate K numbers at once.
 
@@ -177,27 +168,13 @@ class Jackknife:
             statistic: Returns shape (R, K).
             n: Observations behind each, K of them.
             people: People behind each, K of them.
-            bounds: The least and the largest possible value. They decide the scale of the interval.
-            same_images: Whether there is an interval for the same images too. There is none for a statistic that
-                compares two answers to an image, since most images have one such pair, or that depends on the size of
-                images' errors.
+            kind: The kind of all of them.
         """
         values, replicates = self.value(statistic), self.replicate(statistic)
-        return [
-            self.conclude(float(values[k]), replicates[:, k], n[k], people[k], bounds, same_images=same_images)
-            for k in range(len(values))
-        ]
+        return [self.conclude(float(values[k]), replicates[:, k], n[k], people[k], kind) for k in range(len(values))]
 
     def conclude(
-        self,
-        value: float,
-        replicates: Array,
-        n: int,
-        people: int,
-        bounds: Bounds = ANYWHERE,
-        *,
-        same_images: bool = True,
-        unknown: float = 0.0,
+        self, value: float, replicates: Array, n: int, people: int, kind: Kind = NUMBER, unknown: float = 0.0
     ) -> Estimate:
         """Give a number its intervals.
 
@@ -205,18 +182,16 @@ class Jackknife:
             value: The number; NaN if it can't be computed.
             replicates: The number in each replicate, shape (R,).
             n: Observations behind it.
-            people: People behind it; fewer than `FEWEST_PEOPLE` get no interval.
-            bounds: As in `estimates`.
-            same_images: As in `estimates`.
+            people: People behind it.
+            kind: Its kind.
             unknown: The standard deviation of an error that no weights change, such as a shrunk estimate's bias.
         """
         if not math.isfinite(value):
             return Estimate(None, None, None, n, people)
-        both, same = self.half_widths(replicates - value, people)
+        both, same = self.half_widths(replicates - value, people, kind)
         more = stats.norm.ppf(_LEVEL) * unknown
         (low, high), (low_people, high_people) = (
-            (None, None) if half is None else _ends(value, math.hypot(half, more), bounds)
-            for half in (both, same if same_images else None)
+            (None, None) if half is None else kind.ends(value, math.hypot(half, more)) for half in (both, same)
         )
         return Estimate(value, low, high, n, people, BOTH, low_people, high_people)
 
@@ -259,7 +234,7 @@ class Jackknife:
             ends += around or [None, None]
         return Estimate(found, ends[0], ends[1], n, people, BOTH, ends[2], ends[3])
 
-    def half_widths(self, changes: Array, people: int) -> tuple[float | None, float | None]:
+    def half_widths(self, changes: Array, people: int, kind: Kind = NUMBER) -> tuple[float | None, float | None]:
         """Return half the width of the t interval for people and images, and for people on the same images.
 
         Each part of a variance has its own t quantile, and squared half-widths are added, as in
@@ -268,11 +243,12 @@ class Jackknife:
         Args:
             changes: How much each replicate changes the number, shape (R,).
             people: People behind it.
+            kind: Its kind.
 
         Returns:
-            The half-widths. None with too few people or pairs of endpoints.
+            The half-widths. None with too few people or pairs of endpoints, and where the kind has no interval.
         """
-        if people < FEWEST_PEOPLE or not bool(np.isfinite(changes).all()):
+        if people < kind.fewest_people or not bool(np.isfinite(changes).all()):
             return None, None
         scaled = changes / np.repeat([weight for *_, weight in self._groups], [size for _, size, _ in self._groups])
         ends = np.cumsum([size for _, size, _ in self._groups])[:-1]
@@ -283,9 +259,9 @@ class Jackknife:
         common = _PARTS / (_PARTS - 1) * (1 - each / total) if total > 0 else 0.0
         shared = _t(people) ** 2 * of_people * min(max(common, 0.0), 1.0)
         same = math.sqrt(_t(_count(noise)) ** 2 * float((noise**2).sum()) + shared)
-        if (behind := _count(images)) < FEWEST_PAIRS:
-            return None, same
-        return math.sqrt(_t(behind) ** 2 * float((images**2).sum()) + shared), same
+        behind = _count(images)
+        both = math.sqrt(_t(behind) ** 2 * float((images**2).sum()) + shared)
+        return both if behind >= FEWEST_PAIRS else None, same if kind.same_images else None
 
     @cached_property
     def _kept(self) -> list[Weights]:
@@ -339,14 +315,3 @@ def _count(changes: Array) -> int:
 def _t(groups: int) -> float:
     """Return the t quantile of a variance over so many groups."""
     return float(stats.t.ppf(_LEVEL, max(groups - 1, 1)))
-
-
-def _ends(value: float, half: float, bounds: Bounds) -> tuple[float, float]:
-    """Return the ends of an interval: on the scale of Fisher's z for a correlation, on the log scale for a size."""
-    if bounds == CORRELATION and abs(value) < 1 and half > 0:
-        low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * half / (1 - value**2))
-        return float(low), float(high)
-    if bounds == SIZE and value > 0:
-        return value * math.exp(-half / value), value * math.exp(half / value)
-    least, largest = bounds
-    return max(value - half, least), min(value + half, largest)

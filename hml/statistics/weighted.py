@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from hml.statistics.estimates import ANYWHERE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import NUMBER, Array, Estimate, Index, Kind
 from hml.statistics.jackknife import Jackknife, Statistic, Weights, sums
 
 
@@ -25,9 +25,9 @@ def mean_of(table: pd.DataFrame, values: Array) -> Statistic:
     return lambda weights: mean(weights.of(table), values)
 
 
-def estimate_mean(jackknife: Jackknife, table: pd.DataFrame, values: Array, bounds: Bounds = ANYWHERE) -> Estimate:
+def estimate_mean(jackknife: Jackknife, table: pd.DataFrame, values: Array, kind: Kind = NUMBER) -> Estimate:
     """Estimate the mean of values (N,), one for each row of a table with the columns `judgement` and `person`."""
-    return jackknife.estimate(mean_of(table, values), len(values), table["person"].nunique(), bounds)
+    return jackknife.estimate(mean_of(table, values), len(values), table["person"].nunique(), kind)
 
 
 def correlation_of(table: pd.DataFrame, x: Array, y: Array) -> Statistic:

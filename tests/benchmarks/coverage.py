@@ -118,9 +118,7 @@ def measure(laboratory: Laboratory, table: pd.DataFrame) -> dict[str, tuple[floa
         "preference for the first class": position,
     }
     for one in headlines(table)[:3]:
-        estimates[f"headline: {one.name}"] = jackknife.estimate(
-            one.statistic, one.n, one.people, one.bounds, same_images=one.same_images
-        )
+        estimates[f"headline: {one.name}"] = jackknife.estimate(one.statistic, one.n, one.people, one.kind)
     found |= {name: estimate.as_dict() for name, estimate in estimates.items()}
     names = ("value", "low", "high", "low_people", "high_people")
     return {

@@ -34,7 +34,7 @@ def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Secti
         Claim(
             "error_by_image",
             "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
-            jackknife.estimate(partial(error_by_image, table), images, people, SIZE, same_images=False),
+            jackknife.estimate(partial(error_by_image, table), images, people, SIZE.for_other_images),
         ),
         Claim(
             "error_by_judgement",
