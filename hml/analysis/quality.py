@@ -88,6 +88,10 @@ def count_rules(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+_Measured = tuple[Headline, float, Array]
+"""A headline, its value and its replicates."""
+
+
 def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Recompute every headline number without each rule's judgements. The table is from `add_variables`.
 
@@ -95,16 +99,13 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,
         people, and the change against "none" with change_low and change_high, over the same replicates.
     """
-    found: dict[tuple[str, str], tuple[Headline, float, Array]] = {}
-    left_out = {"none": table, **{name: table[~out] for name, (_, out) in rules(table).items()}}
-    for rule, part in left_out.items():
-        computed: dict[Statistic, tuple[Array, Array]] = {}  # each statistic once, though headlines may share it
-        for headline in headlines(part):
-            statistic = headline.statistic
-            if statistic not in computed:
-                computed[statistic] = jackknife.value(statistic), jackknife.replicate(statistic)
-            values, replicates = map(headline.of, computed[statistic])
-            found[headline.name, rule] = (headline, float(values), replicates)
+    left_out = {name: out.to_numpy() for name, (_, out) in rules(table).items()}
+    measured: dict[bytes, dict[str, _Measured]] = {}  # several rules may leave out the same judgements
+    found = {}
+    for rule, out in {"none": np.zeros(len(table), bool), **left_out}.items():
+        if (key := out.tobytes()) not in measured:
+            measured[key] = _measure(table[~out], jackknife)
+        found.update({(name, rule): numbers for name, numbers in measured[key].items()})
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
         _, before, replicates_before = found[name, "none"]
@@ -113,7 +114,19 @@ def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
         change = jackknife.conclude(value - before, replicates - replicates_before, n, people, kind.difference)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
-    order = [headline.name for headline in headlines(table)]
+    order = [name for name, rule in found if rule == "none"]
     return pd.DataFrame(rows).sort_values(
         "headline", key=lambda s: s.map(order.index), kind="stable", ignore_index=True
     )
+
+
+def _measure(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, _Measured]:
+    computed: dict[Statistic, tuple[Array, Array]] = {}  # each statistic once, though headlines may share it
+    measured = {}
+    for headline in headlines(table):
+        statistic = headline.statistic
+        if statistic not in computed:
+            computed[statistic] = jackknife.value(statistic), jackknife.replicate(statistic)
+        values, replicates = map(headline.of, computed[statistic])
+        measured[headline.name] = (headline, float(values), replicates)
+    return measured
