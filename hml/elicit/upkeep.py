@@ -42,7 +42,7 @@ def run(options: OfStudy) -> int:
             case Backup():
                 count = back_up(folder, options.file)
                 print(
-                    f"{count:,} answers are copied to {options.file}. {folder.path / KEY} isn't: keep a copy elsewhere."
+                    f"{count:,} answers are copied to {options.file}. {folder.path / KEY} is not: keep a copy of it elsewhere."
                 )
             case Withdraw():
                 _withdraw(folder, options)

@@ -180,7 +180,7 @@ def test_half_a_layout_and_different_classes_are_refused(tmp_path):
         ({"split_seed": -1}, "split_seed=-1 must be 0 or more"),
     ],
 )
-def test_options_out_of_range_are_refused(tmp_path, options, said):
+def test_options_out_of_range_are_rejected(tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         ImageFolder(tmp_path, **options)
 
