@@ -18,6 +18,7 @@ from hml.evaluation.alignment import soft_cross_entropy as soft_cross_entropy
 from hml.evaluation.alignment import top_k_accuracy as top_k_accuracy
 from hml.evaluation.alignment import total_variation as total_variation
 from hml.evaluation.attack import fgsm as fgsm
+from hml.evaluation.attack import pgd as pgd
 from hml.evaluation.calibration import expected_calibration_error as expected_calibration_error
 from hml.evaluation.calibration import rms_calibration_error as rms_calibration_error
 from hml.evaluation.callbacks import FGSM as FGSM
@@ -25,6 +26,7 @@ from hml.evaluation.callbacks import Calibration as Calibration
 from hml.evaluation.callbacks import EvaluationCallback as EvaluationCallback
 from hml.evaluation.callbacks import HumanAlignment as HumanAlignment
 from hml.evaluation.callbacks import TemperatureScaling as TemperatureScaling
+from hml.evaluation.masking import GradientMasking as GradientMasking
 from hml.evaluation.metrics import GatheredPredictions as GatheredPredictions
 from hml.evaluation.temperature import fit_temperature as fit_temperature
 from hml.labels import AggregateLabels as AggregateLabels

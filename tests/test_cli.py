@@ -1,6 +1,7 @@
 """The command line as its users call it: real commands, their exit codes, and what they leave behind."""
 
 import csv
+import gc
 import hashlib
 import json
 import math
@@ -623,6 +624,16 @@ def test_help_and_version_need_no_torch():
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         assert said in done.stdout
+
+
+def test_imports_are_no_longer_searched_for_garbage(tmp_path, monkeypatch):
+    monkeypatch.setattr("hml.data.download._TRIES", 1)
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", _unreachable)
+    monkeypatch.delitem(sys.modules, "hml.data.command", raising=False)
+    before = gc.get_freeze_count()
+    assert main(["download", "--data_dir", str(tmp_path)]) == 3
+    assert gc.get_freeze_count() > before
+    assert gc.isenabled()
 
 
 def test_an_unknown_verb_is_refused(capsys):

@@ -10,6 +10,7 @@ import pytest
 
 import hml
 import hml.command_line.labels
+from hml.command_line.configs import configs_among
 from hml.command_line.flags import flag_names
 from hml.experiments.schemes import find_configs
 from hml.training import flags
@@ -37,16 +38,6 @@ def write_files(guide):
             Path(names[-1]).write_text(content, encoding="utf-8")
 
 
-def runs_of(options):
-    """Return the arguments of the runs of a table whose flags may not fit its scheme."""
-    if options.flags:
-        configs = find_configs(options.schemes)
-        # Only flags of a strategy may fit one scheme and not another.
-        of_strategy = any(flag.startswith("--data.strategy") for flag in options.flags)
-        for config in configs if of_strategy else configs[:1]:
-            yield ["fit", "--config", str(config), *options.flags]
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder, whose modules can be imported in this test only."""
@@ -70,6 +61,7 @@ def test_every_command_parses(guide):  # tests/data runs those of the guide to d
     Path(run, "checkpoints/last.ckpt").touch()
     for label in ("benign", "malignant"):
         Path("scans", label).mkdir(parents=True)
+    tables = []
     shell = "".join(content for _, kind, content in read_blocks(guide) if kind in ("bash", "sh")).replace("\\\n", " ")
     for line in shell.replace("$run", run).splitlines():
         program, *args = shlex.split(line.rpartition("&& ")[2], comments=True) or [""]
@@ -78,10 +70,24 @@ def test_every_command_parses(guide):  # tests/data runs those of the guide to d
         if program == "hml":
             if args[0] in PARSERS:
                 options = PARSERS[args[0]](args[1:])
-                for runs in runs_of(options) if args[0] == "table1" else ():
-                    flags.parse(runs)
+                tables += [options] if args[0] == "table1" else []
             else:
                 flags.parse(args)
+    parse_runs(tables)
+
+
+def parse_runs(tables):
+    """Parse the flags of tables' runs. Those that fit one another and any scheme are parsed at once, to save time."""
+    shared = []
+    for table in tables:
+        if any(flag.startswith("--data.strategy") for flag in table.flags):
+            for config in find_configs(table.schemes):
+                flags.parse(["fit", "--config", str(config), *table.flags])
+        elif configs_among(table.flags):
+            flags.parse(["fit", "--config", str(find_configs(table.schemes)[0]), *table.flags])
+        else:
+            shared += table.flags
+    flags.parse(["fit", "--config", "regular", *shared])
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=name)

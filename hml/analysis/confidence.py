@@ -9,7 +9,7 @@ from scipy.special import xlogy
 from hml.analysis.generating import image_lambda_f, image_means
 from hml.statistics import weighted
 from hml.statistics.estimates import CORRELATION, SHARE, Array, Estimate
-from hml.statistics.jackknife import Jackknife, Weights
+from hml.statistics.jackknife import Jackknife, Weights, first_rows
 
 # Mean and larger entropy of people's labels of the endpoints; |lambda_f − .5|; |lambda_h − .5|; |lambda_h − lambda_f|.
 VARIABLES = ("ambiguity", "most_ambiguous", "distance", "extremeness", "error")
@@ -69,8 +69,8 @@ def correlate(table: pd.DataFrame, variable: str, unit: str, weights: Weights) -
 
 
 def _image_values(table: pd.DataFrame, variable: str, weights: Weights) -> Array:
-    if variable not in FOLDED:
-        return image_means(table, variable, weights)  # the same for all judgements of an image
+    if variable not in FOLDED:  # the same for all judgements of an image
+        return table[variable].to_numpy(float)[first_rows(table)]
     lambda_h = image_means(table, "lambda_h", weights)
     away: Array = np.abs(lambda_h - (0.5 if variable == "extremeness" else image_lambda_f(table)))
     return away
@@ -85,8 +85,7 @@ def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, s
             partial(correlate, table, variable, unit),
             n,
             people,
-            CORRELATION,
-            same_images=not (unit == "image" and variable in FOLDED),
+            CORRELATION.for_other_images if unit == "image" and variable in FOLDED else CORRELATION,
         )
         for variable in VARIABLES
         if variable in table

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from hml.statistics import weighted
-from hml.statistics.estimates import SHARE, Array, Estimate
-from hml.statistics.jackknife import Jackknife, Weights
+from hml.statistics.estimates import SHARE, SIZE, Array, Estimate
+from hml.statistics.jackknife import Jackknife, Weights, first_rows
 
 STATISTICS = ("mean", "median", "q25", "q75", "error", "omega")
 _QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75}
@@ -41,7 +41,7 @@ def image_means(table: pd.DataFrame, column: str, weights: Weights) -> Array:
 
 def image_lambda_f(table: pd.DataFrame) -> Array:
     """Return each image's lambda_f, shape (I,), images by first appearance in the table."""
-    return table.drop_duplicates("image")["lambda_f"].to_numpy(float)
+    return table["lambda_f"].to_numpy(float)[first_rows(table)]
 
 
 def error_by_judgement(table: pd.DataFrame, weights: Weights) -> Array:
@@ -68,14 +68,14 @@ def _summarise(part: pd.DataFrame, unit: str, n: int, jackknife: Jackknife) -> d
         values, own = spread(weights, column)
         return weighted.mean(own, values)
 
-    folded, error = (True, error_by_image) if unit == "image" else (False, error_by_judgement)
+    error, kind = (error_by_image, SIZE.for_other_images) if unit == "image" else (error_by_judgement, SIZE)
     estimates = {
         "mean": jackknife.estimate(partial(mean, "lambda_h"), n, people, SHARE),
-        "error": jackknife.estimate(partial(error, part), n, people, SHARE, same_images=not folded),
+        "error": jackknife.estimate(partial(error, part), n, people, kind),
     }
     if "omega" in part:
         estimates["omega"] = jackknife.estimate(partial(mean, "omega"), n, people, SHARE)
-    smooth = max(_STEP, _noise(part) / 2) if unit == "image" else _STEP
+    smooth = _STEP, max(_STEP, _noise(part) / 2) if unit == "image" else _STEP
     return estimates | {name: jackknife.quantile(spread, q, n, people, smooth) for name, q in _QUANTILES.items()}
 
 

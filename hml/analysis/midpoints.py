@@ -7,7 +7,7 @@ from hml.analysis.quality import ALIKE
 from hml.analysis.reliability import count_pairs, disagreement, retest_error
 from hml.judgements.tables import first_judgements, name_image_pairs
 from hml.statistics import weighted
-from hml.statistics.estimates import NOTHING, SHARE, Estimate
+from hml.statistics.estimates import COMPARISON, NOTHING, SHARE, SIZE, Estimate
 from hml.statistics.jackknife import Jackknife
 
 _MIDDLE = 0.5
@@ -32,11 +32,9 @@ def summarise_midpoints(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, 
         "mean": _mean(table, jackknife),
         "distance": weighted.estimate_mean(jackknife, table, away, SHARE),
         "exact": weighted.estimate_mean(jackknife, table, (away < 1e-6).astype(float), SHARE),
-        "disagreement": jackknife.estimate(
-            disagreement(once, 1, "lambda_m"), *count_pairs(once), SHARE, same_images=False
-        ),
+        "disagreement": jackknife.estimate(disagreement(once, 1, "lambda_m"), *count_pairs(once), COMPARISON),
         "varied": _mean_of_varied(table, jackknife),
-        "retest": jackknife.estimate(again, repeats, repeaters, same_images=False) if repeats else NOTHING,
+        "retest": jackknife.estimate(again, repeats, repeaters, SIZE.for_other_images) if repeats else NOTHING,
         "pull": _pull(table, jackknife),
     }
 

@@ -14,13 +14,12 @@ from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
 from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
 from hml.statistics import weighted
-from hml.statistics.estimates import ANYWHERE, SHARE, Array, Estimate, Index
+from hml.statistics.estimates import NUMBER, SHARE, SIZE, WITHOUT_INTERVAL, Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
 
 PARAMETERS = ("bias", "slope", "lapse", "gain")
-BOUNDS = {"bias": ANYWHERE, "slope": (0.0, float("inf")), "lapse": SHARE, "gain": (0.0, float("inf"))}
-WITHOUT_INTERVAL = ("slope", "lapse")
-"""They trade off against each other: of simulated data sets, their intervals cover too few. Bias and gain have one."""
+KINDS = {"bias": NUMBER, "slope": WITHOUT_INTERVAL, "lapse": WITHOUT_INTERVAL, "gain": SIZE}
+"""Slope and lapse trade off against each other: in simulated data sets, their intervals cover too few."""
 
 MOST_PAIRS = 66
 """Twelve classes have as many pairs. Of more classes only the pairs judged most often are described one by one."""
@@ -120,11 +119,6 @@ def readable(parameters: Array) -> Array:
     return np.stack([bias, slope, lapse, (1 - lapse) * slope / 4], axis=-1)
 
 
-def without_interval(estimate: Estimate) -> Estimate:
-    """Return the number without its intervals, which would be wrong."""
-    return Estimate(estimate.value, None, None, estimate.n, estimate.people, estimate.random)
-
-
 def identifiable(table: pd.DataFrame) -> bool:
     """Tell whether there are lambda_f enough, three, to tell slope and lapse from the prior's."""
     return table["lambda_f"].nunique() >= 3
@@ -154,11 +148,10 @@ def estimate_curves(
     point = jackknife.value(fits.overall)
     known = PARAMETERS if identifiable(table) else PARAMETERS[:1]
     named = {
-        name: jackknife.conclude(float(readable(point)[i]), readable(overall)[:, i], len(table), people, BOUNDS[name])
+        name: jackknife.conclude(float(readable(point)[i]), readable(overall)[:, i], len(table), people, KINDS[name])
         for i, name in enumerate(PARAMETERS)
         if name in known
     }
-    named = {name: without_interval(one) if name in WITHOUT_INTERVAL else one for name, one in named.items()}
     of_chosen = partial(fits.pairs, chosen=chosen)
     replicated, points = readable(jackknife.replicate(of_chosen)), readable(jackknife.value(of_chosen))
     unknown = fits.unknown(chosen)
@@ -169,14 +162,12 @@ def estimate_curves(
         inside = of_pair == g
         n, who = int(inside.sum()), table.loc[inside, "person"].nunique()
         pairs[fits.cells.pairs[g]] = {
+            # Estimates are shrunk as if other images might have been shown, which is wrong for the same images.
             name: jackknife.conclude(
-                float(points[i, k]), replicated[:, i, k], n, who, BOUNDS[name], unknown=float(unknown[i, k])
+                float(points[i, k]), replicated[:, i, k], n, who, KINDS[name].for_other_images, float(unknown[i, k])
             )
             for k, name in enumerate(PARAMETERS[:2])
             if name in known
-        }
-        pairs[fits.cells.pairs[g]] |= {
-            name: without_interval(one) for name, one in pairs[fits.cells.pairs[g]].items() if name in WITHOUT_INTERVAL
         }
     grid = np.linspace(0, 1, 51)
     values, many = respond(point, grid), respond(overall[:, None], grid)  # (X,), (R, X)

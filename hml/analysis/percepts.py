@@ -34,6 +34,7 @@ from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, writ
 from hml.reporting.page import render_page
 from hml.reporting.sections import Section, count
 from hml.reporting.versions import find_commit
+from hml.statistics.estimates import FALSE_DISCOVERY_RATE, FDR_METHOD
 from hml.statistics.jackknife import BOTH, PEOPLE, Jackknife
 
 _HEADLINES = 5
@@ -129,14 +130,14 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "mixup blends two images, λ_f of the first and 1 − λ_f of the second, and blends their labels with the same "
         f"weights. People who look at the blend infer a share λ_h{sure}. This page compares λ_h with "
         "λ_f, and these judgements with the paper's findings (Collins et al., “Human-in-the-Loop Mixup”, UAI 2023).",
-        "Every number has n, its number of observations, and a 95 % interval. Unless it says otherwise, the interval "
-        "is for other people and other images of these classes and λ_f. It is a jackknife over people and over pairs "
-        "of endpoints, because neither one person's answers nor answers to one pair's images are independent. Many "
-        "numbers also have one for other people and the same images, in percepts.json and the CSV files. Numbers that "
-        "compare two answers "
-        "to an image have none: with so few answers per image, noise can't be told from what images differ by. "
-        "Intervals are for one number each. For class pairs and for classes, which are read as lists, the page "
-        "controls the false discovery rate at 5 % (Benjamini and Hochberg).",
+        "Every number has n, its number of observations, and a 95 % interval. Unless stated otherwise, the interval is "
+        "for other people and other images of these classes and λ_f. It is a jackknife over people and over pairs of "
+        "endpoints, because neither one person's answers nor answers to one pair's images are independent.",
+        "Many numbers also have an interval for other people and the same images. Numbers that compare two answers to "
+        "an image have none: with so few answers to an image, people's noise can't be separated from differences "
+        "between images. Figures show the intervals for other people and other images.",
+        "Intervals are for one number each. For lists, such as classes and class pairs, findings control the false "
+        f"discovery rate at {100 * FALSE_DISCOVERY_RATE:g} % ({FDR_METHOD}). The CSV files have the adjusted p values.",
     ]
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     footer = [
@@ -175,6 +176,7 @@ def _summarise(
             "level": 0.95,
             "random": [BOTH, PEOPLE],
             "method": "jackknife",
+            "lists": {"adjustment": FDR_METHOD, "false_discovery_rate": FALSE_DISCOVERY_RATE},
         },
         "claims": {
             section.name: {claim.name: {"text": claim.text, **claim.estimate.as_dict()} for claim in section.claims}

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from hml.analysis.headlines import headlines
-from hml.analysis.pairs import WITHOUT_INTERVAL, without_interval
+from hml.analysis.headlines import Headline, headlines
 from hml.judgements import FAST_MS
 from hml.judgements.tables import first_judgements
-from hml.statistics.jackknife import Jackknife
+from hml.statistics.estimates import Array
+from hml.statistics.jackknife import Jackknife, Statistic
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
 """A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
@@ -88,32 +88,45 @@ def count_rules(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+_Measured = tuple[Headline, float, Array]
+"""A headline, its value and its replicates."""
+
+
 def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
     """Recompute every headline number with each rule's judgements left out; the table is from `add_variables`.
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,
-        people, and the change against "none" with change_low and change_high over the same resamples.
+        people, and the change against "none" with change_low and change_high, over the same replicates.
     """
+    left_out = {name: out.to_numpy() for name, (_, out) in rules(table).items()}
+    measured: dict[bytes, dict[str, _Measured]] = {}  # several rules may leave out the same judgements
     found = {}
-    left_out = {"none": table, **{name: table[~out] for name, (_, out) in rules(table).items()}}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for rule, part in left_out.items():
-            for headline in headlines(part):
-                value = float(jackknife.value(headline.statistic))
-                found[headline.name, rule] = (headline, value, jackknife.replicate(headline.statistic))
+    for rule, out in {"none": np.zeros(len(table), bool), **left_out}.items():
+        if (key := out.tobytes()) not in measured:
+            measured[key] = _measure(table[~out], jackknife)
+        found.update({(name, rule): numbers for name, numbers in measured[key].items()})
     rows = []
     for (name, rule), (headline, value, replicates) in found.items():
-        same = headline.same_images
-        estimate = jackknife.conclude(value, replicates, headline.n, headline.people, headline.bounds, same_images=same)
         _, before, replicates_before = found[name, "none"]
-        difference = replicates - replicates_before
-        change = jackknife.conclude(value - before, difference, headline.n, headline.people, same_images=same)
-        if name in WITHOUT_INTERVAL:
-            estimate, change = without_interval(estimate), without_interval(change)
+        n, people, kind = headline.n, headline.people, headline.kind
+        estimate = jackknife.conclude(value, replicates, n, people, kind)
+        change = jackknife.conclude(value - before, replicates - replicates_before, n, people, kind.difference)
         row = {"headline": name, "label": headline.label, "rule": rule, **estimate.as_dict()}
         rows.append(row | {"change": change.value, "change_low": change.low, "change_high": change.high})
-    order = [headline.name for headline in headlines(table)]
+    order = [name for name, rule in found if rule == "none"]
     return pd.DataFrame(rows).sort_values(
         "headline", key=lambda s: s.map(order.index), kind="stable", ignore_index=True
     )
+
+
+def _measure(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, _Measured]:
+    computed: dict[Statistic, tuple[Array, Array]] = {}  # each statistic once, though headlines may share it
+    measured = {}
+    for headline in headlines(table):
+        statistic = headline.statistic
+        if statistic not in computed:
+            computed[statistic] = jackknife.value(statistic), jackknife.replicate(statistic)
+        values, replicates = map(headline.of, computed[statistic])
+        measured[headline.name] = (headline, float(values), replicates)
+    return measured

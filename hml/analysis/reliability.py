@@ -1,5 +1,7 @@
 """How far people agree with themselves and with each other, and so how well any relabeller could do."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,18 +12,20 @@ from hml.judgements.curve_fitting import respond
 from hml.judgements.tables import first_judgements
 from hml.statistics import weighted
 from hml.statistics.estimates import (
-    ANYWHERE,
+    COMPARISON,
     CORRELATION,
+    FEWEST_COMPARED,
     NOTHING,
-    SHARE,
+    SIZE,
     Array,
-    Bounds,
     Estimate,
+    Index,
+    Kind,
 )
 from hml.statistics.jackknife import Jackknife, Statistic, Weights
 
-_ONE_ANSWER = ("pair_curve", "overall_curve", "mixup")
-"""Relabellers that are compared with one answer to an image at a time."""
+Comparison = Callable[[Weights], tuple[Array, Array]]
+"""Takes weights and returns those of differences, shape (R, M), and the differences, (R, M) or (M,)."""
 
 RELABELLERS = {
     "self": "the same person, asked again",
@@ -49,6 +53,15 @@ def retest_error(table: pd.DataFrame, column: str = "lambda_h", power: int = 1) 
     return weighted.mean_of(pairs, change), len(pairs), pairs["person"].nunique()
 
 
+def dyads(table: pd.DataFrame, column: str = "lambda_h") -> tuple[Index, Index, Array]:
+    """Pair the answers of two people to one image: the codes of both judgements and their difference, (M,) each."""
+    said = table[["judgement", "image", "person", column]]
+    both = said.merge(said, on="image", suffixes=("_a", "_b"))
+    both = both[both["person_a"] < both["person_b"]]
+    a, b = (both[f"judgement_{side}"].to_numpy(np.int64) for side in "ab")
+    return a, b, (both[f"{column}_a"] - both[f"{column}_b"]).to_numpy(float)
+
+
 def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> Statistic:
     """Return the statistic of the mean |difference|^power of any two people's answers to one image; NaN without any.
 
@@ -57,12 +70,13 @@ def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> S
         power: 1 or 2.
         column: What is compared.
     """
-    said = table[["judgement", "image", "person", column]]
-    both = said.merge(said, on="image", suffixes=("_a", "_b"))
-    both = both[both["person_a"] < both["person_b"]]
-    a, b = (both[f"judgement_{side}"].to_numpy(np.int64) for side in "ab")
-    apart = (both[f"{column}_a"] - both[f"{column}_b"]).abs().to_numpy(float) ** power
-    return lambda weights: weighted.mean(weights.of_dyads(a, b), apart)
+    a, b, difference = dyads(table, column)
+    return lambda weights: weighted.mean(weights.of_dyads(a, b), np.abs(difference) ** power)
+
+
+def count_people(table: pd.DataFrame) -> tuple[int, int]:
+    """Count the rows of a table, and the people in its column `person`."""
+    return len(table), table["person"].nunique()
 
 
 def count_pairs(table: pd.DataFrame) -> tuple[int, int]:
@@ -72,25 +86,37 @@ def count_pairs(table: pd.DataFrame) -> tuple[int, int]:
     return int((judged * (judged - 1) // 2).sum()), table.loc[size > 1, "person"].nunique()
 
 
-def errors_of(table: pd.DataFrame) -> dict[str, Array]:
-    """Compare each judgement, without repeats, with relabellers that can be scored one judgement at a time.
+def compare_with_others(table: pd.DataFrame) -> Comparison:
+    """Compare each judgement with the mean of the other people's on its image; every image has two people or more."""
+    groups = table.groupby("image")["lambda_h"]
+    own, size = table["lambda_h"], groups.transform("size")
+    difference = (own - (groups.transform("sum") - own) / (size - 1)).to_numpy(float)
+    return lambda weights: (weights.of_company(table), difference)
 
-    Returns:
-        For "mixup", "overall_curve" and "pair_curve": each judgement's difference. Curves are fitted to
-        everyone else's judgements. The spread of the pairs' curves is estimated once, on all.
+
+def compare_with_curves(table: pd.DataFrame) -> dict[str, Comparison]:
+    """Compare each judgement with the overall curve and its class pair's, fitted to everyone else's judgements.
+
+    The spread of the pairs' curves is estimated once, on all judgements. Weights change the curves too: those without
+    a person shift as the curves of all judgements do.
     """
-    person = table["person"].to_numpy(np.int64)
-    errors = {"mixup": (table["lambda_h"] - table["lambda_f"]).to_numpy(float)}
-    if table["person"].nunique() > 1:
-        fits = CurveFits.of(table)
-        without = np.ones((int(person.max()) + 1, int(table["judgement"].max()) + 1))
-        without[person, table["judgement"]] = 0
-        others = Weights(without, np.ones_like(without))
-        cells, member = fits.cells, fits.cells.member
-        overall, of_pair = fits.overall(others)[person], fits.pairs(others)[person, cells.group[member]]
-        for name, curves in (("overall_curve", overall), ("pair_curve", of_pair)):
-            errors[name] = cells.lambda_h - respond(curves, cells.lambda_f[member])
-    return errors
+    fits, person = CurveFits.of(table), table["person"].to_numpy(np.int64)
+    cells, judgements = fits.cells, int(table["judgement"].max()) + 1
+    without = np.ones((int(person.max()) + 1, judgements))
+    without[person, table["judgement"]] = 0
+
+    def compare(fit: Callable[[Weights], Array], group: Index) -> Comparison:
+        def evaluate(weights: Weights) -> Array:
+            return respond(fit(weights)[:, group], cells.lambda_f)  # (R, C)
+
+        difference = cells.lambda_h - evaluate(Weights(without, np.ones_like(without)))[person, cells.member]
+        curve = evaluate(Weights.ones(judgements))
+        return lambda weights: (weights.of(table), difference - (evaluate(weights) - curve)[:, cells.member])
+
+    return {
+        "overall_curve": compare(lambda weights: fits.overall(weights)[:, None], np.zeros_like(cells.group)),
+        "pair_curve": compare(fits.pairs, cells.group),
+    }
 
 
 def score_relabellers(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
@@ -99,27 +125,28 @@ def score_relabellers(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame
     Returns:
         One row for each relabeller that can be scored and measure ("mae": mean absolute error; "rmse").
     """
-    once = first_judgements(table)
+    once, again = first_judgements(table), retests(table)
     accompanied = once[once.groupby("image")["person"].transform("nunique") > 1]
+    a, b, apart = dyads(once)
+    repeated = (again["first"] - again["again"]).to_numpy(float)
+    error = (once["lambda_h"] - once["lambda_f"]).to_numpy(float)
+    scored: dict[str, tuple[Comparison, int, int, Kind]] = {
+        "self": (lambda weights: (weights.of(again), repeated), *count_people(again), SIZE.for_other_images),
+        "another": (lambda weights: (weights.of_dyads(a, b), apart), *count_pairs(once), COMPARISON),
+        "others": (compare_with_others(accompanied), *count_people(accompanied), COMPARISON),
+        "mixup": (lambda weights: (weights.of(once), error), *count_people(once), SIZE),
+    }
+    if once["person"].nunique() > 1:
+        scored |= {name: (curve, *count_people(once), SIZE) for name, curve in compare_with_curves(once).items()}
     rows = []
-    for measure, power in (("mae", 1), ("rmse", 2)):
-        others = partial(_against_others, accompanied, power)
-        scored: dict[str, tuple[Statistic, int, int]] = {
-            "self": retest_error(table, power=power),
-            "another": (disagreement(once, power), *count_pairs(once)),
-            "others": (others, len(accompanied), accompanied["person"].nunique()),
-        }
-        for name, error in errors_of(once).items():
-            scored[name] = (weighted.mean_of(once, np.abs(error) ** power), len(error), once["person"].nunique())
-        for name, (statistic, n, people) in scored.items():
-            if n:
-                estimate = jackknife.estimate(
-                    _root(statistic, power), n, people, SHARE, same_images=name in _ONE_ANSWER
-                )
-                rows.append({"relabeller": name, "measure": measure, **estimate.as_dict()})
-    order = list(RELABELLERS)
-    frame = pd.DataFrame(rows)
-    return frame.sort_values("relabeller", key=lambda names: names.map(order.index), kind="stable", ignore_index=True)
+    for name in (name for name in RELABELLERS if name in scored and scored[name][1]):
+        comparison, n, people, kind = scored[name]
+        estimates = jackknife.estimates(partial(_errors, comparison), [n, n], [people, people], kind)
+        rows += [
+            {"relabeller": name, "measure": measure, **estimate.as_dict()}
+            for measure, estimate in zip(("mae", "rmse"), estimates, strict=True)
+        ]
+    return pd.DataFrame(rows)
 
 
 def ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
@@ -138,20 +165,19 @@ def ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
     retest = retest_error(table)
     same = weighted.correlation_of(again, again["first"].to_numpy(), again["again"].to_numpy())
     two = count_pairs(once)
-    statistics: dict[str, tuple[Statistic, int, int, Bounds]] = {
-        "disagreement": (absolute, *two, ANYWHERE),
-        "floor_rmse": (lambda weights: np.sqrt(squared(weights) / 2), *two, ANYWHERE),
-        "floor_mae": (lambda weights: absolute(weights) / 2, *two, ANYWHERE),
-        "ceiling_correlation": (partial(_ceiling, once, y, squared), *two, CORRELATION),
-        "mixup_correlation": (weighted.correlation_of(once, x, y), len(once), once["person"].nunique(), CORRELATION),
-        "retest": (*retest, ANYWHERE),
-        "retest_correlation": (same, *retest[1:], CORRELATION),
+    ceiling = replace(CORRELATION, fewest_people=FEWEST_COMPARED, same_images=False)
+    statistics: dict[str, tuple[Statistic, int, int, Kind]] = {
+        "disagreement": (absolute, *two, COMPARISON),
+        "floor_rmse": (lambda weights: np.sqrt(squared(weights) / 2), *two, COMPARISON),
+        "floor_mae": (lambda weights: absolute(weights) / 2, *two, COMPARISON),
+        "ceiling_correlation": (partial(_ceiling, once, y, squared), *two, ceiling),
+        "mixup_correlation": (weighted.correlation_of(once, x, y), *count_people(once), CORRELATION),
+        "retest": (*retest, SIZE.for_other_images),
+        "retest_correlation": (same, *retest[1:], CORRELATION.for_other_images),
     }
     return {
-        name: jackknife.estimate(statistic, n, people, bounds, same_images=name == "mixup_correlation")
-        if n
-        else NOTHING
-        for name, (statistic, n, people, bounds) in statistics.items()
+        name: jackknife.estimate(statistic, n, people, kind) if n else NOTHING
+        for name, (statistic, n, people, kind) in statistics.items()
     }
 
 
@@ -200,19 +226,7 @@ def _ceiling(table: pd.DataFrame, lambda_h: Array, squared: Statistic, weights: 
     return np.sqrt(np.clip(1 - within / np.where(total > 0, total, np.nan), 0, 1))
 
 
-def _root(statistic: Statistic, power: int) -> Statistic:
-    return statistic if power == 1 else lambda weights: np.sqrt(statistic(weights))
-
-
-def _against_others(table: pd.DataFrame, power: int, weights: Weights) -> Array:
-    """Average |judgement − mean of the other people's on the image|^power, shape (R,)."""
-    image = pd.factorize(table["image"])[0].astype(np.int64)
-    lambda_h, num_images = table["lambda_h"].to_numpy(float), int(image.max(initial=-1)) + 1
-    own = weights.of(table)  # (R, N)
-    count = weighted.sums(own, image, np.ones_like(lambda_h), num_images)
-    total = weighted.sums(own, image, lambda_h, num_images)
-    others = count[:, image] - own
-    left = np.where(others > 0, own, 0)
-    difference = lambda_h - (total[:, image] - own * lambda_h) / np.where(others > 0, others, 1)
-    summed = left.sum(1)
-    return np.where(summed > 0, (left * np.abs(difference) ** power).sum(1) / np.where(summed > 0, summed, 1), np.nan)
+def _errors(comparison: Comparison, weights: Weights) -> Array:
+    """Return the mean absolute and the root mean squared difference, shape (R, 2)."""
+    own, difference = comparison(weights)
+    return np.stack([weighted.mean(own, np.abs(difference)), np.sqrt(weighted.mean(own, difference**2))], axis=1)

@@ -43,7 +43,7 @@ class HMixDataModule(LightningDataModule):
         augment: "crop_flip" shifts training images by up to an eighth of their side and mirrors half of them, again
             every epoch. "crop_flip_once" does this once to each original image, before images are mixed.
         plain_labels: Training labels of plain images: "hard" (true classes) or "human" (people's labels).
-        val_size: Number of training images held out for `hml validate`.
+        val_size: Number of training images held out, for `hml validate` and for temperature scaling in `hml test`.
         seed: The seed of all draws. On the command line, this is `seed_everything`.
         wrap: Wraps the strategy in another one, such as `Rounded`, whichever strategy a config names.
         epoch_size: The number of images in an epoch of training. Missing ones are drawn a second time. "all" is the

@@ -225,7 +225,7 @@ class FGSM(EvaluationCallback):
     @override
     def _start(self, trainer: Trainer, module: LightningModule) -> None:
         super()._start(trainer, module)
-        self._drawn = None if self.num_images is None else _draw_images(trainer, self.num_images).to(module.device)
+        self._drawn = None if self.num_images is None else draw_images(trainer, self.num_images).to(module.device)
         self._pictures = None
 
     @override
@@ -244,7 +244,7 @@ class FGSM(EvaluationCallback):
 
     @override
     def legend(self) -> dict[str, str]:
-        attacked = "" if self.num_images is None else f", {self.num_images} images"
+        attacked = "" if self._drawn is None else f", {len(self._drawn)} images"
         return {"fgsm_cross_entropy": f"CE under attack, epsilon = {255 * self.epsilon:g}/255{attacked}"}
 
     @override
@@ -252,7 +252,7 @@ class FGSM(EvaluationCallback):
         return {} if self._pictures is None else {"fgsm": attack_grid(classes, *self._pictures)}
 
 
-def _draw_images(trainer: Trainer, number: int) -> Tensor:
+def draw_images(trainer: Trainer, number: int) -> Tensor:
     """Draw evaluated images, the same ones in every run, so that runs can be compared image by image.
 
     Returns:

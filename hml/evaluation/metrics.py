@@ -48,6 +48,9 @@ class GatheredPredictions(Metric):
     scaled: ClassVar[Sequence[str]] = ()
     """The metrics that are also computed after temperature scaling. Their names then end in `_scaled`."""
 
+    columns: ClassVar[Sequence[str]] = ("logits", "target", "label", "index")
+    """The attributes that have the batches of what `gathered` returns."""
+
     full_state_update = False
     is_differentiable = False
     logits: list[Tensor]
@@ -60,7 +63,7 @@ class GatheredPredictions(Metric):
         self.per_image: dict[str, Tensor] = {}
         self.images = torch.empty(0, dtype=torch.int64)
         self.temperature: Tensor | None = None  # of each image in the data set, by its index
-        for state in ("logits", "target", "label", "index"):
+        for state in self.columns:
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, target: Tensor, label: Tensor, index: Tensor) -> None:
@@ -73,8 +76,7 @@ class GatheredPredictions(Metric):
     def gathered(self) -> dict[str, Tensor]:
         """Join all batches, in the order of the data set."""
         order = torch.argsort(dim_zero_cat(self.index))
-        columns = {"logits": self.logits, "target": self.target, "label": self.label, "index": self.index}
-        gathered = {name: dim_zero_cat(column)[order].cpu() for name, column in columns.items()}
+        gathered = {name: dim_zero_cat(getattr(self, name))[order].cpu() for name in self.columns}
         self.images = gathered["index"]
         return gathered
 

@@ -92,5 +92,10 @@ def cross_fit_temperature(logits: Tensor, target: Tensor, index: Tensor) -> Tens
 
 
 def scale(logits: Tensor, temperature: Tensor) -> Tensor:
-    """Divide logits, shape (N, C), by the temperature of each image, shape (N,)."""
+    """Divide logits, shape (N, C), by the temperature of each image, shape (N,).
+
+    Examples:
+        >>> scale(torch.tensor([[4.0, 2.0]]), torch.tensor([2.0]))
+        tensor([[2., 1.]])
+    """
     return logits / temperature[:, None]

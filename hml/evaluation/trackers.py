@@ -9,6 +9,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from matplotlib.figure import Figure
 from PIL import Image
 
+from hml.reporting.drawing import to_png
+
 Choices = Mapping[str, str | int | float | bool]
 
 
@@ -30,7 +32,7 @@ def log_figure(trainer: Trainer, name: str, figure: Figure) -> None:
             case CSVLogger():
                 path = Path(logger.log_dir, "figures", f"{name}.png")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                figure.savefig(path)
+                path.write_bytes(to_png(figure))
 
 
 def log_choices(logger: Logger, choices: Choices) -> None:
@@ -40,9 +42,7 @@ def log_choices(logger: Logger, choices: Choices) -> None:
 
 
 def _draw(figure: Figure) -> Image.Image:
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return Image.open(file)
+    return Image.open(io.BytesIO(to_png(figure)))
 
 
 _WITH_FIGURES = (TensorBoardLogger, WandbLogger, MLFlowLogger, CSVLogger)

@@ -9,6 +9,7 @@ from hml.experiments.runs import Ended, Run, read_outcome, write_failure
 from hml.experiments.worker import Worker
 
 _MINUTES_A_JOB = 720  # submitit's default is 5
+_SECONDS_BETWEEN_LOOKS = {"slurm": 10.0, "local": 1.0}
 
 
 class _Job:
@@ -62,7 +63,7 @@ def carry_out_on_cluster(
     except (NameError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"submitit rejects --cluster {cluster} with {parameters}: {error}") from error
     try:
-        for job in submitit.helpers.as_completed(list(jobs)):
+        for job in submitit.helpers.as_completed(list(jobs), poll_frequency=_SECONDS_BETWEEN_LOOKS[cluster]):
             broke = job.exception() is not None
             for run in jobs[job] if broke else ():
                 if not _has_ended(run):

@@ -1,11 +1,10 @@
 """Draws a table as a picture: a panel for each metric, a dot for each seed."""
 
-import io
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hml.experiments.table import Row, SchemeTable
+from hml.reporting import drawing
 from hml.reporting.palette import Color
 
 _OURS, _PAPER = Color.BLUE, Color.DARK_ORANGE
@@ -51,6 +50,4 @@ def _draw_cell(axes: Axes, place: int, row: Row, column: str) -> None:
 
 def to_png(table: SchemeTable) -> bytes:
     """Draw the table and return the content of a PNG file."""
-    content = io.BytesIO()
-    draw(table).savefig(content, format="png")
-    return content.getvalue()
+    return drawing.to_png(draw(table))

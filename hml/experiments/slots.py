@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -27,8 +28,8 @@ _advance: Callable[[float], None] | None = None
 def carry_out_on_slots(runs: Sequence[Run], slots: int, advance: Callable[[float], None]) -> Iterator[Ended]:
     """Carry out several runs at a time on this machine. Yield each when it is done.
 
-    Each slot is one process for many runs, so imports and compilation happen once per slot. If a process dies, only its
-    current run fails.
+    Each slot is one process for many runs, so compilation happens once per slot. On CPUs under Linux, imports happen
+    once for all slots. If a process dies, only its current run fails.
 
     Args:
         runs: The runs.
@@ -58,9 +59,12 @@ class _Slots:
         self.stopped = threading.Event()  # no slot starts a run after this is set
         self._gpus = visible_gpus() if any(run.on_gpu for run in runs) else []
         self._threads_each = max(1, machine_threads() // number)
-        self._spawn = multiprocessing.get_context("spawn")  # CUDA can't be used in a forked process
+        # On CPUs, processes are forked from one that has imported this module. With CUDA or on macOS, that isn't safe.
+        is_safe = sys.platform == "linux" and not self._gpus
+        self._context = multiprocessing.get_context("forkserver" if is_safe else "spawn")
+        self._context.set_forkserver_preload([__name__])
         # The progress of each slot's run. It has no lock, since a process could die while holding it.
-        self._shares = self._spawn.RawArray("d", number)
+        self._shares = self._context.RawArray("d", number)
 
     def wait(self, advance: Callable[[float], None]) -> Iterator[Ended]:
         """Yield runs as they end, until no slot is occupied."""
@@ -101,7 +105,7 @@ class _Slots:
     def _start_process(self, slot: int) -> ProcessPoolExecutor:
         gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
         own = (gpu, self._threads_each, self._shares, slot)
-        return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_take_slot, initargs=own)
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_take_slot, initargs=own)
 
 
 def _take_slot(gpu: str | None, threads: int, shares: MutableSequence[float], slot: int) -> None:

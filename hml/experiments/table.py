@@ -96,7 +96,7 @@ def choose_columns(metrics: Sequence[str], results: Sequence[RunResult]) -> dict
         if results and name not in logged:
             raise InputError(
                 f"No run logged the metric {metric!r}. The logged metrics are {', '.join(sorted(logged))}. "
-                "The runs are kept: choose one of these with --collect."
+                "Earlier versions of hml log fewer. The runs are kept: choose one of these with --collect."
             )
         columns[short.get(name, name.removeprefix("test/"))] = name
     return columns

@@ -75,11 +75,21 @@ class Reversed(StrategyWrapper):
 class LastJudgement(StrategyWrapper):
     """Another strategy, applied to K copies of an image's last judgement.
 
-    Separate labels without confidence are so in an early version of the authors' loader: its copies of an image share
-    one array, which has the label of the last person.
+    In an early version of the authors' loader, all copies of an image have the last person's label if labels are
+    separate and without confidence.
 
     Args:
         strategy: Labels the images from the copies.
+
+    Examples:
+        >>> from hml.judgements import Endpoint, Judgement, Stimulus
+        >>> from hml.labels import SeparateLabels
+        >>> stimulus = Stimulus("mixed.png", lambda_f=0.5, endpoints=(Endpoint(7, label=0), Endpoint(8, label=1)))
+        >>> people = [Judgement(stimulus, "ann", lambda_h=0.75), Judgement(stimulus, "bob", lambda_h=0.25)]
+        >>> example = MixedExample(stimulus, people, image=torch.zeros(3, 32, 32), num_classes=2)
+        >>> LastJudgement(SeparateLabels()).label(example)
+        tensor([[0.2500, 0.7500],
+                [0.2500, 0.7500]])
     """
 
     @override

@@ -44,6 +44,11 @@ class MixupCifar10ResNet18(PreActResNet18):
 
     Raises:
         InputError: as for `PreActResNet18`.
+
+    Examples:
+        >>> import torch
+        >>> MixupCifar10ResNet18(width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     block_class = MixupCifar10Block

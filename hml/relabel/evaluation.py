@@ -14,7 +14,7 @@ from hml.relabel.fitting import FitOptions, fit_relabeller
 from hml.relabel.folds import SPLITS, group_by_pair, grouped_folds, groups_of
 from hml.statistics import weighted
 from hml.statistics.crossed import clustered_half_width
-from hml.statistics.estimates import Array, Estimate
+from hml.statistics.estimates import FEWEST_PEOPLE, Array, Estimate
 from hml.statistics.jackknife import Jackknife
 
 RELABELLER, KNOWN_PERSON, POINT = "relabeller", "relabeller_person", "lambda_f_point"
@@ -109,10 +109,11 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife
     """
     rows = []
     person, pair = table["person"].to_numpy(np.int64), group_by_pair(table)
+    enough = table["person"].nunique() >= FEWEST_PEOPLE
 
     def add(model: str, measure: str, compared: str, values: Array) -> None:
         over_people = weighted.estimate_mean(jackknife, table, values).on_same_images
-        half, mean = clustered_half_width(values, person, pair), float(values.mean())
+        mean, half = float(values.mean()), clustered_half_width(values, person, pair) if enough else None
         low, high = (None, None) if half is None else (mean - half, mean + half)
         over_both = Estimate(mean, low, high, over_people.n, over_people.people)
         for random, estimate in ((PEOPLE, over_people), (PEOPLE_AND_PAIRS, over_both)):

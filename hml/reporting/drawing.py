@@ -1,10 +1,13 @@
 """Helpers for figures of numbers with intervals, drawn without pyplot's global state and windows."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from hml.reporting.palette import MIXUP, PEOPLE, Color
@@ -24,6 +27,24 @@ def escape(name: str) -> str:
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure. Sizes are in inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def to_png(figure: Figure) -> bytes:
+    """Draw a figure, and return the content of a PNG file.
+
+    The file equals that of `Figure.savefig`, which draws a figure with a layout twice for each file.
+    """
+    content = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(content)  # type: ignore[no-untyped-call]
+    return content.getvalue()
+
+
+def to_pdf(figure: Figure) -> bytes:
+    """Draw a figure, and return the content of a PDF file without a date, so that the same data give the same file."""
+    content, dpi = io.BytesIO(), figure.get_dpi()
+    FigureCanvasPdf(figure).print_pdf(content, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    figure.set_dpi(dpi)  # printing leaves the 72 points per inch of PDF
+    return content.getvalue()
 
 
 def finish(axes: Axes, **settings: object) -> None:

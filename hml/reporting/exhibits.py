@@ -13,6 +13,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from hml.files.atomic import write_atomically
 from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import read_json_object
+from hml.reporting.drawing import to_pdf, to_png
 from hml.reporting.sections import Exhibit
 
 _DPI = 120
@@ -22,17 +23,16 @@ _EVENTS = "events.out.tfevents.percepts"
 
 def write_exhibit(exhibit: Exhibit, folder: Path) -> bytes:
     """Write a figure's PNG, PDF and CSV, and return the PNG's bytes."""
-    png = io.BytesIO()
-    exhibit.figure.savefig(png, format="png", dpi=_DPI)
-    write_atomically(folder / f"{exhibit.name}.png", png.getvalue())
-    exhibit.figure.set_layout_engine("none")  # keeps the layout: computing it again takes longer than drawing
-    # Without a date, the same data give the same file.
-    pdf = io.BytesIO()
-    exhibit.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
-    write_atomically(folder / f"{exhibit.name}.pdf", pdf.getvalue())
+    figure, dpi = exhibit.figure, exhibit.figure.get_dpi()
+    figure.set_dpi(_DPI)
+    png = to_png(figure)
+    write_atomically(folder / f"{exhibit.name}.png", png)
+    figure.set_layout_engine("none")  # keeps the layout: computing it again takes longer than drawing
+    figure.set_dpi(dpi)
+    write_atomically(folder / f"{exhibit.name}.pdf", to_pdf(figure))
     data = exhibit.data.astype(object).where(exhibit.data.notna(), None)
     write_atomically(folder / f"{exhibit.name}.csv", to_csv(data.columns, data.itertuples(index=False)))
-    return png.getvalue()
+    return png
 
 
 def name_exhibits(result: Path) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from hml.reporting.sections import Section, write_interval, write_number
+from hml.reporting.sections import Section, write_interval, write_number, write_same_images
 
 
 def _typeset(text: str) -> Markup:
@@ -44,6 +44,7 @@ def render_page(
     environment.filters["typeset"] = _typeset
     environment.filters["number"] = write_number
     environment.filters["interval"] = write_interval
+    environment.filters["same_images"] = write_same_images
     encoded = {name: base64.b64encode(png).decode() for name, png in images.items()}
     return environment.get_template("percepts.html.jinja").render(
         title=title,

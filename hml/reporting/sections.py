@@ -77,8 +77,14 @@ def write_interval(estimate: Estimate, digits: int = DECIMALS) -> str:
     if estimate.value is None:
         return "too few judgements"
     if estimate.low is None or estimate.high is None:
-        return "too few people" if estimate.people < FEWEST_PEOPLE else "not known"
+        return "no interval: too few people" if estimate.people < FEWEST_PEOPLE else "no interval"
     return f"{write_number(estimate.low, digits)} to {write_number(estimate.high, digits)}"
+
+
+def write_same_images(estimate: Estimate, digits: int = DECIMALS) -> str:
+    """Write the interval for other people and the same images, or a dash where there is none."""
+    same = estimate.on_same_images
+    return "–" if same.low is None else write_interval(same, digits)
 
 
 def compare(estimate: Estimate, with_value: float = 0.0) -> str:

@@ -70,6 +70,16 @@ def _class_path(result: RunResult, part: str) -> object:
     return (result.recipe.data.get(part) or {}).get("class_path", "unknown")
 
 
+def _strategy(result: RunResult) -> str:
+    """Return the strategy in its wrappers, such as `hml.labels.Rounded(hml.labels.MixupLabels)`."""
+    paths = []
+    for choice in (result.recipe.data.get("wrap"), result.recipe.data.get("strategy")):
+        while choice:
+            paths.append(str(choice["class_path"]))
+            choice = (choice.get("init_args") or {}).get("strategy")
+    return "(".join(paths) + ")" * (len(paths) - 1) if paths else "unknown"
+
+
 def _explain(result: RunResult, name: str) -> str:
     truth, size = result.truth.get(name, "unknown"), result.bin_size.get(name)
     words = name.removeprefix(_TEST).replace("_", " ")
@@ -84,7 +94,7 @@ def _summary(result: RunResult, config: ModelConfig) -> str:
     return (
         f"An image classifier for {len(config.classes)} classes: {names}{more}. It maps RGB images in [0, 1] of "
         f"{height} × {width} pixels to logits. It is the network `{config.network['class_path']}`, trained with hml. "
-        f"The labels of mixed images came from the strategy `{_class_path(result, 'strategy')}`."
+        f"The labels of mixed images came from the strategy `{_strategy(result)}`."
     )
 
 

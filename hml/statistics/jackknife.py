@@ -1,24 +1,28 @@
-"""Intervals for judgements that cross people with images: both are random, since neither's judgements are independent.
+"""Intervals for judgements in which people and images are crossed, by a jackknife over both.
 
-Two designs are told apart by what would be drawn again:
+An interval takes one of two things as random:
 
-- "people and images": other people judge other images of the same classes. Images that blend the same two endpoints
-  come and go together. This is the design of every interval unless it says otherwise.
+- "people and images": other people judge other images of the same classes. Images of the same two endpoints are one
+  unit. All intervals are of this kind unless stated otherwise.
 - "people": other people judge the same images.
 
-Variances are added as Cameron, Gelbach and Miller do. For people and images: what pairs of endpoints contribute, noise
-included, and what a person's judgements of different pairs have in common. Noise isn't counted twice, as resampling
-both factors would (Owen, 2007). For people: their noise on each image, and again what they have in common.
+Variances are added as Cameron, Gelbach and Miller do. For people and images, they are the variance between pairs of
+endpoints, which contains the noise, and what a person's judgements of different pairs have in common. So noise is
+counted once; resampling both factors would count it twice (Owen, 2007). For people, they are the noise of people's
+judgements of each image, and again what they have in common.
 
-What contributes is found by a jackknife. It takes .6 of the weight of some judgements and scales the change up. For a
-linear statistic this is the usual jackknife. In a mean of n judgements of an image, one that differs from it by d has
-the effect d/(n − .6), close to the unbiased d/√(n·(n − 1)), as in Bell and McCaffrey's CR2: the usual jackknife has
-d/(n − 1), which is too much for two judgements, and resampling people would lose images. What a person's judgements
-have in common needs the full d/(n − 1), since the other judgements' own habits cancel in the sum.
+Each replicate removes a part of the weight of some judgements:
 
-Source: Bell and McCaffrey, "Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples", 2002;
-Cameron, Gelbach and Miller, "Robust Inference with Multiway Clustering", 2011; Owen, "The Pigeonhole Bootstrap", 2007;
-Woodruff, "Confidence Intervals for Medians and Other Position Measures", 1952.
+- What a person's judgements have in common is the usual jackknife over people, times the share of it that comes from
+  products of two parts of a person's judgements. The rest is noise.
+- The noise of a mean of n judgements, from which one differs by d, needs d/√(n·(n − 1)), as in Bell and McCaffrey's
+  CR2. The usual jackknife has d/(n − 1), too much for two judgements. Removing .6 of the weight gives d/(n − .6), which
+  is close. Resampling people would lose images.
+
+References:
+    Bell and McCaffrey, "Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples", 2002;
+    Cameron, Gelbach and Miller, "Robust Inference with Multiway Clustering", 2011; Owen, "The Pigeonhole Bootstrap",
+    2007; Woodruff, "Confidence Intervals for Medians and Other Position Measures", 1952.
 """
 
 import math
@@ -32,20 +36,20 @@ from scipy import stats
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
-from hml.statistics.estimates import ANYWHERE, CORRELATION, FEWEST_PEOPLE, Array, Bounds, Estimate, Index
+from hml.statistics.estimates import NUMBER, Array, Estimate, Index, Kind
 
 BOTH, PEOPLE = "people and images", "people"
 """What an interval takes as random, as its column `random` names it."""
 
 FEWEST_PAIRS = 3
-"""Of fewer pairs of endpoints an interval for other images says nothing."""
+"""With fewer pairs of endpoints there is no interval for other images."""
 
 _CHUNK = 250
-_SOME, _ALL = 0.6, 0.98  # what is taken of a weight; something is left lest an image be lost
+_SOME, _ALL = 0.6, 0.98  # the share of a weight that is removed; never all, so that no image is lost
 _PARTS = 8  # of a person's judgements, by pairs of endpoints
-_MOST_PEOPLE, _MOST_PAIRS = 200, 300  # more are made lighter several at a time
+_MOST_PEOPLE, _MOST_PAIRS = 200, 300  # groups; of more people or pairs, several are one group
 _LEVEL = 0.975
-_MOST_KEPT = 10_000_000
+_MOST_KEPT = 10_000_000  # weights in memory
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,33 @@ class Weights:
 
     Args:
         judgements: Every judgement's weight, shape (R, N).
-        endpoints: The factor in it that its pair of endpoints has, shape (R, N).
+        endpoints: The factor of it that belongs to its pair of endpoints, shape (R, N).
     """
 
     judgements: Array
     endpoints: Array
 
     def of(self, table: pd.DataFrame) -> Array:
-        """Return the weights of a table's judgements, shape (R, rows); its column `judgement` says which they are."""
-        return self.judgements[:, table["judgement"].to_numpy(np.int64)]
+        """Return the weights of a table's judgements, shape (R, rows), by the table's column `judgement`."""
+        which = table["judgement"].to_numpy(np.int64)
+        everything = np.array_equal(which, np.arange(self.judgements.shape[1]))
+        return self.judgements if everything else self.judgements[:, which]
 
     def of_images(self, table: pd.DataFrame) -> Array:
-        """Return the weights of a table's images by first appearance, shape (R, I), whoever judged them."""
-        first = table.drop_duplicates("image")["judgement"].to_numpy(np.int64)
-        return self.endpoints[:, first]
+        """Return the weights of a table's images by first appearance, shape (R, I): those of their endpoints."""
+        return self.endpoints[:, table["judgement"].to_numpy(np.int64)[first_rows(table)]]
+
+    def of_company(self, table: pd.DataFrame) -> Array:
+        """Return for each of a table's judgements the product of its image's weights there, shape (R, rows).
+
+        It is the weight of a comparison of a judgement with all others of its image.
+        """
+        member = pd.factorize(table["image"])[0].astype(np.int64)
+        images, ones = int(member.max(initial=-1)) + 1, np.ones(len(member))
+        product = np.exp(sums(np.log(self.of(table)), member, ones, images))
+        again = self.of_images(table) ** (np.bincount(member, minlength=images) - 1)  # counted once for each judgement
+        together: Array = (product / again)[:, member]
+        return together
 
     def of_dyads(self, a: Index, b: Index) -> Array:
         """Return the weights of pairs of judgements of one image, (M,) each, shape (R, M)."""
@@ -76,7 +93,7 @@ class Weights:
 
     @classmethod
     def ones(cls, count: int) -> "Weights":
-        """Weigh all judgements alike: one replicate."""
+        """Give all judgements the weight 1: one replicate."""
         return cls(np.ones((1, count)), np.ones((1, count)))
 
 
@@ -86,20 +103,20 @@ Statistic = Callable[[Weights], Array]
 
 @dataclass(frozen=True)
 class Jackknife:
-    """The replicates of N judgements by people of images.
+    """The replicates of N judgements of images by people.
 
     Args:
         person: Each judgement's person, shape (N,).
         image: Its image, shape (N,).
         endpoints: Its image's pair of endpoints, shape (N,).
 
-    Example:
-        >>> person, image = np.array([0, 1, 2, 0, 1, 2, 0, 1]), np.array([0, 0, 0, 1, 1, 1, 2, 3])
+    Examples:
+        >>> person, image = np.arange(24) % 8, np.arange(24) // 2  # 8 people, 12 images, each judged by two
         >>> jackknife = Jackknife(person, image, image)
-        >>> values = np.array([0.2, 0.3, 0.4, 0.6, 0.5, 0.7, 0.2, 0.9])
-        >>> mean = jackknife.estimate(lambda w: (w.judgements * values).sum(1) / w.judgements.sum(1), 8, 3)
-        >>> mean.value, round(mean.low, 2), round(mean.high, 2), mean.random
-        (0.475, 0.08, 0.87, 'people and images')
+        >>> values = np.arange(24) % 5 / 5
+        >>> mean = jackknife.estimate(lambda w: (w.judgements * values).sum(1) / w.judgements.sum(1), n=24, people=8)
+        >>> round(mean.value, 2), round(mean.low, 2), round(mean.high, 2), mean.random
+        (0.38, 0.25, 0.52, 'people and images')
     """
 
     person: Index
@@ -108,23 +125,24 @@ class Jackknife:
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Jackknife":
-        """Cross the people and images of a table with the columns person, image and endpoints."""
+        """Return the replicates of a table with the columns person, image and endpoints."""
         return cls(*(table[name].to_numpy(np.int64) for name in ("person", "image", "endpoints")))
 
     @cached_property
-    def _codes(self) -> tuple[Index, Index, Index]:
-        """What is made lighter together: parts of a person's judgements, pairs of endpoints, the parts again; (N,)."""
+    def _groups(self) -> tuple[tuple[Index, int, float], ...]:
+        """For each kind of replicate: the group of each judgement, (N,), the number of groups, and the weight removed.
+
+        The kinds are the noise of parts of people's judgements, pairs of endpoints, the parts, and people.
+        """
         people = np.unique(self.person, return_inverse=True)[1].reshape(-1) % _MOST_PEOPLE
         pairs = np.unique(self.endpoints, return_inverse=True)[1].reshape(-1)
-        parts = people * _PARTS + pairs % _PARTS
-        return parts, pairs % _MOST_PAIRS, parts
-
-    @property
-    def _sizes(self) -> tuple[int, int, int]:
-        """How many replicates each of these makes."""
-        parts, pairs, _ = (int(code.max(initial=-1)) + 1 for code in self._codes)
-        parts += -parts % _PARTS
-        return parts, pairs, parts
+        parts, pairs, count = people * _PARTS + pairs % _PARTS, pairs % _MOST_PAIRS, int(people.max(initial=-1)) + 1
+        return (
+            (parts, count * _PARTS, _SOME),
+            (pairs, int(pairs.max(initial=-1)) + 1, _SOME),
+            (parts, count * _PARTS, _ALL),
+            (people, count, _ALL),
+        )
 
     def replicate(self, statistic: Statistic) -> Array:
         """Compute a statistic for every replicate, (R,) or (R, K), some hundreds at a time."""
@@ -137,21 +155,12 @@ class Jackknife:
             found: Array = statistic(Weights.ones(len(self.person)))[0]
         return found
 
-    def estimate(
-        self, statistic: Statistic, n: int, people: int, bounds: Bounds = ANYWHERE, *, same_images: bool = True
-    ) -> Estimate:
+    def estimate(self, statistic: Statistic, n: int, people: int, kind: Kind = NUMBER) -> Estimate:
         """Estimate a number, from a statistic of shape (R,)."""
-        found = self.estimates(lambda w: statistic(w)[:, None], [n], [people], bounds, same_images=same_images)
-        return found[0]
+        return self.estimates(lambda weights: statistic(weights)[:, None], [n], [people], kind)[0]
 
     def estimates(
-        self,
-        statistic: Statistic,
-        n: Sequence[int],
-        people: Sequence[int],
-        bounds: Bounds = ANYWHERE,
-        *,
-        same_images: bool = True,
+        self, statistic: Statistic, n: Sequence[int], people: Sequence[int], kind: Kind = NUMBER
     ) -> list[Estimate]:
         """Estimate K numbers at once.
 
@@ -159,60 +168,52 @@ class Jackknife:
             statistic: Returns shape (R, K).
             n: Observations behind each, K of them.
             people: People behind each, K of them.
-            bounds: The least and the largest value that there can be.
-            same_images: Whether there is an interval for the same images too. There is none where a statistic compares
-                two answers to an image, of which most images have one pair, or depends on the size of images' errors.
+            kind: The kind of all of them.
         """
         values, replicates = self.value(statistic), self.replicate(statistic)
-        return [
-            self.conclude(float(values[k]), replicates[:, k], n[k], people[k], bounds, same_images=same_images)
-            for k in range(len(values))
-        ]
+        return [self.conclude(float(values[k]), replicates[:, k], n[k], people[k], kind) for k in range(len(values))]
 
     def conclude(
-        self,
-        value: float,
-        replicates: Array,
-        n: int,
-        people: int,
-        bounds: Bounds = ANYWHERE,
-        *,
-        same_images: bool = True,
-        unknown: float = 0.0,
+        self, value: float, replicates: Array, n: int, people: int, kind: Kind = NUMBER, unknown: float = 0.0
     ) -> Estimate:
-        """Set a number between the ends of its intervals.
+        """Give a number its intervals.
 
         Args:
-            value: The number; NaN says that it can't be computed.
-            replicates: It in each replicate, shape (R,).
+            value: The number; NaN if it can't be computed.
+            replicates: The number in each replicate, shape (R,).
             n: Observations behind it.
-            people: People behind it; fewer than `FEWEST_PEOPLE` get no interval.
-            bounds: The least and the largest value that there can be.
-            same_images: As in `estimates`.
+            people: People behind it.
+            kind: Its kind.
             unknown: The standard deviation of an error that no weights change, such as a shrunk estimate's bias.
         """
         if not math.isfinite(value):
             return Estimate(None, None, None, n, people)
-        reaches = self.half_widths(value, replicates, people)
+        both, same = self.half_widths(replicates - value, people, kind)
         more = stats.norm.ppf(_LEVEL) * unknown
-        ends = [(None, None) if reach is None else _reach(value, math.hypot(reach, more), bounds) for reach in reaches]
-        if not same_images:
-            ends[1] = (None, None)
-        (low, high), (low_people, high_people) = ends
+        (low, high), (low_people, high_people) = (
+            (None, None) if half is None else kind.ends(value, math.hypot(half, more)) for half in (both, same)
+        )
         return Estimate(value, low, high, n, people, BOTH, low_people, high_people)
 
     def quantile(
-        self, spread: Callable[[Weights], tuple[Array, Array]], q: float, n: int, people: int, smooth: float
+        self,
+        spread: Callable[[Weights], tuple[Array, Array]],
+        q: float,
+        n: int,
+        people: int,
+        smooth: tuple[float, float],
     ) -> Estimate:
         """Estimate a quantile by Woodruff's method: from the error of the share of values below it.
+
+        The share is smoothed by a normal distribution, so that a small change of the weights changes it little.
 
         Args:
             spread: Returns values and their weights, each of shape (R, M); values may have shape (M,).
             q: Which quantile, in [0, 1].
             n: Observations behind it.
             people: People behind it.
-            smooth: The standard deviation of a normal distribution that smooths the share, so that a small change of
-                the weights changes it little.
+            smooth: The standard deviations that smooth it: where pairs of endpoints change, which leaves values as they
+                are, and where people change, which moves an image's mean.
         """
         values, weights = spread(Weights.ones(len(self.person)))
         values = np.sort(np.broadcast_to(values, weights.shape)[0])
@@ -220,62 +221,62 @@ class Jackknife:
             return Estimate(None, None, None, n, people)
         found = float(np.quantile(values, q))
 
-        def share(some: Weights) -> Array:
+        def shares(some: Weights) -> Array:
             at, weight = spread(some)
-            below: Array = (weight * ndtr((found - at) / smooth)).sum(1) / weight.sum(1)
-            return below
+            below = [(weight * ndtr((found - at) / sd)).sum(1) / weight.sum(1) for sd in smooth]
+            return np.stack(below, axis=1)  # (R, 2)
 
+        changes = self.replicate(shares) - self.value(shares)
+        kind = np.repeat(range(4), [size for _, size, _ in self._groups])
         ends: list[float | None] = []
-        for error in self.half_widths(float(self.value(share)), self.replicate(share), people):
-            if error is None:
-                ends += [None, None]
-                continue
-            low, high = np.quantile(values, np.clip([q - error, q + error], 0, 1))
-            ends += [float(low), float(high)]
+        for error in self.half_widths(np.where(kind == 1, changes[:, 0], changes[:, 1]), people):
+            around = [] if error is None else np.quantile(values, np.clip([q - error, q + error], 0, 1)).tolist()
+            ends += around or [None, None]
         return Estimate(found, ends[0], ends[1], n, people, BOTH, ends[2], ends[3])
 
-    def half_widths(self, value: float, replicates: Array, people: int) -> tuple[float | None, float | None]:
+    def half_widths(self, changes: Array, people: int, kind: Kind = NUMBER) -> tuple[float | None, float | None]:
         """Return half the width of the t interval for people and images, and for people on the same images.
 
         Each part of a variance has its own t quantile, and squared half-widths are added, as in
-        `hml.statistics.crossed`. None where too few people or pairs of endpoints are behind a number.
-        """
-        cells, pairs, _ = self._sizes
-        if people < FEWEST_PEOPLE or not bool(np.isfinite(replicates).all()):
-            return None, None
-        noise = _centre((replicates[:cells] - value) / _SOME)
-        images = _centre((replicates[cells : cells + pairs] - value) / _SOME)
-        habit = _centre((replicates[cells + pairs :] - value) / _ALL).reshape(-1, _PARTS)
-        # What a person's judgements of different pairs have in common.
-        common = _PARTS / (_PARTS - 1) * float((habit.sum(1) ** 2 - (habit**2).sum(1)).sum())
-        of_people = _t(people) ** 2 * max(common, 0.0)
-        same = math.sqrt(_t(self._count(noise)) ** 2 * float((noise**2).sum()) + of_people)
-        if (behind := self._count(images)) < FEWEST_PAIRS:
-            return None, same
-        both = _t(behind) ** 2 * float((images**2).sum()) + of_people
-        return math.sqrt(both), same
+        `hml.statistics.crossed`.
 
-    @staticmethod
-    def _count(change: Array) -> int:
-        """Count the clusters that a number rests on: those that change it by more than a fiftieth of the most."""
-        size = np.abs(change)
-        return int((size > 0.02 * size.max(initial=0)).sum())
+        Args:
+            changes: How much each replicate changes the number, shape (R,).
+            people: People behind it.
+            kind: Its kind.
+
+        Returns:
+            The half-widths. None with too few people or pairs of endpoints, and where the kind has no interval.
+        """
+        if people < kind.fewest_people or not bool(np.isfinite(changes).all()):
+            return None, None
+        scaled = changes / np.repeat([weight for *_, weight in self._groups], [size for _, size, _ in self._groups])
+        ends = np.cumsum([size for _, size, _ in self._groups])[:-1]
+        noise, images, parts, persons = (_centre(part) for part in np.split(scaled, ends))
+        # The usual jackknife over people, and the share of it that a person's parts have in common.
+        of_people = (people - 1) / people * float((persons**2).sum())
+        each, total = float((parts**2).sum()), float((parts.reshape(-1, _PARTS).sum(1) ** 2).sum())
+        common = _PARTS / (_PARTS - 1) * (1 - each / total) if total > 0 else 0.0
+        shared = _t(people) ** 2 * of_people * min(max(common, 0.0), 1.0)
+        same = math.sqrt(_t(_count(noise)) ** 2 * float((noise**2).sum()) + shared)
+        behind = _count(images)
+        both = math.sqrt(_t(behind) ** 2 * float((images**2).sum()) + shared)
+        return both if behind >= FEWEST_PAIRS else None, same if kind.same_images else None
 
     @cached_property
     def _kept(self) -> list[Weights]:
         """The weights, where they don't take much memory."""
-        return list(self._weights()) if sum(self._sizes) * len(self.person) < _MOST_KEPT else []
+        replicates = sum(size for _, size, _ in self._groups)
+        return list(self._weights()) if replicates * len(self.person) < _MOST_KEPT else []
 
     def _weights(self) -> Iterator[Weights]:
-        for kind, (code, size) in enumerate(zip(self._codes, self._sizes, strict=True)):
+        for kind, (group, size, removed) in enumerate(self._groups):
             for at in range(0, size, _CHUNK):
-                chosen = code == np.arange(at, min(at + _CHUNK, size))[:, None]  # (R, N)
-                weights = np.where(chosen, 1 - (_ALL if kind == 2 else _SOME), 1.0)
-                ones = np.ones_like(weights)
+                chosen = group == np.arange(at, min(at + _CHUNK, size))[:, None]  # (R, N)
+                weights = np.where(chosen, 1 - removed, 1.0)
                 if kind == 0:
-                    yield Weights(self._keep_images(weights), ones)
-                else:
-                    yield Weights(weights, weights if kind == 1 else ones)
+                    weights = self._keep_images(weights)
+                yield Weights(weights, weights if kind == 1 else np.ones_like(weights))
 
     def _keep_images(self, weights: Array) -> Array:
         """Scale weights so that every image keeps its own: other people judge the same images as often."""
@@ -287,25 +288,9 @@ class Jackknife:
         return kept
 
 
-def discover(estimates: Sequence[Estimate], rate: float = 0.05) -> list[bool]:
-    """Tell which numbers of a list differ from 0: a share `rate` of those found is expected to be wrong at most.
-
-    The p value of each is that of a normal distribution with the interval's width; numbers without one aren't found.
-
-    Source: Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995.
-
-    Example:
-        >>> discover([Estimate(0.5, 0.3, 0.7, 9, 9), Estimate(0.1, -0.1, 0.3, 9, 9), Estimate(0.1, None, None, 2, 2)])
-        [True, False, False]
-    """
-    known = [one for one in estimates if one.value is not None and one.low is not None and one.high is not None]
-    errors = [(one.high - one.low) / 2 / stats.norm.ppf(_LEVEL) for one in known]  # type: ignore[operator]
-    p = [
-        2 * float(stats.norm.sf(abs(one.value or 0.0) / error)) if error > 0 else 1.0
-        for one, error in zip(known, errors, strict=True)
-    ]
-    adjusted: Iterator[float] = iter(stats.false_discovery_control(p) if p else [])
-    return [any(one is other for other in known) and float(next(adjusted)) <= rate for one in estimates]
+def first_rows(table: pd.DataFrame) -> Index:
+    """Return the position of each image's first row in a table with a column `image`, in order, shape (I,)."""
+    return np.sort(np.unique(table["image"].to_numpy(np.int64), return_index=True)[1])
 
 
 def sums(weights: Array, cell: Index, values: Array, num_cells: int) -> Array:
@@ -315,21 +300,18 @@ def sums(weights: Array, cell: Index, values: Array, num_cells: int) -> Array:
     return summed
 
 
-def _centre(change: Array) -> Array:
-    """Take the mean off the changes that are not 0: what any smaller weight does, such as making averages noisier."""
-    moved = change != 0
-    return np.where(moved, change - (change[moved].mean() if moved.any() else 0), 0)
+def _centre(changes: Array) -> Array:
+    """Subtract the mean of the changes that are not 0: any smaller weight, for example, makes averages noisier."""
+    moved = changes != 0
+    return np.where(moved, changes - (changes[moved].mean() if moved.any() else 0), 0)
+
+
+def _count(changes: Array) -> int:
+    """Count the groups that a number is based on: those that change it by a fiftieth of the largest change or more."""
+    size = np.abs(changes)
+    return int((size > 0.02 * size.max(initial=0)).sum())
 
 
 def _t(groups: int) -> float:
     """Return the t quantile of a variance over so many groups."""
     return float(stats.t.ppf(_LEVEL, max(groups - 1, 1)))
-
-
-def _reach(value: float, reach: float, bounds: Bounds) -> tuple[float, float]:
-    """Return the ends of an interval of half this width, on the scale of Fisher's z for a correlation."""
-    least, largest = bounds
-    if bounds == CORRELATION and abs(value) < 1 and reach > 0:
-        low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * reach / (1 - value**2))
-        return float(low), float(high)
-    return max(value - reach, least), min(value + reach, largest)

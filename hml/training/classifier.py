@@ -47,6 +47,11 @@ class EvaluatedNetwork(LightningModule):
             self.network.to(memory_format=torch.channels_last)
         self._data = KnownData()
 
+    @property
+    def model(self) -> nn.Module:
+        """The model that maps images in [0, 1] to logits, with its weights: this one."""
+        return self
+
     def adapt(self, bank: ImageBank, flag: str | None = None) -> None:
         """Set the normalisation from the images, unless it is set already, and check that the network fits them.
 

@@ -27,9 +27,11 @@ class _Evaluated(LightningModule):
         self._model = (model,)  # a tuple, so that it is not registered as a submodule
 
     @property
-    def network(self) -> nn.Module:
+    def model(self) -> nn.Module:
         """The model."""
         return self._model[0]
+
+    network = model  # as errors of `check_network` name it
 
     @override
     def setup(self, stage: str) -> None:

@@ -1,5 +1,6 @@
 """Checks of arguments and configs, before any object is created from them."""
 
+import functools
 import inspect
 import os
 import pydoc
@@ -85,13 +86,19 @@ def reject_empty(part: object, place: str = "") -> None:
     for key, value in values:
         named = pydoc.locate(value.class_path) if isinstance(value, Namespace) and value.get("init_args") else None
         if inspect.isclass(named):  # not a function that returns an instance
-            parser = ArgumentParser(exit_on_error=False)
-            parser.add_class_arguments(named, fail_untyped=False)
             try:
+                parser = _parser_of(named)  # type: ignore[arg-type]  # mypy 2 doesn't see that a class is hashable
                 parser.validate(value.init_args, skip_unset=False, skip_required=True)
             except TypeError as error:
                 raise TypeError(str(error).replace('"', f'"{place}{key}.init_args.', 1)) from error
         reject_empty(value, f"{place}{key}.")
+
+
+@functools.cache
+def _parser_of(named: type) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(named, fail_untyped=False)
+    return parser
 
 
 def check_amounts(subcommand: str, settings: Namespace) -> None:

@@ -1,5 +1,6 @@
 """The parser of the flags of `hml fit`, `validate`, `test` and `predict`, and the settings that it returns."""
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from hml.training.trainer import RunTrainer
 
 _METHODS = LightningCLI.subcommands()
 """The subcommands, which are methods of the Trainer, with those of their arguments that aren't flags."""
+_PRINT_CONFIG = re.compile("--print_config(=|$)")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ def parse(args: Sequence[str]) -> Command:
     verb = args[0] if args else ""
     if verb not in _METHODS:
         raise InputError(f"There is no subcommand {verb!r}: use one of {', '.join(_METHODS)}.")
-    parser, method_flags = _make_parser(verb)
     asked_help = [arg for arg in args if arg in ("-h", "--help", flag_help.EVERYTHING)]
+    # Help and --print_config change a parser. Other command lines of a process share one, as making it takes long.
+    make_parser = _make_parser if asked_help or any(map(_PRINT_CONFIG.match, args)) else _shared_parser
+    parser, method_flags = make_parser(verb)
     if asked_help:
         flag_help.arrange(parser, verb, everything=asked_help[0] == flag_help.EVERYTHING)
     given = resolve_configs(["--help" if arg == flag_help.EVERYTHING else arg for arg in args[1:]])
@@ -88,6 +92,9 @@ def _make_parser(verb: str) -> tuple[LightningArgumentParser, list[str]]:
     _add_own_flags(parser, verb)
     parser.link_arguments("seed_everything", "data.seed")
     return parser, parser.add_method_arguments(Trainer, verb, skip=set(_METHODS[verb]))
+
+
+_shared_parser = functools.cache(_make_parser)
 
 
 def _add_own_flags(parser: LightningArgumentParser, verb: str) -> None:
@@ -144,7 +151,7 @@ def _parse(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
 
 def _follow_data(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
     """Parse flags. If they don't set the network's number of classes, set it to that of the data."""
-    flags = [arg for arg in given if not re.match("--print_config(=|$)", arg)]
+    flags = [arg for arg in given if not _PRINT_CONFIG.match(arg)]
     followed = list(given)
     try:
         settings = _parse(parser, flags)

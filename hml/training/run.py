@@ -166,7 +166,8 @@ class PreparedRun:
 def make_record(command: Command) -> RunRecord:
     """Describe the requested run, before its data are read."""
     settings = command.settings
-    recipe = make_recipe(yaml.safe_load(command.parser.dump(settings, skip_none=False)))
+    dumped = command.parser.dump(settings, skip_none=False, skip_validation=True)  # `parse` has validated them
+    recipe = make_recipe(yaml.safe_load(dumped))
     return RunRecord(settings.scheme, settings.seed_everything, recipe, hash_code(), data={})
 
 

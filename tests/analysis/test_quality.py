@@ -72,7 +72,7 @@ def test_effects_equal_headlines_recomputed_on_what_is_left(paper):
     found = effects(table, jackknife).set_index(["headline", "rule"])
     kept = table[~table["is_repeat"]]
     for headline in headlines(kept):
-        value = float(jackknife.value(headline.statistic))
+        value = float(headline.of(jackknife.value(headline.statistic)))
         assert found.loc[(headline.name, "repeats"), "value"] == pytest.approx(value)
         change = value - found.loc[(headline.name, "none"), "value"]
         assert found.loc[(headline.name, "repeats"), "change"] == pytest.approx(change, abs=1e-9)

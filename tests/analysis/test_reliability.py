@@ -5,9 +5,9 @@ import pytest
 
 from hml.analysis.reliability import (
     ceilings,
+    compare_with_curves,
     count_pairs,
     disagreement,
-    errors_of,
     retests,
     score_relabellers,
 )
@@ -98,12 +98,32 @@ def test_scores_against_others_equal_a_plain_loop(simulate):
 
 def test_curves_are_scored_without_the_persons_own_answers(simulate):
     table = simulate(people=6, each=40, images=60)
-    error = errors_of(table)["overall_curve"]
+    _, error = compare_with_curves(table)["overall_curve"](Weights.ones(len(table)))
     rest = table[table["person"] != 2]
     curve = fit_pair_curves(*(rest[name] for name in ("lambda_f", "lambda_h", "class_1", "class_2"))).overall
     own = table["person"] == 2
     expected = table.loc[own, "lambda_h"] - curve(table.loc[own, "lambda_f"])
-    assert error[own.to_numpy()] == pytest.approx(expected.to_numpy(), abs=2e-3)
+    assert error[0, own.to_numpy()] == pytest.approx(expected.to_numpy(), abs=2e-3)
+
+
+def test_weights_shift_the_curves_that_answers_are_compared_with(simulate):
+    table = simulate(people=6, each=40, images=60)
+    compare = compare_with_curves(table)["overall_curve"]
+    without = (table["person"] != 2).to_numpy(float)[None]
+    (_, before), (_, after) = compare(Weights.ones(len(table))), compare(Weights(without, np.ones_like(without)))
+    all_of_them, rest = (
+        fit_pair_curves(*(some[name] for name in ("lambda_f", "lambda_h", "class_1", "class_2"))).overall
+        for some in (table, table[table["person"] != 2])
+    )
+    shift = rest(table["lambda_f"]) - all_of_them(table["lambda_f"])
+    assert np.abs(shift).max() > 0.005
+    assert before[0] - after[0] == pytest.approx(shift, abs=2e-3)
+
+
+def test_an_image_counts_against_others_as_much_as_all_its_answers():
+    # Image ONE is judged by a, b and c: without c's answer, none of its comparisons counts as it was.
+    weights = Weights(np.array([[1.0, 1.0, 0.25, 1.0], [0.5, 0.5, 0.5, 0.5]]), np.array([[1.0] * 4, [0.5] * 4]))
+    assert weights.of_company(SMALL) == pytest.approx(np.array([[0.25, 0.25, 0.25, 1.0], [0.5] * 4]))
 
 
 def test_known_ceilings_are_recovered(simulate):

@@ -100,7 +100,7 @@ def test_plain_images_can_train_on_what_people_say(tiny):
     assert torch.equal(hard.soft_labels[:60], torch.eye(10)[torch.arange(60) % 10])
 
 
-def test_a_made_up_module_hands_out_batches(tiny):
+def test_a_module_of_synthetic_images_has_batches(tiny):
     module = tiny(augment="crop_flip", val_size=7)
     batch = next(iter(module.train_dataloader()))
     assert {key: tuple(value.shape) for key, value in batch.items()} == {
@@ -147,7 +147,7 @@ def test_held_out_images_are_neither_trained_on_nor_endpoints(tiny):
     assert not set(module.val_ids.tolist()) & set(module.bank.test_ids.tolist())
 
 
-def test_the_strategy_decides_the_labels_alone(tiny):
+def test_the_strategy_changes_only_the_labels(tiny):
     one, other = tiny(MixupLabels()), tiny(ConfidenceWeightedLabels())
     for field in ("id_1", "id_2", "lambda_f", "num_labels"):
         assert torch.equal(getattr(one.train_rows, field), getattr(other.train_rows, field))
@@ -176,7 +176,7 @@ class Given(MixedSource):
         ([((3, 3), (93, 3))], "mix0.png: there is no image 93; ids are 0 to 92"),
     ],
 )
-def test_judgements_that_do_not_fit_the_images_are_refused(tiny, pairs, message):
+def test_judgements_that_do_not_fit_the_images_are_an_error(tiny, pairs, message):
     with pytest.raises(InputError, match=message):
         tiny(mixed=Given(*pairs))
 
@@ -197,7 +197,7 @@ def test_judgements_of_ones_own_are_read_from_a_csv_file(tiny, tmp_path):
         tiny(mixed=HMix(judgements=tmp_path / "nowhere.csv"))
 
 
-def test_a_strategys_wrong_labels_are_refused_at_setup(tiny):
+def test_a_strategys_wrong_labels_are_an_error_in_setup(tiny):
     class Unnormalised(LabelStrategy):
         def label(self, example):
             return torch.ones(1, 10)
@@ -209,7 +209,7 @@ def test_a_strategys_wrong_labels_are_refused_at_setup(tiny):
 @pytest.mark.parametrize(
     "options", [{"batch_size": 1}, {"seed": -1}, {"val_size": 61}, {"val_size": -1}, {"epoch_size": 1}]
 )
-def test_options_outside_their_range_are_refused(tiny, options):
+def test_options_out_of_range_are_an_error(tiny, options):
     with pytest.raises(InputError, match=f"{next(iter(options))}={next(iter(options.values()))} must be"):
         tiny(**options)
 

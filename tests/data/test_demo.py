@@ -35,7 +35,7 @@ def test_images_are_pixels_of_ten_kinds_with_what_people_see(bank):
     assert bool((bank.human[-10:].max(1).values < 1).all()), "of the test images half are blends"
 
 
-def test_mixes_are_the_same_every_time_and_of_training_images_alone(bank):
+def test_mixes_are_the_same_every_time_and_of_training_images_only(bank):
     mixes = DemoMixes(images_per_pair=3).load(NOWHERE, bank)
     assert mixes == DemoMixes(images_per_pair=3).load(NOWHERE, bank)
     groups = group_by_stimulus(mixes.judgements)

@@ -65,7 +65,7 @@ def test_a_file_is_downloaded_once_into_a_new_folder(server, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["data.bin"]
 
 
-def test_wrong_content_is_refused_and_nothing_is_left(server, tmp_path):
+def test_wrong_content_is_an_error_and_leaves_no_file(server, tmp_path):
     with pytest.raises(DataError, match=r"data\.bin"):
         fetch([make_file(server, "/other")], tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -102,7 +102,7 @@ def test_a_server_that_is_down_is_a_data_error(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_internet_one_reason_is_told_and_no_host_tried_again(server, tmp_path, monkeypatch, capsys):
+def test_without_internet_one_reason_is_printed_and_no_host_tried_again(server, tmp_path, monkeypatch, capsys):
     asked = []
 
     def resolve(host, *args):
@@ -133,7 +133,7 @@ def test_without_internet_one_reason_is_told_and_no_host_tried_again(server, tmp
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", r"\(it is a Git LFS pointer\)"),
     ],
 )
-def test_a_wrong_file_that_is_there_is_refused_and_left_alone(server, tmp_path, content, message):
+def test_a_wrong_existing_file_is_an_error_and_not_changed(server, tmp_path, content, message):
     (tmp_path / "data.bin").write_bytes(content)
     file = make_file(server, "/good")
     for use in (lambda: fetch([file], tmp_path), lambda: read_verified(file, tmp_path)):
@@ -164,9 +164,7 @@ def test_the_data_folder_is_the_one_given_else_the_environments_else_data(monkey
         ("/other", hashlib.sha256(OTHER).hexdigest()),
     ],
 )
-def test_what_goes_wrong_is_tried_three_times_then_told_and_what_was_there_stays(
-    server, tmp_path, monkeypatch, path, got
-):
+def test_a_failing_download_is_tried_three_times_and_keeps_old_files(server, tmp_path, monkeypatch, path, got):
     monkeypatch.setattr("hml.data.download._TRIES", 3)
     # No longer than it must be where it is waited for, no shorter than a busy machine needs elsewhere.
     monkeypatch.setattr("hml.data.download._TIMEOUT_SECONDS", 1 if path == "/hung" else 20)

@@ -142,7 +142,7 @@ def test_broken_images_are_all_named(split):
     assert "and 5 more. Replace them" in rejected(split)
 
 
-def test_images_that_do_not_fit_are_refused_before_decoding(split, monkeypatch):
+def test_images_that_do_not_fit_into_memory_are_not_decoded(split, monkeypatch):
     monkeypatch.setattr(decoding_module, "available_memory", lambda: 2**30)
     message = rejected(split, size=10_000)
     assert "15 images of 10000 × 10000 pixels take 4.2 GiB of memory, and 1.0 GiB are available" in message
@@ -164,7 +164,7 @@ def test_folders_that_are_no_data_set_are_named(tmp_path):
     assert f"{tmp_path}/own: 'Cat' and 'cat' differ in case at most" in rejected(tmp_path / "own")
 
 
-def test_half_a_layout_and_different_classes_are_refused(tmp_path):
+def test_half_a_layout_and_different_classes_are_an_error(tmp_path):
     fill(tmp_path / "own" / "train", 1)
     assert "own has a folder train, but no test" in rejected(tmp_path / "own")
     fill(tmp_path / "own" / "test", 1, (*FOLDERS[1:], "extra"))
@@ -180,7 +180,7 @@ def test_half_a_layout_and_different_classes_are_refused(tmp_path):
         ({"split_seed": -1}, "split_seed=-1 must be 0 or more"),
     ],
 )
-def test_options_out_of_range_are_rejected(tmp_path, options, said):
+def test_options_out_of_range_are_an_error(tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         ImageFolder(tmp_path, **options)
 

@@ -50,7 +50,7 @@ def test_pixels_and_labels_are_mixed_by_lambda_f(fresh):
             assert batch["label"][at] == module.bank.labels[first]
 
 
-def test_every_epoch_and_seed_mixes_anew_and_a_repeated_one_does_not(fresh):
+def test_mixes_differ_by_epoch_and_seed_and_can_be_repeated(fresh):
     one, again, other_seed = (fresh(seed=seed).train_dataloader() for seed in (1, 1, 2))
     first = run_epoch(one, 0)[0]["image"]
     assert torch.equal(first, run_epoch(again, 0)[0]["image"])
@@ -58,7 +58,7 @@ def test_every_epoch_and_seed_mixes_anew_and_a_repeated_one_does_not(fresh):
     assert not torch.equal(first, run_epoch(other_seed, 0)[0]["image"])
 
 
-def test_rows_depend_on_seed_epoch_and_index_alone(fresh):
+def test_rows_depend_only_on_seed_epoch_and_index(fresh):
     loader = fresh().train_dataloader()
     whole = loader.remix(loader.rows, Draws(5, 2, np.arange(60)))
     some = loader.remix(loader.rows, Draws(5, 2, np.array([41, 7])))
@@ -138,17 +138,17 @@ def test_lambda_f_comes_evenly_from_a_grid():
         ({"share": 1.1}, "share=1.1"),
     ],
 )
-def test_arguments_out_of_range_are_refused(options, said):
+def test_arguments_out_of_range_are_an_error(options, said):
     with pytest.raises(InputError, match=said):
         FreshMixes(**options)
 
 
-def test_a_strategy_that_needs_judgements_is_refused_before_training(fresh):
+def test_a_strategy_that_needs_judgements_is_an_error_in_setup(fresh):
     with pytest.raises(InputError, match="SeparateLabels needs people's judgements"):
         fresh(SeparateLabels())
 
 
-def test_labels_that_are_no_probabilities_are_refused_with_the_strategys_name(fresh):
+def test_an_error_about_labels_names_the_strategy(fresh):
     class Wrong(LabelStrategy):
         answer = None
 

@@ -76,7 +76,7 @@ def test_images_without_names_go_by_their_ids(tmp_path):
         (np.array([{}, {}]), "people.npy can't be read as an array of numbers"),
     ],
 )
-def test_files_that_do_not_fit_are_refused_with_both_numbers(tmp_path, content, said):
+def test_the_error_for_a_file_that_does_not_fit_has_both_numbers(tmp_path, content, said):
     assert said in rejected(tmp_path, content)
 
 

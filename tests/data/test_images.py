@@ -147,7 +147,7 @@ def test_the_archive_is_downloaded_where_no_pixels_are(folder, contents):
     assert ARCHIVE not in [file.name for file in Cifar10().remote_files(folder)]
 
 
-def test_a_folder_without_pixels_is_refused(folder):
+def test_a_folder_without_pixels_is_an_error(folder):
     with pytest.raises(DataError, match=r"No CIFAR-10 images in .*: run `hml download`"):
         Cifar10().load(folder)
 
@@ -163,7 +163,7 @@ WRONG = {
 
 @pytest.mark.parametrize("spoil", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("name", [ARCHIVE, TEST_BATCH, "cifar10h-counts.npy", "test_indices.npy"])
-def test_a_file_with_the_wrong_hash_is_refused_before_it_is_parsed(folder, contents, monkeypatch, name, spoil):
+def test_a_file_with_the_wrong_hash_is_not_parsed(folder, contents, monkeypatch, name, spoil):
     if name not in (ARCHIVE, TEST_BATCH):
         (folder / TEST_BATCH).write_bytes(contents[TEST_BATCH])
     else:
@@ -191,13 +191,13 @@ def test_a_file_with_the_wrong_hash_is_refused_before_it_is_parsed(folder, conte
     ],
     ids=["empty", "text", "html", "cut", "names", "few", "bool", "order", "int64", "objects", "npy", "pickle"],
 )
-def test_a_wrong_stand_in_is_refused(folder, content):
+def test_a_wrong_stand_in_is_an_error(folder, content):
     (folder / "cifar10_test.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"cifar10_test\.npz"):
         Cifar10().load(folder)
 
 
-def test_a_stand_in_with_damaged_bytes_is_refused(folder, contents):
+def test_a_stand_in_with_damaged_bytes_is_an_error(folder, contents):
     content = bytearray(contents["cifar10_test.npz"])
     header = 30 + int.from_bytes(content[26:28], "little") + int.from_bytes(content[28:30], "little")
     content[header] = 0xFF  # no such type of deflate block
@@ -214,7 +214,7 @@ def make_bank(**other):
     return ImageBank(**known | other)
 
 
-def test_images_on_both_sides_of_the_split_are_refused():
+def test_images_on_both_sides_of_the_split_are_an_error():
     with pytest.raises(InputError, match=r"images \[1\] are in both halves"):
         make_bank(test_ids=torch.tensor([1, 2]))
 
@@ -236,6 +236,6 @@ def test_images_on_both_sides_of_the_split_are_refused():
         ({"human": torch.eye(2, 10)}, "human has 2 rows for 3 images"),
     ],
 )
-def test_a_bank_that_would_come_to_wrong_numbers_is_refused(other, said):
+def test_a_bank_that_would_give_wrong_figures_is_an_error(other, said):
     with pytest.raises(InputError, match=said):
         make_bank(**{"test_ids": torch.tensor([2])} | other)

@@ -45,7 +45,7 @@ def assert_equal(some, others):
         assert all(torch.equal(a[key], b[key]) for key in ("image", "target", "label", "index"))
 
 
-def test_training_takes_each_row_once_an_epoch_but_for_the_tail():
+def test_training_uses_each_row_once_per_epoch_except_the_rest():
     batches = run_epoch(loader := make_loader())
     assert len(batches) == len(loader) == 5
     assert {len(batch["index"]) for batch in batches} == {8}
@@ -60,7 +60,7 @@ def test_rows_that_do_not_fill_a_batch_make_one():
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 44, 45, 64])
-def test_evaluation_takes_every_row_once_in_order(batch_size):
+def test_evaluation_uses_every_row_once_in_order(batch_size):
     batches = run_epoch(loader := make_loader(batch_size=batch_size, train=False, augment="crop_flip"))
     sizes = [len(batch["index"]) for batch in batches]
     assert indices(batches) == list(range(N))
@@ -174,12 +174,12 @@ def test_augmentation_changes_pixels_and_nothing_else():
         assert all(torch.equal(a[key], b[key]) for key in ("target", "label", "index"))
 
 
-def test_a_batch_that_ranks_cannot_share_is_refused_in_training_alone():
+def test_a_batch_that_ranks_cannot_share_is_an_error_in_training_only():
     with pytest.raises(InputError, match=r"batch_size=9 can't be shared evenly by 2 processes.*multiple of 2"):
         make_loader(batch_size=9, world_size=2)
     assert len(make_loader(batch_size=9, world_size=2, train=False)) == 5
 
 
-def test_no_rows_are_refused():
+def test_no_rows_are_an_error():
     with pytest.raises(InputError, match="0 images are too few"):
         make_loader(make_rows(0))

@@ -30,6 +30,6 @@ def test_the_same_images_are_held_out_whatever_the_global_seed():
 
 
 @pytest.mark.parametrize("size", [-1, 198])
-def test_more_images_than_there_are_are_refused(size):
+def test_more_images_than_there_are_is_an_error(size):
     with pytest.raises(InputError, match=f"val_size={size} must be 0 to 197"):
         hold_out(TRAIN, LABELS, ENDPOINTS, size)

@@ -6,7 +6,7 @@ from torch import nn
 
 from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy
-from hml.evaluation.attack import evaluating, fgsm
+from hml.evaluation.attack import InFloat64, evaluating, fgsm, input_gradient, pgd
 from hml.models import PreActResNet18
 
 
@@ -133,6 +133,75 @@ def test_modes_come_back_after_an_error(resnet):
 def test_attack_uses_evaluation_mode(resnet, batch):
     attacked = fgsm(resnet.eval(), *batch)
     assert torch.equal(fgsm(resnet.train(), *batch), attacked)
+
+
+def draw_starts(count, image):
+    return 2 * torch.rand(count, *image.shape, generator=torch.Generator().manual_seed(1)) - 1
+
+
+def test_pgd_on_two_linear_classes_ends_where_fgsm_does(batch):
+    image, _ = batch
+    torch.manual_seed(0)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
+    target = torch.eye(2)[torch.arange(8) % 2]
+    corner = fgsm(linear, image, target, 0.03)  # the sign of the gradient is the same everywhere
+    for starts in (None, draw_starts(3, image)):
+        torch.testing.assert_close(pgd(linear, image, target, 0.03, steps=10, starts=starts), corner)
+
+
+def pgd_as_published(model, image, target, epsilon, alpha, steps, start):
+    """Compute as torchattacks 3.5 documents its PGD: step, clip the change, clip the pixels."""
+    attacked = torch.clamp(image + start, min=0, max=1).detach()
+    for _ in range(steps):
+        attacked.requires_grad = True
+        loss = nn.CrossEntropyLoss()(model(attacked), target)
+        (grad,) = torch.autograd.grad(loss, attacked)
+        attacked = attacked.detach() + alpha * grad.sign()
+        delta = torch.clamp(attacked - image, min=-epsilon, max=epsilon)
+        attacked = torch.clamp(image + delta, min=0, max=1).detach()
+    return attacked
+
+
+def test_pgd_takes_the_published_steps_and_the_strongest_restart(resnet, batch):
+    image, target = (x.double() for x in batch)
+    resnet = resnet.double().eval()
+    starts = draw_starts(3, image)
+    ends = [pgd_as_published(resnet, image, target, 0.02, 0.003, 4, 0.02 * start) for start in starts]
+    losses = torch.stack([soft_cross_entropy(resnet(end), target, "none") for end in ends])  # (3, 8)
+    expected = torch.stack([ends[int(best)][place] for place, best in enumerate(losses.argmax(0))])
+    assert len(set(losses.argmax(0).tolist())) > 1
+    actual = pgd(resnet, image, target, 0.02, steps=4, step_size=0.003, starts=starts)
+    torch.testing.assert_close(actual, expected)
+    by_one = pgd(resnet, image, target, 0.02, steps=20)
+    torch.testing.assert_close(by_one, pgd_as_published(resnet, image, target, 0.02, 0.0025, 20, 0))
+
+
+def test_pgd_stays_within_pixels_and_epsilon(resnet, batch):
+    image, target = batch
+    with torch.inference_mode():  # as in Lightning's tests
+        attacked = pgd(resnet, image.clone(), target, 0.1, steps=3, starts=draw_starts(2, image))
+    assert attacked.min() >= 0
+    assert attacked.max() <= 1
+    assert (attacked - image).abs().max() <= 0.1 + 1e-6
+    assert torch.equal(pgd(resnet, image, target, epsilon=0, steps=2), image)
+    with pytest.raises(InputError, match="steps=0"):
+        pgd(resnet, image, target, steps=0)
+
+
+def test_double_precision_has_the_gradients_that_are_0_in_single(linear, batch):
+    image, _ = batch
+    linear[1].weight.data *= 60  # logits that differ by hundreds
+    target = torch.eye(10)[linear(image).argmax(1)]
+    with torch.no_grad():
+        top = linear(image).topk(2).values
+    is_sure = (top[:, 0] - top[:, 1] > 110) & (top[:, 0] - top[:, 1] < 600)  # exp(−110) is 0 in single precision
+    assert is_sure.sum() > 2
+    single = input_gradient(linear, image, target)
+    double = input_gradient(InFloat64(linear), image.double(), target)
+    assert (single[is_sure] == 0).all()
+    assert (double[is_sure] != 0).all()
+    assert linear[1].weight.dtype == torch.float32
+    torch.testing.assert_close(InFloat64(linear)(image), linear.double()(image.double()))
 
 
 def test_attack_raises_cross_entropy(resnet, batch):

@@ -176,6 +176,10 @@ def evaluations():
 
 def test_scaled_figures_have_the_temperature_of_clean_images(tiny, classifier, make_trainer, whole_split, evaluations):
     data = tiny()
+    classifier.adapt(data.bank)
+    _, _, _, logits = whole_split(classifier, data.test_dataloader())
+    noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
+    data.bank.human[data.bank.test_ids] = (2 * logits + noise).softmax(1)  # so that each half has a temperature
     (logged,) = make_trainer(*evaluations).test(classifier, datamodule=data, verbose=False)
     expected = scaled_by_hand(classifier, whole_split, data.test_dataloader(), cross_fit, evaluations[2])
     assert in_stage("test", logged, expected) == pytest.approx(expected, abs=1e-5)

@@ -55,7 +55,7 @@ def test_rows_of_probabilities_pass_the_check_unchanged(make_example, soft_label
         (None, "a NoneType"),
     ],
 )
-def test_wrong_labels_are_refused_by_strategy_and_image(make_example, soft_label, message):
+def test_an_error_about_labels_names_the_strategy_and_the_image(make_example, soft_label, message):
     with pytest.raises(InputError, match=message) as caught:
         label_checked(Custom(soft_label), make_example())
     assert "Custom labelled mixed_0.5_Cat_1_Dog_2.png" in str(caught.value)
@@ -67,7 +67,7 @@ def test_a_strategys_own_error_says_which_image_it_came_up_with(make_example):
     assert caught.value.__notes__ == ["This was raised when Custom labelled mixed_0.5_Cat_1_Dog_2.png."]
 
 
-def test_a_strategy_of_judgements_refuses_freshly_mixed_images():
+def test_a_strategy_of_judgements_rejects_freshly_mixed_images():
     ids = torch.zeros(1, dtype=torch.int64)
     batch = MixedBatch(ids, ids, ids, ids, torch.ones(1), num_classes=10)
     with pytest.raises(InputError, match="SeparateLabels needs people's judgements"):

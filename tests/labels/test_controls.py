@@ -84,7 +84,7 @@ def test_shuffling_keeps_lambda_f_and_every_answer_but_moves_them(tiny):
     assert not any(example.judgements[0].stimulus == example.stimulus for example in seen)
 
 
-def test_each_seed_shuffles_anew_and_the_same_seed_alike(make_set):
+def test_each_seed_shuffles_differently_and_the_same_seed_equally(make_set):
     examples = make_set(*[(0.5, (i / 20, 1.0)) for i in range(20)])
 
     def labels(seed):
@@ -109,19 +109,19 @@ def test_shuffling_prepares_what_it_wraps(make_set):
     assert label.sum().item() == pytest.approx(1)
 
 
-def test_shuffling_refuses_images_that_have_nothing_to_exchange(make_set):
+def test_shuffling_rejects_images_that_have_nothing_to_exchange(make_set):
     with pytest.raises(InputError, match="same lambda_f"):
         prepared(ShuffledJudgements(SeparateLabels()), make_set((0.5, (0.1, 0.5)), (0.6, (0.3, 0.1))))
 
 
 @pytest.mark.parametrize("strategy", [ConstantSmoothingLabels(), ShuffledJudgements(SeparateLabels())])
-def test_labelling_before_the_set_was_seen_is_refused(strategy, make_example):
+def test_labelling_before_prepare_is_an_error(strategy, make_example):
     with pytest.raises(InputError, match="prepare"):
         strategy.label(make_example((0.2, 1.0)))
 
 
 @pytest.mark.parametrize("strategy", [ConfidenceOnlyLabels, ConstantSmoothingLabels])
 @pytest.mark.parametrize("options", [{"gamma": 0.0}, {"gamma": 1.1}, {"smooth_over": "some"}, {"additive": 0.0}])
-def test_smoothing_out_of_range_is_refused(strategy, options):
+def test_smoothing_out_of_range_is_an_error(strategy, options):
     with pytest.raises(InputError):
         strategy(**options)

@@ -29,7 +29,7 @@ def test_separate_labels_are_smoothed_by_each_persons_confidence(example):
     assert SeparateLabels(gamma=0.25).label(example).tolist() == [row(0.45, 0.15, 0.05), row(0.1, 0.1, 0.1)]
 
 
-def test_separate_labels_can_be_smoothed_over_the_endpoints_alone(example):
+def test_separate_labels_can_be_smoothed_over_the_endpoints_only(example):
     found = SeparateLabels(gamma=0.25, smooth_over="endpoints").label(example)
     assert found.tolist() == [row(0.65, 0.35), row(0.5, 0.5)]
 
@@ -117,6 +117,6 @@ def test_swapped_endpoints_with_one_minus_lambda_give_the_same_labels(make_examp
 
 @pytest.mark.parametrize("strategy", [SeparateLabels, AggregateLabels])
 @pytest.mark.parametrize("gamma", [0.0, -1.0, 1.5])
-def test_a_gamma_outside_its_range_is_refused_when_the_strategy_is_made(strategy, gamma):
+def test_a_strategy_with_gamma_out_of_range_is_an_error(strategy, gamma):
     with pytest.raises(InputError, match=f"gamma={gamma}"):
         strategy(gamma=gamma)

@@ -38,7 +38,7 @@ def test_smoothing_equals_a_hand_calculation():
     assert found.tolist() == [[0.375, 0.25, 0.25, 0.125]]
 
 
-def test_smoothing_over_a_support_leaves_the_other_classes_alone():
+def test_smoothing_over_a_support_does_not_change_other_classes():
     support = torch.tensor([[True, False, False, True]])
     found = smooth_by_confidence(ROW, torch.tensor([0.5]), 0.25, support)
     assert found.tolist() == [[0.5, 0.125, 0.125, 0.25]]
@@ -96,7 +96,7 @@ def test_smoothing_keeps_probabilities_and_moves_towards_uniform(weights, omega,
         (ROW * 2, 0.5, 0.1, "row 0 of the soft labels sums to 2"),
     ],
 )
-def test_smoothing_refuses_what_is_outside_its_range(label, omega, gamma, message):
+def test_smoothing_rejects_values_out_of_range(label, omega, gamma, message):
     with pytest.raises(InputError, match=message):
         smooth_by_confidence(label, torch.tensor([omega]), gamma)
 
@@ -113,7 +113,7 @@ def test_smoothing_refuses_what_is_outside_its_range(label, omega, gamma, messag
         (torch.tensor([[float("inf"), 0.0]]), "row 0 .* sums to inf"),
     ],
 )
-def test_rows_that_are_no_probabilities_are_refused(label, message):
+def test_rows_that_are_not_probabilities_are_an_error(label, message):
     with pytest.raises(InputError, match=message):
         check_soft_labels(label, 2)
 

@@ -38,6 +38,6 @@ def test_every_parameter_has_a_gradient(images, final_norm):
 @pytest.mark.parametrize(
     "options", [{"width": 0}, {"width": -64}, {"width": 10**30}, {"num_classes": 0}, {"num_classes": 10**30}]
 )
-def test_sizes_out_of_range_are_refused(options):
+def test_sizes_out_of_range_are_an_error(options):
     with pytest.raises(InputError, match="must be 1 to"):
         PreActResNet18(**options)

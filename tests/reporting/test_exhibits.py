@@ -36,6 +36,16 @@ def test_the_same_data_give_the_same_files(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_files_equal_those_of_savefig(tmp_path):
+    png = write_exhibit(make_exhibit(), tmp_path)
+    figure, expected = make_exhibit().figure, io.BytesIO()
+    figure.savefig(expected, dpi=120)
+    assert png == expected.getvalue()
+    figure.set_layout_engine("none")
+    figure.savefig(expected := io.BytesIO(), format="pdf", metadata={"CreationDate": None})
+    assert (tmp_path / "line.pdf").read_bytes() == expected.getvalue()
+
+
 def test_figures_reach_tensorboard(tmp_path):
     png = write_exhibit(make_exhibit(), tmp_path / "figures")
     write_events({"line": png}, tmp_path)

@@ -37,6 +37,7 @@ def run(module_folder, tmp_path_factory):
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("run") / "version_0"
     own = ["--model.network", "own_network.Net", "--model.network.width", "2", "--trainer.max_epochs", "1"]
+    own += ["--data.wrap", "LastJudgement"]
     with pytest.MonkeyPatch.context() as patch:
         skip_drawing(patch)
         assert main(["fit", *QUICK, *own, "--run_folder", str(folder)]) == 0

@@ -42,6 +42,7 @@ def test_folder_has_the_runs_figures_and_a_card_with_them(run, exported):
     assert f"{result.metrics['test/rms_calibration']:.4f}" in card
     for told in ("people's majority", "33 test images", "hml.labels.SeparateLabels", "gamma: 0.005", "1 epoch, seed 0"):
         assert told in card
+    assert "the strategy `hml.labels.LastJudgement(hml.labels.SeparateLabels)`" in card
     assert "synthetic or the people simulated" in card
     assert f"own_network.Net` (its file's SHA-256: {result.recipe.code['own_network.Net']})" in card
 

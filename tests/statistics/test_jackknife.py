@@ -4,7 +4,7 @@ import pytest
 
 from hml.judgements.simulation import shared_population
 from hml.statistics import weighted
-from hml.statistics.estimates import CORRELATION
+from hml.statistics.estimates import COMPARISON, CORRELATION, FEWEST_COMPARED, SIZE, WITHOUT_INTERVAL
 from hml.statistics.jackknife import BOTH, Jackknife, Weights
 from tests.benchmarks.coverage import make_design
 
@@ -73,10 +73,10 @@ def test_an_images_weight_is_its_pairs_whoever_judges_it():
 
 
 def test_a_correlations_interval_stays_within_its_bounds():
-    table = make(people=5, pairs=8)
+    table = make(people=7, pairs=8)
     x = np.random.default_rng(2).normal(size=24)
     found = Jackknife.of(table).estimate(
-        weighted.correlation_of(table, x, x + 0.1 * np.random.default_rng(3).normal(size=24)), 24, 5, CORRELATION
+        weighted.correlation_of(table, x, x + 0.1 * np.random.default_rng(3).normal(size=24)), 24, 7, CORRELATION
     )
     assert found.value > 0.98
     assert found.low < found.value < found.high < 1
@@ -84,10 +84,10 @@ def test_a_correlations_interval_stays_within_its_bounds():
 
 
 def test_too_few_people_or_pairs_get_no_interval():
-    table = make(people=2, each=2)
+    table = make(people=6, each=2)
     assert estimate(table, np.arange(120.0)).low is None
-    table = make(pairs=2, people=3)
-    found = estimate(table, np.arange(6.0))
+    table = make(pairs=2, people=7, each=7)
+    found = estimate(table, np.arange(14.0))
     assert found.low is None
     assert found.low_people is not None
 
@@ -98,7 +98,7 @@ def test_a_medians_interval_covers_that_of_the_population():
         rng = np.random.default_rng(seed)
         table = make(each=2)
         values = rng.normal(0, 0.5, 20)[table["person"]] + rng.normal(size=120)
-        found = Jackknife.of(table).quantile(lambda w, v=values: (v, w.judgements), 0.5, 120, 20, 0.05)
+        found = Jackknife.of(table).quantile(lambda w, v=values: (v, w.judgements), 0.5, 120, 20, (0.05, 0.05))
         assert found.value == np.quantile(values, 0.5)
         hits += found.low <= 0 <= found.high
     assert hits >= 87
@@ -122,3 +122,35 @@ def test_too_few_people_get_no_interval():
     found = estimate(table, np.arange(60.0))
     assert (found.value, found.people) == (29.5, 2)
     assert found.low is found.high is found.low_people is found.high_people is None
+
+
+def test_a_size_has_its_interval_on_the_log_scale():
+    # Half-widths on the linear scale are kept to first order: .5·exp(±.1/.5).
+    assert SIZE.ends(0.5, 0.1) == pytest.approx((0.409365, 0.610701), abs=1e-6)
+    assert SIZE.ends(0.0, 0.0) == (0.0, 0.0)
+
+
+def test_a_comparison_of_people_needs_more_people_than_a_mean():
+    table, few = make(people=FEWEST_COMPARED - 1), make(people=FEWEST_COMPARED)
+    values = np.random.default_rng(0).uniform(0.2, 0.3, 180)
+    for each, known in ((table, False), (few, True)):
+        found = weighted.estimate_mean(Jackknife.of(each), each, values, COMPARISON)
+        assert (found.low is not None) == known
+        assert found.low_people is None
+        assert estimate(each, values).low is not None
+    assert weighted.estimate_mean(Jackknife.of(few), few, values, WITHOUT_INTERVAL).low is None
+
+
+@pytest.mark.parametrize("people", [8, 20])
+def test_removing_a_person_removes_their_part_in_all_comparisons(people):
+    """The mean difference of every two people, against the mean without one of them."""
+    a, b = np.triu_indices(people, 1)
+    image = np.arange(len(a)).repeat(2)
+    effect = np.random.default_rng(0).normal(size=people)
+    table = pd.DataFrame({"judgement": np.arange(2 * len(a)), "person": np.stack([a, b], 1).ravel(), "image": image})
+    first, second = np.arange(0, 2 * len(a), 2), np.arange(1, 2 * len(a), 2)
+    apart = np.abs(effect[a] - effect[b])
+    jackknife = Jackknife.of(table.assign(endpoints=image))
+    changes = jackknife.replicate(lambda w: weighted.mean(w.of_dyads(first, second), apart)) - apart.mean()
+    without = np.array([apart[(a != k) & (b != k)].mean() for k in range(people)])
+    assert changes[-people:] / 0.98 == pytest.approx(without - apart.mean(), rel=0.05)

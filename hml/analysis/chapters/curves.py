@@ -5,15 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from hml.analysis.findings import conclude
+from hml.analysis.findings import conclude, conclude_list
 from hml.analysis.pairs import CurveEstimates
 from hml.judgements import Classes
 from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_forest, draw_mixup_line, escape, finish, new_figure
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.estimates import Estimate
-from hml.statistics.jackknife import discover
+from hml.reporting.sections import Claim, Exhibit, Section, write_number
+from hml.statistics.estimates import Estimate, with_adjusted_p
 
 _GRID = np.linspace(0, 1, 51)
 
@@ -28,11 +27,12 @@ def curves_section(classes: Classes, found: CurveEstimates) -> Section:
         "lapse": "Lapse: the share of answers that don't depend on λ_f",
     }
     claims = [Claim(f"overall_{name}", texts[name], estimate) for name, estimate in found.overall.items()]
-    clear = sum(discover([pair["bias"] for pair in found.pairs.values()]))
     which = "class pairs" if len(found.pairs) == len(found.curves.curves) else "class pairs judged most often"
-    biased = (
-        f"Of {len(found.pairs)} {which}, {clear} have a bias that differs from 0 for other people and other images of "
-        "these classes, at a false discovery rate of 5 % (Benjamini and Hochberg)."
+    biased = conclude_list(
+        [(classes.name_pair(*pair), estimates["bias"]) for pair, estimates in found.pairs.items()],
+        f"Of the {which}, the second-named class dominates in",
+        f"Of the {which}, the first-named class dominates in",
+        f"None of the {which} has a bias that differs from 0",
     )
     spread_bias, spread_slope = found.curves.spread
     paragraphs = [
@@ -43,17 +43,16 @@ def curves_section(classes: Classes, found: CurveEstimates) -> Section:
         f"is estimated from the pairs: their standard deviation is {write_number(spread_bias)} for the bias and "
         f"{write_number(spread_slope)} for the logarithm of the slope.",
         "A pair's class with the lower label is named first. CIFAR-10's labels are in alphabetical order.",
-        biased,
+        *biased,
+        "A pair's bias has no interval for the same images. Its estimate is shrunk as if other images might have been "
+        "shown, so it underestimates how much these images differ.",
     ]
     if "slope" not in found.overall:
         paragraphs.append("There are fewer than three different λ_f, so slope and lapse can't be estimated.")
     exhibits = [_draw_curves(classes, found)]
     if found.pairs:
         exhibits.append(_draw_biases(classes, found))
-    findings = _find(found.overall)
-    if any(compare(pair["bias"]) != "unknown" for pair in found.pairs.values()):
-        findings.append(biased)
-    return Section("curves", "Psychometric curves", paragraphs, findings, claims, exhibits)
+    return Section("curves", "Psychometric curves", paragraphs, [*_find(found.overall), *biased], claims, exhibits)
 
 
 def _find(overall: Mapping[str, Estimate]) -> list[str]:
@@ -112,7 +111,8 @@ def _draw_biases(classes: Classes, found: CurveEstimates) -> Exhibit:
         for name, estimate in found.pairs[a, b].items()
     ]
     frame = pd.DataFrame(rows)
-    biases = frame[frame["parameter"] == "bias"]
+    biases = with_adjusted_p(frame[frame["parameter"] == "bias"])
+    frame = frame.join(biases[["p_adjusted", "adjustment"]])
     figure = new_figure(7, 0.19 * len(order) + 1.2)
     axes = figure.subplots()
     named = [f"{escape(classes.name_pair(*pair))} ({int(n)})" for pair, n in zip(order, biases["n"], strict=True)]

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from hml.analysis.dominance import dominance
-from hml.analysis.findings import list_values
+from hml.analysis.findings import conclude_list
 from hml.judgements import Classes
 from hml.reporting.drawing import draw_forest, escape, finish, new_figure
-from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number
-from hml.statistics.estimates import Estimate
-from hml.statistics.jackknife import Jackknife, discover
+from hml.reporting.sections import Claim, Exhibit, Section, write_number
+from hml.statistics.estimates import Estimate, with_adjusted_p
+from hml.statistics.jackknife import Jackknife
 
 _POSITION = "Preference for the first-named class, as a share of the pixels (below 0: for the second)"
 
@@ -17,7 +17,12 @@ def dominance_section(classes: Classes, table: pd.DataFrame, jackknife: Jackknif
     """Write the section."""
     strengths, position = dominance(table, jackknife, len(classes))
     named = strengths.assign(**{"class": [classes[c] for c in strengths["class"]]})
-    findings = _find([(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")])
+    findings = conclude_list(
+        [(row["class"], Estimate.from_row(row)) for row in named.to_dict("records")],
+        "Classes that dominate, with the share of the pixels that they can miss:",
+        "Classes that are dominated, with the same share, which is below 0:",
+        "No class's strength differs from 0",
+    )
     return Section(
         "dominance",
         "Which classes dominate",
@@ -31,29 +36,7 @@ def dominance_section(classes: Classes, table: pd.DataFrame, jackknife: Jackknif
         ],
         findings,
         [Claim("position", _POSITION, position)],
-        [_draw(named)],
-    )
-
-
-def _find(strengths: list[tuple[str, Estimate]]) -> list[str]:
-    """State which classes people see in more, or in less, than their share of the pixels."""
-    differ = discover([estimate for _, estimate in strengths])
-    sides = {
-        side: [(n, e) for (n, e), found in zip(strengths, differ, strict=True) if compare(e) == side and found]
-        for side in ("above", "below")
-    }
-    sides["unknown"] = [(n, e) for n, e in strengths if compare(e) == "unknown"]
-    found = [
-        f"{said} {list_values(sides[side])}, for other people and other images of "
-        "these classes, at a false discovery rate of 5 %."
-        for side, said in (
-            ("above", "Classes that dominate, with the share of the pixels that they can miss:"),
-            ("below", "Classes that are dominated, with the same share, which is below 0:"),
-        )
-        if sides[side]
-    ]
-    return (
-        found if found or sides["unknown"] else ["No class's strength differs from 0 at a false discovery rate of 5 %."]
+        [_draw(with_adjusted_p(named))],
     )
 
 

@@ -4,17 +4,16 @@ from functools import partial
 
 import pandas as pd
 
-from hml.analysis.findings import list_values, state
+from hml.analysis.findings import conclude_list, state
 from hml.analysis.generating import error_by_image, error_by_judgement, summarise_levels
 from hml.reporting.drawing import draw_mixup_line, draw_points, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number
+from hml.reporting.sections import Claim, Exhibit, Section, write_interval, write_number, write_same_images
 from hml.reporting.tables import Table
-from hml.statistics.estimates import Estimate
+from hml.statistics.estimates import SIZE, Estimate, with_adjusted_p
 from hml.statistics.jackknife import Jackknife
 
 _UNITS = {"image": "images (each the mean of its judgements)", "judgement": "single judgements"}
-_MOST_LISTED = 9
 _HEADINGS = {
     "mean": "mean λ_h",
     "median": "median",
@@ -28,17 +27,19 @@ _HEADINGS = {
 def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section, pd.DataFrame]:
     """Write the section; also return what `summarise_levels` found."""
     levels = summarise_levels(table, jackknife)
+    means = _means(levels)
+    levels = levels.join(with_adjusted_p(means, means["lambda_f"].tolist())[["p_adjusted", "adjustment"]])
     images, people = table["image"].nunique(), table["person"].nunique()
     claims = [
         Claim(
             "error_by_image",
             "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
-            jackknife.estimate(partial(error_by_image, table), images, people, same_images=False),
+            jackknife.estimate(partial(error_by_image, table), images, people, SIZE.for_other_images),
         ),
         Claim(
             "error_by_judgement",
             "How far a single answer lies from it: mean |λ_h − λ_f| over judgements",
-            jackknife.estimate(partial(error_by_judgement, table), len(table), people),
+            jackknife.estimate(partial(error_by_judgement, table), len(table), people, SIZE),
         ),
     ]
     section = Section(
@@ -61,20 +62,16 @@ def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Secti
 
 def _find(error: Estimate, levels: pd.DataFrame) -> list[str]:
     """State how far images' mean answers are from lambda_f, and at which levels to which side."""
-    means = [(float(row["lambda_f"]), Estimate.from_row(row)) for row in _means(levels).to_dict("records")]
-    sides: dict[str, list[tuple[str, Estimate]]] = {}
-    for level, estimate in means:
-        sides.setdefault(compare(estimate, level), []).append((f"{level:g}", estimate))
-    found = state(error, "the mean over images of |λ_h − λ_f|, with λ_h averaged over an image's judgements,")
-    for side, said in (
-        ("above", "The mean λ_h is larger than λ_f at λ_f = {}. {} excludes λ_f."),
-        ("below", "The mean λ_h is smaller than λ_f at λ_f = {}. {} excludes λ_f."),
-        ("not clear of", "The mean λ_h is not distinguishable from λ_f at λ_f = {}. {} includes λ_f."),
-    ):
-        if values := sides.get(side):
-            listed = list_values(values) if len(means) <= _MOST_LISTED else f"{len(values)} of {len(means)} values"
-            found.append(said.format(listed, "Each 95 % interval" if len(values) > 1 else "The 95 % interval"))
-    return found
+    means = {float(row["lambda_f"]): Estimate.from_row(row) for row in _means(levels).to_dict("records")}
+    return state(error, "the mean over images of |λ_h − λ_f|, with λ_h averaged over an image's judgements,") + (
+        conclude_list(
+            [(f"{level:g}", estimate) for level, estimate in means.items()],
+            "The mean λ_h is larger than λ_f at λ_f =",
+            "The mean λ_h is smaller than λ_f at λ_f =",
+            "The mean λ_h differs from λ_f at no λ_f",
+            list(means),
+        )
+    )
 
 
 def _draw(levels: pd.DataFrame) -> Exhibit:
@@ -119,7 +116,10 @@ def _tabulate(levels: pd.DataFrame, unit: str) -> Table:
     for level, cells in part.groupby("lambda_f", sort=True):
         by_name = cells.set_index("statistic")
         estimates = [Estimate.from_row(by_name.loc[name].to_dict()) for name in statistics]
-        written = [f"{write_number(e.value)}\n{write_interval(e)}" for e in estimates]
+        written = [f"{write_number(e.value)}\n{write_interval(e)}\n{write_same_images(e)}" for e in estimates]
         rows.append([f"{level:g}", f"{estimates[0].n:,}", *written])
-    caption = f"Answers at each λ_f, over {_UNITS[unit]}. Below each number is its 95 % interval."
+    caption = (
+        f"Answers at each λ_f, over {_UNITS[unit]}. Below each number are its 95 % intervals: for other people and "
+        "other images, and for other people and the same images."
+    )
     return Table(caption, ["λ_f", "n", *(_HEADINGS[name] for name in statistics)], rows)

@@ -15,6 +15,7 @@ from hml.judgements.tables import with_pair_names
 from hml.reporting.drawing import draw_mixup_line, draw_points, escape, finish, new_figure, typeset
 from hml.reporting.palette import MIXUP, PEOPLE, Color
 from hml.reporting.sections import Exhibit, Section, count
+from hml.statistics.estimates import FEWEST_PEOPLE
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
 """The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
@@ -45,8 +46,8 @@ def pairs_section(
         "Class by class",
         [
             "The paper's Figure 2 compares people's answers with mixup's line for single pairs of classes. Each dot "
-            "here is the mean answer at one λ_f, with the number of judgements. It has a 95 % interval if three or "
-            f"more people judged it. Intervals of so few people are wide and approximate.{lean}",
+            "here is the mean answer at one λ_f, with the number of judgements. It has a 95 % interval if "
+            f"{FEWEST_PEOPLE} or more people judged it. With fewer, intervals cover too little.{lean}",
             f"The {Color.GREY.label} curves are fitted to all judgements of the pair. The fewer judgements a pair has, "
             "the closer its curve is to the overall curve. The next section describes these curves.",
             *(some if shown < possible else []),

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from hml.analysis.findings import list_values
+from hml.analysis.findings import conclude_list
 from hml.analysis.quality import count_rules, effects, people_table
 from hml.judgements import FAST_MS
 from hml.reporting.drawing import finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
-from hml.reporting.sections import DECIMALS, Exhibit, Section, compare, write_interval, write_number, write_share
+from hml.reporting.sections import DECIMALS, Exhibit, Section, write_interval, write_number, write_share
 from hml.reporting.tables import Table
 from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
@@ -42,13 +42,12 @@ def _find(found: pd.DataFrame) -> list[str]:
     """State which main numbers change when all that may be careless is left out."""
     rows = found[found["rule"] == "all"].to_dict("records")
     names = ("change", "change_low", "change_high")
-    changes = [(str(row["label"]), Estimate.from_row(row, names)) for row in rows]
-    known = [(label, change) for label, change in changes if compare(change) != "unknown"]
-    moved = [(label, change) for label, change in known if compare(change) != "not clear of"]
-    if not known:
-        return []
-    sentence = f"Without all judgements that may be careless, {len(moved)} of {len(known)} main numbers change by an "
-    return [sentence + "amount whose 95 % interval excludes 0" + (f": {list_values(moved)}." if moved else ".")]
+    return conclude_list(
+        [(str(row["label"]), Estimate.from_row(row, names)) for row in rows],
+        "Without all judgements that may be careless, these main numbers increase, by:",
+        "Without all judgements that may be careless, these main numbers decrease, by:",
+        "Without all judgements that may be careless, no change of a main number is distinguishable from 0",
+    )
 
 
 def _tabulate_counts(counts: pd.DataFrame) -> Table:
