@@ -164,12 +164,7 @@ class Comparison:
         return found
 
     def _choose(
-        self,
-        acquisition: Acquisition,
-        questions: Questions,
-        asked: Sequence[int],
-        relabeller: Relabeller,
-        seed: int,
+        self, acquisition: Acquisition, questions: Questions, asked: Sequence[int], relabeller: Relabeller, seed: int
     ) -> list[int]:
         """Choose a batch of images, and return the row of the next judgement of each."""
         given = self.table.iloc[list(asked)]

@@ -65,7 +65,7 @@ def test_nothing_that_is_held_out_is_asked():
 
 def test_more_than_there_is_cannot_be_asked():
     draw_repetitions(make_table(), Evaluate(start=10, batch=20, rounds=4, repetitions=2))
-    with pytest.raises(InputError, match=r"asks for 310 judgements, 20 at a time, .* 256 of 32 images"):
+    with pytest.raises(InputError, match=r"asks for 310 judgements, 20 at a time. .* 256 of 32 images"):
         draw_repetitions(make_table(), Evaluate(start=10, batch=20, rounds=10, repetitions=2))
     with pytest.raises(InputError, match="--repetitions 1"):
         Evaluate(repetitions=1)

@@ -151,7 +151,7 @@ def test_the_checkpoint_has_its_provenance(checkpoint, tmp_path):
     [
         (None, "There is no .*hml relabel fit"),
         (b"not a checkpoint", "can't be read"),
-        ({"members": []}, "has no format"),
+        ({"members": []}, "lacks format"),
         (
             dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
             | {"format": 9},
