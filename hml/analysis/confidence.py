@@ -1,4 +1,4 @@
-"""What confidence goes with: how ambiguous the endpoints are, how even the blend, how extreme the answer, how wrong."""
+"""What confidence depends on: the endpoints' ambiguity, how even the blend is, how extreme the answer is, its error."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ def add_variables(table: pd.DataFrame, human: Array | None) -> pd.DataFrame:
 
     Args:
         table: What `judgement_table` made.
-        human: What people say each original image is, shape (M, C), or None where that isn't known.
+        human: People's labels of each original image, shape (M, C), or None if they are not known.
 
     Returns:
         The table with `distance`, `extremeness` and, where known, `ambiguity` and `most_ambiguous`.
@@ -77,7 +77,7 @@ def _image_values(table: pd.DataFrame, variable: str, weights: Weights) -> Array
 
 
 def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, str], Estimate]:
-    """Estimate all correlations that the table has columns for, by (variable, unit)."""
+    """Estimate the correlations of all variables in the table, by (variable, unit)."""
     people = table["person"].nunique()
     counts = {"judgement": len(table), "within_person": len(table), "image": table["image"].nunique()}
     return {
@@ -94,7 +94,7 @@ def correlations(table: pd.DataFrame, jackknife: Jackknife) -> dict[tuple[str, s
 
 
 def binned_confidence(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
-    """Average omega over five bins of each variable, equally full where ties allow, with its mean as `x`."""
+    """Average omega over five bins of each variable, of equal size where ties allow. `x` is the variable's mean."""
     rows = []
     for variable in (name for name in VARIABLES if name in table):
         values = table[variable].to_numpy(float)

@@ -1,4 +1,4 @@
-"""Which classes dominate a blend: Bradley–Terry strengths, from how far answers lean beyond lambda_f."""
+"""Which classes dominate a blend: Bradley–Terry strengths, from answers' deviations from lambda_f."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from hml.statistics.jackknife import Jackknife, Weights
 
 _STEPS, _TOLERANCE = 50, 1e-9
 _DENSE = 14
-"""Designs of up to as many columns, those of twelve classes, are multiplied as full matrices."""
+"""Designs with up to this many columns (twelve classes) are multiplied as dense matrices."""
 _SLOPE_MEAN, _SLOPE_SD, _POSITION_SD, _STRENGTH_SD = 5.0, 5.0, 1.0, 1.0
 
 
@@ -27,15 +27,15 @@ def fit_strengths(
 ) -> Array:
     """Fit logit λ_h = slope·(λ_f − ½) + position + strength of the first class − strength of the second.
 
-    Bradley and Terry's model (1952) with what is in the pixels as a handicap, and with `position` for a lean to
-    whatever class stands first. Strengths have a weak Gaussian prior around 0, so they sum to 0.
+    This is Bradley and Terry's model (1952) with the share in the pixels as a handicap. `position` is a preference for
+    the first class. Strengths have a weak Gaussian prior around 0, so they sum to 0.
 
     Args:
         cells: The judgements' cells; N of them.
-        count: Judgements in each, shape (R, N).
+        count: Number of judgements in each, shape (R, N).
         total: The sum of their lambda_h, shape (R, N).
         lapse: The share of answers that don't depend on the image.
-        dispersion: The variance of a judgement over that of a coin flip.
+        dispersion: The variance of a judgement divided by that of a coin flip.
         num_classes: C.
         start: Where the search begins, shape (1, 2 + C); at the prior's mean unless given.
 
@@ -78,13 +78,13 @@ def _multiply_columns(design: Array, pairs: Index) -> "Array | csr_array[np.floa
 
 
 def dominance(table: pd.DataFrame, jackknife: Jackknife, num_classes: int) -> tuple[pd.DataFrame, Estimate]:
-    """Estimate how much each of C classes outweighs the others.
+    """Estimate how much each of C classes dominates the others.
 
     Returns:
         One row for each class that was judged: `class` (its index), its strength, strength_low and strength_high in
-        logits, its worth as value, low and high: the share of the pixels that it can do without, against an average
-        class, and still be seen as half (strength over slope); n, people. And the lean to the first class, as a share
-        of the pixels.
+        logits; its worth as value, low and high, which is how much less than half of the pixels it needs to look like
+        half of a blend with an average class (strength over slope); n, people. And the preference for the first class,
+        as a share of the pixels.
     """
     fits = CurveFits.of(table)
 

@@ -1,4 +1,4 @@
-"""The numbers that a reader takes away, each as a statistic of judgements' weights, so that they can be recomputed."""
+"""The main numbers of the page, as statistics of judgements' weights, so that they can be recomputed."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,7 @@ class Headline:
 
 
 def headlines(table: pd.DataFrame) -> list[Headline]:
-    """List the headline numbers that a table from `add_variables` has data for, always in the same order."""
+    """List the headline numbers that can be computed from a table from `add_variables`, always in the same order."""
     if table.empty:
         return []
     judgements, images, people = len(table), table["image"].nunique(), table["person"].nunique()

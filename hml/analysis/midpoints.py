@@ -1,4 +1,4 @@
-"""Where people put the middle between two images, by building or picking it, and whether it fits what they infer."""
+"""Where people put the middle between two images, built or picked, and whether that agrees with their judgements."""
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def _mean(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
 
 
 def _mean_of_varied(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
-    """Average the midpoints of people who don't answer alike, where there are any and others too."""
+    """Average the midpoints of people who don't answer alike, if some do and some don't."""
     commonest = table.groupby("person")["lambda_m"].transform(lambda said: said.value_counts(normalize=True).iloc[0])
     varied = table[commonest < ALIKE]
     if len(varied) in (0, len(table)):
@@ -53,7 +53,7 @@ def _mean_of_varied(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
 
 
 def _pull(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
-    """Compare midpoints that were searched from above .5 with those from below, where there are both."""
+    """Subtract the mean midpoint of searches from below .5 from that of searches from above; needs both."""
     started = table[table["start"].notna()]
     sides = [started[started["start"] > _MIDDLE], started[started["start"] <= _MIDDLE]]
     if sides[0].empty or sides[1].empty:
@@ -65,20 +65,20 @@ def _pull(table: pd.DataFrame, jackknife: Jackknife) -> Estimate:
 
 
 def implied_midpoints(judgements: pd.DataFrame) -> pd.DataFrame:
-    """Take the judgements of even blends, each with its `pair` of images and `implied`, 1 − lambda_h.
+    """Return the judgements of even blends, each with its `pair` of images and `implied`, 1 − lambda_h.
 
-    Who sees more than half of the first image in an even blend would put the middle below .5.
+    Someone who sees more than half of the first image in an even blend should put the middle below .5.
     """
     even = judgements[(judgements["lambda_f"] - _MIDDLE).abs() < 1e-9]
     return even.assign(pair=name_image_pairs(even), implied=1 - even["lambda_h"])
 
 
 def pair_midpoints(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
-    """Average what each task says of each pair of images that all of them show.
+    """Average the answers of each task to each pair of images that is in all of them.
 
     Returns:
         One row per pair of images: pair; the mean midpoint and answers of `construct` and of `select`;
-        `inferred`, the midpoint's side that the judgements imply (1 − mean lambda_h at .5), and its answers.
+        `inferred`, 1 − the mean lambda_h at .5, which is on the same side of .5 as the midpoint; and its answers.
     """
     tables = {"construct": construct, "select": select, "inferred": implied_midpoints(judgements)}
     columns = {}

@@ -1,4 +1,4 @@
-"""Class pairs: what people infer at each lambda_f, and the curves through it, with intervals."""
+"""Class pairs: the mean lambda_h at each lambda_f, and curves fitted to the answers, with intervals."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ KINDS = {"bias": NUMBER, "slope": WITHOUT_INTERVAL, "lapse": WITHOUT_INTERVAL, "
 """Slope and lapse trade off against each other: in simulated data sets, their intervals cover too few."""
 
 MOST_PAIRS = 66
-"""Twelve classes have as many pairs. Of more classes only the pairs judged most often are described one by one."""
+"""The number of pairs of twelve classes. With more classes, only the pairs judged most often are described."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CurveEstimates:
 
 @dataclass(frozen=True)
 class CurveFits:
-    """Fits curves under judgements' weights, with the spread, the dispersion and the cells of all of them held."""
+    """Fits curves under weights of judgements. The spread, the dispersion and the cells are those of all judgements."""
 
     cells: Cells
     table: pd.DataFrame
@@ -52,7 +52,7 @@ class CurveFits:
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "CurveFits":
-        """Take the judgements of a table."""
+        """Return the fits of a table's judgements."""
         columns = (table["lambda_f"], table["lambda_h"], table["class_1"], table["class_2"])
         x, y, a, b = (column.to_numpy() for column in columns)
         return cls(Cells.gather(x, y, a, b), table, fit_pair_curves(x, y, a, b))
@@ -68,7 +68,7 @@ class CurveFits:
 
     def overall(self, weights: Weights) -> Array:
         """Fit the overall curve: parameters, shape (R, 3)."""
-        # The pair doesn't matter here, so cells with one lambda_f are one.
+        # The pair doesn't matter here, so cells with the same lambda_f are merged.
         levels, level = np.unique(self.cells.lambda_f, return_inverse=True)
         member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
         count, total = (sums @ member for sums in self.cell_sums(weights))
@@ -77,14 +77,14 @@ class CurveFits:
         return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1, start)[0][:, 0]
 
     def pairs(self, weights: Weights, chosen: Index | None = None) -> Array:
-        """Fit each pair's curve, or those of chosen pairs, drawn to the overall one: parameters, shape (R, G, 3)."""
+        """Fit the curve of each pair, or of chosen pairs, shrunk to the overall one: parameters, shape (R, G, 3)."""
         return self._fit_pairs(weights, chosen)[0]
 
     def unknown(self, chosen: Index | None = None) -> Array:
-        """Say how far pairs' biases and log slopes may lie from where they are drawn to, shape (G, 2).
+        """Return the standard deviations of the errors of biases and log slopes by shrinkage, shape (G, 2).
 
-        An estimate drawn to a mean by the share B varies less from resample to resample than it is uncertain: its
-        posterior variance V = B·τ² exceeds that by B²·τ² (Morris, 1983), whose root is returned.
+        An estimate that is shrunk by the share B varies less between replicates than it is uncertain. Its posterior
+        variance B·τ² exceeds its variance between replicates by B²·τ² (Morris, 1983). The root of that is returned.
         """
         spread = np.array(self.curves.spread)
         _, covariance = self._fit_pairs(Weights.ones(int(self.table["judgement"].max()) + 1), chosen)
@@ -112,7 +112,7 @@ def parameters_of(curve: Curve) -> Array:
 def readable(parameters: Array) -> Array:
     """Turn (bias, log slope, logit lapse), shape (..., 3), into bias, slope, lapse and gain, shape (..., 4).
 
-    The gain is the curve's steepness at the middle: slope and lapse trade off against each other, it doesn't.
+    The gain is the curve's steepness in the middle. Slope and lapse trade off against each other; the gain does not.
     """
     bias, log_slope, logit_lapse = np.moveaxis(parameters, -1, 0)
     slope, lapse = np.exp(log_slope), expit(logit_lapse)
@@ -120,18 +120,18 @@ def readable(parameters: Array) -> Array:
 
 
 def identifiable(table: pd.DataFrame) -> bool:
-    """Tell whether there are lambda_f enough, three, to tell slope and lapse from the prior's."""
+    """Return whether there are three or more lambda_f, without which slope and lapse are the prior's."""
     return table["lambda_f"].nunique() >= 3
 
 
 def most_judged(table: pd.DataFrame, count: int) -> list[tuple[int, int]]:
-    """Return the class pairs with the most judgements, the most first, and the lower labels first where they tie."""
+    """Return the class pairs with the most judgements, most first; ties in the order of the labels."""
     found, n = np.unique(np.sort(table[["class_1", "class_2"]], axis=1), axis=0, return_counts=True)
     return [(int(a), int(b)) for a, b in found[np.argsort(-n, kind="stable")[:count]]]
 
 
 def choose_pairs(table: pd.DataFrame, classes: Classes, asked: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-    """Return all class pairs, or of more than twelve classes the 66 judged most often and those asked for, in order."""
+    """Return all class pairs; with more than twelve classes, the 66 judged most often and those asked for, in order."""
     if math.comb(len(classes), 2) <= MOST_PAIRS:
         return classes.pairs
     return sorted({*asked, *most_judged(table, MOST_PAIRS)})
@@ -140,7 +140,7 @@ def choose_pairs(table: pd.DataFrame, classes: Classes, asked: Sequence[tuple[in
 def estimate_curves(
     table: pd.DataFrame, jackknife: Jackknife, shown: Collection[tuple[int, int]] | None = None
 ) -> CurveEstimates:
-    """Fit the curves, and refit on each replicate the overall curve and those of pairs that are shown."""
+    """Fit the curves, and fit the overall curve and those of the shown pairs again in each replicate."""
     fits = CurveFits.of(table)
     chosen = np.array([g for g, pair in enumerate(fits.cells.pairs) if shown is None or pair in shown], np.int64)
     people = table["person"].nunique()
@@ -177,12 +177,12 @@ def estimate_curves(
 
 
 def summarise_cells(table: pd.DataFrame, jackknife: Jackknife, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
-    """Average lambda_h in each cell of class pair and lambda_f, turned so that the lower label is the first.
+    """Average lambda_h in each cell of class pair and lambda_f, for the class with the lower label.
 
     Args:
-        table: What `judgement_table` made.
+        table: The result of `judgement_table`.
         jackknife: Its replicates.
-        pairs: The class pairs, the lower label first; judgements of others don't count.
+        pairs: The class pairs, the lower label first. Judgements of other pairs are left out.
 
     Returns:
         One row per cell: class_1, class_2, lambda_f, the estimate, images; n is 0 and value None where nobody judged.

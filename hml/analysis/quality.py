@@ -1,4 +1,4 @@
-"""Judgements that may be careless: how many, and what leaving them out does. Nothing is left out elsewhere."""
+"""Judgements that may be careless: how many, and how numbers change without them. No other module leaves any out."""
 
 import numpy as np
 import pandas as pd
@@ -10,19 +10,19 @@ from hml.statistics.estimates import Array
 from hml.statistics.jackknife import Jackknife, Statistic
 
 ALIKE, MOSTLY, FEWEST = 0.8, 0.2, 5
-"""A person answers alike where this share of answers is one value; a person is careless with this share of untouched or
-fast answers; people with fewer answers than this aren't judged."""
+"""ALIKE: the share of one value in the answers of a person who answers alike. MOSTLY: the share of untouched or fast
+answers of a careless person. FEWEST: people with fewer answers are neither."""
 
 
 def is_untouched(table: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell judgements with all sliders in the middle, where they may have stood; without omega there is one only."""
+    """Find judgements with all sliders in the middle, where they may start. Without omega there is one slider."""
     sliders = [name for name in ("lambda_h", "omega") if name in table]
     untouched: pd.Series[bool] = ((table[sliders] - 0.5).abs() < 1e-9).all(axis=1)
     return untouched
 
 
 def is_fast(table: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell judgements made in under three seconds; unknown times aren't."""
+    """Find judgements that took less than three seconds. Unknown times count as longer."""
     return table["reaction_ms"] < FAST_MS
 
 
@@ -56,7 +56,7 @@ def people_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
-    """List what might be left out: by name a description and which judgements it is."""
+    """List the rules for leaving judgements out: by name, a description and a mask of the judgements."""
     people = people_table(table)
     alike = table["person"].isin(people.loc[people["alike"], "person"])
     careless = table["person"].isin(people.loc[people["careless"], "person"])
@@ -73,7 +73,7 @@ def rules(table: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
 
 
 def count_rules(table: pd.DataFrame) -> pd.DataFrame:
-    """Count what each rule would leave out: rule, description, judgements, people, images that would be left bare."""
+    """Count what each rule leaves out: rule, description, judgements, share, people, and images without judgements."""
     rows = [
         {
             "rule": name,
@@ -93,7 +93,7 @@ _Measured = tuple[Headline, float, Array]
 
 
 def effects(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame:
-    """Recompute every headline number with each rule's judgements left out; the table is from `add_variables`.
+    """Recompute every headline number without each rule's judgements. The table is from `add_variables`.
 
     Returns:
         One row for each headline and rule ("none" leaves nothing out): headline, label, rule, value, low, high, n,

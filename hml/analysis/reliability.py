@@ -68,7 +68,7 @@ def disagreement(table: pd.DataFrame, power: int, column: str = "lambda_h") -> S
     Args:
         table: First judgements, with `judgement`, `image`, `person` and the column.
         power: 1 or 2.
-        column: What is compared.
+        column: The column of answers.
     """
     a, b, difference = dyads(table, column)
     return lambda weights: weighted.mean(weights.of_dyads(a, b), np.abs(difference) ** power)
@@ -152,8 +152,8 @@ def score_relabellers(table: pd.DataFrame, jackknife: Jackknife) -> pd.DataFrame
 def ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
     """Bound what any relabeller that gives an image one number can reach against one person's judgement.
 
-    Two people's squared difference is twice the variance within images, which no such relabeller explains. For the
-    absolute error there are only bounds: it can't be below half of what two people differ by. The table has repeats.
+    Two people's squared difference is twice the variance within images, which no such relabeller explains. The absolute
+    error only has a bound: it is at least half of the mean difference of two people. The table has repeats.
 
     Returns:
         `retest` (mean |first − again|), `retest_correlation`, `disagreement` (mean |difference| of two people),

@@ -46,7 +46,7 @@ class HMixDataModule(LightningDataModule):
         val_size: Number of training images held out, for `hml validate` and for temperature scaling in `hml test`.
         seed: The seed of all draws. On the command line, this is `seed_everything`.
         wrap: Wraps the strategy in another one, such as `Rounded`, whichever strategy a config names.
-        epoch_size: The number of images in an epoch of training. Missing ones are drawn a second time. "all" is the
+        epoch_size: The number of images in an epoch of training. Missing ones are drawn again. "all" is the
             number of plain and mixed images, also if the strategy leaves mixed images out; with label_draw "expand",
             the number of plain images and judgements. So all strategies take the same number of steps. By default,
             each image is trained on once.

@@ -146,7 +146,9 @@ class MixingLoader:
     def _order(self, draws: Draws) -> npt.NDArray[np.int64]:
         """Return the rows of a training epoch in their order."""
         copies, rest = divmod(self._epoch_size, len(draws.index))
-        used = np.concatenate([np.tile(draws.index, copies), draws.order("rows used again")[:rest]])
+        used = np.tile(draws.index, copies)
+        if rest:
+            used = np.concatenate([used, draws.order("rows used again")[:rest]])
         return used[Draws(self.seed, self.epoch, np.arange(len(used))).order("order")]
 
     def _split(self, order: Tensor) -> tuple[Tensor, ...]:

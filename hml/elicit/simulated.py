@@ -1,16 +1,17 @@
 """Simulated people who take a demo study, to try everything without real participants."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from hml.data.demo import simulate_lambda_h
 from hml.elicit.store.conflicts import StudyFullError
 from hml.elicit.store.store import Store
 from hml.elicit.tasks import GRID, TASKS
 from hml.errors import InputError
 from hml.judgements import Classes, Stimulus, TaskName
 from hml.judgements.hmix_format import FINAL, STARTING, Answer, categories, rating, selection
+from hml.judgements.simulation import Array, Design, shared_population
 
 
 def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[[], object] = lambda: None) -> int:
@@ -42,10 +43,11 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
             raise
         store.people.advance(code, "quiz")
         store.people.advance(code, "trials")
-        noise = rng.uniform(0.02, 0.2)  # some are more consistent than others
+        views = view(store.stimuli, GRID if task.shows_grid else (), int(rng.integers(2**32)))
         count = 0
         while trial := store.trials.next(code):
-            answer = simulate_answer(store.study.task, trial.stimulus, store.classes, noise, rng)
+            lambda_h, omega = views[trial.stimulus.filename].pop(0)
+            answer = write_answer(store.study.task, trial.stimulus, store.classes, lambda_h, omega)
             answer = dict(task.mirror(answer) if trial.swapped else answer)  # as the page sends it
             answer |= {"moved": list(task.controls)} if task.controls else {}
             client_id = f"{code}-{trial.number}"
@@ -57,25 +59,42 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
     return answers
 
 
-def simulate_answer(
-    task: TaskName, stimulus: Stimulus, classes: Classes, noise: float, rng: np.random.Generator
-) -> Answer:
-    """Answer in H-Mix's terms, with the curve, noise and confidence of the demo's simulated people."""
-    names = [classes[endpoint.label] for endpoint in stimulus.endpoints]
-    # Rescaled to labels 0 to 9, from which the demo's simulated people get their preferences.
-    first, second = (endpoint.label * 9 / (len(classes) - 1) for endpoint in stimulus.endpoints)
-    lambda_h = float(np.clip(simulate_lambda_h(stimulus.lambda_f, first, second) + rng.normal(0, noise), 0, 1))
-    middle = min(GRID, key=lambda weight: abs(simulate_lambda_h(weight, first, second) + rng.normal(0, noise) - 0.5))
+def view(stimuli: Sequence[Stimulus], weights: Sequence[float], seed: int) -> dict[str, list[tuple[Array, Array]]]:
+    """Simulate what a person of `shared_population` would answer about images, the first time and when asked again.
+
+    Args:
+        stimuli: The images. People share their effects.
+        weights: The weights of the first endpoint at which the person looks at each pair of endpoints, W of them. If
+            there are none, the person looks at the image itself.
+        seed: The seed of the person.
+
+    Returns:
+        By file name, the two answers: lambda_h and omega, of shape (W,) each, or (1,).
+    """
+    blends = [replace(one, lambda_f=weight) for one in stimuli for weight in weights or (one.lambda_f,)]
+    image = np.tile(np.arange(len(blends)), 2)
+    design = Design(blends, np.zeros_like(image), image, np.arange(len(image)) >= len(blends))
+    lambda_h, omega = (said.reshape(2, len(stimuli), -1) for said in shared_population().answer(design, people=seed))
+    return {
+        one.filename: [(lambda_h[time, place], omega[time, place]) for time in range(2)]
+        for place, one in enumerate(stimuli)
+    }
+
+
+def write_answer(task: TaskName, stimulus: Stimulus, classes: Classes, lambda_h: Array, omega: Array) -> Answer:
+    """Write an answer in H-Mix's terms, from a person's view of the image, or of the blends in `GRID`."""
+    first = float(lambda_h[0])
+    middle = GRID[int(np.abs(lambda_h - 0.5).argmin())] if len(lambda_h) > 1 else 0.5
     match task:
         case "rate_mixture":
-            omega = np.clip(0.35 + 1.2 * abs(lambda_h - 0.5) - noise + rng.normal(0, 0.1), 0, 1)
-            return rating(lambda_h, float(omega))
+            return rating(first, float(omega[0]))
         case "construct":
             return {FINAL: middle, STARTING: stimulus.lambda_f}
         case "select":
             return selection(middle)
         case "categorical":
-            likely, next_likely = names if lambda_h >= 0.5 else names[::-1]
-            prob = round(100 * max(lambda_h, 1 - lambda_h))
+            names = [classes[endpoint.label] for endpoint in stimulus.endpoints]
+            likely, next_likely = names if first >= 0.5 else names[::-1]
+            prob = round(100 * max(first, 1 - first))
             others = [name for name in classes if name not in names]
             return categories(likely, prob, next_likely, 100 - prob, others)

@@ -239,7 +239,9 @@ def _draw_images(population: Population, design: Design, images: int, classes: i
     strength = population.strength_sd * ndtri(_open(of_class.uniform("strengths")))
     of_pair = population.class_pair_sd * ndtri(_open(of_class.uniform("class pairs", (_MOST_CLASSES,))))
     low, high = labels.min(1), labels.max(1)
-    ends = np.unique(np.sort(ids, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    # Numbered by first appearance, so that images added at the end leave the effects of the others as they are.
+    _, first, member = np.unique(np.sort(ids, axis=1), axis=0, return_index=True, return_inverse=True)
+    ends = np.argsort(np.argsort(first))[member.reshape(-1)]
     of_ends = ndtri(_open(Draws(images, 0, np.arange(int(ends.max()) + 1)).uniform("endpoints")))[ends]
     own = ndtri(_open(Draws(images, 0, np.arange(len(labels))).uniform("images", (2,))))  # (I, 2)
     seen = (

@@ -21,6 +21,11 @@ class StrategyWrapper(LabelStrategy):
 
     Args:
         strategy: Labels the changed examples.
+
+    Examples:
+        >>> class FirstJudgement(StrategyWrapper):
+        ...     def change(self, example):
+        ...         return dataclasses.replace(example, judgements=example.judgements[:1])
     """
 
     def __init__(self, strategy: LabelStrategy) -> None:

@@ -2,8 +2,8 @@
 
 The variances of both factors are added, less the part that both contain: Cameron, Gelbach and Miller, "Robust Inference
 with Multiway Clustering", 2011. Each has its own t quantile, and squared half-widths are added: Howe, "Approximate
-Confidence Limits on the Mean of X + Y Where X and Y Are Two Tabled Independent Random Variables", 1974. Usually the sum
-has the t quantile of the factor with fewer groups. That would be wider here: as if there were as few images as seeds.
+Confidence Limits on the Mean of X + Y Where X and Y Are Two Tabled Independent Random Variables", 1974. The usual
+choice for the sum, the t quantile of the factor with fewer groups, would be wider, as if images were as few as seeds.
 """
 
 import math
@@ -14,20 +14,20 @@ import numpy.typing as npt
 from scipy import optimize, stats
 
 SEEDS, IMAGES, SEEDS_AND_IMAGES = "seeds", "images", "seeds and images"
-"""What an interval takes as random: it is for others of these, of the same kind, and treats all else as fixed."""
+"""What an interval takes as random. It is for other seeds or images of the same kind, and treats the rest as fixed."""
 
 FEWEST_GROUPS = 3
-"""Over fewer people or pairs of images there is no interval."""
+"""With fewer groups of either kind there is no interval."""
 
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class CrossedMean:
-    """The mean of a value for every seed and image, its 95 % interval, and the p value of its being 0.
+    """The mean of values of seeds and images, its 95 % interval, and the p value of a mean of 0.
 
-    Of a single seed the interval is over images, and of a single image there is none. There is no p where nothing
-    varies.
+    With a single seed, the interval is over images. With a single image, there is none. Without variation,
+    there is no p.
     """
 
     seeds: int
@@ -46,14 +46,14 @@ class CrossedMean:
 def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
     """Estimate a mean over seeds and images.
 
-    The squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · (V_images − V_both), and no less than either factor's
-    by itself: V_seeds is the variance of the seeds' means over S, V_images that of the images' means over N, and V_both
-    the variance of what is left over S · N. So the interval is never narrower than the t interval over seeds.
+    The squared half-width is t²(S − 1) · V_seeds + t²(N − 1) · (V_images − V_both), and at least that of either factor.
+    V_seeds is the variance of the seeds' means over S, V_images that of the images' means over N, and V_both the
+    variance of the residuals over S · N. So the interval is never narrower than the t interval over seeds.
 
     Args:
-        values: One for each seed and image, shape (S, N), S and N ≥ 1: a metric's, or the difference of two.
+        values: One for each seed and image, shape (S, N), S and N ≥ 1: a metric, or the difference of two.
 
-    Example:
+    Examples:
         >>> crossed_mean(np.array([[1.0, 2.0, 3.0, 4.0]]))  # one seed: the t interval over images
         CrossedMean(seeds=1, images=4, mean=2.5, low=0.44..., high=4.55..., p=0.03...)
     """
@@ -78,20 +78,20 @@ def crossed_mean(values: npt.NDArray[np.float64]) -> CrossedMean:
 def clustered_half_width(
     values: npt.NDArray[np.float64], first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
 ) -> float | None:
-    """Half the width of a 95 % interval for the mean of observations that come in two crossed groupings.
+    """Return half the width of the 95 % interval of a mean of observations in two crossed groupings.
 
-    As `crossed_mean`, for any number of observations of each group. Each factor's variance is the jackknife's, by
-    leaving out its groups one after the other, which holds where some groups are much larger than others.
+    It is that of `crossed_mean`, for any number of observations in each group. Each factor's variance is a jackknife's
+    over its groups, which is right even if some groups are much larger than others.
 
     Args:
         values: Observations, shape (N,).
-        first: The group of each in one way, such as the person who judged, shape (N,).
-        second: Its group in the other way, such as the pair of images that were mixed, shape (N,).
+        first: The group of each in the first grouping, such as the person who judged, shape (N,).
+        second: The group of each in the second grouping, such as the pair of images that were mixed, shape (N,).
 
     Returns:
         The half-width; None with fewer than `FEWEST_GROUPS` groups of either kind.
 
-    Example:
+    Examples:
         >>> errors = np.array([0.1, 0.2, 0.2, 0.3, 0.1, 0.3])
         >>> clustered_half_width(errors, np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 2, 0]))
         0.1...
@@ -118,7 +118,7 @@ def _half_width(p: float, groups: tuple[int, int], of_first: float, of_second: f
 
 
 def _variances(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean's variance estimated from seeds' means, from images' means, and what both of these contain."""
+    """Return the mean's variance estimated from seeds' means, from images' means, and the part that both contain."""
     seeds, images = values.shape
     by_seed, by_image = values.mean(1), values.mean(0)
     of_images = float(by_image.var(ddof=1)) / images

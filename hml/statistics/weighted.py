@@ -21,7 +21,7 @@ def mean(weights: Array, values: Array) -> Array:
 
 
 def mean_of(table: pd.DataFrame, values: Array) -> Statistic:
-    """Return the statistic that averages these values (N,), one for each row of a table with a column `judgement`."""
+    """Return the statistic that averages values (N,), one for each row of a table with a column `judgement`."""
     return lambda weights: mean(weights.of(table), values)
 
 

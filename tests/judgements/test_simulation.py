@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def test_answers_are_a_pure_function_of_the_three_seeds():
     assert all((a == b).all() for a, b in zip(once, population.answer(design, 1, 2, 3), strict=True))
     for seeds in ((2, 2, 3), (1, 3, 3), (1, 2, 4)):
         assert (once[0] != population.answer(design, *seeds)[0]).any()
+
+
+def test_images_added_at_the_end_leave_the_other_images_as_they_are():
+    stimuli = [
+        name_stimulus(CIFAR10, 0.5, Endpoint(90 - i, 3), Endpoint(200 + i, 5)) for i in range(30)
+    ]  # the last have the smallest ids
+    quiet = replace(shared_population(), view_sd=0, noise_sd=0, lapse=0, untouched=0, step=0)
+    whole, part = (
+        quiet.answer(Design(shown, np.zeros(len(shown), int), np.arange(len(shown)), np.zeros(len(shown), bool)), 1)[0]
+        for shown in (stimuli, stimuli[:20])
+    )
+    assert whole[:20] == pytest.approx(part)
 
 
 def test_data_sets_of_the_same_images_agree_on_their_means(large):

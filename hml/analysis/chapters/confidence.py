@@ -1,4 +1,4 @@
-"""The section on what confidence goes with."""
+"""The section on what confidence depends on."""
 
 import pandas as pd
 
@@ -22,13 +22,13 @@ _FINDINGS = {
     "ambiguity": ("the endpoints' mean entropy", "if the endpoints are clear", "if the endpoints are ambiguous"),
     "error": ("|λ_h − λ_f|", "if their answer is near λ_f", "if their answer is far from λ_f"),
 }
-"""For a variable: what it is, and when people are more confident if the correlation is below or above 0."""
+"""By variable: its name, and when people are more confident if the correlation is below and above 0."""
 
 _UNITS = {"judgement": "over judgements", "within_person": "within people", "image": "over images"}
 
 
 def confidence_section(table: pd.DataFrame, jackknife: Jackknife) -> Section:
-    """Write the section; `table` is what `add_variables` made."""
+    """Write the section. The table is from `add_variables`."""
     found = correlations(table, jackknife)
     claims = [
         Claim(f"{variable}_{unit}", f"Correlation of ω with {_LABELS[variable]}, {_UNITS[unit]}", estimate)

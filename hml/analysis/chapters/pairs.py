@@ -18,13 +18,13 @@ from hml.reporting.sections import Exhibit, Section, count
 from hml.statistics.estimates import FEWEST_PEOPLE
 
 PAPERS = ((0, 5), (2, 3), (3, 5), (1, 9))
-"""The pairs that the paper speaks of: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
+"""The pairs in the paper: Airplane/Dog, Bird/Cat, Cat/Dog, Automobile/Truck."""
 
 _GRID = np.linspace(0, 1, 51)
 
 
 def default_pairs(table: pd.DataFrame, classes: Classes, count: int = 4) -> list[tuple[int, int]]:
-    """Choose the paper's pairs as far as they were judged, or else those judged most often."""
+    """Return the paper's pairs that were judged, or, without any, those judged most often."""
     most = most_judged(table, len(table))
     papers = [pair for pair in PAPERS if pair in most] if classes == CIFAR10 else []
     return papers or most[:count]
@@ -33,7 +33,7 @@ def default_pairs(table: pd.DataFrame, classes: Classes, count: int = 4) -> list
 def pairs_section(
     classes: Classes, cells: pd.DataFrame, curves: PairCurves, chosen: Sequence[tuple[int, int]]
 ) -> Section:
-    """Draw lambda_f against lambda_h for chosen pairs and for all that have cells."""
+    """Draw lambda_h against lambda_f for chosen pairs and for all pairs with cells."""
     empty = int((cells["n"] == 0).sum())
     shown, possible = cells.groupby(["class_1", "class_2"]).ngroups, math.comb(len(classes), 2)
     some = [
@@ -123,7 +123,7 @@ def _draw_atlas(classes: Classes, cells: pd.DataFrame, curves: PairCurves) -> Ex
 
 
 def _arrange(panels: int) -> tuple[Figure, int, int]:
-    """Make a figure for so many small panels, and say in how many rows and columns; up to nine stand in a row."""
+    """Make a figure for small panels, up to nine in a row. Return it with the numbers of rows and columns."""
     columns = min(panels, 9, math.ceil(math.sqrt(2 * panels)))
     rows = math.ceil(panels / columns)
     width, height = max(5.0, 14 + 1.55 * (columns - 9)), 9.2 + 1.8 * (rows - 5)

@@ -67,8 +67,8 @@ def _tabulate_effects(found: pd.DataFrame, counts: pd.DataFrame) -> Table:
         changes = [_cell(by_rule[name], "change") if name in by_rule else "–" for name in names]
         rows.append([str(part["label"].iloc[0]), f"{by_rule['none']['n']:,}", _cell(by_rule["none"], ""), *changes])
     return Table(
-        "The main numbers, and how each changes without some judgements. Below each is its 95 % interval; changes are "
-        "over the same resamples. A dash: too few judgements remain. Rules that concern no judgement are not shown.",
+        "The main numbers, and how each changes without some judgements. Below each is its 95 % interval, for other "
+        "people and other images. A dash: too few judgements remain. Rules that concern no judgement are not shown.",
         ["number", "n", "all judgements", *(f"without {name}" if name != "all" else "without any" for name in names)],
         rows,
     )
