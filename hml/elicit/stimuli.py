@@ -113,7 +113,7 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
         raise InputError(f"a class is called {name!r}, by which answers to {study.task} mean no class: rename it.")
     if TASKS[study.task].shows_grid:
         if off := [weight for weight in choice.lambdas if weight not in GRID]:
-            raise InputError(f"stimuli.lambdas={off} are none of the steps of {study.task}: use [0.1, 0.9], say.")
+            raise InputError(f"stimuli.lambdas={off} are not steps of {study.task}: use, for example, [0.1, 0.9].")
         stimuli = _one_a_pair(stimuli, choice.lambdas, bank.classes)
     if study.trials > len(stimuli):
         raise InputError(

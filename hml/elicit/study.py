@@ -244,10 +244,10 @@ def _reject_unused(study: Study, given: Mapping[str, object]) -> None:
     unused = [name for name in ("pairs", "per_class_pair", "lambdas") if name in given and name not in used]
     for key in ("file", "cohort"):
         if unused and (listed := getattr(study.stimuli, key)) is not None:
-            raise InputError(f"stimuli.{key}={listed!r} says which images: leave out {', '.join(unused)}.")
+            raise InputError(f"stimuli.{key}={listed!r} already defines the images: leave out {', '.join(unused)}.")
     idle = [name for name in given if name.startswith("refresh_") or name == "acquisition"]
     if study.stimuli.refresh_every is None and idle and idle != ["refresh_every"]:
-        raise InputError(f"stimuli.{idle[0]} has no effect without stimuli.refresh_every: set it to 200, say.")
+        raise InputError(f"stimuli.{idle[0]} has no effect without stimuli.refresh_every: set it, for example to 200.")
 
 
 def _parse(content: Any) -> Study:

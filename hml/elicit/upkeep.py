@@ -41,9 +41,7 @@ def run(options: OfStudy) -> int:
                 print("\n".join(_next_commands(folder, options.file)))
             case Backup():
                 count = back_up(folder, options.file)
-                print(
-                    f"{count:,} answers are copied to {options.file}. {folder.path / KEY} isn't: keep a copy elsewhere."
-                )
+                print(f"{count:,} answers are copied to {options.file}. {folder.path / KEY} is not: keep a copy of it.")
             case Withdraw():
                 _withdraw(folder, options)
             case Correct():

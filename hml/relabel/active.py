@@ -1,4 +1,4 @@
-"""Compares acquisitions on answers that exist, asked for in batches; the relabeller is fitted again after each."""
+"""Compares acquisitions on existing answers: asks for batches of them, and fits the relabeller again after each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from hml.relabel.acquisition import (
 )
 from hml.relabel.acquisition.curves import GRID, fit_curves
 from hml.relabel.answers import Answers, per_cent
+from hml.relabel.command import Evaluate
 from hml.relabel.encoding import ImageTable
 from hml.relabel.fitting import FitOptions, fit_relabeller
 from hml.relabel.folds import group_by_pair
@@ -32,7 +33,7 @@ from hml.statistics.estimates import Index
 
 RANDOM = "Random"
 IMAGES = "images"
-"""How many different images were asked about: fewer than judgements where images are asked about again."""
+"""The number of different images that were asked about."""
 MEASURES = {
     "bits_pair": "bits, image pairs held out",
     "bits_person": "bits, people held out",
@@ -46,51 +47,19 @@ ACQUISITIONS: dict[str, Acquisition] = {
     "PairUncertainty": PairUncertainty(),
     "Coverage": Coverage(),
 }
-"""What is compared with random."""
+"""The acquisitions that are compared with random."""
 
 _HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How acquisitions are compared.
-
-    Args:
-        start: Judgements, each of another image, that all begin with.
-        batch: Judgements that are asked for before the relabeller is fitted again.
-        rounds: Batches.
-        repetitions: How often all of it is done, with other pairs and people held out.
-        seed: Decides everything that is drawn.
-
-    Raises:
-        InputError: a number is too small.
-    """
-
-    start: int = 60
-    batch: int = 60
-    rounds: int = 8
-    repetitions: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("start", 2), ("batch", 1), ("rounds", 1), ("repetitions", 2), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"--{name} {getattr(self, name)} must be {least} or more.")
-
-    @property
-    def rounds_of_random(self) -> int:
-        """Random is asked half as often again, to see how many judgements it needs to reach the others."""
-        return self.rounds + -(-self.rounds // 2)
-
-
-@dataclass(frozen=True)
 class Questions:
-    """What one repetition may ask, and what it predicts.
+    """The judgements that one repetition may ask for, and those that it predicts.
 
     Args:
         queue: By image of the pool, the rows of its judgements in the order in which they are given.
         pair: Rows of held-out image pairs.
-        person: Rows by held-out people, of other image pairs.
+        person: Rows of held-out people and of the other image pairs.
     """
 
     queue: Mapping[int, Sequence[int]]
@@ -113,64 +82,64 @@ class Questions:
         return cls(queue, np.flatnonzero(pair), np.flatnonzero(people & ~pair))
 
 
-def draw_repetitions(table: pd.DataFrame, schedule: Schedule) -> list[Questions]:
-    """Draw what each repetition may ask.
+def draw_repetitions(table: pd.DataFrame, options: Evaluate) -> list[Questions]:
+    """Draw the judgements that each repetition may ask for, and those that it predicts.
 
     Args:
-        table: Judgements without repeats, with a fresh index.
-        schedule: How much is asked.
+        table: Judgements without repeats, with a new index.
+        options: How many judgements are asked for.
 
     Raises:
         InputError: a repetition has fewer judgements than are asked for, or holds out none.
     """
-    repetitions = [Questions.draw(table, schedule.seed, number) for number in range(schedule.repetitions)]
-    wanted = schedule.start + schedule.batch * schedule.rounds_of_random
+    repetitions = [Questions.draw(table, options.seed, number) for number in range(options.repetitions)]
+    wanted = options.start + options.batch * options.rounds_of_random
     for questions in repetitions:
         images, answers = len(questions.queue), sum(map(len, questions.queue.values()))
-        if images < max(schedule.start, schedule.batch) or answers < wanted or not len(questions.person):
+        if images < max(options.start, options.batch) or answers < wanted or not len(questions.person):
             raise InputError(
-                f"--active asks for {wanted:,} judgements, {schedule.batch} at a time, and without the image pairs and "
-                f"people that are held out there are {answers:,} of {images:,} images: lower --start, --batch or "
-                "--rounds, or collect more."
+                f"--active asks for {wanted:,} judgements, {options.batch} at a time. Without the held-out image pairs "
+                f"and people, there are {answers:,} of {images:,} images: lower --start, --batch or --rounds, or "
+                "collect more."
             )
     return repetitions
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Asks, fits and scores.
+    """Asks for judgements, fits relabellers and scores them.
 
     Args:
-        table: Judgements without repeats, with a fresh index.
+        table: Judgements without repeats, with a new index.
         images: What is known of the images.
         targets: Mixed images whose predictions matter.
         fitting: How each relabeller is fitted.
-        schedule: How much is asked.
+        options: How many judgements are asked for.
     """
 
     table: pd.DataFrame
     images: ImageTable
     targets: MixedBatch
     fitting: FitOptions
-    schedule: Schedule
+    options: Evaluate
 
     def run(self, acquisitions: Mapping[str, Acquisition], repetitions: Sequence[Questions]) -> pd.DataFrame:
-        """Run all repetitions, and print each that is done.
+        """Run all repetitions, and print a line after each.
 
         Args:
-            acquisitions: By name; random is always added.
-            repetitions: What `draw_repetitions` drew.
+            acquisitions: Acquisitions by name. Random is always added.
+            repetitions: As `draw_repetitions` returns them.
 
         Returns:
             One row per repetition, acquisition, number of judgements and measure, with its value.
         """
         rows = []
         for repetition, questions in enumerate(repetitions):
-            first = list(questions.queue)[: self.schedule.start]
+            first = list(questions.queue)[: self.options.start]
             asked = [questions.queue[image][0] for image in first]
             begun = self.fit(asked, repetition)
             for name, acquisition in ({RANDOM: Random()} | dict(acquisitions)).items():
-                rounds = self.schedule.rounds_of_random if name == RANDOM else self.schedule.rounds
+                rounds = self.options.rounds_of_random if name == RANDOM else self.options.rounds
                 for row in self._ask(acquisition, questions, asked, begun, repetition, rounds):
                     rows.append({"repetition": repetition, "acquisition": name} | row)
             print(f"Repetition {repetition + 1} of {len(repetitions)} done", flush=True)
@@ -185,22 +154,17 @@ class Comparison:
         repetition: int,
         rounds: int,
     ) -> list[dict[str, float | str]]:
-        """Ask for batches, fit again after each, and score."""
+        """Ask for batches. Fit and score a relabeller after each."""
         found = self._score(relabeller, questions, asked)
         for number in range(rounds):
-            drawn = Draws(self.schedule.seed, repetition, np.array([number])).uniform("pool")
+            drawn = Draws(self.options.seed, repetition, np.array([number])).uniform("pool")
             asked = [*asked, *self._choose(acquisition, questions, asked, relabeller, int(drawn[0] * LARGEST_SEED))]
             relabeller = self.fit(asked, repetition)
             found += self._score(relabeller, questions, asked)
         return found
 
     def _choose(
-        self,
-        acquisition: Acquisition,
-        questions: Questions,
-        asked: Sequence[int],
-        relabeller: Relabeller,
-        seed: int,
+        self, acquisition: Acquisition, questions: Questions, asked: Sequence[int], relabeller: Relabeller, seed: int
     ) -> list[int]:
         """Choose a batch of images, and return the row of the next judgement of each."""
         given = self.table.iloc[list(asked)]
@@ -209,10 +173,10 @@ class Comparison:
         batch = Answers.of(self.table.iloc[[queue[0] for queue in left.values()]], self.images.num_classes).batch
         counts = np.array([opinions.get(image, 0) for image in left], dtype=np.int64)
         pool = Pool(relabeller, batch, counts, given, self.targets, seed)
-        chosen = choose(acquisition, pool, self.schedule.batch).rows
-        if len(chosen) < self.schedule.batch:
+        chosen = choose(acquisition, pool, self.options.batch).rows
+        if len(chosen) < self.options.batch:
             raise InputError(
-                f"--batch {self.schedule.batch}: only {len(chosen)} images that differ are left to ask about. "
+                f"--batch {self.options.batch}: only {len(chosen)} different images are left to ask about. "
                 "Lower --batch or --rounds."
             )
         queues = list(left.values())
@@ -220,22 +184,22 @@ class Comparison:
 
     def fit(self, rows: Sequence[int], repetition: int) -> Relabeller:
         """Fit a relabeller to some of the judgements."""
-        options = replace(self.fitting, seed=self.fitting.seed * self.schedule.repetitions + repetition)
+        options = replace(self.fitting, seed=self.fitting.seed * self.options.repetitions + repetition)
         people = int(self.table["person"].max()) + 1
         return fit_relabeller(self.table.iloc[list(rows)], self.images, people, options)
 
     def _score(
         self, relabeller: Relabeller, questions: Questions, asked: Sequence[int]
     ) -> list[dict[str, float | str]]:
-        """Score predictions of what is held out, and class pairs' curves fitted to what was asked."""
+        """Score the predictions of held-out judgements, and class pairs' curves fitted to the judgements so far."""
         values = {}
         for name, rows in (("bits_pair", questions.pair), ("bits_person", questions.person)):
             held_out = self.table.iloc[rows]
-            # Predictions are of anybody's answers, so all judgements of an image share one.
+            # The prediction does not depend on the person, so it is computed once per image.
             _, first, place = np.unique(held_out["image"].to_numpy(), return_index=True, return_inverse=True)
             batch = Answers.of(held_out.iloc[first], self.images.num_classes).batch
             mass = relabeller.mass(batch).double().numpy()[place]
-            answer = per_cent(held_out["lambda_h"]).long().numpy()
+            answer = per_cent(held_out["lambda_h"])
             values[name] = float(scores.bits(mass, answer).mean())
             if name == "bits_pair":
                 values["mae"] = float(scores.mean_error(mass, answer).mean())

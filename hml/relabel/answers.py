@@ -1,4 +1,4 @@
-"""Judgements as the tensors that the relabeller learns from."""
+"""Judgements as tensors, for the relabeller."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from hml.statistics.estimates import Index
 
 @dataclass(frozen=True)
 class Answers:
-    """What people said of mixed images, N judgements.
+    """N judgements of mixed images.
 
     Args:
         batch: The images.
-        slider: The first endpoint's share, whole per cents, shape (N,).
-        confidence: Confidence, whole per cents, shape (N,).
-        person: Who answered, shape (N,), counted from 1.
+        slider: lambda_h in whole per cents, shape (N,).
+        confidence: omega in whole per cents, shape (N,).
+        person: The numbers of the people, counted from 1, shape (N,).
     """
 
     batch: MixedBatch
@@ -33,7 +33,7 @@ class Answers:
 
     @classmethod
     def of(cls, table: pd.DataFrame, num_classes: int) -> "Answers":
-        """Read a `judgement_table` about C classes; answers between two of the slider's positions are rounded."""
+        """Convert a `judgement_table`. Answers are rounded to the slider's positions."""
 
         def column(name: str) -> Tensor:
             return torch.from_numpy(table[name].to_numpy(np.int64).copy())
@@ -41,8 +41,8 @@ class Answers:
         lambda_f = torch.from_numpy(table["lambda_f"].to_numpy(np.float32).copy())
         return cls(
             MixedBatch(column("id_1"), column("id_2"), column("class_1"), column("class_2"), lambda_f, num_classes),
-            per_cent(table["lambda_h"]),
-            per_cent(table["omega"]),
+            torch.from_numpy(per_cent(table["lambda_h"])).float(),
+            torch.from_numpy(per_cent(table["omega"])).float(),
             torch.from_numpy(table["person"].to_numpy(np.int64) + 1),
         )
 
@@ -51,6 +51,6 @@ class Answers:
         return Answers(take(self.batch, at), self.slider[at], self.confidence[at], self.person[at])
 
 
-def per_cent(values: "pd.Series[float]") -> Tensor:
+def per_cent(values: "pd.Series[float]") -> Index:
     """Round shares to the slider's positions, whole per cents, shape (N,)."""
-    return torch.from_numpy((100 * values.to_numpy(float)).round().astype(np.float32))
+    return (100 * values.to_numpy(float)).round().astype(np.int64)

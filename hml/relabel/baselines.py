@@ -1,4 +1,4 @@
-"""What the relabeller is compared with: each learns from some judgements and predicts others' distributions."""
+"""Baselines: each learns from judgements, and predicts the distributions of others."""
 
 from collections.abc import Callable
 
@@ -10,34 +10,34 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import Tensor
 
 from hml.relabel.acquisition.curves import curve_values, fit_curves
-from hml.relabel.answers import Answers
+from hml.relabel.answers import Answers, per_cent
 from hml.relabel.encoding import ImageTable, encode, swap
 from hml.relabel.folds import group_by_pair
 from hml.relabel.slider import ATOMS, POSITIONS, Mixture
-from hml.statistics.estimates import Array, Index
+from hml.statistics.estimates import Array
 
 Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
-"""Takes judgements to learn from, those to predict and the images; returns masses, shape (N, 101)."""
+"""Maps judgements to learn from, judgements to predict, and the images to masses, shape (N, 101)."""
 
 _STEPS = 150
 _STRENGTHS = (5.0, 20.0, 60.0, 200.0, 600.0, 2000.0, 6000.0, 20000.0)
 
 
 def lambda_f_with_noise(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
-    """Mixup's own lambda_f, and noise around it as people scatter."""
+    """Predict lambda_f, as mixup does, with noise fitted to people's answers."""
     return _with_noise(learn, learn["lambda_f"].to_numpy(float), predict["lambda_f"].to_numpy(float))
 
 
 def pair_curves(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
-    """Class pairs' curves (`hml.judgements.curves`), and noise around them."""
+    """Predict by class pairs' curves (`hml.judgements.curves`), with fitted noise."""
     curves = fit_curves(learn)
     return _with_noise(learn, curve_values(curves, learn), curve_values(curves, predict))
 
 
 def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
-    """Gradient-boosted trees that are told all that the relabeller is, and noise around their predictions.
+    """Predict by gradient-boosted trees on the relabeller's inputs, with fitted noise.
 
-    The noise is fitted to predictions for image pairs that the trees weren't fitted to.
+    The noise is fitted to predictions for image pairs that the trees were not fitted to.
     """
     answers = Answers.of(learn, table.num_classes)
     inputs = np.concatenate([encode(side, table).numpy() for side in (answers.batch, swap(answers.batch))])
@@ -56,23 +56,28 @@ def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> A
 
 
 def histogram(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> Array:
-    """The histogram of answers at the same lambda_f, drawn to that of all answers, mirrored answers counted too."""
+    """Predict the histogram of answers, and mirrored answers, at the same lambda_f, shrunk to that of all answers."""
     return level_histogram(learn, predict, "lambda_h", mirrored=True)
 
 
 def level_histogram(learn: pd.DataFrame, predict: pd.DataFrame, column: str, mirrored: bool) -> Array:
-    """Count answers at each lambda_f: masses of "lambda_h" or "omega", shape (N, 101).
+    """Predict the histogram of a column at the same lambda_f, shape (N, 101).
 
-    How strongly counts are drawn to the overall histogram is what predicts each judgement best from the others.
-    `mirrored` columns are the first endpoint's: they turn round where the endpoints are swapped.
+    Args:
+        learn: Judgements to learn from.
+        predict: N judgements to predict.
+        column: "lambda_h" or "omega".
+        mirrored: Whether swapping the endpoints mirrors the column.
+
+    The strength of the shrinkage to the overall histogram is the one that predicts each judgement best from the others.
     """
-    level, answer = _whole(learn, "lambda_f"), _whole(learn, column)
+    level, answer = per_cent(learn["lambda_f"]), per_cent(learn[column])
     turned = 100 - answer if mirrored else answer
     counts = np.zeros((POSITIONS, POSITIONS))
-    for levels, answers in ((level, answer), (100 - level, turned)):  # each judgement counts from either side
+    for levels, answers in ((level, answer), (100 - level, turned)):  # each judgement counts from both sides
         np.add.at(counts, (levels, answers), 1)
     total, everywhere = counts.sum(1), counts.sum(0)
-    # A judgement is left out with its mirror copy, which may stand in the same row, or be the same answer.
+    # A judgement is left out with its mirror copy, which may be in the same row, or be the same answer.
     twice, same = level == 50, answer == turned
 
     def unseen_bits(strength: float) -> float:
@@ -83,7 +88,7 @@ def level_histogram(learn: pd.DataFrame, predict: pd.DataFrame, column: str, mir
     best = min(_STRENGTHS, key=unseen_bits)
     overall = (everywhere + 1) / (everywhere.sum() + POSITIONS)
     masses: Array = (counts + best * overall) / (total + best)[:, None]
-    return masses[_whole(predict, "lambda_f")]
+    return masses[per_cent(predict["lambda_f"])]
 
 
 BASELINES: dict[str, Baseline] = {
@@ -95,8 +100,9 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _with_noise(learn: pd.DataFrame, seen: Array, unseen: Array) -> Array:
-    """Fit how answers scatter around predictions, shape (n,), and put that around others, (N,); masses (N, 101)."""
-    position = torch.from_numpy(np.concatenate([_whole(learn, "lambda_h"), 100 - _whole(learn, "lambda_h")])).float()
+    """Fit noise around predictions of answers, shape (n,), and return it around others, (N,), as masses, (N, 101)."""
+    answer = per_cent(learn["lambda_h"])
+    position = torch.from_numpy(np.concatenate([answer, 100 - answer])).float()
     around = torch.from_numpy(np.concatenate([seen, 1 - seen])).float().clamp(0.01, 0.99)
     weight = torch.zeros(3, len(ATOMS) + 1 + 1 + 1, requires_grad=True)  # parts' weights and the scale, by basis
     steepness = torch.ones(1, requires_grad=True)
@@ -114,7 +120,7 @@ def _with_noise(learn: pd.DataFrame, seen: Array, unseen: Array) -> Array:
 
 
 def _scatter(around: Tensor, weight: Tensor, steepness: Tensor) -> Mixture:
-    """Put atoms, a uniform part and one logistic around predictions, shape (N,)."""
+    """Return mixtures of atoms, a uniform part and one logistic at predictions, shape (N,)."""
     reach = 2 * around - 1
     raw = torch.stack([torch.ones_like(reach), reach, reach.square()], dim=1) @ weight  # (N, 6)
     return Mixture(
@@ -122,7 +128,3 @@ def _scatter(around: Tensor, weight: Tensor, steepness: Tensor) -> Mixture:
         100 * torch.sigmoid(steepness * torch.logit(around)).unsqueeze(1),
         1 + torch.nn.functional.softplus(raw[:, -1:] + 8),
     )
-
-
-def _whole(table: pd.DataFrame, name: str) -> Index:
-    return (100 * table[name].to_numpy(float)).round().astype(np.int64)

@@ -1,4 +1,4 @@
-"""Mixed images that nobody has judged yet: drawn from the training images, of two classes each."""
+"""Draws mixes of two classes from the training images."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from hml.randomness import Draws
 from hml.statistics.estimates import Index
 
 TARGETS = 512
-"""Fresh mixes over which expected errors are averaged."""
+"""The number of fresh mixes over which expected errors are averaged."""
 
 
 def draw_mixes(
@@ -25,14 +25,14 @@ def draw_mixes(
     draws_of: tuple[int, str],
     ids: Index | None = None,
 ) -> MixedBatch:
-    """Mix images of two classes: class pairs alike, originals of a class alike, as the seed draws them.
+    """Draw mixes of two classes. Class pairs, and originals of a class, are equally likely.
 
     Args:
         bank: The images.
-        pairs: Class pairs; the first class is the first endpoint's.
-        count: How many, N; two may be equal.
-        lambdas: Values of lambda_f, all alike likely; None draws lambda_f from 0 to 1, as mixup does.
-        draws_of: The seed, and what the draws are for: draws for different purposes are independent.
+        pairs: Class pairs. The first class is that of the first endpoint.
+        count: The number of mixes, N. Mixes may be equal.
+        lambdas: Values of lambda_f, equally likely. None draws lambda_f from U(0, 1), as mixup does.
+        draws_of: The seed and the purpose. Draws for different purposes are independent.
         ids: The originals to mix; by default all training images.
 
     Raises:
@@ -57,15 +57,15 @@ def draw_mixes(
 
 
 def draw_targets(bank: ImageBank, seed: int) -> MixedBatch:
-    """Draw fresh mixes of two classes, as training will mix them."""
+    """Draw fresh mixes of two classes, as in training."""
     return draw_mixes(bank, bank.classes.pairs, TARGETS, None, (seed, "targets"))
 
 
 def find_originals(bank: ImageBank, names: Sequence[str]) -> Index:
-    """Return the ids of training images by their names or ids; of all of them if none is named.
+    """Return the ids of training images by their names or ids. Without names, return all.
 
     Raises:
-        InputError: there is no such image, or it isn't trained on.
+        InputError: there is no such training image.
     """
     trained: Index = bank.train_ids.numpy().astype(np.int64)
     if not names:
@@ -73,6 +73,6 @@ def find_originals(bank: ImageBank, names: Sequence[str]) -> Index:
     known = number_images((), bank.names or [str(image) for image in range(len(bank.labels))])
     if unknown := [name for name in names if known.get(name) not in set(trained.tolist())]:
         raise InputError(
-            f"--images {', '.join(unknown[:10])}: no such training images. Give ids, or paths in the folder."
+            f"--images {', '.join(unknown[:10])}: these are no training images. Give ids, or paths in the folder."
         )
     return np.unique([known[name] for name in names]).astype(np.int64)

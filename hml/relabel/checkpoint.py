@@ -1,4 +1,4 @@
-"""The checkpoint: a relabeller, class pairs' curves fitted to the same judgements, and where all of it came from."""
+"""The checkpoint: a relabeller, class pairs' curves fitted to the same judgements, and their provenance."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass
@@ -22,20 +22,20 @@ FORMAT = 2
 
 _FIELDS = ("format", "shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance")
 _REMEDY = (
-    "Fit one first: hml relabel fit. For the demo, run `hml relabel fit --demo`, and give the overlay demo_fly instead "
-    "of demo: hml fit --config learned_conf --config demo_fly"
+    "Fit one first: hml relabel fit. For the demo, run `hml relabel fit --demo`. Training on it needs the overlay "
+    "demo_fly instead of demo: hml fit --config learned_conf --config demo_fly"
 )
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `hml relabel fit` leaves.
+    """The result of `hml relabel fit`.
 
     Args:
-        relabeller: What people would say.
+        relabeller: The model.
         curves: Parameters of class pairs' curves, (bias, slope, lapse) by both classes, shape (C, C, 3).
         classes: The classes of the images that it learned from.
-        provenance: The data's hashes, what was judged, the options, the versions.
+        provenance: Hashes of the data, the judgements, the options and the versions.
     """
 
     relabeller: Relabeller
@@ -44,7 +44,7 @@ class Checkpoint:
     provenance: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the checkpoint atomically."""
         relabeller = self.relabeller
         content = {
             "format": FORMAT,
@@ -61,14 +61,14 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Read it, without running any code in it.
+        """Read a checkpoint, without running code in it.
 
         Raises:
-            InputError: it isn't there, is damaged, or another version's.
+            InputError: the file is missing or damaged, or is of another version.
         """
         content = load_tensors(path, _FIELDS, _REMEDY)
         if content["format"] != FORMAT:
-            raise InputError(f"{path} has format {content['format']}, and this hml reads {FORMAT}. {_REMEDY}")
+            raise InputError(f"{path} has format {content['format']}. This version of hml reads {FORMAT}. {_REMEDY}")
         try:
             networks = []
             for state in content["members"]:
@@ -86,7 +86,7 @@ class Checkpoint:
 
 
 def tabulate_curves(curves: PairCurves, num_classes: int) -> Tensor:
-    """Tabulate the parameters of every two classes' curve: what `curves.of` returns, shape (C, C, 3)."""
+    """Tabulate the parameters of the curve of every two classes, shape (C, C, 3)."""
     parameters = np.full((num_classes, num_classes, 3), astuple(curves.overall))
     for (first, second), curve in curves.curves.items():
         parameters[first, second] = parameters[second, first] = astuple(curve)
@@ -95,7 +95,7 @@ def tabulate_curves(curves: PairCurves, num_classes: int) -> Tensor:
 
 
 def curve_at(curves: Tensor, class_1: Tensor, class_2: Tensor, lambda_f: Tensor) -> Tensor:
-    """Evaluate class pairs' curves, (C, C, 3), at lambda_f: lambda_h, shape (N,); lambda_f itself within one class."""
+    """Return lambda_h by class pairs' curves, (C, C, 3), at lambda_f, shape (N,). Within one class it is lambda_f."""
     bias, slope, lapse = curves[class_1, class_2].unbind(-1)
     seen = lapse / 2 + (1 - lapse) * torch.sigmoid(slope * (lambda_f - 0.5 - bias))
     return torch.where(class_1 == class_2, lambda_f, seen)

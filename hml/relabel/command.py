@@ -1,4 +1,4 @@
-"""The flags of `hml relabel`'s verbs, parsed before anything that takes long is imported."""
+"""The flags of `hml relabel`'s verbs. Parsing them imports nothing slow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hml.command_line import flags
+from hml.errors import InputError
 from hml.judgements import Cohort
+from hml.judgements.stimulus_names import is_blend
 
 if TYPE_CHECKING:
     from hml.data import ImageSource
@@ -17,13 +19,17 @@ else:
 DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 _EPILOG = """\
   hml relabel fit                                learns from all of H-Mix, in minutes
-  hml relabel evaluate                           judges it by cross-validation, beside baselines
+  hml relabel evaluate                           scores it by cross-validation, beside baselines
   hml relabel propose --count 200                chooses images that people should judge next
   hml relabel plan --pairs Cat/Dog --bias .05    estimates how many people and images a question needs
-  hml relabel evaluate --active                  compares ways to choose them, on the answers that there are
-  hml fit --config configs/learned_mean.yaml     trains on what it predicts for fresh mixes
-  hml relabel fit --demo                         a try, on synthetic images and simulated people
+  hml relabel evaluate --active                  compares ways to choose images, on existing answers
+  hml fit --config configs/learned_mean.yaml     trains on its predictions for fresh mixes
+  hml relabel fit --demo                         tries it on synthetic images and simulated people;
+  hml relabel propose --demo                     the other verbs then need --demo, too
 """
+_LEAST = {"seed": 0, "steps": 1, "members": 1, "epochs": 1, "studies": 2, "count": 1, "per-image": 1, "candidates": 1}
+_LEAST |= {"start": 2, "batch": 1, "rounds": 1, "repetitions": 2}
+"""The smallest values of flags."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,16 @@ class Sources:
     """Judgements, and the images that were mixed.
 
     Args:
-        cohort: Which of H-Mix.
+        cohort: H-Mix's first collection (paper) or both (all).
         judgements: Your own judgements instead, a file in the plain columns or in H-Mix's: see hml/data/README.md.
-        source: The class of the images, such as hml.data.ImageFolder, whose arguments are given as
-            --source.<argument>; by default hml.data.Cifar10.
+        source: The class of the images, such as hml.data.ImageFolder. Its arguments are given as --source.<argument>.
+            By default hml.data.Cifar10.
         demo: Use hml's synthetic images, with simulated people unless --judgements is given.
         data_dir: The folder with the data; by default HML_DATA_DIR, otherwise ./data.
-        seed: Decides everything that is drawn.
+        seed: The seed of everything random.
+
+    Raises:
+        InputError: a number is too small.
     """
 
     cohort: Cohort = "all"
@@ -47,6 +56,11 @@ class Sources:
     data_dir: Path | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for flag, least in _LEAST.items():
+            if (value := getattr(self, flag.replace("-", "_"), least)) < least:
+                raise InputError(f"--{flag} {value} must be {least} or more.")
+
 
 @dataclass(frozen=True)
 class Fit(Sources):
@@ -54,9 +68,9 @@ class Fit(Sources):
 
     Args:
         out: The folder for results.
-        epochs: Epochs of the network that describes images.
-        steps: Steps of each of the relabeller's networks.
-        members: Networks averaged.
+        epochs: Number of epochs of the network that describes images.
+        steps: Number of steps of each of the relabeller's networks.
+        members: Number of networks that are averaged.
     """
 
     out: Path = DEFAULT_PATH.parent
@@ -67,17 +81,20 @@ class Fit(Sources):
 
 @dataclass(frozen=True)
 class Evaluate(Fit):
-    """Judge it on image pairs and on people held out, beside baselines.
+    """Score it on held-out image pairs and on held-out people, beside baselines.
 
     Args:
-        folds: Parts of a cross-validation.
+        folds: Number of folds of the cross-validation.
         pairs: Class pairs to draw, such as Cat/Dog; by default Cat/Dog, or the pair judged most often.
         active: Compare acquisitions instead: ask for these judgements in batches, and fit again after each.
         acquisition: With --active, one more class of acquisition to compare, such as my_module.Mine.
-        start: With --active, judgements that each acquisition begins with.
-        batch: With --active, judgements in a batch.
-        rounds: With --active, batches.
-        repetitions: With --active, how often all of it is done, with other image pairs and people held out.
+        start: With --active, the number of judgements, each of another image, that each acquisition begins with.
+        batch: With --active, the number of judgements in a batch.
+        rounds: With --active, the number of batches.
+        repetitions: With --active, the number of repetitions, which hold out different image pairs and people.
+
+    Raises:
+        InputError: a number is too small.
     """
 
     folds: int = 5
@@ -89,22 +106,35 @@ class Evaluate(Fit):
     rounds: int = 8
     repetitions: int = 10
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.active and self.members < 2:
+            raise InputError(f"--members {self.members} must be 2 or more with --active, which compares the members.")
+
+    @property
+    def rounds_of_random(self) -> int:
+        """The number of batches of random: half as many again, to show when it reaches the others."""
+        return self.rounds + -(-self.rounds // 2)
+
 
 @dataclass(frozen=True)
 class Propose(Sources):
     """Choose which mixed images people should judge next, and write them for a study.
 
     Args:
-        count: Images to propose.
-        acquisition: The class that ranks images, such as hml.relabel.acquisition.Coverage, whose arguments are given as
-            --acquisition.<argument>; by default hml.relabel.acquisition.ExpectedInformation.
-        relabeller: What hml relabel fit wrote, with two --members or more.
+        count: Number of images to propose.
+        acquisition: The class that ranks images, such as hml.relabel.acquisition.Coverage. Its arguments are given as
+            --acquisition.<argument>. By default hml.relabel.acquisition.ExpectedInformation.
+        relabeller: The file of hml relabel fit, with two --members or more.
         pairs: Class pairs to mix, such as Cat/Dog; by default all.
         images: Original images to mix, by their ids or paths; by default all training images.
         lambdas: Values of lambda_f for new images.
-        per_image: An image with so many opinions isn't proposed again; 1 proposes only new images.
-        candidates: New mixed images to choose from.
+        per_image: Images with this number of opinions are not proposed again; 1 proposes only new images.
+        candidates: Number of new mixed images to choose from.
         out: The file to write.
+
+    Raises:
+        InputError: a number is too small, or people can't be asked about a lambda_f.
     """
 
     count: int = 200
@@ -117,23 +147,28 @@ class Propose(Sources):
     candidates: int = 20_000
     out: Path = Path("proposed.csv")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if wrong := [weight for weight in self.lambdas if not is_blend(weight)] or not self.lambdas:
+            raise InputError(f"--lambdas {wrong or ''} must be between 0 and 1, with three decimals at most.")
+
 
 @dataclass(frozen=True)
 class Plan(Sources):
     """Estimate how many people and images a question needs, by simulation.
 
     Args:
-        relabeller: What hml relabel fit wrote.
-        bias: Ask for the class pair's bias within so much: half of its 95 % interval.
-        bits: Ask to detect a difference of so many bits per judgement between two models, in place of --bias.
-        power: With --bits, how often the difference must be detected.
-        pairs: The class pair of --bias, by default Cat/Dog or the pair judged most often; those of --bits, by default
-            all.
+        relabeller: The file of hml relabel fit.
+        bias: The wanted half-width of the 95 % interval of a class pair's bias.
+        bits: Instead of --bias, a difference between two models to detect, in bits per judgement.
+        power: With --bits, the wanted probability of detecting the difference.
+        pairs: With --bias, the class pair, by default Cat/Dog or the pair judged most often. With --bits, the class
+            pairs, by default all.
         lambdas: Values of lambda_f.
         people: Numbers of people to consider.
-        images_each: Numbers of images that each person judges.
-        per_image: How many people judge an image.
-        studies: Studies to simulate for each design.
+        images_each: Numbers of images per person to consider.
+        per_image: Number of people who judge an image.
+        studies: Number of studies to simulate for each design.
         out: The folder for the figure.
     """
 

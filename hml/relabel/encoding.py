@@ -1,4 +1,4 @@
-"""What the relabeller is told of a mixed image: lambda_f, the classes, and what is known of either endpoint image."""
+"""The relabeller's inputs: lambda_f, the classes, and what is known of both endpoint images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ class ImageTable:
 
     Args:
         labels: True classes, shape (M,).
-        human: What people say it is, or its class one-hot where nobody was asked, shape (M, C).
-        network: What a network says it is, log probabilities, shape (M, C).
+        human: People's labels, or one-hot classes where there are none, shape (M, C).
+        network: A network's log probabilities, shape (M, C).
         features: Other features, standardised, shape (M, F).
     """
 
@@ -29,40 +29,40 @@ class ImageTable:
     features: Tensor
 
     def to(self, device: torch.device) -> "ImageTable":
-        """Move it to a device."""
+        """Return the table on a device."""
         return ImageTable(**{name: column.to(device) for name, column in vars(self).items()})
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """The number of classes, C."""
         return self.human.shape[1]
 
     @property
     def width(self) -> int:
-        """How many numbers `encode` makes of a mixed image."""
+        """The number of inputs per mixed image, as `encode` returns them."""
         return 3 + 2 * (self.num_classes + 5 + self.features.shape[1])
 
 
 def swap(batch: MixedBatch) -> MixedBatch:
-    """Call the second endpoint the first: the same images, seen from the other side."""
+    """Swap the endpoints of all images."""
     return MixedBatch(batch.id_2, batch.id_1, batch.class_2, batch.class_1, 1 - batch.lambda_f, batch.num_classes)
 
 
 def swap_where(batch: MixedBatch, turned: Tensor) -> MixedBatch:
-    """Swap the endpoints of those rows for which `turned`, shape (B,), is true."""
+    """Swap the endpoints of the rows where `turned`, shape (B,), is true."""
     other = vars(swap(batch))
     columns: dict[str, Any] = {name: torch.where(turned, other[name], column) for name, column in _columns(batch)}
     return replace(batch, **columns)
 
 
 def take(batch: MixedBatch, rows: Tensor) -> MixedBatch:
-    """Keep some rows."""
+    """Return some rows."""
     columns: dict[str, Any] = {name: column[rows] for name, column in _columns(batch)}
     return replace(batch, **columns)
 
 
 def concatenate(first: MixedBatch, second: MixedBatch) -> MixedBatch:
-    """Put the rows of two batches, of the same classes, one after the other."""
+    """Concatenate two batches with the same classes."""
     other = vars(second)
     columns: dict[str, Any] = {name: torch.cat([column, other[name]]) for name, column in _columns(first)}
     return replace(first, **columns)
@@ -73,7 +73,7 @@ def _columns(batch: MixedBatch) -> Iterator[tuple[str, Tensor]]:
 
 
 def encode(batch: MixedBatch, table: ImageTable) -> Tensor:
-    """Describe mixed images, shape (B, table.width); the first column is half of lambda_f's logit."""
+    """Return the inputs of mixed images, shape (B, table.width). The first column is half of lambda_f's logit."""
     logit = torch.logit(batch.lambda_f.clamp(1e-6, 1 - 1e-6)).clamp(-_LARGEST_LOGIT, _LARGEST_LOGIT)
     parts = [torch.stack([logit / 2, 2 * batch.lambda_f - 1, 4 * (batch.lambda_f - 0.5) ** 2], dim=1)]
     ends = ((batch.id_1, batch.class_1, batch.class_2), (batch.id_2, batch.class_2, batch.class_1))

@@ -1,4 +1,4 @@
-"""Judges the relabeller on what it didn't learn from: image pairs held out, and people held out, beside baselines."""
+"""Scores the relabeller and baselines on held-out image pairs and on held-out people."""
 
 from dataclasses import dataclass
 
@@ -30,16 +30,16 @@ MODELS = {
 MEASURES = ("bits", "bits_joint", "crps", "mae", *(f"coverage_{round(100 * level)}" for level in scores.COVERAGES))
 COMPARED = ("bits", "bits_joint", "crps", "mae")
 PEOPLE, PEOPLE_AND_PAIRS = "people", "people and image pairs"
-"""What an interval takes as random: other people judging these images, or also images of other pairs of endpoints."""
+"""What intervals take as random: the people who judge these images, or also the pairs of endpoints."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What each model predicts of judgements that it didn't learn from.
+    """Predictions of held-out judgements.
 
     Args:
         masses: By model, the mass of each per cent of lambda_h, shape (N, 101).
-        joint_bits: By model that predicts omega too, −log2 p(lambda_h, omega), shape (N,).
+        joint_bits: By model that also predicts omega, −log2 p(lambda_h, omega), shape (N,).
     """
 
     masses: dict[str, Array]
@@ -49,13 +49,13 @@ class Predictions:
 def predict_held_out(
     table: pd.DataFrame, images: ImageTable, split: str, folds: int, options: FitOptions
 ) -> Predictions:
-    """Predict every judgement from others of other image pairs, or of other people; print each fold that is done.
+    """Predict every judgement from judgements of other image pairs, or of other people. Print a line after each fold.
 
     Args:
-        table: Judgements without repeats, with a fresh index.
+        table: Judgements without repeats, with a new index.
         images: What is known of the images.
         split: "pair" or "annotator".
-        folds: How many parts.
+        folds: Number of folds.
         options: How the relabeller is fitted.
     """
     group = groups_of(table, split)
@@ -83,8 +83,8 @@ def predict_held_out(
 
 
 def score(table: pd.DataFrame, predictions: Predictions) -> dict[str, dict[str, Array]]:
-    """Score each judgement: by model and measure, shape (N,)."""
-    answer = per_cent(table["lambda_h"]).long().numpy()
+    """Return the score of each judgement, by model and measure, shape (N,)."""
+    answer = per_cent(table["lambda_h"])
     found: dict[str, dict[str, Array]] = {
         POINT: dict.fromkeys(("crps", "mae"), (table["lambda_h"] - table["lambda_f"]).abs().to_numpy(float))
     }
@@ -103,9 +103,9 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife
     """Average scores over judgements, and compare each model's with the relabeller's.
 
     Returns:
-        Two rows per model and measure, one for each thing that is random: model, measure, compared ("" for the score
-        itself, "relabeller" for how much lower the relabeller's is: above 0, it is better), random, value, low, high,
-        n, people.
+        Two rows per model and measure, one for each value of `random`. The columns are model, measure, compared,
+        random, value, low, high, n and people. `compared` is "" for the score, and "relabeller" for the score minus
+        the relabeller's. Above 0, the relabeller is better.
     """
     rows = []
     person, pair = table["person"].to_numpy(np.int64), group_by_pair(table)
@@ -129,7 +129,7 @@ def summarise(table: pd.DataFrame, found: dict[str, dict[str, Array]], jackknife
 
 
 def human_ceilings(table: pd.DataFrame, jackknife: Jackknife) -> dict[str, Estimate]:
-    """Return the MAE of the same person asked again, of the others' mean and of another, from a table with repeats."""
+    """Return the MAE of the same person's second answer, of the others' mean and of one other, from all judgements."""
     rows = score_relabellers(table, jackknife)
     return {
         str(row["relabeller"]): Estimate.from_row(row)

@@ -1,7 +1,7 @@
-"""What is known of each original image: what people and a network say it is, how it looks, and what the network sees.
+"""Describes each original image: people's labels, a network's predictions and features, and its appearance.
 
-The network is trained on the training images alone, freshly mixed, for a few epochs: evaluation images are described,
-since a table has a row for each image, but nothing is learned from them, and nothing is mixed with them.
+The network is trained for a few epochs on fresh mixes of the training images only. Evaluation images are described too,
+since the table has a row for each image. Nothing is learned from them, and they are not mixed.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _BATCH = 250
 
 
 def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, seed: int = 0) -> ImageTable:
-    """Describe every image; what was computed of the same images before is read from `folder`/features-<hash>.pt.
+    """Describe every image. If the same images were described before, read `folder`/features-<hash>.pt.
 
     Raises:
         StorageError: the folder can't be written to.
@@ -47,7 +47,7 @@ def describe_images(bank: ImageBank, folder: Path, epochs: int = Fit.epochs, see
 
 
 def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
-    """Hash all that a table depends on."""
+    """Hash everything that a table depends on."""
     settings = WIDTH, epochs, COMPONENTS, seed, bank.classes.names, tuple(bank.images.shape)
     digest = hashlib.sha256(repr(settings).encode())
     for tensor in (bank.images, bank.labels, bank.soft_labels, bank.train_ids):
@@ -56,7 +56,7 @@ def hash_images(bank: ImageBank, epochs: int, seed: int) -> str:
 
 
 class _Given(ImageSource):
-    """A bank that is there already."""
+    """An existing bank as a source."""
 
     def __init__(self, bank: ImageBank) -> None:
         self.bank = bank
@@ -71,7 +71,7 @@ class _Given(ImageSource):
 
 
 def train_network(bank: ImageBank, epochs: int, seed: int) -> Classifier:
-    """Train a narrow network on the bank's training images, by mixup on the fly; the global generator isn't moved."""
+    """Train a narrow network on fresh mixes of the training images. The state of the global generator is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PreActResNet18(len(bank.classes), width=WIDTH)
@@ -99,7 +99,7 @@ def train_network(bank: ImageBank, epochs: int, seed: int) -> Classifier:
 
 @torch.no_grad()
 def look(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return logits, shape (M, C), and what the last layer is given, shape (M, 8·width), for uint8 images."""
+    """Return the logits, shape (M, C), and the inputs of the last layer, shape (M, 8·width), of uint8 images."""
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, given: tuple[Tensor]) -> None:
@@ -112,7 +112,7 @@ def look(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def appearance(images: Tensor) -> Tensor:
-    """Measure brightness, contrast, roughness and colour of uint8 images (M, 3, H, W), shape (M, 4)."""
+    """Return the brightness, contrast, roughness and colour of uint8 images (M, 3, H, W), shape (M, 4)."""
     pixels = images.float() / 255
     grey = pixels.mean(1)  # (M, H, W)
     rough = (grey[:, 1:] - grey[:, :-1]).abs().mean((1, 2)) + (grey[:, :, 1:] - grey[:, :, :-1]).abs().mean((1, 2))
@@ -121,17 +121,17 @@ def appearance(images: Tensor) -> Tensor:
 
 
 def principal_components(seen: Tensor, ids: Tensor, count: int) -> Tensor:
-    """Project features (M, D) on the axes along which those of some images, `ids`, scatter most, shape (M, count)."""
+    """Project features (M, D) on the first principal components of the images `ids`, shape (M, count)."""
     centred = seen - seen[ids].mean(0)
     _, _, axes = torch.linalg.svd(centred[ids].double(), full_matrices=False)
     axes = axes[:count]
-    # An axis has no sign of its own: its largest entry is made positive, so that machines agree.
+    # The sign of an axis is arbitrary. Its largest entry is made positive, so that machines agree.
     axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
     projected: Tensor = (centred.double() @ axes.T).float()
     return projected
 
 
 def standardise(features: Tensor, ids: Tensor) -> Tensor:
-    """Shift and scale features (M, F) so that over some images, `ids`, they have mean 0 and deviation 1."""
+    """Standardise features (M, F) to mean 0 and standard deviation 1 over the images `ids`."""
     mean, deviation = features[ids].mean(0), features[ids].std(0)
     return ((features - mean) / deviation.clamp(min=1e-6)).clamp(-4, 4)

@@ -1,4 +1,4 @@
-"""Figures: what the relabeller predicts beside what people said, for held-out images and along a class pair's blend."""
+"""Figures of predictions and people's answers, for held-out images and for the blends of a class pair."""
 
 import numpy as np
 import pandas as pd
@@ -19,16 +19,16 @@ from hml.statistics.estimates import Array
 
 _IMAGES, _COLUMNS = 9, 3
 _BLENDS = 64
-_UNSEEN = {"pair": "of other image pairs only", "annotator": "by other people than the one who answered first"}
+_UNSEEN = {"pair": "of other image pairs only", "annotator": "by other people than the first who answered"}
 
 
 def held_out_images(classes: Classes, table: pd.DataFrame, mass: Array, split: str) -> Exhibit:
-    """Draw predicted distributions of the most judged images that were held out, with each answer given.
+    """Draw the predicted distributions of the held-out images with most judgements, and the answers.
 
     Args:
         classes: The images' classes.
         table: Judgements.
-        mass: The mass of each per cent of lambda_h, predicted for each, shape (N, 101).
+        mass: The predicted mass of each per cent of lambda_h, for each judgement, shape (N, 101).
         split: What was held out: "pair" or "annotator".
     """
     count = table.groupby("image").size()
@@ -56,8 +56,8 @@ def held_out_images(classes: Classes, table: pd.DataFrame, mass: Array, split: s
     figure.supxlabel(r"$\lambda_h$, the share of the first class")
     return Exhibit(
         "held_out",
-        "Predicted and given",
-        "The images that were judged most often: the relabeller's prediction (bars), people's answers (triangles) "
+        "Predictions and answers",
+        "The images with most judgements: the relabeller's prediction (bars), people's answers (triangles) "
         f"and λ_f (line). The relabeller learned from judgements {_UNSEEN[split]}.",
         "Small panels, one per image, of predicted probabilities with people's answers marked below.",
         figure,
@@ -66,7 +66,7 @@ def held_out_images(classes: Classes, table: pd.DataFrame, mass: Array, split: s
 
 
 def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, pair: tuple[int, int]) -> Exhibit:
-    """Draw what the relabeller predicts for blends of two classes over lambda_f, beside people's answers.
+    """Draw the predictions for blends of two classes over lambda_f, and people's answers.
 
     Args:
         material: The judgements, and the images to blend.
@@ -86,8 +86,8 @@ def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, p
     return Exhibit(
         file if file.isidentifier() else f"boundary_{pair[0]}_{pair[1]}",
         f"{name}: the learned boundary",
-        f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Nobody judged anything "
-        "outside of the answers' own λ_f: there it is what the relabeller makes of it, up to certainty at 0 and 1.",
+        f"Blends of {first} and {second}, averaged over {_BLENDS} pairs of training images. Outside the range of λ_f "
+        "that people judged, the relabeller extrapolates to certainty at 0 and 1.",
         f"Curves of perceived against true share for {name}, with people's answers as points.",
         _draw_boundary(data, said_of(table, pair), escape(first)),
         data,
@@ -95,7 +95,7 @@ def boundary(material: Material, relabeller: Relabeller, curves: torch.Tensor, p
 
 
 def said_of(table: pd.DataFrame, pair: tuple[int, int]) -> pd.DataFrame:
-    """Return the judgements of blends of two classes, turned so that shares are the first's."""
+    """Return the judgements of blends of two classes, mirrored where needed so that shares are those of the first."""
     ends = list(zip(table["class_1"], table["class_2"], strict=True))
     forward, backward = (table[[end == wanted for end in ends]] for wanted in (pair, pair[::-1]))
     turned = backward.assign(lambda_f=1 - backward["lambda_f"], lambda_h=1 - backward["lambda_h"])
@@ -112,7 +112,7 @@ def _draw_boundary(data: pd.DataFrame, said: pd.DataFrame, first: str) -> Figure
     spread = Draws(0, 0, np.arange(len(said))).uniform("jitter") * 0.03 - 0.015
     answers = said["lambda_f"] + spread, said["lambda_h"]
     axes.plot(*answers, ".", color=Color.LIGHT_ORANGE, markersize=4, label="people's answers")
-    finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that is seen")
+    finish(axes, xlabel=f"λ_f, {first}'s share of the pixels", ylabel=f"λ_h, the share of {first} that people see")
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     axes.legend(fontsize=8, frameon=False, loc="upper left")
     return figure

@@ -1,4 +1,4 @@
-"""Folds for cross-validation that keep groups whole: nothing of an image pair, or of a person, is on both sides."""
+"""Grouped cross-validation: no image pair, or no person, is in both parts of a split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,33 +12,33 @@ from hml.reporting.sections import count
 from hml.statistics.estimates import Index
 
 SPLITS = {"pair": "image pairs held out", "annotator": "people held out"}
-"""What a cross-validation keeps whole, and how that is called."""
+"""The groups of each cross-validation, and its description."""
 
 _FEWEST_PAIRS = 2
-"""The boosting baseline sizes its noise on image pairs that its trees weren't fitted to, so it needs two."""
+"""The boosting baseline fits its noise on image pairs that its trees were not fitted to, so it needs two."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that judgements allow, and a sentence for each that they don't."""
+    """The possible splits, and a sentence for each that is not possible."""
 
     chosen: list[str]
     left_out: list[str]
 
 
 def group_by_pair(table: pd.DataFrame) -> Index:
-    """Number the pairs of endpoint images, in either order, shape (N,): the images mixed of a pair share a number."""
+    """Number the pairs of endpoint images, in either order, shape (N,)."""
     ends = table[["id_1", "id_2"]].to_numpy(np.int64)
     return np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def groups_of(table: pd.DataFrame, split: str) -> Index:
-    """Return the group of each judgement that a split keeps whole, shape (N,)."""
+    """Return the group of each judgement in a split, shape (N,)."""
     return group_by_pair(table) if split == "pair" else table["person"].to_numpy(np.int64)
 
 
 def choose_splits(table: pd.DataFrame, folds: int, seed: int) -> Splits:
-    """Choose the splits that the judgements allow.
+    """Choose the possible splits.
 
     A split needs two groups or more, and in every fold judgements of two image pairs or more to learn from.
 
@@ -76,7 +76,7 @@ def choose_splits(table: pd.DataFrame, folds: int, seed: int) -> Splits:
 
 
 def _fewest_pairs(pair: Index, group: Index, folds: int, seed: int) -> int:
-    """Count the image pairs to learn from in the fold that has the fewest."""
+    """Return the smallest number of image pairs to learn from, over the folds."""
     return min(len(np.unique(pair[learn])) for learn, _ in grouped_folds(group, folds, seed))
 
 
@@ -85,8 +85,8 @@ def grouped_folds(group: Index, folds: int, seed: int) -> Iterator[tuple[Index, 
 
     Args:
         group: The group that each judgement belongs to, shape (N,), counted from 0.
-        folds: How many parts; each judgement is held out once.
-        seed: Decides which groups go together.
+        folds: Number of folds. Each judgement is held out once.
+        seed: The seed of the assignment of groups to folds.
 
     Yields:
         Positions to learn from and positions held out.

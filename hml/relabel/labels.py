@@ -1,4 +1,4 @@
-"""Strategies that label any mixed image as people would: by the relabeller, or by class pairs' curves."""
+"""Strategies that label any mixed image by predicted answers: of the relabeller, or of class pairs' curves."""
 
 from pathlib import Path
 from typing import Literal
@@ -21,18 +21,18 @@ Draw = Literal["mean", "sample"]
 
 
 class LearnedLabels(LabelStrategy):
-    """What people would say, as `hml relabel fit` learned it: their mean, or one person's answer drawn anew each time.
+    """Predicted answers, by a relabeller from `hml relabel fit`: their mean, or one answer that is drawn every epoch.
 
-    It needs no judgements, so it labels fresh mixes as well as H-Mix's images, of which an image's label is the mean.
+    It needs no judgements, so it labels fresh mixes too. The label of an image of H-Mix is the mean.
 
     Args:
-        checkpoint: What `hml relabel fit` wrote.
-        draw: "mean" labels by the mean lambda_h of the predicted distribution; "sample" draws lambda_h, and omega
-            with it, from the distribution.
-        gamma: Base of the smoothing by confidence, in (0, 1]; null doesn't smooth. With "mean" the mean label is
+        checkpoint: The file of `hml relabel fit`.
+        draw: "mean" labels by the mean lambda_h of the predicted distribution. "sample" draws lambda_h and omega from
+            the distribution.
+        gamma: The base of the smoothing by confidence, in (0, 1]; null doesn't smooth. With "mean", the mean label is
             smoothed by the mean confidence.
-        smooth_over: Whether smoothing spreads over all classes or the two endpoints'.
-        annotator: One person of those it learned from, to label as they would; by default anybody.
+        smooth_over: Whether smoothing spreads over all classes or over the endpoints' two classes.
+        annotator: A person whom the relabeller learned from, whose answers to predict; by default people in general.
 
     Raises:
         InputError: the checkpoint can't be read, or an argument is out of its range.
@@ -71,7 +71,7 @@ class LearnedLabels(LabelStrategy):
 
     def _label_by_mean(self, batch: MixedBatch) -> Tensor:
         person = self._answering(batch)
-        omega = None if self.gamma is None else self._relabeller.mean_omega(batch, person)  # the dearer of the two
+        omega = None if self.gamma is None else self._relabeller.mean_omega(batch, person)  # slower than `mean`
         return self._label(batch, self._relabeller.mean(batch, person), omega)
 
     def _answering(self, batch: MixedBatch) -> Tensor:
@@ -89,12 +89,12 @@ class LearnedLabels(LabelStrategy):
 
 
 class CurveLabels(LabelStrategy):
-    """By the class pair's curve of lambda_h over lambda_f, fitted to judgements: the mean, whatever the images.
+    """The class pair's curve of lambda_h over lambda_f, fitted to judgements. It does not depend on the images.
 
-    Beyond the smallest and largest lambda_f that anybody judged, it goes straight to certainty at 0 and 1.
+    Outside the range of lambda_f that people judged, it is linear up to certainty at 0 and 1.
 
     Args:
-        checkpoint: What `hml relabel fit` wrote, which holds the curves too.
+        checkpoint: The file of `hml relabel fit`, which contains the curves.
 
     Raises:
         InputError: the checkpoint can't be read.

@@ -1,4 +1,4 @@
-"""`AnswerNetwork`: the distribution of a person's slider and confidence, given a mixed image."""
+"""`AnswerNetwork`: predicts the distribution of a person's lambda_h and omega, given a mixed image."""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from torch.nn import functional
 from hml.relabel.slider import ATOMS, Mixture
 
 NOBODY = 0
-"""The person's number where it isn't known who answers; people count from 1."""
+"""The number of an unknown person. People are counted from 1."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a network is.
+    """The size of a network.
 
     Args:
-        inputs: Numbers that describe a mixed image.
-        people: How many people it knows.
-        hidden: Units of its hidden layers.
-        person: Numbers that describe a person.
-        logistics: Logistics in a mixture.
-        dropout: The share of inputs and units left out in training.
+        inputs: Number of inputs per mixed image.
+        people: Number of people.
+        hidden: Number of units of the hidden layers.
+        person: Length of a person's vector.
+        logistics: Number of logistics in a mixture.
+        dropout: The share of inputs and units that dropout removes.
     """
 
     inputs: int
@@ -36,7 +36,7 @@ class Shape:
 
 
 class Described(NamedTuple):
-    """N mixed images and their judges: inputs (N, width), hidden units (N, hidden), people's vectors (N, person)."""
+    """N mixed images and people: inputs (N, width), hidden units (N, hidden), people's vectors (N, person)."""
 
     inputs: Tensor
     hidden: Tensor
@@ -44,13 +44,12 @@ class Described(NamedTuple):
 
 
 class AnswerNetwork(nn.Module):
-    """Maps a described image and a person to a distribution of lambda_h, and of omega given lambda_h.
+    """Maps an encoded image and a person to the distribution of lambda_h, and that of omega given lambda_h.
 
-    A person's effect is a vector of their own, drawn to 0 in training: a random effect. Person 0 is nobody in
-    particular, whose distribution is that of people in general.
+    Each person has a vector, which is shrunk to 0 in training: a random effect. Person 0 stands for people in general.
 
     Args:
-        shape: How large it is.
+        shape: The size.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -74,10 +73,10 @@ class AnswerNetwork(nn.Module):
             nn.init.zeros_(head.bias)
 
     def describe(self, inputs: Tensor, person: Tensor) -> Described:
-        """Return what both distributions are computed from, for encoded images and people's numbers, shape (N,)."""
+        """Return the inputs of both distributions, for encoded images and people's numbers, shape (N,)."""
         drop = self.shape.dropout
         vector = self.person(person)  # (N, person)
-        # lambda_f is never left out: without it there is little to say.
+        # Dropout keeps lambda_f, the most important input.
         kept = torch.cat([inputs[:, :3], functional.dropout(inputs[:, 3:], drop, self.training)], dim=1)
         known = (person != NOBODY).to(inputs.dtype).unsqueeze(1) * self.known
         hidden = functional.silu(self.first(kept) + self.first_person(vector) + known)

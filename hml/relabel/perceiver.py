@@ -1,4 +1,4 @@
-"""`RelabellerPerceiver`: a relabeller for `HumanMixUp`, whose images it doesn't know."""
+"""`RelabellerPerceiver`: a relabeller for `HumanMixUp`, applied to images that it does not know."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,18 +19,17 @@ from hml.transforms import Perceiver
 
 
 class RelabellerPerceiver(Perceiver):
-    """What people would say of blends of two classes, as a relabeller learned it, for images that it doesn't know.
+    """Predicts answers about blends of two classes by a relabeller, for images that the relabeller does not know.
 
-    A relabeller predicts from lambda_f, both classes, and what it knows of both images. Of your images it knows only
-    the classes. So pairs of images that it knows, of the same two classes, take their place. `mean` averages over these
-    pairs, and `sample` draws one of them for each blend. Swapping the endpoints mirrors both, and images that aren't
-    mixed are certain.
+    A relabeller predicts from lambda_f, both classes, and features of both images. It knows only the classes of your
+    images, so they are replaced by pairs of known images of the same classes. `mean` averages over these pairs, and
+    `sample` draws one pair for each blend. Swapping the endpoints mirrors both results. Unmixed images are certain.
 
     Args:
         classes: The names of your classes in the order of their labels, in any case. Each must be one that the
             relabeller learned.
-        checkpoint: What `hml relabel fit` wrote.
-        images: How many images of each class take the place of yours. More are more exact, and slower.
+        checkpoint: The file of `hml relabel fit`.
+        images: The number of known images of each class that replace yours. More are more exact and slower.
 
     Raises:
         InputError: the checkpoint can't be read, or the relabeller doesn't know one of the classes.
@@ -69,7 +68,7 @@ class RelabellerPerceiver(Perceiver):
         return lambda_h.to(lambda_f.dtype), omega.to(lambda_f.dtype)
 
     def _blend(self, lambda_f: Tensor, class_1: Tensor, class_2: Tensor, pair: Tensor) -> MixedBatch:
-        """Put the images of a pair in place of those that were mixed; all of one shape, which is flattened."""
+        """Replace the mixed images by known pairs. All arguments have one shape, which is flattened."""
         largest = int(torch.maximum(class_1.amax(), class_2.amax()))
         if largest >= len(self.classes):
             raise InputError(f"label {largest} has no name: classes={self.classes.names} names {len(self.classes)}.")
@@ -85,11 +84,11 @@ class RelabellerPerceiver(Perceiver):
 
 
 def _find(name: str, known: Classes, path: Path) -> int:
-    """Return the label of a class that a relabeller knows, whatever the case of its letters."""
+    """Return the relabeller's label of a class, ignoring case."""
     folded = [other.casefold() for other in known]
     if name.casefold() in folded:
         return folded.index(name.casefold())
     raise InputError(
-        f"{path} knows nothing about the class {name!r}: it learned {known}. Use a relabeller that was fitted to your "
-        "classes, or leave the perceiver out: people's answers to lambda_f, whatever the classes."
+        f"{path} does not know the class {name!r}: it learned {known}. Use a relabeller that was fitted to your "
+        "classes, or leave the perceiver out, to label by lambda_f only."
     )

@@ -1,4 +1,4 @@
-"""`Relabeller`: what people would say of any mixed image, as a distribution, its mean, or a draw from it."""
+"""`Relabeller`: predicts answers about any mixed image, as a distribution, its mean, or a draw."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,22 +18,23 @@ from hml.relabel.network import NOBODY, AnswerNetwork, Described, joint_log_mass
 Range = tuple[float, float]
 
 _STRETCHES = (0, 1, 17, 34, 50, 51, 67, 84, 100, 101)
-"""Of lambda_h, to average confidence over: the atoms, and six between. For H-Mix, within .003 of all 101 positions."""
+"""Bounds of intervals of lambda_h to average omega over: the atoms, and six between. For H-Mix, the result is within
+.003 of the average over all positions."""
 
 
 @dataclass
 class Relabeller:
-    """Networks that were fitted to judgements, and what they know of the images.
+    """Networks that were fitted to judgements, and what is known of the images.
 
-    Swapping the endpoints mirrors every distribution exactly: it is the mean of the networks' from either side. Beyond
-    the smallest and largest lambda_f that anybody judged, the distribution there is mixed with certainty, the more the
-    nearer the image is to plain: an image of lambda_f = 1 is its first endpoint. Methods take N mixed images and
-    `person`, who answers, shape (N,); by default nobody in particular.
+    Swapping the endpoints mirrors every distribution exactly, because the networks' distributions from both sides are
+    averaged. Outside the range of lambda_f that people judged, the distribution at the nearest judged lambda_f is
+    mixed with certainty. The weight of certainty grows linearly to 1 for unmixed images. Methods take N mixed images
+    and `person`, the numbers of the people who answer, shape (N,), by default people in general.
 
     Args:
         networks: The members, whose distributions are averaged.
         table: What is known of each image.
-        annotators: Names of the people it learned from; the first has number 1.
+        annotators: The names of the people whom it learned from. The first has number 1.
         judged: The smallest and the largest lambda_f in the judgements.
     """
 
@@ -43,23 +44,23 @@ class Relabeller:
     judged: Range = (0.1, 0.9)
 
     def number_of(self, annotator: str | None) -> int:
-        """Return a person's number, that of nobody in particular for None.
+        """Return a person's number. None is people in general.
 
         Raises:
-            InputError: nobody of that name was learned from.
+            InputError: the relabeller did not learn from a person with this name.
         """
         if annotator is None:
             return NOBODY
         if annotator not in self.annotators:
             raise InputError(
-                f"annotator={annotator!r} is none of the {len(self.annotators)} people whom the relabeller learned "
+                f"annotator={annotator!r} is not one of the {len(self.annotators)} people whom the relabeller learned "
                 "from: leave it out for people in general."
             )
         return list(self.annotators).index(annotator) + 1
 
     @torch.no_grad()
     def mass(self, batch: MixedBatch, person: Tensor | None = None) -> Tensor:
-        """Return the probability of each per cent of lambda_h, shape (N, 101); rows sum to 1."""
+        """Return the probability of each per cent of lambda_h, shape (N, 101). Rows sum to 1."""
         batch, person, certain = self._prepare(batch, person)
         masses = []
         for turned, network, described in self._views(batch, person):
@@ -74,7 +75,7 @@ class Relabeller:
     def joint_log_mass(
         self, batch: MixedBatch, slider: Tensor, confidence: Tensor, person: Tensor | None = None
     ) -> Tensor:
-        """Return log p(lambda_h, omega) of answers in whole per cents, each (N,), within the judged range."""
+        """Return log p(lambda_h, omega) of answers in whole per cents, each (N,). lambda_f is clamped to `judged`."""
         batch, person, _ = self._prepare(batch, person)
         both = (encode(batch, self.table), encode(swap(batch), self.table))
         each = [joint_log_mass(network, both, person, slider, confidence) for network in self.networks]
@@ -93,7 +94,7 @@ class Relabeller:
 
     @torch.no_grad()
     def mean_omega(self, batch: MixedBatch, person: Tensor | None = None) -> Tensor:
-        """Return the mean omega, over all that people may say of lambda_h, shape (N,)."""
+        """Return the mean omega over the distribution of lambda_h, shape (N,)."""
         batch, person, certain = self._prepare(batch, person)
         omegas = []
         for _, network, described in self._views(batch, person):
@@ -106,7 +107,7 @@ class Relabeller:
 
     @torch.no_grad()
     def sample(self, batch: MixedBatch, draws: Draws, person: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Draw one person's lambda_h and omega for each image, each shape (N,), in [0, 1]."""
+        """Draw one answer for each image: lambda_h and omega, each of shape (N,), in [0, 1]."""
         batch, person, certain = self._prepare(batch, person)
         numbers = draws.uniform("relabel", (7,)).astype(np.float32)
         uniform = torch.from_numpy(numbers).to(batch.lambda_f.device)  # (N, 7)
@@ -126,14 +127,14 @@ class Relabeller:
         return lambda_h, torch.where(is_certain, 1.0, confidence / 100)
 
     def _views(self, batch: MixedBatch, person: Tensor) -> Iterator[tuple[bool, AnswerNetwork, Described]]:
-        """Describe the images to each network from either side: whether that is turned, the network, the images."""
+        """Yield for each side and network: whether the endpoints are swapped, the network, the described images."""
         for turned, side in ((False, batch), (True, swap(batch))):
             inputs = encode(side, self.table)
             for network in self.networks:
                 yield turned, network, network.describe(inputs, person)
 
     def _prepare(self, batch: MixedBatch, person: Tensor | None) -> tuple[MixedBatch, Tensor, Tensor]:
-        """Go where the batch is, and into the judged range; return how certain an answer is beyond it, shape (N,)."""
+        """Move to the batch's device. Return the batch clamped to `judged`, the people, and `certainty`."""
         device = batch.lambda_f.device
         if device != self.table.labels.device:
             self.table = self.table.to(device)
@@ -142,8 +143,8 @@ class Relabeller:
         for image, label in ((batch.id_1, batch.class_1), (batch.id_2, batch.class_2)):
             if len(image) and (int(image.max()) >= len(known) or bool((known[image] != label).any())):
                 raise InputError(
-                    "The relabeller was made for other images than these: their ids have other classes there. "
-                    "Run hml relabel fit on the same images."
+                    "The relabeller was fitted to other images: the same ids have other classes. Run hml relabel fit "
+                    "on these images."
                 )
         inside = replace(batch, lambda_f=batch.lambda_f.clamp(*self.judged))
         if person is None:
@@ -152,6 +153,6 @@ class Relabeller:
 
 
 def certainty(lambda_f: Tensor, judged: Range) -> Tensor:
-    """Return how far from what was judged to a plain image each lambda_f lies: 0 within, 1 at 0 and 1, shape (N,)."""
+    """Return the weight of certainty at each lambda_f, shape (N,): 0 within `judged`, 1 at 0 and 1, linear between."""
     low, high = judged
     return torch.where(lambda_f > 0.5, (lambda_f - high) / (1 - high), (low - lambda_f) / low).clamp(0, 1)

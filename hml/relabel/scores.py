@@ -1,7 +1,7 @@
-"""How good a predicted distribution is against one answer: bits, CRPS, error of its mean, where the answer falls in it.
+"""Scores of predicted distributions: bits, CRPS, the error of the mean, and coverage.
 
-All take masses over the slider's positions, shape (N, 101), and answers in 0..100, shape (N,), and return one score per
-judgement, shape (N,), on lambda_h's scale where they have one.
+All take masses over the slider's positions, shape (N, 101), and answers in 0..100, shape (N,). They return one score
+per judgement, shape (N,). CRPS and errors are on lambda_h's scale.
 """
 
 import numpy as np
@@ -12,15 +12,15 @@ COVERAGES = (0.5, 0.8, 0.95)
 
 
 def bits(mass: Array, answer: Index) -> Array:
-    """Return the negative log2 of each answer's probability; log2(101) = 6.66 is what guessing costs."""
+    """Return −log2 of each answer's probability. A uniform guess scores log2(101) = 6.66."""
     scores: Array = -np.log2(np.maximum(mass[np.arange(len(answer)), answer], 1e-12))
     return scores
 
 
 def crps(mass: Array, answer: Index) -> Array:
-    """Return the continuous ranked probability score: the distance between forecast and answer, as distributions.
+    """Return the continuous ranked probability score: the integral over lambda of (F − 1[answer ≤ lambda])².
 
-    The integral over lambda of (F − 1[answer ≤ lambda])²; a forecast without doubt scores its absolute error.
+    The score of a prediction that is certain is its absolute error.
 
     Source: Gneiting and Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007.
     """
@@ -39,10 +39,10 @@ def mean_error(mass: Array, answer: Index) -> Array:
 
 
 def coverage(mass: Array, answer: Index, level: float) -> Array:
-    """Return how far each answer lies in the central interval that should hold a share `level` of answers.
+    """Return the share of each answer that is in the central interval with probability `level`.
 
-    An answer with a mass of its own takes up a stretch of the distribution function, of which the part within the
-    interval counts, so that a right model covers exactly `level` however coarse the slider.
+    An answer with positive mass covers an interval of the distribution function. The part of it within the central
+    interval counts, so a correct model covers exactly `level`, although the slider has few positions.
 
     Source: Czado, Gneiting and Held, "Predictive Model Assessment for Count Data", 2009 (the randomised transform).
     """

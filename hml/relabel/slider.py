@@ -1,7 +1,7 @@
-"""Distributions over a slider's 101 positions: atoms where people pile up, a uniform part, and rounded logistics.
+"""Distributions over a slider's 101 positions: atoms at frequent answers, a uniform part, and rounded logistics.
 
-A person's answer is a whole number from 0 to 100, so what a model says of it is a probability mass, and its log is
-comparable between models, in bits. Pure functions, batched.
+An answer is a whole number from 0 to 100. Models therefore predict a probability mass, whose log is comparable between
+models. Pure functions, batched.
 """
 
 import math
@@ -14,9 +14,9 @@ from torch.nn import functional
 
 POSITIONS = 101
 ATOMS = (0, 50, 100)
-"""Where 12 %, 14 % and 12 % of H-Mix's answers lie."""
+"""The positions of 12 %, 14 % and 12 % of H-Mix's answers."""
 
-_NOWHERE = -1e4  # a log mass of practically nothing, without infinite gradients
+_NOWHERE = -1e4  # the log of a negligible mass, without infinite gradients
 _LEFT, _RIGHT = -0.5, 100.5
 
 
@@ -25,7 +25,7 @@ class Mixture:
     """A mixture of the three atoms, the uniform distribution and J logistics, for each of N answers.
 
     Args:
-        log_weight: Logs of the parts' weights, which sum to 1: atoms, uniform, logistics; shape (N, 4 + J).
+        log_weight: Logs of the parts' weights: atoms, uniform part, logistics; shape (N, 4 + J). Weights sum to 1.
         location: The logistics' locations, on the slider's scale, shape (N, J).
         scale: Their scales, shape (N, J).
     """
@@ -35,7 +35,7 @@ class Mixture:
     scale: Tensor
 
     def log_mass(self, position: Tensor) -> Tensor:
-        """Return the log of the probability of positions, shape (N, P) or broadcasting to it, shape (N, P)."""
+        """Return the log probability of positions, shape (N, P) or broadcastable to it. The result has shape (N, P)."""
         at = position.unsqueeze(-1)  # (N, P, 1)
         atoms = torch.where(at == at.new_tensor(ATOMS), 0.0, _NOWHERE)  # (N, P, 3)
         uniform = torch.full_like(at, -math.log(POSITIONS))  # (N, P, 1)
@@ -44,24 +44,24 @@ class Mixture:
         return torch.logsumexp(parts + self.log_weight.unsqueeze(1), dim=-1)
 
     def mass(self) -> Tensor:
-        """Return the probability of every position, shape (N, 101), rows sum to 1."""
+        """Return the probability of every position, shape (N, 101). Rows sum to 1."""
         every = torch.arange(POSITIONS, dtype=self.location.dtype, device=self.location.device)
         return self.log_mass(every.expand(len(self.location), -1)).exp()
 
     def mean(self) -> Tensor:
-        """Return the mean position, shape (N,); a logistic's before it is rounded, which moves it by less than .01."""
+        """Return the mean position, shape (N,). Logistics are not rounded, which changes the mean by less than .01."""
         fixed = self.location.new_tensor([*ATOMS, 50]).expand(len(self.location), -1)
         parts = torch.cat([fixed, truncated_logistic_mean(self.location, self.scale)], dim=1)  # (N, 4 + J)
         return (self.log_weight.exp() * parts).sum(1)
 
     def shares(self, edges: Sequence[int]) -> Tensor:
-        """Return the probability of stretches of positions.
+        """Return the probability of intervals of positions.
 
         Args:
-            edges: Where each begins, rising from 0, and 101: the k-th is edges[k] to edges[k + 1] − 1; K + 1 numbers.
+            edges: K + 1 increasing numbers from 0 to 101. Interval k is edges[k] to edges[k + 1] − 1.
 
         Returns:
-            Shape (N, K), rows sum to 1.
+            Shape (N, K). Rows sum to 1.
         """
         bounds, atoms = self.location.new_tensor(edges), self.location.new_tensor(ATOMS).unsqueeze(1)
         inside = ((bounds[:-1] <= atoms) & (atoms < bounds[1:])).to(bounds.dtype)  # (3, K)
@@ -72,10 +72,10 @@ class Mixture:
         return weight[:, : len(fixed)] @ fixed + (weight[:, len(fixed) :].unsqueeze(2) * logistics).sum(1)
 
     def at(self, uniform: Tensor) -> Tensor:
-        """Turn two uniform numbers for each answer into a draw from the mixture.
+        """Transform uniform numbers to draws from the mixture.
 
         Args:
-            uniform: Numbers in [0, 1), shape (N, 2): one chooses the part, one the place within it.
+            uniform: Numbers in [0, 1), shape (N, 2). The first chooses the part, the second the position within it.
 
         Returns:
             Positions 0 to 100, shape (N,).
@@ -91,18 +91,18 @@ class Mixture:
 
 
 def logistic_log_mass(position: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-    """Return the log of the probability that a logistic, cut to the slider, rounds to a position; all broadcast."""
+    """Return the log probability that a logistic, truncated to the slider, rounds to a position. Broadcasts."""
     own = _log_difference((position - 0.5 - location) / scale, (position + 0.5 - location) / scale)
     return own - _log_difference((_LEFT - location) / scale, (_RIGHT - location) / scale)
 
 
 def _log_difference(low: Tensor, high: Tensor) -> Tensor:
-    """Return log(σ(high) − σ(low)), which is log σ(high) + log σ(−low) + log(1 − exp(low − high))."""
+    """Return log(σ(high) − σ(low)) = log σ(high) + log σ(−low) + log(1 − exp(low − high))."""
     return functional.logsigmoid(high) + functional.logsigmoid(-low) + torch.log(-torch.expm1(low - high))
 
 
 def truncated_logistic_mean(location: Tensor, scale: Tensor) -> Tensor:
-    """Return the mean of a logistic cut to −.5 … 100.5: what is left of it after integrating its distribution."""
+    """Return the mean of a logistic truncated to −.5 … 100.5, by integrating its distribution function."""
     low, high = (_LEFT - location) / scale, (_RIGHT - location) / scale
     below = torch.sigmoid(low)
     area = scale * (functional.softplus(high) - functional.softplus(low)) - (_RIGHT - _LEFT) * below
@@ -110,7 +110,7 @@ def truncated_logistic_mean(location: Tensor, scale: Tensor) -> Tensor:
 
 
 def logistic_at(uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-    """Turn uniform numbers into draws of a logistic, cut to the slider and rounded, all of shape (N,)."""
+    """Transform uniform numbers to draws of a truncated, rounded logistic, all of shape (N,)."""
     low, high = torch.sigmoid((_LEFT - location) / scale), torch.sigmoid((_RIGHT - location) / scale)
     place = (low + uniform * (high - low)).clamp(1e-7, 1 - 1e-7)
     return (location + scale * torch.logit(place)).round().clamp(0, POSITIONS - 1)

@@ -1,4 +1,4 @@
-"""Reads what `hml relabel` keeps: a relabeller, and what it knows of images."""
+"""Reads the files of `hml relabel`: relabellers and descriptions of images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,15 @@ from hml.files.sealed import read_sealed
 
 
 def load_tensors(path: Path, fields: Sequence[str], remedy: str = "Delete it, and run the command again.") -> Any:
-    """Read a file of tensors and plain values by name, which must have these fields; errors end with the remedy.
+    """Read a file of named tensors and plain values.
+
+    Args:
+        path: The file.
+        fields: The names that it must have.
+        remedy: The end of every error's message.
 
     Raises:
-        InputError: the file isn't there, is damaged, holds something else, or would run code.
+        InputError: the file is missing or damaged, has other content, or would run code.
     """
     try:
         content = read_sealed(path)
@@ -24,5 +29,5 @@ def load_tensors(path: Path, fields: Sequence[str], remedy: str = "Delete it, an
         raise InputError(f"{path} can't be read: {error}. {remedy}") from error
     missing = [name for name in fields if name not in content] if isinstance(content, dict) else list(fields)
     if missing:
-        raise InputError(f"{path} has no {', '.join(missing)}: another program, or another version, wrote it. {remedy}")
+        raise InputError(f"{path} lacks {', '.join(missing)}: another program or version wrote it. {remedy}")
     return content

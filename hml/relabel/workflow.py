@@ -19,11 +19,10 @@ from hml.judgements.stimuli_file import write_stimuli
 from hml.labels import MixedBatch
 from hml.randomness import Draws
 from hml.relabel import active_report, plan_report, presentation
-from hml.relabel.acquisition import ExpectedInformation
 from hml.relabel.acquisition.curves import fit_curves
 from hml.relabel.acquisition.pool import estimate_image_share, opinion_noise
-from hml.relabel.active import ACQUISITIONS, Comparison, Schedule, draw_repetitions
-from hml.relabel.candidates import draw_mixes, draw_targets, find_originals
+from hml.relabel.active import ACQUISITIONS, Comparison, draw_repetitions
+from hml.relabel.candidates import draw_mixes, draw_targets
 from hml.relabel.checkpoint import Checkpoint, tabulate_curves
 from hml.relabel.command import DEFAULT_PATH, Evaluate, Fit, Plan, Propose, Sources
 from hml.relabel.encoding import ImageTable, take
@@ -42,7 +41,7 @@ from hml.relabel.planning import (
     plan,
     predict_people,
 )
-from hml.relabel.proposal import Wanted, propose
+from hml.relabel.proposal import propose
 from hml.relabel.relabeller import Relabeller
 from hml.relabel.sources import Material, choose_images, read_material
 from hml.reporting.sections import count, write_share
@@ -64,9 +63,6 @@ def run(options: Sources) -> int:
     Raises:
         HmlError: a flag or a file is wrong.
     """
-    for name, least in (("steps", 1), ("members", 1), ("epochs", 1), ("seed", 0), ("studies", 2)):
-        if getattr(options, name, least) < least:
-            raise InputError(f"--{name} {getattr(options, name)} must be {least} or more.")
     match options:
         case Propose():
             _propose(options)
@@ -135,17 +131,15 @@ def _evaluate(options: Evaluate) -> None:
 def _compare(options: Evaluate) -> None:
     """Compare acquisitions on existing answers."""
     started = time.perf_counter()
-    schedule = Schedule(options.start, options.batch, options.rounds, options.repetitions, options.seed)
-    if options.members < 2:
-        raise InputError(f"--members {options.members} must be 2 or more with --active, which uses their disagreement.")
     material, fitting = read_material(options), _settings(options)
-    repetitions = draw_repetitions(material.once, schedule)  # its errors come before anything slow
+    repetitions = draw_repetitions(material.once, options)  # its errors come before anything slow
     announce_replacement(options.out / f"{active_report.PAGE}.html")
     images = _describe(material, options)
     own = {} if options.acquisition is None else {type(options.acquisition).__name__: options.acquisition}
-    comparison = Comparison(material.once, images, draw_targets(material.bank, options.seed), fitting, schedule)
+    comparison = Comparison(material.once, images, draw_targets(material.bank, options.seed), fitting, options)
     results = comparison.run(ACQUISITIONS | own, repetitions)
-    settings = asdict(fitting) | asdict(schedule) | {"data": dict(material.provenance)}
+    schedule = {name: getattr(options, name) for name in ("start", "batch", "rounds", "repetitions", "seed")}
+    settings = asdict(fitting) | schedule | {"data": dict(material.provenance)}
     print(active_report.write_report(results, material.once, settings, time.perf_counter() - started, options.out))
 
 
@@ -154,18 +148,8 @@ def _propose(options: Propose) -> None:
     checkpoint, material = _load(options)
     bank = material.bank
     started = time.perf_counter()
-    wanted = Wanted(
-        count=options.count,
-        pairs=[bank.classes.parse_pair(pair) for pair in options.pairs] or bank.classes.pairs,
-        images=find_originals(bank, options.images),
-        lambdas=options.lambdas,
-        per_image=options.per_image,
-        candidates=options.candidates,
-        seed=options.seed,
-    )
     announce_replacement(options.out)
-    acquisition = options.acquisition or ExpectedInformation()
-    batch = propose(checkpoint.relabeller, bank, material.once, acquisition, wanted)
+    batch = propose(checkpoint.relabeller, bank, material.once, options)
     seconds = time.perf_counter() - started
     write_atomically(options.out, write_stimuli(batch.proposals, bank.classes, bank.names))
     share = batch.pool.image_share

@@ -18,7 +18,7 @@ from hml.errors import InputError
         *("https://[", "https://a@x.org", "https://x.org:port", "https://x y.org", ""),
     ],
 )
-def test_a_public_address_that_is_none_is_refused(base_url):
+def test_an_invalid_public_address_is_rejected(base_url):
     with pytest.raises(InputError, match=r"like https://study\.example\.org"):
         read_origin(base_url)
 
@@ -39,7 +39,7 @@ def test_a_public_address_is_read_as_browsers_say_it(base_url, origin):
 
 
 @pytest.mark.parametrize("base_url", ["http://study.example.org", "http://192.168.0.2:8000", "http://localhost.x.org"])
-def test_people_elsewhere_come_over_https_alone(base_url):
+def test_people_elsewhere_come_over_https_only(base_url):
     with pytest.raises(InputError, match="must start with https://"):
         read_origin(base_url)
 

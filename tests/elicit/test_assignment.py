@@ -27,7 +27,7 @@ def needs_somebody(store):
     return True
 
 
-def test_images_fill_evenly_whoever_comes_when(open_store):
+def test_images_fill_evenly_in_any_order_of_people(open_store):
     store = open_store(number=10, trials=3, repeats=1, people_per_image=4)
     people = [start(store) for _ in range(13)]
     for turn in range(4):
@@ -51,7 +51,7 @@ def test_people_who_are_there_at_once_get_different_images(open_store):
     assert len(set(shown)) == 6
 
 
-def test_an_image_gets_as_many_people_as_the_study_says(open_store):
+def test_an_image_gets_the_studys_number_of_people(open_store):
     store = open_store(people_per_image=2, trials=6, repeats=0)
     for _ in range(2):
         answer_all(store, start(store))
@@ -60,7 +60,7 @@ def test_an_image_gets_as_many_people_as_the_study_says(open_store):
         store.people.enrol("1")
 
 
-def test_no_more_people_are_let_in_than_there_is_work_for(open_store):
+def test_only_as_many_people_are_admitted_as_are_needed(open_store):
     store = open_store(number=8, trials=4, people_per_image=6)  # 8·6/4 = 12 people
     people = [store.people.enrol("1", f"id {n}") for n in range(12)]
     with pytest.raises(StudyFullError):
@@ -224,7 +224,7 @@ def test_shuffled_blends_are_all_there_and_stay_where_they_are(open_store):
     assert len(orders) == 6
 
 
-def test_the_construct_task_starts_where_its_image_says(open_store):
+def test_the_construct_task_starts_at_its_images_weight(open_store):
     store = open_store(task="construct")
     trial = store.trials.next(start(store))
     assert trial.start == trial.stimulus.lambda_f

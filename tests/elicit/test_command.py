@@ -54,7 +54,7 @@ def guide_commands(section):
 
 
 @pytest.mark.usefixtures("without_drawing")
-def test_simulated_people_take_the_demo_and_a_model_learns_from_what_they_said(tmp_path, capsys):
+def test_simulated_people_take_the_demo_and_a_model_learns_from_them(tmp_path, capsys):
     serve, export, *following = guide_commands("Try the demo")
     assert (serve, export) == ("hml elicit serve", "hml elicit export judgements.csv")
     assert main(["elicit", "simulate", "--people", "12"]) == 0
@@ -158,7 +158,7 @@ def test_a_study_beside_its_classes_asks_about_those_it_may_export(capsys):
     assert f"--data.images {source.format('data.images')} --data.mixed.judgements mine.csv" in printed
 
 
-def test_made_up_people_take_no_real_study(tmp_path, capsys):
+def test_simulated_people_take_no_real_study(tmp_path, capsys):
     text = EXAMPLE.read_text(encoding="utf-8").replace("images: cifar10", "images: demo")
     text = text.replace("ethics_reference: null", "ethics_reference: E-17").replace("contact: null", "contact: us")
     Path("real.yaml").write_text(text, encoding="utf-8")
@@ -211,7 +211,7 @@ def test_a_browser_that_returns_when_it_is_closed_keeps_nobody_from_the_study(ca
     assert f"  {address}\n" in capsys.readouterr().out
 
 
-def test_without_the_web_packages_serving_says_what_to_install(capsys, monkeypatch):
+def test_without_the_web_packages_serve_names_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert main(["elicit", "serve", "--no-browser"]) == 2
     assert "pip install -e '.[elicit]'" in capsys.readouterr().err
@@ -258,7 +258,7 @@ def test_a_person_is_withdrawn_by_whatever_is_known_of_them(served, capsys):
         assert main(["elicit", "withdraw", *args]) == 2
 
 
-def test_whom_the_list_of_payments_alone_knows_is_deleted_from_it(served, capsys):
+def test_a_person_only_on_the_list_of_payments_is_deleted_from_it(served, capsys):
     ben = served.folder.key.hash_outside_id("ben")  # who joined after the backup that was restored
     served.folder.payments.enrol(ben, "ben")
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
@@ -293,7 +293,7 @@ def test_answers_are_corrected_and_struck_out(served, capsys):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_help_says_how_each_tasks_answer_is_corrected(task, open_store, folder, capsys):
+def test_the_help_shows_how_each_tasks_answer_is_corrected(task, open_store, folder, capsys):
     with pytest.raises(SystemExit):
         main(["elicit", "correct", "--help"])
     (said,) = re.findall(rf"^  {task} +(\{{.*)$", capsys.readouterr().out, re.MULTILINE)

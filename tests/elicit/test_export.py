@@ -68,7 +68,7 @@ def test_columns_are_those_of_the_released_file(other_tasks, task):
         assert list(FORMATS[task].columns) == next(csv.reader(file))
 
 
-def test_judgements_are_read_as_they_were_said(store, export):
+def test_judgements_are_read_as_they_were_answered(store, export):
     people = [start(store), start(store)]
     shown = [trial for code in people for trial in answer_all(store, code, say)]
     judgements = read_hmix(export(store), cohort="all")
@@ -84,7 +84,7 @@ def test_judgements_are_read_as_they_were_said(store, export):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_whoever_means_a_share_exports_it_whichever_side_is_left(open_store, export, seed):
+def test_a_share_is_exported_the_same_for_either_order_of_sides(open_store, export, seed):
     store = open_store(number=40, trials=40, repeats=9, stimuli=StimulusChoice(seed=seed))
     rng, code = random.Random(seed), start(store)
     cats, positions, sides = [], [], set()
@@ -188,7 +188,7 @@ def test_an_empty_study_has_nothing_to_export(store, tmp_path):
         ("subject", "Ann", "free text"),
     ],
 )
-def test_what_tells_who_somebody_is_is_never_exported(column, text, what):
+def test_identifying_data_are_never_exported(column, text, what):
     with pytest.raises(InputError, match=what) as refusal:
         check_cell(column, text, "judgements.csv, row 2", CIFAR10)
     assert text not in str(refusal.value)
@@ -252,7 +252,7 @@ def test_a_correction_must_be_an_answer_to_a_trial_that_has_one(store, export):
         correct(store.folder, subject, 9, None, "why")
 
 
-def test_what_people_said_of_cifar10_s_images_is_trained_on_as_h_mix_is(data_dir, tmp_path, export):
+def test_answers_about_cifar10s_images_are_trained_on_as_h_mix(data_dir, tmp_path, export):
     study = replace(read_study(EXAMPLE), trials=5)
     stimuli = load_stimuli(study, data_dir)
     store = Store(tmp_path / "cifar10", study, stimuli.all, stimuli.classes)

@@ -58,7 +58,7 @@ def test_a_folder_of_an_earlier_hml_is_left_to_that_version(store, open_store, t
         export_answers(store.folder, tmp_path / "judgements.csv")
 
 
-def test_it_comes_out_beside_the_answers_and_says_from_which_row_on(open_store, tmp_path):
+def test_it_is_written_beside_the_answers_with_the_first_row(open_store, tmp_path):
     store = open_store(title="Katzen – 猫")
     answer_all(store, start(store))
     changed = open_store(instructions="Look twice.")

@@ -63,7 +63,7 @@ def test_agreement_is_the_mean_difference_of_people_and_of_repeats(open_store):
     assert found.within_person == pytest.approx((0.2 + 0 + 0.1) / 3)
 
 
-def test_a_repeat_stands_for_a_first_answer_that_was_struck_out(open_store):
+def test_a_repeat_replaces_a_first_answer_that_was_struck_out(open_store):
     store = open_store(number=1, trials=1, repeats=1)
     for first, again in ((10, 30), (90, 80)):
         code = start(store)

@@ -117,7 +117,7 @@ def test_a_killed_fitter_is_started_again_after_the_next_interval(open_store, re
     assert (refresher.refresh(), refresher.failure) == (2, None)
 
 
-def test_a_fitter_that_fails_says_why(open_store, refresh_with):
+def test_a_failed_fit_is_reported_with_its_reason(open_store, refresh_with):
     store = open_store(stimuli=CHOICE)
     answer_all(store, start(store))
     refresher = refresh_with(store, [FAILED, WRITE])

@@ -102,7 +102,7 @@ def test_the_same_seed_draws_the_same_images(bank):
     assert one != other
 
 
-def test_more_images_than_there_are_originals_for_are_refused_with_what_is_possible(bank):
+def test_too_few_originals_are_reported_with_the_largest_number(bank):
     with pytest.raises(InputError, match=r"per_class_pair=9 takes 81 originals .* has 80: 8 at most"):
         draw_stimuli(StimulusChoice(per_class_pair=9), bank)
 
@@ -179,7 +179,7 @@ def serve_file(folder, *lines, **changes):
     return load_stimuli(study, None, folder)
 
 
-def test_a_stimuli_file_beside_the_study_says_which_images_are_shown(tmp_path, bank):
+def test_a_stimuli_file_beside_the_study_defines_the_images(tmp_path, bank):
     stimuli = serve_file(tmp_path, "10,Vertical stripes,7,Dots,0.35", "11,Horizontal stripes,5,Rings,0.5")
     assert [(s.lambda_f, [end.image_id for end in s.endpoints]) for s in stimuli.all] == [
         (0.35, [10, 7]),
@@ -254,11 +254,11 @@ def test_the_midpoint_tasks_show_each_pair_once_and_by_every_step():
 
 
 def test_the_midpoint_tasks_start_from_steps_only():
-    with pytest.raises(InputError, match=r"lambdas=\[0\.25, 0\.75\] are none of the steps"):
+    with pytest.raises(InputError, match=r"lambdas=\[0\.25, 0\.75\] are not steps of"):
         load_stimuli(replace(STUDY, task="construct", stimuli=StimulusChoice()), None)
 
 
-def test_more_trials_than_images_are_refused():
+def test_more_trials_than_images_are_rejected():
     with pytest.raises(InputError, match="trials=46 is more than the 45 images"):
         load_stimuli(replace(STUDY, trials=46, stimuli=StimulusChoice(per_class_pair=1)), None)
 

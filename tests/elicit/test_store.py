@@ -96,7 +96,7 @@ def test_an_answer_sent_again_gets_its_first_receipt(store):
     assert store.people.find(code).answered == 2
 
 
-def test_another_answer_under_the_same_id_is_refused(store):
+def test_another_answer_with_the_same_id_is_rejected(store):
     code = start(store)
     trial = store.trials.next(code)
     receipt = answer(store, code, trial)
@@ -134,7 +134,7 @@ def test_an_untouched_answer_is_not_kept(store):
 
 
 @pytest.mark.parametrize("reaction_ms", [-1.0, float("nan"), float("inf"), True])
-def test_a_time_that_is_none_is_refused(store, reaction_ms):
+def test_an_invalid_time_is_rejected(store, reaction_ms):
     code = start(store)
     with pytest.raises(InputError, match="reaction_ms"):
         answer(store, code, store.trials.next(code), reaction_ms=reaction_ms)
@@ -185,7 +185,7 @@ def test_consent_is_kept_with_its_version_its_text_and_its_time(store):
     assert time.endswith("+00:00")
 
 
-def test_consent_to_an_older_text_is_refused(store):
+def test_consent_to_an_older_text_is_rejected(store):
     with pytest.raises(ConflictError, match="read it again"):
         store.people.enrol("0")
 

@@ -27,7 +27,7 @@ def write(tmp_path):
     return make
 
 
-def test_the_demo_says_that_it_is_one():
+def test_the_demo_is_marked_as_a_demo():
     study = demo_study()
     assert (study.name, study.images, study.is_demo) == ("demo", "demo", True)
 
@@ -128,9 +128,12 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"images": {"root": "photos"}}, "must be cifar10, demo, or a mapping with class_path"),
         ({"images": ["cifar10"]}, "images=['cifar10'] must be cifar10, demo"),
         ({"images": "left out"}, "lacks images"),
-        ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' says which images: leave out per_"),
+        ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' already defines the images: leave out per_"),
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
-        ({"stimuli": {"file": "a.csv", "pairs": 3, "lambdas": [0.5]}}, "'a.csv' says which images: leave out pairs, l"),
+        (
+            {"stimuli": {"file": "a.csv", "pairs": 3, "lambdas": [0.5]}},
+            "'a.csv' already defines the images: leave out pairs, l",
+        ),
         ({"stimuli": {"file": "a.csv", "cohort": "all"}}, "file='a.csv' and cohort='all' both choose the images"),
         ({"stimuli": {"refresh_every": 0}}, "refresh_every=0 must be 1 or more"),
         ({"stimuli": {"refresh_every": "often"}}, "stimuli.refresh_every='often' must be a whole number, or null."),
@@ -145,7 +148,7 @@ def test_without_a_return_url_there_is_no_return_address():
         ),
     ],
 )
-def test_a_wrong_value_is_refused_by_file_key_and_value(write, changes, told):
+def test_a_wrong_value_is_rejected_with_file_key_and_value(write, changes, told):
     with pytest.raises(InputError) as refusal:
         read_study(write(**changes))
     assert "mine.yaml" in str(refusal.value)
@@ -153,7 +156,7 @@ def test_a_wrong_value_is_refused_by_file_key_and_value(write, changes, told):
 
 
 @pytest.mark.parametrize("content", ["{", "- a\n- b\n", "", "\xff\xfe"])
-def test_what_is_no_study_is_refused(tmp_path, content):
+def test_a_file_that_is_no_study_is_rejected(tmp_path, content):
     path = tmp_path / "odd.yaml"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=r"odd\.yaml"):

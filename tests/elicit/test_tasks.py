@@ -65,7 +65,7 @@ def test_an_untouched_control_is_no_answer(name, moved):
         ("categorical", {"improbClassSelectZebra": "1"}),
     ],
 )
-def test_what_is_no_answer_is_refused(name, changes):
+def test_an_invalid_answer_is_rejected(name, changes):
     with pytest.raises(InputError):
         TASKS[name].check(ANSWERS[name] | changes, STIMULUS, CIFAR10)
 
@@ -80,12 +80,12 @@ def test_an_answer_to_swapped_sides_is_kept_in_hmix_s_terms(name):
     assert TASKS[name].mirror(kept) == TASKS[name].check(ANSWERS[name], STIMULUS, CIFAR10)
 
 
-def test_a_missing_part_is_refused():
+def test_a_missing_part_is_rejected():
     with pytest.raises(InputError, match="An answer has mixingcoeff, confidence"):
         TASKS["rate_mixture"].check({"mixingcoeff": 3, "moved": ["mixingcoeff", "confidence"]}, STIMULUS, CIFAR10)
 
 
-def test_one_class_alone_may_be_named():
+def test_one_class_only_may_be_named():
     only = {"classSelect": "mostProbCat", "prob": "100", "classSelect2": "secondProbNo", "prob2": ""}
     assert TASKS["categorical"].check(only, STIMULUS, CIFAR10) == only
 

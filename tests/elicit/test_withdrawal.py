@@ -31,7 +31,7 @@ def secrets_of(store, code):
     ]
 
 
-def test_an_outside_id_stands_on_the_list_of_payments_alone(store):
+def test_an_outside_id_is_on_the_list_of_payments_only(store):
     code = start(store, OUTSIDE_ID)
     assert store.people.enrol("1", OUTSIDE_ID) == code
     assert OUTSIDE_ID.encode() not in (store.folder.path / "study.sqlite3").read_bytes()
@@ -65,12 +65,12 @@ def test_an_id_is_kept_on_the_list_as_it_is_compared(store):
 @pytest.mark.parametrize(
     "outside_id", ["", " \u200b", "x" * 129, "a\nb", "a\x00", "{{%PROLIFIC_PID%}}", "%PID%", "${id}"]
 )
-def test_what_is_no_outside_id_is_refused(store, outside_id):
+def test_texts_that_are_no_outside_ids_are_rejected(store, outside_id):
     with pytest.raises(InputError, match="participant id"):
         store.people.enrol("1", outside_id)
 
 
-def test_the_list_says_who_finished_with_which_code(store):
+def test_the_list_has_who_finished_with_which_code(store):
     completion_code = finish(store, start(store, "bea"))
     start(store, "ann")
     start(store)
@@ -133,7 +133,7 @@ def test_who_opens_their_link_while_they_withdraw_is_not_left_on_the_list(store,
     assert OUTSIDE_ID.encode() not in contents(store.folder.path)
 
 
-def test_a_withdrawal_that_is_cut_short_leaves_nobody_on_the_list_alone(store, monkeypatch):
+def test_an_interrupted_withdrawal_leaves_nobody_on_the_list_only(store, monkeypatch):
     code = start(store, OUTSIDE_ID)
     forget = store.folder.payments.__class__.forget
 
@@ -172,7 +172,7 @@ def test_withdrawal_gives_the_places_back(store):
     assert overview(store).coverage.images_by_judgements == {0: 6}
 
 
-def test_who_withdrew_may_begin_anew_and_gets_other_draws(store):
+def test_a_person_who_withdrew_may_begin_again_with_other_draws(store):
     code = start(store, OUTSIDE_ID)
     first = [trial.stimulus for trial in answer_all(store, code)]
     withdraw(store.folder, code)

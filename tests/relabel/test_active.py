@@ -9,8 +9,9 @@ import pytest
 from hml.cli import main
 from hml.errors import InputError
 from hml.relabel.acquisition import ExpectedInformation
-from hml.relabel.active import IMAGES, MEASURES, Questions, Schedule, draw_repetitions
+from hml.relabel.active import IMAGES, MEASURES, Questions, draw_repetitions
 from hml.relabel.active_report import compare, decompose, find_needed, learning_curves, verdict
+from hml.relabel.command import Evaluate
 from hml.relabel.folds import group_by_pair
 from tests.relabel.conftest import QUICK
 
@@ -63,11 +64,11 @@ def test_nothing_that_is_held_out_is_asked():
 
 
 def test_more_than_there_is_cannot_be_asked():
-    draw_repetitions(make_table(), Schedule(start=10, batch=20, rounds=4, repetitions=2))
-    with pytest.raises(InputError, match=r"asks for 310 judgements, 20 at a time, .* 256 of 32 images"):
-        draw_repetitions(make_table(), Schedule(start=10, batch=20, rounds=10, repetitions=2))
+    draw_repetitions(make_table(), Evaluate(start=10, batch=20, rounds=4, repetitions=2))
+    with pytest.raises(InputError, match=r"asks for 310 judgements, 20 at a time. .* 256 of 32 images"):
+        draw_repetitions(make_table(), Evaluate(start=10, batch=20, rounds=10, repetitions=2))
     with pytest.raises(InputError, match="--repetitions 1"):
-        Schedule(repetitions=1)
+        Evaluate(repetitions=1)
 
 
 def simulate_results(better):
@@ -92,7 +93,7 @@ def test_a_better_acquisition_is_named_with_what_random_needs():
     assert "better than random: Mine (−0.5" in verdict(gains, "bits_pair")
 
 
-def test_where_nothing_is_better_the_verdict_says_so():
+def test_the_verdict_reports_that_nothing_is_better():
     assert "no acquisition differs clearly from random" in verdict(compare(simulate_results(better=0.0)), "mae")
 
 

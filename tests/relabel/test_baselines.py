@@ -70,7 +70,7 @@ def test_the_histograms_strength_is_what_predicts_a_judgement_best_that_is_left_
     np.testing.assert_array_equal(chosen, masses[int(np.argmin(bits))])
 
 
-def test_the_histogram_may_be_that_of_all_answers_where_lambda_f_says_nothing():
+def test_the_histogram_is_that_of_all_answers_if_lambda_f_is_irrelevant():
     rng = np.random.default_rng(0)
     learn = pd.DataFrame({"lambda_f": rng.choice([0.1, 0.25, 0.5, 0.75, 0.9], 1500), "omega": rng.beta(4, 2, 1500)})
     mass = level_histogram(learn, learn, "omega", mirrored=False)

@@ -33,7 +33,7 @@ def evaluated(learned):
     return learned, printed.getvalue()
 
 
-def test_evaluate_tells_every_model_under_both_splits(evaluated):
+def test_evaluate_scores_every_model_in_both_splits(evaluated):
     folder, printed = evaluated
     result = json.loads((folder / "relabel.json").read_text())
     assert list(result["scores"]) == ["pair", "annotator"]
@@ -69,7 +69,7 @@ def test_the_images_description_is_kept(learned, capsys):
     assert f"{learned / 'relabeller.pt'} will be replaced: to keep it, stop this and set another --out.\n" in printed
 
 
-def test_ones_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
+def test_your_own_judgements_of_the_demos_images_are_learned_from(learned, tmp_path, capsys):
     (kept,) = learned.glob("features-*.pt")
     shutil.copy(kept, tmp_path)
     answer = '"{""mixingcoeff"": 40, ""confidence"": 70}"'
@@ -178,7 +178,7 @@ def test_judgements_without_confidence_exit_with_2_before_any_work(verb, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_broken_description_of_images_is_refused(learned, tmp_path, capsys):
+def test_a_broken_description_of_images_is_rejected(learned, tmp_path, capsys):
     (kept,) = learned.glob("features-*.pt")
     (tmp_path / kept.name).write_bytes(b"broken")
     assert main(["relabel", "fit", *QUICK, "--out", str(tmp_path)]) == 2

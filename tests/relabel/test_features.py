@@ -12,7 +12,7 @@ def bank(tmp_path_factory):
     return DemoImages(100, 20).load(tmp_path_factory.mktemp("data"))
 
 
-def test_every_image_is_described_and_the_global_generator_is_left_alone(bank, tmp_path):
+def test_every_image_is_described_and_the_global_generator_is_kept(bank, tmp_path):
     before = torch.get_rng_state()
     table = describe_images(bank, tmp_path, epochs=1)
     assert torch.equal(before, torch.get_rng_state())

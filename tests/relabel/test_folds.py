@@ -41,7 +41,7 @@ def test_of_the_released_judgements_no_pair_and_no_person_is_on_both_sides(data_
         assert not set(table["annotator"].iloc[learn]) & set(table["annotator"].iloc[test])
 
 
-def test_more_folds_than_groups_are_refused():
+def test_more_folds_than_groups_are_rejected():
     with pytest.raises(InputError, match="folds=3"):
         list(grouped_folds(np.array([0, 1, 0]), 3, 0))
 

@@ -59,7 +59,7 @@ def make(checkpoint):
     ]
 
 
-def test_labels_sum_to_one_and_lie_on_the_endpoints(checkpoint, batch, draws):
+def test_labels_sum_to_one_over_the_endpoints(checkpoint, batch, draws):
     for strategy in make(checkpoint):
         label = strategy.label_batch(batch, draws)
         torch.testing.assert_close(label.sum(1), torch.ones(12))
@@ -77,7 +77,7 @@ def test_a_sampled_label_is_the_drawn_answer_smoothed_by_the_drawn_confidence(ch
     torch.testing.assert_close(found, expected)
 
 
-def test_samples_depend_on_seed_epoch_and_index_alone(checkpoint, batch):
+def test_samples_depend_on_seed_epoch_and_index_only(checkpoint, batch):
     strategy = LearnedLabels(checkpoint, draw="sample")
     label = strategy.label_batch(batch, Draws(3, 1, np.arange(12)))
     columns = ("id_1", "id_2", "class_1", "class_2", "lambda_f")
@@ -134,7 +134,7 @@ def test_fresh_mixes_are_labelled_on_the_way(checkpoint, tiny):
     assert "relabeller.pt" not in module.provenance["files"]
 
 
-def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
+def test_the_checkpoint_has_its_provenance(checkpoint, tmp_path):
     loaded = Checkpoint.load(Path(checkpoint))
     assert loaded.provenance["data"]["judgements"] == 1350
     assert loaded.provenance["options"]["steps"] == 15
@@ -151,7 +151,7 @@ def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
     [
         (None, "There is no .*hml relabel fit"),
         (b"not a checkpoint", "can't be read"),
-        ({"members": []}, "has no format"),
+        ({"members": []}, "lacks format"),
         (
             dict.fromkeys(("shape", "members", "table", "classes", "annotators", "judged", "curves", "provenance"))
             | {"format": 9},
@@ -165,7 +165,7 @@ def test_the_checkpoint_says_where_it_came_from(checkpoint, tmp_path):
         ({"format": Path("code/that/runs")}, "can't be read"),
     ],
 )
-def test_what_is_no_checkpoint_is_refused(content, said, tmp_path):
+def test_a_file_that_is_no_checkpoint_is_rejected(content, said, tmp_path):
     path = tmp_path / "relabeller.pt"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -175,7 +175,7 @@ def test_what_is_no_checkpoint_is_refused(content, said, tmp_path):
         LearnedLabels(str(path))
 
 
-def test_a_flipped_bit_is_refused(checkpoint, tmp_path):
+def test_a_flipped_bit_is_rejected(checkpoint, tmp_path):
     good, rng = Path(checkpoint).read_bytes(), random.Random(0)
     for _ in range(50):
         bad = bytearray(good)
@@ -188,7 +188,7 @@ def test_a_flipped_bit_is_refused(checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"), [({"draw": "both"}, "draw='both'"), ({"gamma": 2}, "gamma=2"), ({"annotator": "x"}, "'x'")]
 )
-def test_wrong_arguments_are_refused(options, said, checkpoint):
+def test_wrong_arguments_are_rejected(options, said, checkpoint):
     with pytest.raises(InputError, match=said):
         LearnedLabels(checkpoint, **options)
 
@@ -218,7 +218,7 @@ def test_they_join_table1_by_name(checkpoint, tmp_path, monkeypatch):
     assert "differ in more than labels" not in table
 
 
-def test_without_a_checkpoint_the_remedy_is_said(tmp_path, monkeypatch, capsys):
+def test_without_a_checkpoint_the_remedy_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["fit", "--config", str(CONFIGS / "learned_mean.yaml"), *FLY]) == 2
     message = capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_the_guides_example_runs(path, tmp_path, monkeypatch):
 
 
 def test_class_that_the_relabeller_does_not_know_is_an_error(path):
-    with pytest.raises(InputError, match="knows nothing about the class 'zebra': it learned Vertical stripes"):
+    with pytest.raises(InputError, match="does not know the class 'zebra': it learned Vertical stripes"):
         RelabellerPerceiver([NAMES[0], "zebra"], path)
 
 

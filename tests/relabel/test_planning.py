@@ -40,7 +40,7 @@ def gaussian(*means, images=1):
 
 
 @pytest.mark.parametrize(("image_share", "person_share"), [(0.0, 0.0), (0.4, 0.0), (0.3, 0.2)])
-def test_the_half_width_is_what_theory_says_of_gaussians(image_share, person_share):
+def test_the_half_width_equals_theory_for_gaussians(image_share, person_share):
     population = Population(gaussian(50 - BETWEEN_PEOPLE, 50 + BETWEEN_PEOPLE), image_share, person_share)
     design = Design(people=12, each=10, per_image=4)
     planned = plan(population, design, mean, effect=0.05, studies=1000)

@@ -12,10 +12,10 @@ from hml.cli import main
 from hml.data import DemoImages
 from hml.errors import InputError
 from hml.judgements.stimuli_file import parse_stimuli
-from hml.relabel.acquisition import ExpectedInformation
 from hml.relabel.candidates import draw_mixes, find_originals
 from hml.relabel.checkpoint import Checkpoint
-from hml.relabel.proposal import Wanted, find_new, propose
+from hml.relabel.command import Propose
+from hml.relabel.proposal import find_new, propose
 from tests.relabel.test_acquisition import mix
 
 CLASSES = DemoImages().classes(Path())
@@ -81,11 +81,12 @@ def test_more_than_there_is_cannot_be_proposed(ensemble):
     checkpoint = Checkpoint.load(ensemble)
     row = {"id_1": 3, "id_2": 5, "class_1": 3, "class_2": 5, "lambda_f": 0.5, "lambda_h": 0.5, "omega": 0.5}
     table = pd.DataFrame([row | {"person": 0, "image": 0}])
-    wanted = Wanted(count=5, pairs=[(3, 5)], images=np.array([3, 5, 13]), candidates=50, lambdas=(0.5,))
+    pairs = (CLASSES.name_pair(3, 5),)
+    options = Propose(count=5, pairs=pairs, images=("3", "5", "13"), candidates=50, lambdas=(0.5,))
     bank = DemoImages(20, 1).load(Path())
-    with pytest.raises(InputError, match="--count 5: only 2 images that differ may be proposed"):
-        propose(checkpoint.relabeller, bank, table, ExpectedInformation(), wanted)
-    with pytest.raises(InputError, match="--images 20: no such training images"):
+    with pytest.raises(InputError, match="--count 5: only 2 different images may be proposed"):
+        propose(checkpoint.relabeller, bank, table, options)
+    with pytest.raises(InputError, match="--images 20: these are no training images"):
         find_originals(bank, ["0", "20"])
     with pytest.raises(InputError, match="no training images of Checks"):
         draw_mixes(bank, [(3, 4)], 9, None, (0, "candidates"), np.array([3, 5]))
@@ -95,9 +96,9 @@ def test_more_than_there_is_cannot_be_proposed(ensemble):
     ("wrong", "said"),
     [({"count": 0}, "--count 0"), ({"per_image": 0}, "--per-image 0"), ({"lambdas": (0.5, 1.0)}, r"--lambdas \[1.0\]")],
 )
-def test_wishes_out_of_range_are_rejected(wrong, said):
+def test_numbers_out_of_range_are_rejected(wrong, said):
     with pytest.raises(InputError, match=said):
-        Wanted(**{"count": 1, "pairs": [(0, 1)], "images": np.arange(3)} | wrong)
+        Propose(**wrong)
 
 
 def test_a_new_mix_duplicates_no_judged_image():

@@ -107,7 +107,7 @@ def test_draws_are_a_function_of_seed_epoch_and_index(relabeller, make_batch):
     assert some[1][1] == other[1][0]
 
 
-def test_fitting_leaves_the_global_generator_alone_and_repeats(simulate, images, make_batch):
+def test_fitting_keeps_the_global_generator_and_is_repeatable(simulate, images, make_batch):
     answers = Answers.of(simulate(known, repeats=1), 10)
     before = torch.get_rng_state()
     options = FitOptions(steps=3, members=1, seed=7)
@@ -116,7 +116,7 @@ def test_fitting_leaves_the_global_generator_alone_and_repeats(simulate, images,
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_other_images_and_unknown_people_are_refused(relabeller, make_batch):
+def test_other_images_and_unknown_people_are_rejected(relabeller, make_batch):
     right = make_batch([0.5])
     with pytest.raises(InputError, match="other images"):
         relabeller.mass(MixedBatch(right.id_1 + 1, right.id_2, right.class_1, right.class_2, right.lambda_f, 10))

@@ -39,7 +39,7 @@ def test_a_coin_by_hand():
 
 
 @pytest.mark.parametrize("level", scores.COVERAGES)
-def test_a_right_model_covers_what_it_says(level):
+def test_a_correct_model_has_the_nominal_coverage(level):
     mass = np.random.default_rng(1).dirichlet(np.full(101, 0.1), 1)
     every = np.arange(101)
     each = scores.coverage(np.repeat(mass, 101, axis=0), every, level)

@@ -44,7 +44,7 @@ def test_the_last_two_are_kept_and_torch_itself_reads_them(tmp_path):
     assert find_whole(tmp_path) == (path, 3)
 
 
-def test_every_damage_is_refused_or_changes_nothing(tmp_path):
+def test_every_damage_is_rejected_or_changes_nothing(tmp_path):
     path = save(tmp_path)
     good, rng, refused = path.read_bytes(), random.Random(0), 0
     for number in range(1000):
@@ -92,7 +92,7 @@ def test_no_code_in_a_checkpoint_is_run(tmp_path, monkeypatch, zipped):
     assert not Path(LAST).exists()
 
 
-def test_what_is_no_checkpoint_is_refused_by_name(tmp_path):
+def test_a_file_that_is_no_checkpoint_is_rejected_by_name(tmp_path):
     torch.save([1, 2], tmp_path / "list.ckpt")
     with zipfile.ZipFile(tmp_path / "bomb.ckpt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(10_000_000))
@@ -127,7 +127,7 @@ def test_a_file_where_the_folder_should_be_is_a_storage_error(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"minutes": -1}, {"minutes": float("nan")}, {"steps": 0}])
-def test_options_out_of_range_are_refused(options):
+def test_options_out_of_range_are_rejected(options):
     with pytest.raises(InputError, match=r"checkpoint\.minutes"):
         LatestCheckpoint(**options)
 

@@ -142,7 +142,7 @@ def test_what_was_chosen_of_an_optimiser_stays(chosen):
 
 
 @pytest.mark.parametrize("kind", [torch.optim.LBFGS, torch.optim.AdamW])
-def test_other_optimisers_are_left_alone(kind):
+def test_other_optimisers_are_unchanged(kind):
     optimizer = kind([torch.ones(3, requires_grad=True)])
     before = dict(optimizer.param_groups[0])
     fuse(optimizer)

@@ -42,7 +42,7 @@ def test_an_error_in_a_users_code_names_its_lines():
     ]
 
 
-def test_a_network_that_does_not_fit_images_is_told_in_torchs_words():
+def test_a_network_that_does_not_fit_images_is_reported_in_torchs_words():
     args = [*FIT, "--model.network", "torch.nn.Linear", "--model.network.in_features", "5"]
     with pytest.raises(InputError, match=r"torch: .*shapes cannot be multiplied"):
         training.run([*args, "--model.network.out_features", "10"])

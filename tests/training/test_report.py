@@ -79,7 +79,7 @@ def test_numbers_that_do_not_exist_are_null_with_their_reason(tiny, classifier, 
     assert "nan" not in printed
 
 
-def test_metrics_json_says_what_each_figure_is_compared_with(tiny, classifier, make_trainer, callbacks):
+def test_metrics_json_has_what_each_figure_is_compared_with(tiny, classifier, make_trainer, callbacks):
     content = report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     assert content["truth"].keys() == content["metrics"].keys() - {"test/loss"}
     truth = {
@@ -121,7 +121,7 @@ def test_every_figure_has_a_value_of_each_image_beside_it(tiny, classifier, make
             assert len(ids) == (3 if "fgsm" in name else len(stage))
 
 
-def test_seconds_of_fit_are_told(tiny, classifier, make_trainer, callbacks):
+def test_seconds_of_fit_are_reported(tiny, classifier, make_trainer, callbacks):
     trainer = make_trainer(*callbacks, tensorboard=True, max_epochs=1, limit_val_batches=0)
     trainer.fit(classifier, datamodule=tiny())
     assert report_of(trainer, classifier, tiny())["seconds"]["fit"] > 0
@@ -132,7 +132,7 @@ def test_nothing_is_written_without_a_folder_of_the_runs_own(tiny, classifier, m
     assert list(tmp_path.rglob("metrics.json")) == []
 
 
-def test_made_up_data_do_not_stand_beside_the_papers_row(tiny, classifier, make_trainer, callbacks, capsys):
+def test_synthetic_data_are_not_shown_beside_the_papers_row(tiny, classifier, make_trainer, callbacks, capsys):
     report_of(make_trainer(*callbacks, tensorboard=True), classifier, tiny())
     printed = capsys.readouterr().out
     assert "sep_conf, seed 3" in printed

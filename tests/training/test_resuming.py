@@ -108,7 +108,7 @@ def survives(folder, reference, kill, send=signal.SIGKILL, code=-signal.SIGKILL,
 
 
 @pytest.mark.parametrize("kill", [(7, "backward"), (8, "renaming"), (9, "writing"), *EDGES[:2]], ids=str)
-def test_a_killed_run_goes_on_as_if_it_had_not_been(kill, uninterrupted, tmp_path):
+def test_a_killed_run_resumes_as_if_it_had_not_been(kill, uninterrupted, tmp_path):
     assert survives(tmp_path, uninterrupted, kill) > 0
 
 
@@ -164,7 +164,7 @@ def test_a_run_that_stopped_early_does_not_train_on_when_its_test_is_repeated(tm
     assert max(drawn(tmp_path)) == STEPS_AN_EPOCH
 
 
-def test_a_run_that_is_killed_twice_goes_on_twice(uninterrupted, killed):
+def test_a_run_that_is_killed_twice_resumes_twice(uninterrupted, killed):
     assert hml(killed, *FIT, "--resume", "must", kill=(14, "end")) == -signal.SIGKILL
     assert hml(killed, *FIT, "--resume", "must") == 0
     assert_same(killed, uninterrupted)
@@ -182,7 +182,7 @@ def test_a_broken_checkpoint_is_passed_over_loudly(uninterrupted, killed):
     assert_same(killed, uninterrupted)
 
 
-def test_with_no_whole_checkpoint_nothing_goes_on(killed):
+def test_without_an_intact_checkpoint_nothing_is_resumed(killed):
     for name in ("last.ckpt", "previous.ckpt"):
         (killed / RUN / "checkpoints" / name).write_bytes(b"")
     assert hml(killed, *FIT, "--resume", "auto") == 2
@@ -197,7 +197,7 @@ def test_with_no_whole_checkpoint_nothing_goes_on(killed):
         (["--data.images.num_test", "34"], "recipe.data.images.init_args.num_test: 33 recorded, 34 requested"),
     ],
 )
-def test_another_config_is_refused_with_the_difference(change, said, killed):
+def test_another_config_is_rejected_with_the_difference(change, said, killed):
     before = sorted((killed / RUN / "checkpoints").iterdir())
     for resume in (["must"], ["auto", "--run_folder", str(RUN)]):
         assert hml(killed, *FIT, *change, "--resume", *resume) == 2
@@ -209,7 +209,7 @@ def test_another_config_is_refused_with_the_difference(change, said, killed):
 
 
 @pytest.mark.parametrize("part", ["code", "data"])
-def test_other_code_and_other_data_are_refused_with_the_difference(part, killed):
+def test_other_code_and_other_data_are_rejected_with_the_difference(part, killed):
     record = json.loads((killed / RUN / "run.json").read_text())
     record[part] |= {"hml": "0"} if part == "code" else {"files": {"hmix.csv": "0"}}
     (killed / RUN / "run.json").write_text(json.dumps(record))
@@ -219,7 +219,7 @@ def test_other_code_and_other_data_are_refused_with_the_difference(part, killed)
     assert "--ckpt_path" in told
 
 
-def test_whoever_says_so_goes_on_with_another_config(killed):
+def test_a_run_can_be_resumed_with_another_config_on_request(killed):
     checkpoint = killed / RUN / "checkpoints/last.ckpt"
     args = ["--trainer.gradient_clip_val", "2.0", "--ckpt_path", str(checkpoint)]
     assert hml(killed, *FIT, *args) == 0
@@ -228,7 +228,7 @@ def test_whoever_says_so_goes_on_with_another_config(killed):
     assert min(drawn(killed)) == 1
 
 
-def test_another_optimiser_than_the_checkpoints_is_refused_since_it_would_not_be_used(killed):
+def test_another_optimiser_than_the_checkpoints_is_rejected(killed):
     checkpoint = ["--ckpt_path", str(RUN / "checkpoints/last.ckpt")]
     for other in (["--model.optimizer.lr", "0.05"], ["--model.optimizer", "torch.optim.Adam"]):
         assert hml(killed, *FIT, *other, *checkpoint) == 2
@@ -250,14 +250,14 @@ def test_a_resumed_run_is_compared_by_its_threads_and_uses_as_many(killed):
     assert json.loads((killed / RUN / "metrics.json").read_text())["threads"] == 3
 
 
-def test_a_damaged_run_json_is_said(killed):
+def test_a_damaged_run_json_is_reported(killed):
     (killed / RUN / "run.json").write_text("{")
     assert hml(killed, *FIT, "--resume", "auto", "--trainer.max_epochs", "1") == 0
     assert "run.json is damaged" in (killed / OUTPUT).read_text()
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_the_folder_of_another_run_is_refused_before_anything_is_written(done, uninterrupted, killed):
+def test_another_runs_folder_is_rejected_before_anything_is_written(done, uninterrupted, killed):
     run = (uninterrupted if done else killed) / RUN
     before = times(run)
     assert hml(killed, *FIT, "--run_folder", str(run)) == 5
@@ -299,7 +299,7 @@ def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != ".lock"}
 
 
-def test_the_second_run_in_a_folder_exits_with_5_and_leaves_the_first_alone(uninterrupted, tmp_path):
+def test_the_second_run_in_a_folder_exits_with_5_and_the_first_continues(uninterrupted, tmp_path):
     # The first stops itself in the middle of a step, and so has the folder for as long as it takes.
     first = start(tmp_path, *FIT, "--run_folder", str(RUN), kill=(7, "backward"), send=signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""What to ask next: acquisitions, each a class, that rank mixed images by what one more opinion would teach."""
+"""Acquisitions: classes that rank mixed images by the value of one more opinion."""
 
 from hml.relabel.acquisition.base import Acquisition, Choice, Random, choose
 from hml.relabel.acquisition.coverage import Coverage

@@ -1,4 +1,4 @@
-"""`Acquisition`: what ranks mixed images by what one more opinion would teach; and how a batch is chosen by it."""
+"""`Acquisition`, which ranks mixed images by the value of one more opinion, and the greedy choice of a batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
@@ -13,49 +13,46 @@ from hml.relabel.acquisition.pool import Pool
 from hml.statistics.estimates import Array, Index
 
 Gains = Generator[Array, int, None]
-"""Yields what one more opinion on each image would teach, shape (N,); is sent the row that is asked about."""
+"""Yields the value of one more opinion on each image, shape (N,). It is sent the row that was chosen."""
 
 
 class Acquisition(ABC):
-    """Ranks mixed images by what one more opinion would teach, given what the same batch asks already.
+    """Ranks mixed images by the value of one more opinion, given the images that are already in the batch.
 
-    Subclass it, and name the class by its path: `hml relabel propose --acquisition my_module.Mine`.
+    Use a subclass by its path: `hml relabel propose --acquisition my_module.Mine`.
     """
 
     reason: ClassVar[str] = "score"
-    """What a score is, with its unit: a proposal's `reason` begins with it."""
+    """The meaning of a score and its unit. The `reason` of a proposal begins with it."""
 
     @abstractmethod
     def gains(self, pool: Pool) -> Gains:
-        """Rank a pool's images again and again, as a batch grows.
+        """Rank a pool's images, again after each choice.
 
         Args:
-            pool: The images, and what is known so far.
+            pool: The images and the judgements so far.
 
         Yields:
-            What one more opinion on each would teach, shape (N,). The generator is sent the row that was chosen, and
-            yields what another opinion would teach when that one is answered, whatever the answer.
+            The value of one more opinion on each image, shape (N,). The generator is sent the row that was chosen. The
+            next values assume that this image has been judged. They do not depend on the answer.
         """
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A batch: its rows of the pool, best first, and what each was to teach when it was chosen, shape (count,)."""
+    """A batch: rows of the pool, best first, and their scores when they were chosen, both of shape (count,)."""
 
     rows: Index
     scores: Array
 
 
 def choose(acquisition: Acquisition, pool: Pool, count: int) -> Choice:
-    """Choose a batch greedily, each image given those before it; never two near-duplicates.
+    """Choose a batch greedily, without near-duplicates. A pure function of the arguments.
 
     Args:
         acquisition: Ranks the images.
         pool: The images.
-        count: How many; the batch is smaller if no more images are left that differ.
-
-    Returns:
-        The batch: a pure function of the arguments.
+        count: The size of the batch. It is smaller if there are fewer different images.
     """
     gains = acquisition.gains(pool)
     value = next(gains)
@@ -74,9 +71,9 @@ def choose(acquisition: Acquisition, pool: Pool, count: int) -> Choice:
 
 
 class Random(Acquisition):
-    """Ranks images at random: the baseline, as H-Mix's own images were drawn.
+    """Ranks images at random, as H-Mix's images were drawn. The baseline.
 
-    score ~ U(0, 1), drawn by the pool's seed.
+    score ~ U(0, 1), with the pool's seed.
     """
 
     reason = "drawn at random"

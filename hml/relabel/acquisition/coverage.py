@@ -1,4 +1,4 @@
-"""`Coverage`: asks about images that are unlike any that were judged."""
+"""`Coverage`: asks about images that are far from all judged ones."""
 
 import numpy as np
 from torch import Tensor
@@ -14,8 +14,8 @@ _CHUNK = 1000
 class Coverage(Acquisition):
     """The distance to the nearest judged image in the members' hidden units: greedy k-centre.
 
-    min over y judged or in the batch of ‖h(x) − h(y)‖, where h holds the members' hidden units for both sides of a
-    mixed image. Another opinion on a judged image covers nothing.
+    min ‖h(x) − h(y)‖ over images y that were judged or are in the batch, where h are the members' hidden units for both
+    sides of a mixed image. Another opinion on a judged image has the value 0.
 
     Source: Sener and Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", 2018.
     """

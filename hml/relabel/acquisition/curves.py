@@ -1,4 +1,4 @@
-"""`PairUncertainty`: asks where class pairs' curves are unsure."""
+"""`PairUncertainty`: asks where class pairs' curves are uncertain."""
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,7 @@ def curve_values(curves: PairCurves, table: pd.DataFrame) -> Array:
 def derivative(curve: Curve, lambda_f: Array) -> Array:
     """Return the derivative of a curve by its bias and log slope at lambda_f (...), shape (..., 2).
 
-    Example:
+    Examples:
         >>> derivative(Curve(bias=0.0, slope=4.0), np.array([0.5])).tolist()
         [[-1.0, 0.0]]
     """
@@ -77,9 +77,9 @@ def derivative(curve: Curve, lambda_f: Array) -> Array:
 
 
 def condition(covariance: Array, direction: Array, noise: float) -> Array:
-    """Condition a Gaussian, covariance (2, 2), on a measurement along a direction (2,) whose variance is `noise`.
+    """Condition a Gaussian with covariance (2, 2) on a measurement along a direction (2,) with variance `noise`.
 
-    Example:
+    Examples:
         >>> condition(np.eye(2), np.array([1.0, 0.0]), noise=1.0).tolist()
         [[0.5, 0.0], [0.0, 1.0]]
     """

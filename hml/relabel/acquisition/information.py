@@ -1,4 +1,4 @@
-"""Acquisitions that ask where the ensemble's members disagree: expected information, and expected error reduction."""
+"""Acquisitions that ask where the members disagree: expected information, and expected error reduction."""
 
 from dataclasses import dataclass, field
 
@@ -13,10 +13,10 @@ from hml.statistics.estimates import Array
 
 @dataclass
 class Ensemble:
-    """The members' mean answers as a Gaussian: f(x) = mean + φ(x)·w, w ~ N(0, A), where A starts as the identity.
+    """The members' mean answers as a Gaussian: f(x) = mean + φ(x)·w, w ~ N(0, A), where A is initially the identity.
 
-    φ holds the M members' deviations from their mean over √(M − 1), so that φ(x)·φ(y) is their sample covariance. An
-    opinion is f(x) + noise; conditioning on it costs M² whatever its answer, and all N variances N·M².
+    φ are the M members' deviations from their mean, divided by √(M − 1), so φ(x)·φ(y) is their sample covariance. An
+    opinion is f(x) + noise. Conditioning on it takes M² operations, and the N variances take N·M².
 
     Args:
         features: φ of each image, shape (N, M).
@@ -32,7 +32,7 @@ class Ensemble:
 
     @classmethod
     def of(cls, pool: Pool) -> "Ensemble":
-        """Take the pool's members."""
+        """Create it from a pool's members."""
         return cls(deviations(member_means(pool.relabeller, pool.batch)), pool.noise)
 
     def variance(self) -> Array:
@@ -48,10 +48,10 @@ class Ensemble:
 
 
 def deviations(means: Array) -> Array:
-    """Return members' deviations from their mean over √(M − 1), means of shape (M, N), shape (N, M).
+    """Return the deviations of members' means, shape (M, N), from their average, divided by √(M − 1), shape (N, M).
 
-    Example:
-        >>> deviations(np.array([[0.25], [0.75]])).tolist()  # whose squares sum to the sample variance, 1/8
+    Examples:
+        >>> deviations(np.array([[0.25], [0.75]])).tolist()  # their squares sum to the sample variance, 1/8
         [[-0.25, 0.25]]
     """
     centred: Array = (means - means.mean(0)).T / np.sqrt(len(means) - 1)
@@ -62,12 +62,12 @@ class ExpectedInformation(Acquisition):
     """Expected information about the model in bits: BALD over the ensemble's members.
 
     I(x) = H(mean of the members' distributions) − mean of H(each member's), over cells of the slider. In a batch, and
-    for images that have n opinions, it counts by the share that isn't told yet: I(x) · log(1 + v(x | batch) / noise_n)
-    / log(1 + v(x) / noise_0), where v is the variance of the members' mean answers, a Gaussian that is conditioned on
-    the batch. That is BatchBALD's joint information for a Gaussian, linear in images.
+    for images with n opinions, it is multiplied by the share that is not known yet: log(1 + v(x | batch) / noise_n) /
+    log(1 + v(x) / noise_0). v is the variance of the members' mean answers, a Gaussian that is conditioned on the
+    batch. This is BatchBALD's joint information for a Gaussian, linear in images.
 
     Args:
-        omega: Whether of lambda_h and omega together, or of lambda_h.
+        omega: Whether the information is that of lambda_h and omega together, rather than of lambda_h.
 
     Source: Houlsby et al., "Bayesian Active Learning for Classification and Preference Learning", 2011; Kirsch, van
     Amersfoort and Gal, "BatchBALD", 2019; Holzmüller et al., "A Framework and Benchmark for Deep Batch Active Learning
@@ -81,17 +81,17 @@ class ExpectedInformation(Acquisition):
 
     @override
     def gains(self, pool: Pool) -> Gains:
-        alone = information(pool, self.omega)
+        single = information(pool, self.omega)
         ensemble = Ensemble.of(pool)
         first = np.log1p(ensemble.variance() / pool.answer_variance)
         while True:
             left = np.log1p(ensemble.variance() / ensemble.noise)
-            row = yield alone * np.divide(left, first, out=np.zeros_like(left), where=first > 0)
+            row = yield single * np.divide(left, first, out=np.zeros_like(left), where=first > 0)
             ensemble.condition(row)
 
 
 def information(pool: Pool, omega: bool = False) -> Array:
-    """Return what a first opinion on each image tells of which member is right, in bits, shape (N,)."""
+    """Return the information of a first opinion on each image about which member is right, in bits, shape (N,)."""
     members = len(pool.relabeller.networks)
     mean, expected = torch.zeros(()), torch.zeros(())
     for cells in member_cells(pool.relabeller, pool.batch, omega):
@@ -104,8 +104,8 @@ def information(pool: Pool, omega: bool = False) -> Array:
 class ExpectedErrorReduction(Acquisition):
     """Expected reduction of the squared error of the mean lambda_h on fresh mixes.
 
-    Mean over targets t of cov(x, t | batch)² / (v(x | batch) + noise_n), by the members' sample covariance: how much an
-    opinion on x lowers the variance of what is predicted for images as training will mix them.
+    Mean over targets t of cov(x, t | batch)² / (v(x | batch) + noise_n), by the members' sample covariance. This is how
+    much an opinion on x lowers the variance of predictions for images as training mixes them.
 
     Source: Cohn, Ghahramani and Jordan, "Active Learning with Statistical Models", 1996.
     """

@@ -1,4 +1,4 @@
-"""`Pool`: mixed images that could be judged next, and what the relabeller believes of them."""
+"""`Pool`: mixed images that could be judged next, and the relabeller's predictions for them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,28 +22,28 @@ from hml.relabel.relabeller import Relabeller
 from hml.statistics.estimates import Array, Index
 
 CELLS = (0, *range(1, 50, 7), 50, *range(51, 100, 7), 100, 101)
-"""Where each cell of the slider begins: the atoms, and stretches of seven positions; mirrored, they are the same."""
+"""The bounds of the slider's cells: the atoms, and intervals of seven positions. They are symmetric."""
 
 NEAR = 0.1
-"""Two mixes of the same two originals are near-duplicates if their lambda_f differ by less."""
+"""Mixes of the same two originals are near-duplicates if their lambda_f differ by less than this."""
 
 _PRIOR_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Pool:
-    """N mixed images that people could be asked about, and what they have said so far.
+    """N mixed images that people could be asked about, and the judgements so far.
 
     Args:
-        relabeller: Fitted to the judgements so far; its members, two or more, are the ensemble.
+        relabeller: Fitted to the judgements so far, with two members or more.
         batch: The images.
-        opinions: How many people have judged each already, shape (N,).
+        opinions: The number of people who have judged each image, shape (N,).
         table: The judgements so far, as `judgement_table` makes them.
         targets: The mixed images whose predictions matter, such as fresh mixes of the training images.
-        seed: Decides what is drawn.
+        seed: The seed of random draws.
 
     Raises:
-        InputError: the relabeller has one member, which can't disagree with itself.
+        InputError: the relabeller has only one member.
     """
 
     relabeller: Relabeller
@@ -55,14 +55,14 @@ class Pool:
 
     def __post_init__(self) -> None:
         if len(self.relabeller.networks) < 2:
-            raise InputError("The relabeller has one member, and proposals need two or more: set --members 8.")
+            raise InputError("The relabeller has one member, and proposals compare members: fit it with --members 8.")
 
     def __len__(self) -> int:
         return len(self.opinions)
 
     @cached_property
     def answer_variance(self) -> Array:
-        """The variance of a first opinion, as the members predict it on average, shape (N,)."""
+        """The predicted variance of a first opinion, averaged over the members, shape (N,)."""
         middle = torch.tensor([(first + end - 1) / 200 for first, end in pairwise(CELLS)])
         variances = [
             cells @ middle.square() - (cells @ middle).square() for cells in member_cells(self.relabeller, self.batch)
@@ -72,17 +72,17 @@ class Pool:
 
     @cached_property
     def image_share(self) -> float:
-        """How much of the answers' variance around the prediction is the image's own: see `estimate_image_share`."""
+        """See `estimate_image_share`."""
         return estimate_image_share(self.relabeller, self.table, self.batch.num_classes)
 
     @cached_property
     def noise(self) -> Array:
-        """The variance of one more opinion around what the model could know, shape (N,): see `opinion_noise`."""
+        """The variance of one more opinion as a measurement of the model, shape (N,): see `opinion_noise`."""
         noise: Array = self.answer_variance * opinion_noise(self.opinions, self.image_share)
         return noise
 
     def near(self, row: int) -> npt.NDArray[np.bool_]:
-        """Return which images nearly duplicate one, itself included: the same originals and almost the same blend."""
+        """Return which images are near-duplicates of a row, itself included, shape (N,)."""
         low, high, weight = self._blends
         near: npt.NDArray[np.bool_] = (low == low[row]) & (high == high[row]) & is_near(weight, weight[row])
         return near
@@ -93,14 +93,14 @@ class Pool:
 
 
 def estimate_image_share(relabeller: Relabeller, table: pd.DataFrame, num_classes: int) -> float:
-    """Estimate how much of the answers' variance around the prediction is the image's own; the rest is people's.
+    """Estimate the share of the variance around the predictions that images cause. People cause the rest.
 
-    Only images with several opinions show it, so it is drawn to one half as if by twenty second opinions.
+    It is estimated from images with several opinions, and shrunk to one half with the weight of twenty second opinions.
 
     Args:
         relabeller: Fitted to the judgements.
-        table: Judgements, as `judgement_table` makes them, about C classes.
-        num_classes: C.
+        table: Judgements, as `judgement_table` makes them.
+        num_classes: Number of classes.
     """
     numbers, first, image = np.unique(table["image"].to_numpy(), return_index=True, return_inverse=True)
     seen = Answers.of(table.iloc[first], num_classes).batch
@@ -113,16 +113,16 @@ def estimate_image_share(relabeller: Relabeller, table: pd.DataFrame, num_classe
 
 
 def blends(batch: MixedBatch) -> tuple[Index, Index, Array]:
-    """Return the lower id of each image's originals, the higher one, and the lower one's weight, each shape (N,)."""
+    """Return the lower and the higher id of each image's originals, and the weight of the lower, each of shape (N,)."""
     first, second = batch.id_1.numpy(), batch.id_2.numpy()
     weight = batch.lambda_f.double().numpy()
     return np.minimum(first, second), np.maximum(first, second), np.where(first < second, weight, 1 - weight)
 
 
 def is_near(weight: ArrayLike, other: float) -> npt.NDArray[np.bool_]:
-    """Return whether mixes of the same two originals are near-duplicates, by the weights of one of them.
+    """Return whether mixes of the same two originals are near-duplicates, given the weights of one original.
 
-    Example:
+    Examples:
         >>> is_near([0.5, 0.55, 0.6], 0.5).tolist()
         [True, True, False]
     """
@@ -131,18 +131,18 @@ def is_near(weight: ArrayLike, other: float) -> npt.NDArray[np.bool_]:
 
 
 def opinion_noise(opinions: Index, image_share: float) -> Array:
-    """Return how noisy one more opinion on an image is as a measurement of the model, relative to the first.
+    """Return the variance of one more opinion as a measurement of the model, relative to that of the first.
 
-    An answer's variance V is the image's own, τ² = share·V, and people's, s² = (1 − share)·V. The mean of n opinions
-    measures the model with variance τ² + s²/n. What the opinion n + 1 adds to the precision is the inverse of
-    ((n + 1)τ² + s²)·(nτ² + s²)/s². So opinions on one image are worth as much as those on new ones where images have
-    no spread of their own, and less the more they have.
+    An answer's variance V is the sum of the images', τ² = share·V, and people's, s² = (1 − share)·V. The mean of n
+    opinions measures the model with variance τ² + s²/n. Opinion n + 1 adds the inverse of
+    ((n + 1)τ² + s²)·(nτ² + s²)/s² to the precision. If τ² = 0, further opinions on an image are worth as much as
+    opinions on new images. The larger τ², the less they are worth.
 
     Args:
-        opinions: How many there are, n, shape (N,).
-        image_share: The image's own share, in [0, 1).
+        opinions: The number of opinions, n, shape (N,).
+        image_share: The images' share, in [0, 1).
 
-    Example:
+    Examples:
         >>> opinion_noise(np.array([0, 1, 2]), 0.5).tolist()
         [1.0, 3.0, 6.0]
     """
@@ -152,7 +152,7 @@ def opinion_noise(opinions: Index, image_share: float) -> Array:
 
 
 def views(relabeller: Relabeller, batch: MixedBatch) -> Iterator[tuple[AnswerNetwork, Described, Described]]:
-    """Describe mixed images to each member: the network, the images, and the images with their endpoints swapped."""
+    """Yield each member, its description of the images, and that of the images with swapped endpoints."""
     inside = replace(batch, lambda_f=batch.lambda_f.clamp(*relabeller.judged))
     nobody = torch.full_like(batch.id_1, NOBODY)
     inputs, turned = (encode(side, relabeller.table) for side in (inside, swap(inside)))
@@ -167,10 +167,10 @@ def member_cells(relabeller: Relabeller, batch: MixedBatch, omega: bool = False)
     Args:
         relabeller: The members.
         batch: N mixed images.
-        omega: Whether of lambda_h and omega together.
+        omega: Whether to return the joint distribution of lambda_h and omega.
 
     Yields:
-        Shape (N, K) of the K `CELLS` of lambda_h, or (N, K·K) with omega's; rows sum to 1.
+        Shape (N, K) for the K `CELLS` of lambda_h, or (N, K·K) with omega. Rows sum to 1.
     """
     for network, forward, backward in views(relabeller, batch):
         sides = (_cells(network, described, omega) for described in (forward, backward))
@@ -179,7 +179,7 @@ def member_cells(relabeller: Relabeller, batch: MixedBatch, omega: bool = False)
 
 
 def _cells(network: AnswerNetwork, described: Described, omega: bool) -> Tensor:
-    """Return the distribution over cells seen from one side, shape (N, K), or (N, K, K) with omega's."""
+    """Return the distribution over cells from one side, shape (N, K), or (N, K, K) with omega."""
     shares = network.lambda_h(described).shares(CELLS)  # (N, K)
     if not omega:
         return shares
@@ -200,13 +200,13 @@ def member_means(relabeller: Relabeller, batch: MixedBatch) -> Array:
 
 @torch.no_grad()
 def hidden_features(relabeller: Relabeller, batch: MixedBatch) -> Tensor:
-    """Return the members' hidden units for mixed images, seen from the lower class's side, shape (N, M·2·hidden)."""
+    """Return the members' hidden units from both sides, the lower class first, shape (N, M·2·hidden)."""
     side = swap_where(batch, batch.class_1 > batch.class_2)
     return torch.cat([units.hidden for _, *both in views(relabeller, side) for units in both], dim=1)
 
 
 def judged_images(table: pd.DataFrame, num_classes: int) -> tuple[MixedBatch, Index]:
-    """Return the images that judgements are about, each once, and how many judgements each has, shape (I,)."""
+    """Return the judged images, each once, and the number of judgements of each, shape (I,)."""
     _, first, count = np.unique(table["image"].to_numpy(), return_index=True, return_counts=True)
     batch = Answers.of(table, num_classes).batch
     return take(batch, torch.from_numpy(first)), count.astype(np.int64)

@@ -62,14 +62,14 @@ def test_a_public_address_is_the_only_one_answered_and_its_cookies_are_secure(se
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:8000", "http://127.0.0.1:9", ""])
-def test_what_other_sites_send_is_refused(served, origin):
+def test_requests_from_other_sites_are_rejected(served, origin):
     client = Client(served)
     assert client.post("/", data={"csrf": client.token()}, headers={"origin": origin}).status_code == 403
     client.start()
     assert client.answer(client.trial(), origin=origin).status_code == 403
 
 
-def test_what_is_too_large_is_refused_with_or_without_its_length(served):
+def test_large_requests_are_rejected_with_or_without_a_length(served):
     client = Client(served)
     assert client.post("/", content=b"x" * (MAX_BODY + 1)).status_code == 413
     chunks = (b"x" * 1024 for _ in range(MAX_BODY // 1024 + 1))
@@ -106,7 +106,7 @@ def test_a_comment_of_the_greatest_length_fits_in_any_script():
     assert len(quote("你" * 4_000)) + 1_000 < MAX_BODY
 
 
-def test_whoever_comes_while_too_many_wait_is_asked_to_come_again(serve_study):
+def test_people_are_asked_to_retry_while_too_many_wait(serve_study):
     served = serve_study(max_waiting=1)
     people = served.store.people
     holds, goes_on = threading.Event(), threading.Event()

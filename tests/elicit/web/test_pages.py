@@ -12,7 +12,7 @@ from tests.elicit.web.client import Client
 from tests.elicit.web.serving import TOKEN
 
 
-def test_a_form_without_its_sessions_token_is_refused(served):
+def test_a_form_without_its_sessions_token_is_rejected(served):
     client, other = Client(served), Client(served)
     fields = {"version": "demo-2", "agree": "yes"}
     client.get("/")
@@ -35,7 +35,7 @@ def test_a_forged_or_foreign_cookie_is_no_session(served):
     assert Client(served, cookies={name: cookie}).get("/trial").status_code == 200
 
 
-def test_two_studies_on_one_computer_leave_each_others_sessions_alone(serve_study):
+def test_two_studies_on_one_computer_have_separate_sessions(serve_study):
     one, other = Client(serve_study()), Client(serve_study())
     one.start()
     other.cookies = one.cookies  # browsers keep cookies by host, whatever the port
@@ -44,7 +44,7 @@ def test_two_studies_on_one_computer_leave_each_others_sessions_alone(serve_stud
     assert one.get("/trial").status_code == other.get("/trial").status_code == 200
 
 
-def test_cookies_are_for_the_server_alone(served):
+def test_cookies_are_readable_by_the_server_only(served):
     cookie = Client(served).get("/").headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
@@ -140,7 +140,7 @@ def test_who_began_withdraws_without_their_code(served):
 
 
 @pytest.mark.parametrize("query", ["PROLIFIC_PID=%205f0aa", "workerId=5f0aa%20", "participant=&PROLIFIC_PID=5f0aa+"])
-def test_an_id_in_a_link_is_read_without_what_stands_around_it(served, query):
+def test_an_id_in_a_link_is_read_without_blanks_around_it(served, query):
     client = Client(served)
     assert 'name="outside_id" value="5f0aa"' in client.get(f"/?{query}").text
     client.agree(outside_id="5f0aa")
@@ -158,7 +158,7 @@ def test_an_empty_id_is_none(served, query):
 
 
 @pytest.mark.parametrize(("outside_id", "words"), [("x" * 129, "has 129 characters"), ("a\nb", "a line break")])
-def test_a_link_with_an_id_that_cant_be_one_says_so_and_leads_nowhere(served, outside_id, words):
+def test_a_link_with_an_invalid_id_shows_an_error_and_no_link(served, outside_id, words):
     client = Client(served)
     client.agree()
     page = client.get("/", params={"participant": outside_id})
@@ -215,19 +215,19 @@ def test_a_browser_translates_no_code(serve_study):
     assert found == letters
 
 
-def test_a_link_with_a_placeholder_is_refused_before_the_text_is_read(served):
+def test_a_link_with_a_placeholder_is_rejected_before_the_text_is_read(served):
     page = Client(served).get("/", params={"PROLIFIC_PID": "{{%PROLIFIC_PID%}}"})
     assert page.status_code == 422
     assert "placeholder" in page.text
 
 
-def test_an_outside_id_that_is_none_is_refused(served):
+def test_an_invalid_outside_id_is_rejected(served):
     refused = Client(served).agree(outside_id="x" * 1_000)
     assert refused.status_code == 422
     assert "participant id" in refused.text
 
 
-def test_whom_the_researcher_has_deleted_can_begin_anew(served):
+def test_a_person_whom_the_researcher_deleted_can_begin_again(served):
     client = Client(served)
     client.start()
     trial = client.trial()
@@ -304,7 +304,7 @@ def test_the_researcher_hears_of_a_backup_that_a_withdrawal_could_not_reach(caps
     assert code not in told
 
 
-def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
+def test_a_full_study_shows_so_and_admits_nobody(serve_study):
     served = serve_study(trials=45, repeats=0, people_per_image=1)
     answer_all(served.store, start(served.store))
     page = Client(served).agree()
@@ -313,7 +313,7 @@ def test_a_full_study_says_so_and_takes_nobody_in(serve_study):
     assert overview(served.store).pace.enrolled == 1
 
 
-def test_who_gets_to_the_images_when_none_is_left_is_told_so_and_gets_no_code(serve_study):
+def test_without_images_left_people_see_so_and_get_no_code(serve_study):
     served = serve_study(trials=45, repeats=0, people_per_image=1)
     other = start(served.store)
     served.store.folder.clock.forward(hours=2)  # who seemed to have left, and comes back

@@ -165,7 +165,7 @@ def test_a_whole_session_is_exported_as_it_was_answered(visit, served, tmp_path)
         assert page.get_by_role("heading", name="Before you begin").is_visible()
 
 
-def test_the_researchers_page_shows_the_study_to_whoever_has_the_token(visit, served):
+def test_the_researchers_page_needs_the_token(visit, served):
     base, researchers, _ = served
     with visit(base) as visitor:
         visitor.page.goto(f"{base}/researcher")
@@ -277,7 +277,7 @@ def test_an_answer_is_kept_until_the_study_itself_has_given_the_receipt(visit, t
         )
         visitor.rate(0.2, 0.8)
         visitor.go_on()
-        page.get_by_text("Something else answered instead of the study.").wait_for()
+        page.get_by_text("Another page answered instead of the study").wait_for()
         assert overview(served.store).pace.answers == 0
         page.reload()
         visitor.is_at(2)
@@ -323,7 +323,7 @@ def test_nobody_answers_an_image_that_hasnt_arrived(visit, tmp_path):
         assert page.locator("#status").text_content() == ""
 
 
-def test_what_the_study_refuses_is_kept_to_be_mended(visit, served_study):
+def test_a_rejected_answer_is_kept_to_be_corrected(visit, served_study):
     with visit(served_study.base) as visitor:
         visitor.start_at_trial(served_study)
         page = visitor.page
@@ -356,7 +356,7 @@ def test_time_is_measured_from_the_first_showing_whatever_is_reloaded(visit, ser
         assert second < 600_000
 
 
-def test_the_withdrawal_code_stands_at_the_foot_of_every_page_until_one_has_withdrawn(visit, served_study):
+def test_every_page_has_the_withdrawal_code_until_a_person_withdraws(visit, served_study):
     with visit(served_study.base) as visitor:
         page = visitor.page
         visitor.agree()

@@ -45,7 +45,7 @@ def contrast(locator, x, y):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_a_lost_connection_is_told_where_one_is_looking(open_trial):
+def test_a_lost_connection_is_reported_where_people_look(open_trial):
     visitor = open_trial()
     page = visitor.page
     visitor.rate(0.3, 0.8)
@@ -97,7 +97,7 @@ def test_an_untouched_sliders_line_is_seen(open_trial, forced):
     ("task", "box"),
     [("select", ".card img"), ("categorical", ".chip:has([name=classSelect]) span")],
 )
-def test_in_high_contrast_what_is_chosen_is_outlined_alone(open_trial, task, box):
+def test_in_high_contrast_only_the_choice_is_outlined(open_trial, task, box):
     page = open_trial(task, "desktop").page
     page.emulate_media(forced_colors="active")
     page.get_by_role("radio").nth(2).check()

@@ -50,7 +50,7 @@ def test_an_untouched_slider_is_no_answer(visit, tmp_path, answers):
         assert answers() == [{"confidence": 50, "mixingcoeff": 50}]
 
 
-def test_a_session_by_keyboard_alone(visit, tmp_path, answers):
+def test_a_session_by_keyboard_only(visit, tmp_path, answers):
     with serve(tmp_path, make_study()) as served, visit(served.base) as visitor:
         page, keys = visitor.page, visitor.page.keyboard
 

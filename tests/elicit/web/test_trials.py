@@ -66,7 +66,7 @@ def test_the_classes_of_the_list_are_shown_both_ways(serve_study):
     assert orders == {CIFAR10.names, CIFAR10.names[::-1]}
 
 
-def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(client, served):
+def test_sending_again_returns_the_first_receipt_and_rejects_other_answers(client, served):
     trial, before = client.trial(), overview(served.store).pace.answers
     first = client.answer(trial)
     assert first.json() == {"client_id": "client-1", "trial_id": trial, "count": 1}
@@ -93,13 +93,13 @@ def test_sending_again_returns_the_first_receipt_and_another_answer_is_refused(c
         {"reaction_ms": None},
     ],
 )
-def test_what_is_no_answer_is_refused_and_the_trial_stays(client, changes):
+def test_an_invalid_answer_is_rejected_and_the_trial_stays(client, changes):
     trial = client.trial()
     assert client.answer(trial, **changes).status_code == 422
     assert client.trial() == trial
 
 
-def test_what_is_not_json_is_refused(client):
+def test_a_body_that_is_not_json_is_rejected(client):
     for content in (b"", b"{", b'{"reaction_ms": NaN}', b"[" * 5_000, b"\xff", b'{"trial_id": "\\ud800"}'):
         headers = {"x-csrf-token": client.token(), "content-type": "application/json"}
         refused = client.post("/answer", content=content, headers=headers)
@@ -136,7 +136,7 @@ def test_when_the_disk_fails_the_browser_is_asked_to_keep_the_answer(client, ser
     assert client.answer(trial).status_code == 200
 
 
-def test_nothing_on_a_trials_page_tells_the_weight_that_is_asked_for(client, served):
+def test_no_page_of_a_trial_reveals_the_weight_that_is_asked_for(client, served):
     site = served.app.state.site
     page = client.get("/trial").text
     stimulus = site.store.trials.next(client.code()).stimulus

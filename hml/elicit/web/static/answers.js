@@ -9,7 +9,7 @@ export class Answers {
     this.owner = owner;
     this.csrf = csrf;
     this.report = report;
-    if (this.receipts.get("count") === null) this.receipts.put("count", 0); // gone once they have withdrawn
+    if (this.receipts.get("count") === null) this.receipts.put("count", 0); // deleted when a person withdraws
   }
 
   /** Keeps an answer. The first one of a trial counts, whichever tab or click it came from. */
@@ -23,7 +23,7 @@ export class Answers {
     return this.queue.names();
   }
 
-  /** Sends all kept answers; returns what the server objected to in any of them, or "". */
+  /** Sends all kept answers; returns why one of them was rejected, or "". */
   async send() {
     let objection = "";
     for (const trial of this.waiting) {
@@ -48,7 +48,7 @@ export class Answers {
         this.report,
       );
       if (response.status === 401 || response.status === 403) {
-        // The session is over or another person's, and the answer stays here for its own person, unless they have
+        // The session is over or another person's, and the answer is kept for its own person, unless they have
         // withdrawn. Then the status is 401, or another tab has deleted everything that this browser kept of them.
         if (response.status === 401 || this.receipts.get("count") === null) forget(this.owner);
         location.assign("/");
@@ -61,8 +61,8 @@ export class Answers {
       }
       if (response.status === 409) return content.message ?? "This answer could not be stored.";
       if (response.status === 422) return "This answer could not be stored. Please check it, and send it again.";
-      // Neither a receipt nor a rejection: it came from something in between, such as a network that wants a login.
-      this.report("Something else answered instead of the study. Your answer is kept on this device, and sent again.");
+      // Neither a receipt nor a rejection: something in between answered, such as a network's login page.
+      this.report("Another page answered instead of the study, perhaps your network's login. Your answer is kept on this device, and sent again.");
       await pause(5);
     }
   }

@@ -6,8 +6,8 @@ const PATIENCE = 20; // seconds for an answer, all of it
 /**
  * Sends a request until there is a whole answer that isn't "later"; returns the response and its text.
  *
- * The text is read here, since a connection may also be lost, or be too slow, after the headers. `report` gets
- * what it waits for, and "" at the end.
+ * The text is read here, since a connection may also be lost, or be too slow, after the headers. `report` is
+ * called with what it waits for, and with "" at the end.
  */
 export async function sendUntilAnswered(address, options, report) {
   for (let attempt = 0; ; attempt++) {

@@ -26,7 +26,7 @@ async function start(form, notice) {
   }
   const draft = drafts.get(form.dataset.trial);
   restore(form, draft?.fields);
-  // Not `change`, which comes with a click elsewhere: text that disappears then would move the clicked thing.
+  // Not `change`, which comes with a click elsewhere: text that disappears then would move what was clicked.
   form.addEventListener("input", (event) => {
     settle(event.target.closest("fieldset"));
     changed(form, drafts);
@@ -45,7 +45,7 @@ async function start(form, notice) {
     await showNext(objection);
   });
   await Promise.all([...form.querySelectorAll("img")].map(arrive));
-  shownAt = draft?.shownAt ?? Date.now(); // a reload isn't the first time that somebody sees it
+  shownAt = draft?.shownAt ?? Date.now(); // a reload does not restart the time
   drafts.put(form.dataset.trial, { ...drafts.get(form.dataset.trial), shownAt });
   form.querySelector("button.primary").disabled = false; // nobody answers before the picture is visible
 }
@@ -99,6 +99,6 @@ async function showNext(notice) {
 }
 
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload(); // come back to by "back": the trial may be answered by now
+  if (event.persisted) location.reload(); // reached by the back button: the trial may be answered by now
 });
 start(document.querySelector("form.trial"), "");
