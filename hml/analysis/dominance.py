@@ -87,10 +87,11 @@ def dominance(table: pd.DataFrame, jackknife: Jackknife, num_classes: int) -> tu
         as a share of the pixels.
     """
     fits = CurveFits.of(table)
+    curve, dispersion = fits.whole
+    lapse = float(expit(curve[2]))
 
     def strengths_of(weights: Weights, start: Array | None = None) -> Array:
-        sums, curves = fits.cell_sums(weights), fits.curves
-        return fit_strengths(fits.cells, *sums, curves.overall.lapse, curves.dispersion, num_classes, start)
+        return fit_strengths(fits.cells, *fits.cell_sums(weights), lapse, dispersion, num_classes, start)
 
     start = strengths_of(Weights.ones(len(jackknife.person)))
 

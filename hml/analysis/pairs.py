@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from hml.judgements import Classes
 from hml.judgements.curve_fitting import WEAK, Prior, fit_groups, respond
-from hml.judgements.curves import Cells, Curve, PairCurves, fit_pair_curves
+from hml.judgements.curves import Cells, Curve, PairCurves, fit_overall, fit_pair_curves
 from hml.statistics import weighted
 from hml.statistics.estimates import NUMBER, SHARE, SIZE, WITHOUT_INTERVAL, Array, Estimate, Index
 from hml.statistics.jackknife import Jackknife, Weights
@@ -20,6 +20,8 @@ from hml.statistics.jackknife import Jackknife, Weights
 PARAMETERS = ("bias", "slope", "lapse", "gain")
 KINDS = {"bias": NUMBER, "slope": WITHOUT_INTERVAL, "lapse": WITHOUT_INTERVAL, "gain": SIZE}
 """Slope and lapse trade off against each other: in simulated data sets, their intervals cover too few."""
+
+_COLUMNS = ("lambda_f", "lambda_h", "class_1", "class_2")
 
 MOST_PAIRS = 66
 """The number of pairs of twelve classes. With more classes, only the pairs judged most often are described."""
@@ -46,16 +48,23 @@ class CurveEstimates:
 class CurveFits:
     """Fits curves under weights of judgements. The spread, the dispersion and the cells are those of all judgements."""
 
-    cells: Cells
     table: pd.DataFrame
-    curves: PairCurves
+    cells: Cells
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "CurveFits":
         """Return the fits of a table's judgements."""
-        columns = (table["lambda_f"], table["lambda_h"], table["class_1"], table["class_2"])
-        x, y, a, b = (column.to_numpy() for column in columns)
-        return cls(Cells.gather(x, y, a, b), table, fit_pair_curves(x, y, a, b))
+        return cls(table, Cells.gather(*(table[name].to_numpy() for name in _COLUMNS)))
+
+    @cached_property
+    def curves(self) -> PairCurves:
+        """The curves of all judgements."""
+        return fit_pair_curves(*(self.table[name].to_numpy() for name in _COLUMNS))
+
+    @cached_property
+    def whole(self) -> tuple[Array, float]:
+        """The parameters of the overall curve of all judgements, shape (3,), and the dispersion around it."""
+        return fit_overall(self.cells)
 
     def cell_sums(self, weights: Weights) -> tuple[Array, Array]:
         """Count judgements and sum lambda_h in each cell, each of shape (R, C)."""
@@ -73,8 +82,8 @@ class CurveFits:
         member = (level.reshape(-1)[:, None] == np.arange(len(levels))).astype(float)
         count, total = (sums @ member for sums in self.cell_sums(weights))
         group = np.zeros(len(levels), np.int64)
-        start = parameters_of(self.curves.overall)
-        return fit_groups(levels, group, count, total, WEAK, self.curves.dispersion, 1, start)[0][:, 0]
+        start, dispersion = self.whole
+        return fit_groups(levels, group, count, total, WEAK, dispersion, 1, start)[0][:, 0]
 
     def pairs(self, weights: Weights, chosen: Index | None = None) -> Array:
         """Fit the curve of each pair, or of chosen pairs, shrunk to the overall one: parameters, shape (R, G, 3)."""
