@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,7 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         own = _fields(options)
         return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
     except argparse.ArgumentError as error:
-        if (explained := explain_class(str(error), _class_names(options))) is not None:
+        if (explained := explain_class(str(error), functools.partial(_class_names, options))) is not None:
             raise InputError(explained) from error
         text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text instead of a list")
         text = re.sub(r'\s*Parser key "([\w-]+)":?\s*', r"--\1: ", text)

@@ -19,11 +19,11 @@ else:
 DEFAULT_PATH = Path("lightning_logs", "relabel", "relabeller.pt")
 _EPILOG = """\
   hml relabel fit                                learns from all of H-Mix, in minutes
-  hml relabel evaluate                           scores it by cross-validation, beside baselines
+  hml relabel evaluate                           scores the relabeller by cross-validation, beside baselines
   hml relabel propose --count 200                chooses images that people should judge next
   hml relabel plan --pairs Cat/Dog --bias .05    estimates how many people and images a question needs
   hml relabel evaluate --active                  compares ways to choose images, on existing answers
-  hml fit --config configs/learned_mean.yaml     trains on its predictions for fresh mixes
+  hml fit --config configs/learned_mean.yaml     trains on the relabeller's predictions for fresh mixes
   hml relabel fit --demo                         tries it on synthetic images and simulated people;
   hml relabel propose --demo                     the other verbs then need --demo, too
 """
@@ -81,7 +81,7 @@ class Fit(Sources):
 
 @dataclass(frozen=True)
 class Evaluate(Fit):
-    """Score it on held-out image pairs and on held-out people, beside baselines.
+    """Score the relabeller on held-out image pairs and people, beside baselines.
 
     Args:
         folds: Number of folds of the cross-validation.

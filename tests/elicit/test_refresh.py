@@ -211,7 +211,7 @@ def test_simulated_people_wait_for_new_images(tmp_path, monkeypatch, capsys):
         f"name: few\ntask: rate_mixture\nimages: demo\npeople_per_image: 3\ntrials: 2\nrepeats: 0\nstimuli: {stimuli}\n"
     )
     assert main(["elicit", "simulate", "--study", "few.yaml", "--people", "7"]) == 0
-    assert "gave 14 answers" in capsys.readouterr().out  # of five images; four have twelve places
+    assert "has 14 answers (14 new) by 7 people" in capsys.readouterr().out  # of five images; four have twelve places
     with closing(StudyFolder(Path("studies/few"))) as folder:
         assert read_images(folder)[-1].filename == "mixed_0.35_Vertical stripes_10_Dots_7.png"
 
