@@ -4,22 +4,24 @@ import importlib
 import inspect
 import pydoc
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from hml.command_line.suggestions import suggest
 
 _CLASS = r"Problem with given class_path '([\w.]+)':\s*"
 
 
-def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
+def explain_class(complaint: str, list_known_words: Callable[[], Collection[str]]) -> str | None:
     r"""Return what is wrong with a class or its arguments, and what to do; None if the error is about something else.
 
     Args:
         complaint: The error of jsonargparse 4.53.
-        known_words: Names that may be written without their module, such as hml's strategies.
+        list_known_words: Returns the names that may be written without their module, such as hml's strategies. It is
+            called only for a name without a module, since it may import torch.
 
     Examples:
-        >>> explain_class("Parser key \"source\": Problem with given class_path 'own.Cats': No module named 'own'", [])
+        >>> complaint = "Parser key \"source\": Problem with given class_path 'own.Cats': No module named 'own'"
+        >>> explain_class(complaint, list)
         '--source own.Cats: there is no module own. Put own.py where you run hml, or install the package.'
     """
     key = re.match(r'Parser key "([\w.]+)"', complaint)
@@ -51,7 +53,7 @@ def explain_class(complaint: str, known_words: Collection[str]) -> str | None:
     if found := re.search(
         r"Expected a dot import path string: (\S+)|(?:sub-config file |path ')(\S+\.py)\b", complaint
     ):
-        name = found[1] or found[2]
+        name, known_words = found[1] or found[2], list_known_words()
         if name in known_words:
             return f"{flag} {name}: the flag needs another kind of class, and --help lists them."
         hint = suggest(name, known_words)

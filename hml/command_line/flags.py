@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,7 @@ def parse(prog: str, options: type[T], args: Sequence[str]) -> T:
         own = _fields(options)
         return options(**{field.name: _finish(field, values.get(field.name, field.default)) for field in own})
     except argparse.ArgumentError as error:
-        if (explained := explain_class(str(error), _class_names(options, str(error)))) is not None:
+        if (explained := explain_class(str(error), functools.partial(_class_names, options))) is not None:
             raise InputError(explained) from error
         text = str(error).replace(_ITEM_ASSIGNMENT, "a config has text instead of a list")
         text = re.sub(r'\s*Parser key "([\w-]+)":?\s*', r"--\1: ", text)
@@ -117,13 +118,9 @@ def _fields(options: type) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(options)
 
 
-def _class_names(options: type, complaint: str) -> list[str]:
-    """List the classes that the flag of a complaint may name without their module: those beside its base.
-
-    Their modules are imported only if the complaint is about such a flag.
-    """
-    keys = {f'Parser key "{field.name}': field.metadata.get("base") for field in _fields(options)}
-    modules = [base.rpartition(".")[0] for key, base in keys.items() if base and complaint.startswith(key)]
+def _class_names(options: type) -> list[str]:
+    """List the classes that flags may name without their module: those beside each base."""
+    modules = [base.rpartition(".")[0] for field in _fields(options) if (base := field.metadata.get("base"))]
     return [name for module in modules for name in pkgutil.resolve_name(module).__all__]
 
 

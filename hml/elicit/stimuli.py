@@ -156,7 +156,7 @@ def _make_source(images: str | dict[str, Any]) -> ImageSource:
         )
         source: ImageSource = parser.instantiate_classes(found).images
     except (ArgumentError, TypeError, ValueError) as error:
-        explained = explain_class(str(error), hml.data.__all__) or f"images: {' '.join(str(error).split())}"
+        explained = explain_class(str(error), lambda: hml.data.__all__) or f"images: {' '.join(str(error).split())}"
         raise InputError(explained.removeprefix("--")) from error
     return source
 

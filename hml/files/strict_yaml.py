@@ -23,8 +23,10 @@ def parse_yaml(text: str) -> Any:
     """
     try:
         _reject_depth(text)
-        _check(yaml.compose(text, Loader=yaml.SafeLoader), {})
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _check(node, {})
+        return None if node is None else loader.construct_document(node)
     except ValueError as error:  # a number of 5,000 digits, a 30th of February
         raise yaml.YAMLError(str(error)) from error
 

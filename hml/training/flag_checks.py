@@ -149,7 +149,7 @@ def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -
     missing = re.search(r"arguments are required: (.*)", complaint)
     if missing and not configs_among(args):
         return f"--{missing[1]} is missing: use a config that sets it, such as --config configs/sep_conf.yaml."
-    about_class = explain_class(complaint, known_words)
+    about_class = explain_class(complaint, lambda: known_words)
     return f"{_find(complaint, args)}{about_class or complaint + suggest(complaint, known_words)}"
 
 

@@ -23,7 +23,7 @@ def judged(simulate):
     return simulate(people=60, images=900, bias=lambda pair: -(STRENGTHS[pair[0]] - STRENGTHS[pair[1]]))
 
 
-def test_known_strengths_are_recovered_with_intervals_that_cover_them(judged):
+def test_intervals_cover_known_strengths(judged):
     classes, position = dominance(judged, Jackknife.of(judged), 10)
     found = classes.sort_values("class")
     assert found["value"].to_numpy(float) == pytest.approx(STRENGTHS, abs=0.03)

@@ -33,7 +33,7 @@ def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
     assert found["retest"].n == 0
 
 
-def test_without_starts_or_repeats_nothing_is_said_of_them():
+def test_without_starts_or_repeats_they_have_no_estimates():
     table = midpoint_table([Midpoint(ENDS[0], "a", 0.5)])
     found = summarise_midpoints(table, Jackknife.of(table))
     assert [name for name, estimate in found.items() if estimate.value is None] == [

@@ -75,7 +75,7 @@ def test_intervals_of_known_curves_cover_them(simulate):
     assert 120 <= covered <= 135  # 95 % of 135 is 128
 
 
-def test_pairs_are_told_apart(simulate):
+def test_pairs_with_different_biases_are_distinguished(simulate):
     table = simulate(people=40, bias=lambda pair: 0.1 if 1 in pair else 0.0)
     found = estimate_curves(table, Jackknife.of(table)).curves
     assert found.of(1, 4).bias > 0.05 > abs(found.of(3, 5).bias)

@@ -59,7 +59,7 @@ class Page(HTMLParser):
             self.captions += 1
 
 
-def refused(capsys, code, *args):
+def rejected(capsys, code, *args):
     """Run a command that must fail with one message and no traceback; return the message."""
     assert main(["percepts", *map(str, args)]) == code
     message = capsys.readouterr().err
@@ -112,7 +112,7 @@ def small(tmp_path_factory):
 
 
 def make_own(path, people=3, ends=((0, 50), (1, 51), (2, 52), (3, 53), (4, 54), (5, 55))):
-    """A file of one's own: few people, one lambda_f, no repeats, no times."""
+    """A file of your own judgements: few people, one lambda_f, no repeats, no times."""
     rng = np.random.default_rng(0)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -254,7 +254,7 @@ def test_a_run_that_replaces_another_says_so_and_what_it_found(small, tmp_path, 
 
 @pytest.mark.parametrize("people", [1, 3])
 @pytest.mark.usefixtures("offline", "without_drawing")
-def test_few_people_and_one_lambda_f_say_what_is_too_few(small, tmp_path, people):
+def test_too_few_people_or_lambda_f_are_reported(small, tmp_path, people):
     out = small
     if people == 1:
         out, own = tmp_path / "out", str(make_own(tmp_path / "mine.csv", people))
@@ -276,7 +276,7 @@ def test_few_people_and_one_lambda_f_say_what_is_too_few(small, tmp_path, people
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")
-def test_blends_of_one_class_are_set_aside_and_said(small, tmp_path, capsys):
+def test_blends_of_one_class_are_left_out_and_reported(small, tmp_path, capsys):
     header, *rows = (small / "mine.csv").read_text().splitlines(keepends=True)
     same = [row.replace("Dog", "Cat").replace("p0", "cats alone") for row in rows[:4]]
     args = ["--data_dir", str(tmp_path)]
@@ -288,7 +288,7 @@ def test_blends_of_one_class_are_set_aside_and_said(small, tmp_path, capsys):
     assert some["left_out"][0].startswith("4 judgements of 4 blends of two images of one class: ")
     assert some["left_out"][0].partition("λ_h")[0] in (tmp_path / "out" / "percepts.html").read_text()
     (tmp_path / "all.csv").write_text(header + "".join(same))
-    message = refused(capsys, 2, "--judgements", tmp_path / "all.csv", "--out", tmp_path / "new", *args)
+    message = rejected(capsys, 2, "--judgements", tmp_path / "all.csv", "--out", tmp_path / "new", *args)
     assert "All judgements in all.csv are of blends of two images of one class" in message
     assert not (tmp_path / "new").exists()
 
@@ -311,7 +311,7 @@ def test_without_omega_all_but_confidence_is_analysed(small, tmp_path):
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")
-def test_repeats_alone_are_judgements_like_any_others(small, tmp_path):
+def test_repeats_without_first_answers_are_judgements(small, tmp_path):
     repeats = pd.read_csv(small / "mine.csv").assign(task="rerun_rate_mixture")
     repeats.to_csv(tmp_path / "repeats.csv", index=False)
     args = ["--judgements", str(tmp_path / "repeats.csv"), "--out", str(tmp_path), "--data_dir", str(tmp_path)]
@@ -381,15 +381,15 @@ def test_any_images_and_classes_can_be_analysed(labelled, tmp_path):
 @pytest.mark.usefixtures("offline")
 def test_judgements_that_do_not_fit_the_source_exit_with_2(data_dir, tmp_path, capsys):
     source = ("--source", "tests.analysis.test_percepts.Blots", "--out", tmp_path / "out", "--data_dir", data_dir)
-    assert "give your own with --judgements" in refused(capsys, 2, *source)
-    message = refused(capsys, 2, *source, "--judgements", make_own(tmp_path / "mine.csv"))
+    assert "give your own with --judgements" in rejected(capsys, 2, *source)
+    message = rejected(capsys, 2, *source, "--judgements", make_own(tmp_path / "mine.csv"))
     assert "unknown class 'Cat'" in message
     assert "row 2" in message
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("offline", "without_drawing", "few_replicates")
-def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, capsys):
+def test_sections_without_data_are_left_out_and_reported(data_dir, tmp_path, capsys):
     for name in RELEASED:
         shutil.copy(data_dir / name, tmp_path / name)
     out = tmp_path / "out"
@@ -400,7 +400,7 @@ def test_what_is_missing_is_left_out_and_said(data_dir, tmp_path, capsys):
     for name in ("cifar10h-counts.npy", "hmix_construct_midpoint.csv", "hmix_categorical_soft_labels.csv", "cifar-10-"):
         assert name in page
     name = "mixed_0.5_Bird_7348_Cat_6202.png"
-    message = refused(capsys, 3, "--data_dir", tmp_path, "--out", out, "--images", name)
+    message = rejected(capsys, 3, "--data_dir", tmp_path, "--out", out, "--images", name)
     assert "hml download" in message
 
 
@@ -430,7 +430,7 @@ def test_a_second_run_replaces_its_files_and_keeps_the_users(data_dir, tmp_path,
     for path in users:
         path.write_bytes(b"")
     before = sorted(out.rglob("*"))
-    refused(capsys, 2, *args, "--images", "none.png")
+    rejected(capsys, 2, *args, "--images", "none.png")
     assert sorted(out.rglob("*")) == before
     assert main(["percepts", *args, "--images", f"mixed_0.5_Cat_{cat}_Dog_{dog}.png"]) == 0
     named = strict(out / "percepts.json")["figures"]
@@ -451,38 +451,38 @@ def test_judgements_of_other_images_are_not_shown_cifar10s(data_dir, tmp_path):
 
 def test_wrong_input_exits_with_2_and_says_what(tmp_path, offline, capsys):
     own, out = make_own(tmp_path / "mine.csv"), ("--out", tmp_path / "out", "--data_dir", tmp_path)
-    assert "nowhere.csv: No such file" in refused(capsys, 2, "--judgements", tmp_path / "nowhere.csv", *out)
+    assert "nowhere.csv: No such file" in rejected(capsys, 2, "--judgements", tmp_path / "nowhere.csv", *out)
     text = own.read_text().replace('""confidence"": ', '""confidence"": 9', 1)
     (tmp_path / "bad.csv").write_text(text)
-    message = refused(capsys, 2, "--judgements", tmp_path / "bad.csv", *out)
+    message = rejected(capsys, 2, "--judgements", tmp_path / "bad.csv", *out)
     assert re.search(r"responses\.confidence=.*bad\.csv, row 2: it is outside \[0, 100\]", message)
     for option, value, said in (
         ("--pairs", "Cat/Zebra", "Cat/Zebra"),
         ("--pairs", "Cat", "not a pair of classes"),
         ("--images", "mixed_0.5_Cat_0_Dog_51.png", "Did you mean mixed_0.5_Cat_"),
     ):
-        assert said in refused(capsys, 2, "--judgements", own, *out, option, value)
+        assert said in rejected(capsys, 2, "--judgements", own, *out, option, value)
     assert not (tmp_path / "out").exists()
 
 
 def test_missing_or_wrong_released_data_exit_with_3(tmp_path, offline, capsys):
     out = ("--out", tmp_path / "out", "--data_dir", tmp_path)
-    assert "hmix_infer_mixing_factor.csv" in refused(capsys, 3, *out)
+    assert "hmix_infer_mixing_factor.csv" in rejected(capsys, 3, *out)
     (tmp_path / "hmix_infer_mixing_factor.csv").write_text("subject\n")
-    assert "is not the released file" in refused(capsys, 3, *out)
+    assert "is not the released file" in rejected(capsys, 3, *out)
 
 
-def test_a_wrong_file_of_another_task_is_refused_rather_than_left_out(data_dir, tmp_path, offline, capsys):
+def test_a_corrupt_file_of_another_task_is_rejected(data_dir, tmp_path, offline, capsys):
     shutil.copy(data_dir / RELEASED[0], tmp_path / RELEASED[0])
     (tmp_path / "hmix_construct_midpoint.csv").write_text("")
-    assert "it is empty" in refused(capsys, 3, "--out", tmp_path / "out", "--data_dir", tmp_path)
+    assert "it is empty" in rejected(capsys, 3, "--out", tmp_path / "out", "--data_dir", tmp_path)
 
 
 @pytest.mark.usefixtures("offline", "without_drawing")
 def test_a_folder_that_cannot_be_written_exits_with_6(tmp_path, capsys):
     own = make_own(tmp_path / "mine.csv")
     (tmp_path / "taken").write_text("")
-    refused(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out")
+    rejected(capsys, 6, "--judgements", own, "--data_dir", tmp_path, "--out", tmp_path / "taken" / "out")
 
 
 MEASURE = """<script>addEventListener("load", () => {

@@ -25,7 +25,7 @@ def mixed():
     return judgement_table([Judgement(s, who, *answer(s)) for who, answer in people.items() for s in STIMULI])
 
 
-def test_careless_people_are_told_from_careful_ones(mixed):
+def test_careless_people_are_distinguished_from_careful_ones(mixed):
     people = people_table(mixed).set_index("annotator")
     assert people.index[people["alike"]].tolist() == ["alike", "idle"]
     assert people.index[people["careless"]].tolist() == ["hasty", "idle"]

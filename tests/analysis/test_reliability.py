@@ -46,14 +46,14 @@ def test_retests_pair_a_repeat_with_the_first_answer():
     assert (row["person"], row["first"], row["again"]) == (0, 0.2, 0.5)
 
 
-def test_a_second_answer_is_a_repeat_even_if_the_file_does_not_say_so():
+def test_a_second_answer_is_a_repeat_even_if_it_is_not_marked():
     table = make((ONE, "a", 0.2, False), (ONE, "a", 0.5, False), (ONE, "b", 0.4, False))
     assert len(retests(table)) == 1
     found = ceilings(table, Jackknife.of(table))
     assert found["disagreement"].value == pytest.approx(0.2)
 
 
-def test_a_repeat_whose_first_answer_was_struck_out_is_the_persons_answer():
+def test_a_repeat_without_its_first_answer_is_the_answer():
     table = make((ONE, "a", 0.2, True), (ONE, "b", 0.6, True), (ONE, "b", 0.5, False), (TWO, "a", 0.4, False))
     assert first_judgements(table)["lambda_h"].tolist() == [0.2, 0.5, 0.4]
     assert retests(table).to_dict("records") == [{"judgement": 1, "person": 1, "first": 0.5, "again": 0.6}]

@@ -130,8 +130,8 @@ def measure(laboratory: Laboratory, table: pd.DataFrame) -> dict[str, tuple[floa
 def measure_relabel(laboratory: Laboratory, table: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Score fixed models as `hml relabel evaluate` does. Pair curves take the relabeller's part in comparisons."""
     once = laboratory.once.assign(**{name: table.loc[laboratory.once.index, name] for name in ("lambda_h", "omega")})
-    masses, omega = laboratory.masses, scores.bits(laboratory.omega, per_cent(once["omega"]).long().numpy())
-    answer = per_cent(once["lambda_h"]).long().numpy()
+    masses, omega = laboratory.masses, scores.bits(laboratory.omega, per_cent(once["omega"]))
+    answer = per_cent(once["lambda_h"])
     joint = {name: scores.bits(masses[name], answer) + omega for name in ("histogram", "pair_curves")}
     predictions = Predictions(
         {name: masses[name] for name in ("lambda_f", "histogram")} | {RELABELLER: masses["pair_curves"]},

@@ -14,10 +14,16 @@ from hml.labels import AggregateLabels, ConfidenceWeightedLabels, LabelStrategy,
 
 @pytest.fixture(scope="module")
 def make_real(data_dir):
+    """Make data modules of the real data, whose images are read once."""
+    banks = []
+
     def make(strategy, **options):
         module = HMixDataModule(strategy, data_dir=str(data_dir), **options)
+        for bank in banks:
+            module.reuse_images(bank)
         module.prepare_data()
         module.setup("fit")
+        banks[:] = [module.bank]
         return module
 
     return make

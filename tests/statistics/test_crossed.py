@@ -102,11 +102,11 @@ def test_unequal_groups_by_hand():
     assert found == pytest.approx(t * math.sqrt(3.25 * 2 / 3))  # 2 · 2/3 − 1.5 is below 0: people's own is the wider
 
 
-def test_judgements_in_groups_of_their_own_have_the_usual_t_interval():
+def test_groups_of_one_judgement_have_the_usual_t_interval():
     values = np.random.default_rng(0).normal(size=50)
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    alone = np.arange(50)
-    assert clustered_half_width(values, alone, alone) == pytest.approx((high - low) / 2)
+    own = np.arange(50)
+    assert clustered_half_width(values, own, own) == pytest.approx((high - low) / 2)
 
 
 def test_two_people_or_two_pairs_have_no_interval():

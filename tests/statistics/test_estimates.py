@@ -16,7 +16,7 @@ def test_an_estimate_comes_back_out_of_a_tables_row():
     assert Estimate.from_row(renamed.iloc[0].to_dict(), names) == whole
 
 
-def test_adjusted_p_are_benjamini_and_hochbergs_of_the_intervals_ends():
+def test_adjusted_p_values_follow_from_the_intervals_ends():
     # Half-widths of 1.96 standard errors: z = 3, 1.96 and 1; ranked p times 3/rank.
     estimates = [Estimate(z, z - 1.959964, z + 1.959964, 9, 9) for z in (3.0, 1.959964, 1.0)]
     p = [2 * stats.norm.sf(z) for z in (3.0, 1.959964, 1.0)]

@@ -21,7 +21,7 @@ def estimate(table, values):
     return weighted.estimate_mean(Jackknife.of(table), table, values)
 
 
-def test_noise_of_judgements_alone_has_the_t_interval_over_pairs():
+def test_noise_without_people_has_the_t_interval_over_pairs():
     table = make(people=200, each=1)
     values = np.random.default_rng(1).normal(size=60)
     found = estimate(table, values)
@@ -42,7 +42,7 @@ def cover(count, make_values, of):
     return np.mean(both), np.mean(people)
 
 
-def test_intervals_cover_zero_as_often_as_they_should():
+def test_intervals_for_other_images_cover_as_they_should():
     """People's habits, images' own effects and noise, all of which differ in every data set."""
 
     def values(rng, table):
@@ -54,7 +54,7 @@ def test_intervals_cover_zero_as_often_as_they_should():
     assert people < both  # images that are drawn again aren't in it
 
 
-def test_intervals_for_the_same_images_cover_zero_as_often_as_they_should():
+def test_intervals_for_the_same_images_cover_as_they_should():
     fixed = np.random.default_rng(9).normal(0, 1, 60)
     fixed -= fixed.mean()
 
@@ -65,7 +65,7 @@ def test_intervals_for_the_same_images_cover_zero_as_often_as_they_should():
     assert 0.88 <= people <= both
 
 
-def test_an_images_weight_is_its_pairs_whoever_judges_it():
+def test_an_images_weight_is_that_of_its_endpoints():
     weights = Weights(np.array([[0.5, 1.0, 0.5]]), np.array([[1.0, 1.0, 0.5]]))
     table = pd.DataFrame({"judgement": [0, 1, 2], "image": [0, 0, 1]})
     assert weights.of_images(table).tolist() == [[1.0, 0.5]]

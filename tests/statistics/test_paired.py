@@ -67,7 +67,7 @@ def test_holm_is_rs_p_adjust():
     }
 
 
-def test_holm_never_exceeds_one_and_leaves_a_single_p_alone():
+def test_holm_is_at_most_one_and_keeps_a_single_p():
     assert adjust_by_holm({"a": 0.7, "b": 0.6}) == {"b": 1.0, "a": 1.0}
     assert adjust_by_holm({"a": 0.2}) == {"a": 0.2}
     assert adjust_by_holm({}) == {}
@@ -78,7 +78,7 @@ def test_order_counts_pairs_and_names_the_reversed():
     assert (found.agreeing, found.pairs, found.reversed, found.holds) == (2, 3, (("b", "c"),), False)
 
 
-def test_tied_pairs_say_nothing_of_an_order():
+def test_tied_pairs_do_not_count_in_an_order():
     found = compare_order({"a": 1.0, "b": 2.0, "c": 2.0}, {"a": 5, "b": 5, "c": 7})
     assert (found.agreeing, found.pairs, found.holds) == (1, 1, True)
 

@@ -14,7 +14,7 @@ from hml.statistics.estimates import Estimate
         (Estimate(None, None, None, 8, 2), "too few judgements"),
     ],
 )
-def test_the_page_says_what_the_interval_says(estimate, said):
+def test_the_text_on_ambiguity_follows_the_interval(estimate, said):
     assert said in _on_ambiguity({("ambiguity", "image"): estimate})
 
 
