@@ -34,7 +34,7 @@ from hml.reporting.exhibits import name_exhibits, remove_exhibits, to_json, writ
 from hml.reporting.page import render_page
 from hml.reporting.sections import Section, count
 from hml.reporting.versions import find_commit
-from hml.statistics.estimates import FALSE_DISCOVERY_RATE, FDR_METHOD
+from hml.statistics.estimates import FALSE_DISCOVERY_RATE, FDR_METHOD, FEWEST_COMPARED, FEWEST_PEOPLE
 from hml.statistics.jackknife import BOTH, PEOPLE, Jackknife
 
 _HEADLINES = 5
@@ -136,6 +136,9 @@ def _introduce(options: Options, sources: Sources, table: pd.DataFrame) -> tuple
         "Many numbers also have an interval for other people and the same images. Numbers that compare two answers to "
         "an image have none: with so few answers to an image, people's noise can't be separated from differences "
         "between images. Figures show the intervals for other people and other images.",
+        f"There is no interval with fewer than {FEWEST_PEOPLE} people behind a number, or fewer than {FEWEST_COMPARED} "
+        "where people are compared with each other, because it would cover too little. The slope and the lapse of "
+        "curves have none either.",
         "Intervals are for one number each. For lists, such as classes and class pairs, findings control the false "
         f"discovery rate at {100 * FALSE_DISCOVERY_RATE:g} % ({FDR_METHOD}). The CSV files have the adjusted p values.",
     ]

@@ -15,10 +15,11 @@ Index = npt.NDArray[np.int64]
 Bounds = tuple[float, float]
 
 FEWEST_PEOPLE = 7
-"""With fewer people there is no interval. In simulations, 95 % intervals cover .89 to .94 with 7 people, .85 with 5."""
+"""With fewer people there is no interval. In simulations (`tests/benchmarks/RESULTS.md`), 95 % intervals cover .89 or
+more with 7 people, and down to .85 with 5."""
 
 FEWEST_COMPARED = 15
-"""As `FEWEST_PEOPLE`, for statistics that compare people with each other, which vary more."""
+"""The same for statistics that compare people with each other: .89 or more with 15 people, .86 to .89 with 10."""
 
 
 @dataclass(frozen=True)

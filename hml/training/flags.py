@@ -110,8 +110,7 @@ def _add_own_flags(parser: LightningArgumentParser, verb: str) -> None:
         type=Resume,
         default="never",
         help="Whether fit resumes an interrupted run: the newest of the same scheme, recipe and seed, or the one "
-        "in --run_folder. auto: if there is one. must: raise an error if there is none. On the same type of CPU, with "
-        "the same packages and number of threads, the result equals that of an uninterrupted run bit for bit.",
+        "in --run_folder. auto: if there is one. must: raise an error if there is none.",
     )
     parser.add_argument("--eval_after_fit", type=bool, default=True, help="Whether to test the network after fit.")
     if verb == "predict":

@@ -243,7 +243,9 @@ def write_markdown(found: pd.DataFrame) -> str:
     """Write the table of RESULTS.md: a line for each statistic, and coverage and width for each design."""
     columns = list(dict.fromkeys(zip(found["people"], found["random"], strict=True)))
     cells = {(row.line, row.people, row.random): f"{row.coverage:.2f}; {row.width:.2f}" for row in found.itertuples()}
-    rows = [["statistic", *(f"{people}: {random}" for people, random in columns)], ["---"] * (len(columns) + 1)]
+    images = {"people": "same images", "both": "other images"}
+    header = ["statistic", *(f"{people} people, {images[random]}" for people, random in columns)]
+    rows = [header, ["---"] * len(header)]
     for line in found["line"].unique():
         rows.append([line, *(cells.get((line, *column), "nan; nan").replace("nan; nan", "–") for column in columns)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -21,7 +21,7 @@ def test_the_table_has_a_line_for_each_statistic_and_a_dash_without_interval():
     columns = {"people": 33, "random": ["people", "both"], "coverage": [math.nan, 0.949], "width": [math.nan, 1.0]}
     table = write_markdown(pd.DataFrame({"line": "agreement: retest", **columns}))
     assert table.splitlines() == [
-        "| statistic | 33: people | 33: both |",
+        "| statistic | 33 people, same images | 33 people, other images |",
         "| --- | --- | --- |",
         "| agreement: retest | – | 0.95; 1.00 |",
     ]
