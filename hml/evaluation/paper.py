@@ -54,7 +54,34 @@ def is_on_hmix(data: Mapping[str, Any]) -> bool:
     return HMIX_INFERENCES.name in files and bool(files[HMIX_INFERENCES.name] == HMIX_INFERENCES.sha256)
 
 
-def labels_of(recipe: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Return the strategy and gamma in a recipe, in the form of `PAPER_LABELS`."""
-    strategy = recipe["data"]["strategy"]
-    return strategy["class_path"], strategy.get("init_args", {}).get("gamma")
+def labels_of(data: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Return the strategy and gamma in the `data` of a recipe, in the form of `PAPER_LABELS`.
+
+    Examples:
+        >>> wrapped = {"class_path": "hml.labels.SeparateLabels", "init_args": {"gamma": 0.005}}
+        >>> labels_of({"wrap": {"class_path": "hml.labels.Rounded"}, "strategy": wrapped})
+        ('hml.labels.Rounded(hml.labels.SeparateLabels)', 0.005)
+    """
+    paths, gamma = [], None
+    for choice in (data.get("wrap"), data["strategy"]):
+        while choice:
+            arguments = choice.get("init_args") or {}
+            paths.append(choice["class_path"])
+            gamma, choice = arguments.get("gamma"), arguments.get("strategy")
+    return "(".join(paths) + ")" * (len(paths) - 1), gamma
+
+
+def compare_labels(scheme: str, data: Mapping[str, Any]) -> str | None:
+    """Describe how the labels in the `data` of a recipe differ from those of the paper's row of that name.
+
+    Returns:
+        A sentence. None if the labels are the paper's, or the paper has no such row.
+    """
+    ours, papers = labels_of(data), PAPER_LABELS.get(scheme)
+    if papers is None or ours == papers:
+        return None
+    return f"{scheme} is {_describe(*ours)}, the paper's {_describe(*papers)}."
+
+
+def _describe(strategy: str, gamma: float | None) -> str:
+    return f"{strategy} {'without gamma' if gamma is None else f'with gamma {gamma}'}"

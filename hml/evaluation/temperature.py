@@ -1,8 +1,8 @@
 """Temperature scaling: logits divided by one number T, fitted to labels. Pure functions of logits and distributions.
 
 An over-confident network has a high cross entropy and calibration error, and any smoothing of its training labels
-lowers both. One temperature also removes over-confidence, and leaves the order of the classes unchanged. So figures
-after scaling show whether two networks differ in more than confidence.
+lowers both. A temperature corrects confidence, and does not change the order of the classes. So figures after scaling
+show whether two networks differ in more than confidence.
 
 Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017, section 4.2.
 """

@@ -97,7 +97,10 @@ def _scaled_table(table: SchemeTable) -> Table:
         own = [result.metrics for result in table.results if result.scheme == row.scheme]
         found = [[value for metrics in own if (value := metrics[name]) is not None] for name in SCALED_COLUMNS.values()]
         rows.append([row.scheme, str(row.n), *(_mean(summarise(values) if values else None) for values in found)])
-    caption = "After temperature scaling, which removes over-confidence: mean ± standard error over seeds."
+    caption = (
+        "After temperature scaling: mean ± standard error over seeds. A difference between schemes that disappears "
+        "here is only one of confidence. A temperature above 1 means over-confidence."
+    )
     return Table(caption, ["scheme", "n", *SCALED_COLUMNS], rows if table.results else [])
 
 

@@ -7,11 +7,10 @@ from hml.errors import InputError
 from hml.evaluation.paper import (
     COLUMNS,
     PAPER_EPOCHS,
-    PAPER_LABELS,
     PAPER_MIXED_IMAGES,
     PAPER_TABLE,
+    compare_labels,
     is_on_hmix,
-    labels_of,
 )
 from hml.experiments.command import DEFAULT_BASELINE
 from hml.experiments.crossing import Crossed, PerImages, cross_column, explain_missing
@@ -237,9 +236,8 @@ def _make_notes(
     if is_on_hmix(data) and not data["canonical_pixels"]:
         notes.append("The pixels are those of a stand-in, not CIFAR-10's own.")
     for scheme, own in by_scheme.items():
-        theirs = PAPER_LABELS.get(scheme)
-        if own and theirs and is_on_hmix(data) and (ours := labels_of(own[0].recipe.to_json())) != theirs:
-            notes.append(f"{scheme} is {ours[0]} with gamma {ours[1]}, the paper's {theirs[0]} with gamma {theirs[1]}.")
+        if own and is_on_hmix(data) and (difference := compare_labels(scheme, own[0].recipe.data)):
+            notes.append(difference)
         if own and (found := _unexpected_differences(first, own[0])):
             details = [f"{key} ({a} and {b})" for key, (a, b) in list(found.items())[:_SHOWN_DIFFERENCES]]
             notes.append(f"{first.scheme} and {own[0].scheme} differ in more than labels: {', '.join(details)}.")

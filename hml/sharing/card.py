@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from hml.evaluation.metrics import TRUE_CLASS
-from hml.evaluation.paper import is_on_hmix
+from hml.evaluation.paper import is_on_hmix, labels_of
 from hml.reporting.citation import cite
 from hml.reporting.tables import Table, to_markdown
 from hml.sharing.folder import CONFIG, PROGRAM, WEIGHTS, ModelConfig
@@ -70,16 +70,6 @@ def _class_path(result: RunResult, part: str) -> object:
     return (result.recipe.data.get(part) or {}).get("class_path", "unknown")
 
 
-def _strategy(result: RunResult) -> str:
-    """Return the strategy in its wrappers, such as `hml.labels.Rounded(hml.labels.MixupLabels)`."""
-    paths = []
-    for choice in (result.recipe.data.get("wrap"), result.recipe.data.get("strategy")):
-        while choice:
-            paths.append(str(choice["class_path"]))
-            choice = (choice.get("init_args") or {}).get("strategy")
-    return "(".join(paths) + ")" * (len(paths) - 1) if paths else "unknown"
-
-
 def _explain(result: RunResult, name: str) -> str:
     truth, size = result.truth.get(name, "unknown"), result.bin_size.get(name)
     words = name.removeprefix(_TEST).replace("_", " ")
@@ -94,7 +84,7 @@ def _summary(result: RunResult, config: ModelConfig) -> str:
     return (
         f"An image classifier for {len(config.classes)} classes: {names}{more}. It maps RGB images in [0, 1] of "
         f"{height} × {width} pixels to logits. It is the network `{config.network['class_path']}`, trained with hml. "
-        f"The labels of mixed images came from the strategy `{_strategy(result)}`."
+        f"The labels of mixed images came from the strategy `{labels_of(result.recipe.data)[0]}`."
     )
 
 

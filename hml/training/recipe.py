@@ -29,6 +29,7 @@ _NOT_RECIPE_OF_TRAINER = {
 _KNOWN_PACKAGES = ("hml", "lightning", "torch", "torchvision")  # their versions are stored in metrics.json
 _NOT_RECIPE = ("data_dir", "seed")  # the folder of the files has no effect, and the seed is stored separately
 _WEIGHTS = "from"
+_FUNCTIONS = ("optimizer", "lr_scheduler", "wrap")  # arguments that may name a function in place of a class
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,18 @@ def _snake_case(name: str) -> str:
 
 
 def _name_modules(choices: Any) -> Any:
-    """Use the full paths of hml's classes: jsonargparse shortens `hml.labels.NoMixed` to `hml.NoMixed`."""
+    """Use the full paths of hml's classes, and write a function as a class, under `class_path`.
+
+    jsonargparse shortens `hml.labels.NoMixed` to `hml.NoMixed`, and writes a function as its path only.
+    """
     if isinstance(choices, list):
         return [_name_modules(value) for value in choices]
     if not isinstance(choices, Mapping):
         return choices
-    named = {key: _name_modules(value) for key, value in choices.items()}
+    named = {
+        key: _name_modules({"class_path": value} if key in _FUNCTIONS and isinstance(value, str) else value)
+        for key, value in choices.items()
+    }
     if isinstance(path := named.get("class_path"), str):
         named["class_path"] = module_path(path)
     return named

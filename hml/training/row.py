@@ -4,7 +4,15 @@ import math
 from collections.abc import Mapping
 
 from hml.evaluation.metrics import TRUE_CLASS
-from hml.evaluation.paper import COLUMNS, HIGHER_IS_BETTER, PAPER_MIXED_IMAGES, PAPER_TABLE, is_on_hmix
+from hml.evaluation.paper import (
+    COLUMNS,
+    HIGHER_IS_BETTER,
+    PAPER_MIXED_IMAGES,
+    PAPER_TABLE,
+    SCALED_COLUMNS,
+    compare_labels,
+    is_on_hmix,
+)
 from hml.training.result import RunResult
 
 _NOTHING = "–"
@@ -14,9 +22,9 @@ _WIDTH = 12
 def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, encoding: str = "utf-8") -> str:
     """Format a run's figures as a table, with explanations.
 
-    Below the run's row are those of a uniform guess and of the lowest possible cross entropy. The latter is the mean
-    entropy of people's labels: the cross entropy minus the KL divergence. It is omitted without people's labels. The
-    paper's row is shown only for the paper's data.
+    Below the run's row are those of the run after temperature scaling, of a uniform guess, and of the lowest possible
+    cross entropy. The latter is the mean entropy of people's labels: the cross entropy minus the KL divergence. It is
+    omitted without people's labels. The paper's row is shown only for the paper's data.
 
     Args:
         result: The run.
@@ -29,9 +37,10 @@ def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, e
     trained = f", {result.training}" if result.training else ""
     run = [f"{result.scheme}, seed {result.seed}{trained}"]
     run += [_number(result.metrics.get(metric), 3) for metric in COLUMNS.values()]
-    rows = [header, run, *_yardsticks(result, num_classes)]
-    if is_on_hmix(result.data) and result.data["mixed_images"] == PAPER_MIXED_IMAGES and result.scheme in PAPER_TABLE:
-        paper = PAPER_TABLE[result.scheme]
+    rows = [header, run, *_scaled(result), *_yardsticks(result, num_classes)]
+    is_papers_data = is_on_hmix(result.data) and result.data["mixed_images"] == PAPER_MIXED_IMAGES
+    paper = PAPER_TABLE.get(result.scheme) if is_papers_data else None
+    if paper is not None:
         rows.append(_line("paper, 65 epochs, mean of 5 seeds", paper, 2))
     first = max(len(row[0]) for row in rows)
     lines = [row[0].ljust(first) + "".join(cell.rjust(_WIDTH) for cell in row[1:]) for row in rows]
@@ -41,7 +50,16 @@ def format_row(result: RunResult, legend: Mapping[str, str], num_classes: int, e
     undefined = [
         f"No {column}: {result.undefined[metric]}." for column, metric in COLUMNS.items() if metric in result.undefined
     ]
-    return "\n".join([*lines, "", *two_a_line, *undefined])
+    difference = None if paper is None else compare_labels(result.scheme, result.recipe.data)
+    return "\n".join([*lines, "", *two_a_line, *filter(None, [difference]), *undefined])
+
+
+def _scaled(result: RunResult) -> list[list[str]]:
+    temperature = result.metrics.get(SCALED_COLUMNS["temperature"])
+    if temperature is None or not math.isfinite(temperature):
+        return []
+    figures = [_number(result.metrics.get(SCALED_COLUMNS.get(column, "")), 3) for column in COLUMNS]
+    return [[f"after temperature scaling, T = {temperature:.2f}", *figures]]
 
 
 def _yardsticks(result: RunResult, num_classes: int) -> list[list[str]]:

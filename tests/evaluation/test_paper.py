@@ -35,4 +35,4 @@ def test_only_the_released_judgements_are_the_papers():
 @pytest.mark.parametrize("scheme", PAPER_TABLE)
 def test_configs_of_the_papers_name_have_the_papers_labels(scheme):
     config = yaml.safe_load((CONFIGS / f"{scheme}.yaml").read_text())
-    assert labels_of(config) == PAPER_LABELS[scheme]
+    assert labels_of(config["data"]) == PAPER_LABELS[scheme]

@@ -113,7 +113,7 @@ def test_ones_own_judgements_stand_beside_no_paper_whatever_their_file_is_called
 
 
 def test_a_scheme_of_the_papers_name_with_other_labels_is_told(make_four):
-    note = "sep is hml.labels.SeparateLabels with gamma 0.005, the paper's hml.labels.SeparateLabels with gamma None."
+    note = "sep is hml.labels.SeparateLabels with gamma 0.005, the paper's hml.labels.SeparateLabels without gamma."
     assert note in make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005)]).notes
     assert not any("gamma" in told for told in make_table({"sep": 1}, [make_four("sep", 0, 2.0)]).notes)
     on_other_data = make_table({"sep": 1}, [make_four("sep", 0, 2.0, gamma=0.005, files={})])

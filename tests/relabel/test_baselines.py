@@ -92,3 +92,12 @@ def test_a_verdict_names_what_the_relabeller_does_not_beat():
     assert difference["random"].tolist() == ["people", "people and image pairs"] * 3
     difference = difference[difference["random"] == "people"].set_index("measure")
     assert difference.loc["bits", "value"] == pytest.approx(1)
+
+
+def test_six_people_are_too_few_for_a_verdict():
+    table = pd.DataFrame({"person": np.arange(40) % 6, "id_1": np.arange(40) // 4, "id_2": 10 + np.arange(40) // 4})
+    table = table.assign(judgement=np.arange(40), image=table["id_1"], endpoints=table["id_1"])
+    scored = {RELABELLER: {"bits": np.full(40, 5.0)}, "histogram": {"bits": 6.0 + np.arange(40) % 7 / 100}}
+    found = summarise(table, scored, Jackknife.of(table))
+    assert found["low"].isna().all()
+    assert "differences have no intervals, which need 7 people" in verdict(found, "pair")

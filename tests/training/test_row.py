@@ -7,6 +7,7 @@ import torch
 from hml.data.download import HMIX_INFERENCES
 from hml.evaluation import alignment
 from hml.evaluation.paper import COLUMNS
+from hml.training.recipe import Recipe
 from hml.training.result import RunResult, Training
 from hml.training.row import format_row
 
@@ -18,7 +19,9 @@ METRICS = {
     "test/kl_divergence": 0.9,
 }
 PAPERS = {"files": {HMIX_INFERENCES.name: HMIX_INFERENCES.sha256}, "mixed_images": 810}
-RESULT = RunResult("sep_conf", 3, METRICS, Training(65, 10), {}, {"files": {}}, {}, False, 1, 1, {})
+SEP_CONF = {"class_path": "hml.labels.SeparateLabels", "init_args": {"gamma": 0.005}}
+RECIPE = Recipe(data={"strategy": SEP_CONF})
+RESULT = RunResult("sep_conf", 3, METRICS, Training(65, 10), RECIPE, {"files": {}}, {}, False, 1, 1, {})
 LEGEND = {"test/cross_entropy": "cross entropy to people's labels", "test/accuracy": "against the true class"}
 
 
@@ -49,6 +52,17 @@ def test_yardsticks_are_of_the_data_the_run_was_tested_on():
     assert ours.split()[-4:] == [f"{math.log(4):.3f}", "–", "–", "–"]
     assert guess.split()[-4:] == [f"{math.log(4):.3f}", "–", f"{math.log(4):.3f}", "0.250"]
     assert floor.split()[-4] == f"{math.log(2) / 2:.3f}"  # one image of two is a coin toss
+
+
+def test_figures_after_temperature_scaling_have_a_row():
+    scaled = {"cross_entropy_scaled": 1.1, "rms_calibration_scaled": None, "fgsm_cross_entropy_scaled": 4.0}
+    metrics = METRICS | {f"test/{name}": value for name, value in scaled.items()} | {"test/temperature": 2.5}
+    result = dataclasses.replace(RESULT, metrics=metrics)
+    row = rows(format_row(result, LEGEND, 10))[2]
+    assert row.startswith("after temperature scaling, T = 2.50 ")
+    assert row.split()[-4:] == ["1.100", "–", "4.000", "–"]
+    undefined = dataclasses.replace(result, metrics=result.metrics | {"test/temperature": math.nan})
+    assert "scaling" not in format_row(undefined, LEGEND, 10)
 
 
 def test_without_peoples_labels_there_is_no_row_for_them():
@@ -94,6 +108,15 @@ def test_a_figure_that_does_not_exist_is_a_dash_with_its_reason(value):
 )
 def test_the_papers_row_is_there_only_for_its_schemes_and_data(scheme, data):
     assert "paper" not in format_row(dataclasses.replace(RESULT, scheme=scheme, data=data), LEGEND, 10)
+
+
+def test_other_labels_than_those_of_the_papers_row_are_named():
+    wrapped = {"wrap": {"class_path": "hml.labels.Rounded"}, "strategy": SEP_CONF}
+    result = dataclasses.replace(RESULT, recipe=Recipe(data=wrapped))
+    assert "sep_conf is hml.labels.Rounded(hml.labels.SeparateLabels) with gamma 0.005, the paper's " in format_row(
+        dataclasses.replace(result, data=PAPERS), LEGEND, 10
+    )
+    assert "Rounded" not in format_row(result, LEGEND, 10), "no figure of the paper's is there"
 
 
 def test_the_papers_row_follows_the_columns_names(monkeypatch):

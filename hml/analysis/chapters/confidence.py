@@ -3,10 +3,10 @@
 import pandas as pd
 
 from hml.analysis.confidence import VARIABLES, binned_confidence, correlations
-from hml.analysis.findings import conclude
+from hml.analysis.findings import conclude, state
 from hml.reporting.drawing import draw_points, finish, new_figure, reaches, typeset
 from hml.reporting.palette import PEOPLE, Color
-from hml.reporting.sections import Claim, Exhibit, Section, compare, write_interval, write_number, write_share
+from hml.reporting.sections import Claim, Exhibit, Section, compare, write_number, write_share
 from hml.statistics.estimates import Estimate
 from hml.statistics.jackknife import Jackknife
 
@@ -70,10 +70,8 @@ def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
         "not clear of": "Here the interval includes 0, so no relation is shown",
         "unknown": "Here there are too few people for an interval",
     }[compare(estimate)]
-    return (
-        f"{paper}{verdict} (over images, correlation {write_number(estimate.value)}, 95 % interval "
-        f"{write_interval(estimate)}). This explains {write_share(estimate.value**2)} of the variance between images."
-    )
+    (stated,) = state(estimate, "the correlation over images")
+    return f"{paper}{verdict}. {stated} It explains {write_share(estimate.value**2)} of the variance between images."
 
 
 def _draw_correlations(found: dict[tuple[str, str], Estimate]) -> Exhibit:
