@@ -14,7 +14,7 @@ from hml.training.recipe import Recipe
 from hml.training.report import Report, choose_hyperparameters
 
 RECIPE = Recipe(
-    data={"batch_size": 16, "val_size": None, "strategy": {"class_path": "hml.labels.SeparateLabels"}},
+    data={"batch_size": 16, "val_size": None, "strategy": {"class_path": "hml.labels.MixupLabels"}},
     fgsm={"epsilon": 0.0157},
 )
 
