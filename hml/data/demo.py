@@ -27,6 +27,7 @@ TEXTURES = Classes(
 """The classes, in the order of their labels."""
 
 _SIZE = 32
+_GRID = np.mgrid[:_SIZE, :_SIZE] / _SIZE  # (2, 32, 32), y and x
 _NUM_CLASSES = len(TEXTURES)
 _Array = npt.NDArray[np.float64]
 
@@ -144,10 +145,9 @@ def simulate_lambda_h(lambda_f: float, class_1: float, class_2: float) -> float:
 
 def _texture(kind: int, rng: np.random.Generator) -> _Array:
     """Draw one texture of a kind in 0..9, in [0, 1], shape (3, 32, 32)."""
-    y, x = np.mgrid[:_SIZE, :_SIZE] / _SIZE - rng.uniform(0.35, 0.65, (2, 1, 1))  # the origin is off-centre
+    y, x = _GRID - rng.uniform(0.35, 0.65, (2, 1, 1))  # the origin is off-centre
     tilt = rng.normal(0, 0.1)
     x, y = x * np.cos(tilt) - y * np.sin(tilt), x * np.sin(tilt) + y * np.cos(tilt)
-    radius, angle = np.hypot(x, y), np.arctan2(y, x)
     frequency = rng.uniform(3.5, 5.5)
     phase = rng.uniform(0, 2 * np.pi, 3)
     wave = 2 * np.pi * frequency
@@ -168,13 +168,13 @@ def _texture(kind: int, rng: np.random.Generator) -> _Array:
         case 4:  # checks
             pattern = np.sign(stripes(x)) * np.sign(stripes(y, 1))
         case 5:  # rings
-            pattern = stripes(radius)
+            pattern = stripes(np.hypot(x, y))
         case 6:  # spokes
-            pattern = np.sin(round(2 * frequency) * angle + phase[0])
+            pattern = np.sin(round(2 * frequency) * np.arctan2(y, x) + phase[0])
         case 7:  # dots
             pattern = np.maximum(stripes(x) + stripes(y, 1), 0.4) - 1.2
         case 8:  # one large disc
-            pattern = np.tanh(40 * (rng.uniform(0.22, 0.32) - radius))
+            pattern = np.tanh(40 * (rng.uniform(0.22, 0.32) - np.hypot(x, y)))
         case _:  # clouds
             pattern = sum(
                 np.sin(2 * np.pi * (u * x + v * y) + rng.uniform(0, 6)) for u, v in rng.normal(0, 1.2, (6, 2))
