@@ -311,7 +311,7 @@ def test_a_slip_of_the_fingers_does_not_write_over_the_study(args, served, capsy
     database = served.folder.path / "study.sqlite3"
     before = database.read_bytes()
     assert main(["elicit", *args, str(database)]) == 2
-    assert "end in .csv" in capsys.readouterr().err
+    assert "ends in .csv" in capsys.readouterr().err
     assert database.read_bytes() == before
 
 

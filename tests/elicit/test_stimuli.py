@@ -118,7 +118,7 @@ def test_some_class_pairs_are_drawn_by_the_seed_or_named(bank):
     wanted = (bank.classes.name_pair(5, 2), bank.classes.name_pair(0, 9).lower(), bank.classes.name_pair(2, 5))
     named = draw_stimuli(StimulusChoice(pairs=wanted, per_class_pair=1), bank)
     assert set(name_pairs(named)) == {bank.classes.name_pair(2, 5), bank.classes.name_pair(0, 9)}
-    with pytest.raises(InputError, match="pairs=46 is more than the 45 pairs"):
+    with pytest.raises(InputError, match="pairs=46 is more than the 45 class pairs"):
         draw_stimuli(StimulusChoice(pairs=46), bank)
 
 
