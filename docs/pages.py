@@ -6,7 +6,18 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-ORDER = ("labels", "data", "training", "evaluation", "experiments", "transforms", "analysis", "relabel", "elicit")
+ORDER = (
+    "labels",
+    "data",
+    "training",
+    "evaluation",
+    "sharing",
+    "experiments",
+    "transforms",
+    "analysis",
+    "relabel",
+    "elicit",
+)
 GUIDES = [f"hml/{name}/README.md" for name in ORDER]
 OTHERS = {
     "Results": "RESULTS.md",

@@ -75,9 +75,9 @@ def test_a_fake_gpu_notices_waiting_and_mixed_devices(on_gpu):
             copy()
 
 
-@pytest.mark.parametrize("augment", ["none", "crop_flip"])
-def test_no_training_step_waits_for_a_gpu(on_gpu, augment):
-    loader, classifier = on_gpu(train=True, augment=augment)
+@pytest.mark.parametrize("crop_flip", [False, True])
+def test_no_training_step_waits_for_a_gpu(on_gpu, crop_flip):
+    loader, classifier = on_gpu(train=True, crop_flip=crop_flip)
     batches = iter(loader)
     first = next(batches)  # an epoch's draws are copied at its begin
     steps = 0

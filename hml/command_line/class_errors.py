@@ -28,6 +28,9 @@ def explain_class(complaint: str, list_known_words: Callable[[], Collection[str]
     if key is None:
         return None
     flag = f"--{key[1].removesuffix('.init_args')}"
+    as_class = _as_of_a_class(complaint)
+    supplied = int(as_class != complaint)  # hml itself passes the first argument, such as the parameters
+    complaint = as_class
     if found := re.search(_CLASS + r"module '([\w.]+)' has no attribute '(?!py')(\w+)'", complaint):
         path, module, name = found.groups()
         classes = inspect.getmembers(importlib.import_module(module), inspect.isclass)
@@ -38,7 +41,7 @@ def explain_class(complaint: str, list_known_words: Callable[[], Collection[str]
             f"{flag} {found[1]}: there is no module {found[2]}. Put {file} where you run hml, or install the package."
         )
     if found := re.search(_CLASS + r"Option '(\w+)' is not accepted", complaint):
-        arguments = list(inspect.signature(pydoc.locate(found[1])).parameters)  # type: ignore[arg-type]
+        arguments = list(inspect.signature(pydoc.locate(found[1])).parameters)[supplied:]  # type: ignore[arg-type]
         hint = suggest(found[2], arguments)
         return f"{flag}.{found[2]}: {found[1]} has no such argument. It has: {', '.join(arguments) or 'none'}.{hint}"
     if found := re.search(_CLASS + r"the following arguments are required: (\w+)", complaint):
@@ -59,3 +62,12 @@ def explain_class(complaint: str, list_known_words: Callable[[], Collection[str]
         hint = suggest(name, known_words)
         return f"{flag} {name}: name a class by its module and name, such as my_module.MyClass.{hint}"
     return None
+
+
+def _as_of_a_class(complaint: str) -> str:
+    """Rewrite the error about a flag that takes a function or a class as the error about a flag that takes a class."""
+    problem = re.search(r"a function or a callable class: (.*)", complaint)
+    path = re.search(r"(?:class_path='|Got value: (?!Namespace)|Given value: (?!NestedArg))([\w.]+)", complaint)
+    if problem is None or path is None:
+        return complaint
+    return f"Problem with given class_path '{path[1]}': {problem[1]}"

@@ -45,11 +45,11 @@ class HMixDataModule(LightningDataModule):
         plain_labels: Training labels of plain images: "hard" (true classes) or "human" (people's labels).
         val_size: Number of training images held out, for `hml validate` and for temperature scaling in `hml test`.
         seed: The seed of all draws. On the command line, this is `seed_everything`.
-        wrap: Wraps the strategy in another one, such as `Rounded`, whichever strategy a config names.
-        epoch_size: The number of images in an epoch of training. Missing ones are drawn again. "all" is the
-            number of plain and mixed images, also if the strategy leaves mixed images out; with label_draw "expand",
-            the number of plain images and judgements. So all strategies take the same number of steps. By default,
-            each image is trained on once.
+        wrap: A wrapper of the strategy, such as `Rounded`. It wraps the strategy of any config.
+        epoch_size: Number of images in a training epoch. If there are fewer, all are used and some, drawn every epoch,
+            are used again. "all" is the number of plain and mixed images, also if the strategy leaves out mixed ones,
+            so that all strategies take the same number of steps. With label_draw "expand", judgements are counted in
+            place of mixed images. By default, each image is used once.
 
     Raises:
         InputError: an option is out of its range.
@@ -80,7 +80,7 @@ class HMixDataModule(LightningDataModule):
             raise InputError(f"seed={seed} must be 0 or more.")
         if plain_labels == "human" and mixed is not None and not mixed.leaves_plain:
             raise InputError("plain_labels=human has no effect: every image is mixed. Set --data.mixed.share below 1.")
-        if isinstance(epoch_size, int) and epoch_size < 2:
+        if epoch_size not in (None, "all") and not (isinstance(epoch_size, int) and epoch_size >= 2):
             raise InputError(f"epoch_size={epoch_size} must be 2 or more, or all.")
         self.strategy = strategy if wrap is None else wrap(strategy)
         self.images = Cifar10() if images is None else images
@@ -214,7 +214,7 @@ class HMixDataModule(LightningDataModule):
             rows.to(device),
             batch_size=self.batch_size,
             train=train,
-            augment="crop_flip" if self.augment == "crop_flip" else "none",
+            crop_flip=self.augment == "crop_flip",
             seed=self.seed,
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,

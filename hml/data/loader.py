@@ -1,7 +1,7 @@
 """`MixingLoader`: mixes whole batches of images on the device, without worker processes."""
 
 from collections.abc import Iterator
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,6 @@ from hml.data.mixed import Remix
 from hml.data.mixing import Rows, crop_and_flip, mix
 from hml.errors import InputError
 from hml.randomness import Draws
-
-Augment = Literal["none", "crop_flip"]
 
 
 class Batch(TypedDict):
@@ -42,13 +40,13 @@ class MixingLoader:
         batch_size: Number of images in a global batch, over all ranks.
         train: Whether to shuffle, draw labels, augment, and drop the last incomplete batch of an epoch, which is too
             small for batch normalisation. Otherwise, every row is used once, in order, in batches of nearly equal size.
-        augment: "crop_flip" shifts training images by up to an eighth of the side and mirrors half of them.
+        crop_flip: Whether to shift training images by up to an eighth of the side and to mirror half of them.
         seed: The run's seed.
         rank: The index of this process, which selects its share of every batch.
         world_size: Number of processes.
         remix: Makes the rows of each training epoch from `rows`, the same number. By default, rows do not change.
-        epoch_size: Number of rows in a training epoch. With more than there are, every row is used and some are used
-            again, which are drawn every epoch. With fewer, an epoch uses some rows. By default, every row is used once.
+        epoch_size: Number of rows in a training epoch. If there are fewer rows, all are used and some, drawn every
+            epoch, are used again. If there are more, those of an epoch are drawn. By default, every row is used once.
 
     Raises:
         InputError: there are fewer rows than ranks, or the ranks can't share batches of this size evenly in training.
@@ -63,7 +61,7 @@ class MixingLoader:
         rows: Rows,
         batch_size: int,
         train: bool,
-        augment: Augment = "none",
+        crop_flip: bool = False,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
@@ -83,7 +81,7 @@ class MixingLoader:
             if batch_size < 2 * world_size:
                 raise InputError(f"{batch_size} training images per step are too few for {world_size} processes.")
         self.images, self.labels, self.rows = images, labels, rows
-        self.batch_size, self.train, self.augment = batch_size, train, augment
+        self.batch_size, self.train, self.crop_flip = batch_size, train, crop_flip and train
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.remix = remix if train else None
         self.epoch = 0
@@ -130,7 +128,7 @@ class MixingLoader:
             order = torch.from_numpy(self._order(draws))
         label_index = torch.from_numpy(label).to(device)
         shifts = None
-        if self.train and self.augment == "crop_flip":
+        if self.crop_flip:
             shifts = torch.from_numpy(draws.uniform("augment", (3,)).astype(np.float32)).to(device)  # (N, 3)
         for number, batch in enumerate(self._split(order.to(device))):
             if number < start:

@@ -1,5 +1,6 @@
 """Attacks on images within a distance epsilon per pixel, against soft labels: one gradient step, or many."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,11 +29,11 @@ def fgsm(model: nn.Module, image: Tensor, target: Tensor, epsilon: float = 4 / 2
         Adversarial images in [0, 1], shape (B, 3, H, W).
 
     Raises:
-        InputError: epsilon is negative.
+        InputError: epsilon is negative or not finite.
 
     Source: Goodfellow, Shlens and Szegedy, "Explaining and Harnessing Adversarial Examples", 2015.
     """
-    _check_epsilon(epsilon)
+    check_epsilon(epsilon)
     return (image + epsilon * input_gradient(model, image, target).sign()).clamp(0, 1).detach()
 
 
@@ -64,7 +65,7 @@ def pgd(
         Adversarial images in [0, 1], shape (B, 3, H, W): for each image, the end of the restart with the largest loss.
 
     Raises:
-        InputError: epsilon is negative, or there are no steps.
+        InputError: epsilon is negative or not finite, or there are no steps.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2018.
 
@@ -76,7 +77,7 @@ def pgd(
         >>> bool((attacked - image).abs().max() <= 4 / 255 + 1e-6)
         True
     """
-    _check_epsilon(epsilon)
+    check_epsilon(epsilon)
     if steps < 1:
         raise InputError(f"steps={steps} must be 1 or more.")
     image = image.detach()
@@ -137,9 +138,14 @@ class InFloat64(nn.Module):
         return logits
 
 
-def _check_epsilon(epsilon: float) -> None:
-    if epsilon < 0:
-        raise InputError(f"epsilon={epsilon} must be 0 or more: it is a step in [0, 1], such as 4/255 = 0.0157.")
+def check_epsilon(epsilon: float, name: str = "epsilon") -> None:
+    """Reject an epsilon that is negative or not finite.
+
+    Raises:
+        InputError: it is. The message has the option's name.
+    """
+    if not 0 <= epsilon < math.inf:
+        raise InputError(f"{name}={epsilon} must be 0 or more: it is a step in [0, 1], such as 4/255 = 0.0157.")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ They run in `test` and in `validate`, which logs as `val/…`. Validation during
 `Classifier` adds the callbacks that a Trainer lacks, by `missing_evaluations`.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from typing_extensions import override
 
 from hml.data import Batch, HMixDataModule, ImageBank
 from hml.errors import InputError
-from hml.evaluation.attack import fgsm, full_precision
+from hml.evaluation.attack import check_epsilon, fgsm, full_precision
 from hml.evaluation.calibration import PAPER_BIN_SIZE
 from hml.evaluation.figures import attack_grid, reliability_diagram
 from hml.evaluation.metrics import (
@@ -209,10 +208,7 @@ class FGSM(EvaluationCallback):
     """
 
     def __init__(self, epsilon: float = 4 / 255, num_images: int | None = None, num_pictures: int = 8) -> None:
-        if not 0 <= epsilon < math.inf:
-            raise InputError(
-                f"fgsm.epsilon={epsilon} must be 0 or more: it is a step in [0, 1], such as 4/255 = 0.0157."
-            )
+        check_epsilon(epsilon, "fgsm.epsilon")
         if num_images is not None and num_images < 1:
             raise InputError(f"fgsm.num_images={num_images} must be 1 or more, or null for all.")
         super().__init__(AttackedMetrics())

@@ -6,7 +6,6 @@ they are, and the network seems robust.
 Source: Athalye, Carlini and Wagner, "Obfuscated Gradients Give a False Sense of Security", 2018.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -19,7 +18,7 @@ from typing_extensions import override
 from hml.data import Batch
 from hml.errors import InputError
 from hml.evaluation.alignment import soft_cross_entropy, top_k_accuracy
-from hml.evaluation.attack import InFloat64, fgsm, full_precision, input_gradient, pgd
+from hml.evaluation.attack import InFloat64, check_epsilon, fgsm, full_precision, input_gradient, pgd
 from hml.evaluation.callbacks import EvaluationCallback, draw_images
 from hml.evaluation.metrics import PEOPLES_LABELS, TRUE_CLASS, GatheredPredictions
 from hml.randomness import Draws
@@ -86,11 +85,9 @@ class GradientMasking(EvaluationCallback):
     """
 
     def __init__(self, epsilon: float = 4 / 255, num_images: int = 500, steps: int = 20, restarts: int = 5) -> None:
-        if not 0 <= epsilon < math.inf or min(num_images, steps, restarts) < 1:
-            raise InputError(
-                f"epsilon={epsilon} must be 0 or more, and num_images={num_images}, steps={steps} and "
-                f"restarts={restarts} 1 or more."
-            )
+        check_epsilon(epsilon)
+        if min(num_images, steps, restarts) < 1:
+            raise InputError(f"num_images={num_images}, steps={steps} and restarts={restarts} must be 1 or more.")
         self.masking = MaskingMetrics()
         super().__init__(self.masking)
         self.epsilon = epsilon

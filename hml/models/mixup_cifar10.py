@@ -3,23 +3,11 @@
 Source: `ResNet18` in https://github.com/facebookresearch/mixup-cifar10/blob/main/models/resnet.py
 """
 
-import re
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from hml.models.preact_resnet import PreActBlock, PreActResNet18
-
-_RENAMED = (
-    (r"^conv1\.", "stem.0."),
-    (r"^bn1\.", "stem.1."),
-    (r"\.bn(\d)\.", r".norm_\1."),
-    (r"\.conv(\d)\.", r".conv_\1."),
-    (r"\.shortcut\.0\.", ".shortcut."),
-    (r"^linear\.", "head."),
-)
 
 
 class MixupCifar10Block(PreActBlock):
@@ -56,24 +44,3 @@ class MixupCifar10ResNet18(PreActResNet18):
     def __init__(self, num_classes: int = 10, width: int = 64) -> None:
         super().__init__(num_classes, width, final_norm=False)
         self.stem = nn.Sequential(self.stem, nn.BatchNorm2d(width), nn.ReLU())
-
-    def load_released(self, state: Mapping[str, Tensor]) -> None:
-        """Load weights that mixup-cifar10 trained.
-
-        Args:
-            state: The `state_dict()` of its network, with names such as `layer1.0.bn1.weight`.
-
-        Raises:
-            RuntimeError: names or shapes differ, as for `load_state_dict`.
-        """
-        self.load_state_dict({_rename(name): weights for name, weights in state.items()})
-
-
-def _rename(name: str) -> str:
-    """Return the name of a parameter or buffer in `MixupCifar10ResNet18`."""
-    stage = re.match(r"layer(\d)\.(\d)", name)
-    if stage is not None:  # two blocks in each of four stages
-        name = f"stages.{2 * int(stage[1]) - 2 + int(stage[2])}{name[stage.end() :]}"
-    for pattern, ours in _RENAMED:
-        name = re.sub(pattern, ours, name)
-    return name

@@ -7,6 +7,7 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType
 from torch.optim import lr_scheduler
 
 from hml.errors import InputError
+from hml.notices import notice
 
 Interval = Literal["step", "epoch"]
 
@@ -61,7 +62,7 @@ def _watch(scheduler: lr_scheduler.ReduceLROnPlateau, trainer: Trainer) -> LRSch
 
 
 def check_totals(trainer: Trainer) -> None:
-    """Reject a schedule whose number of steps differs from that of training.
+    """Reject a schedule whose number of steps differs from that of training, and report one that never takes effect.
 
     Call this once training starts. Earlier, `estimated_stepping_batches` would create the loader before a resumed
     run's state is restored, and the epoch would start again.
@@ -69,16 +70,24 @@ def check_totals(trainer: Trainer) -> None:
     Raises:
         InputError: the numbers of steps differ.
     """
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return
     for config in trainer.lr_scheduler_configs:
-        if not isinstance(config.scheduler, lr_scheduler.OneCycleLR):
-            continue
-        by_step, total = config.interval == "step", config.scheduler.total_steps
+        by_step, scheduler = config.interval == "step", config.scheduler
         steps = trainer.estimated_stepping_batches if by_step else trainer.max_epochs
-        if total != steps and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        unit = "batch" if by_step else "epoch"
+        if isinstance(scheduler, lr_scheduler.OneCycleLR) and scheduler.total_steps != steps:
             raise InputError(
-                f"OneCycleLR has total_steps={total}, but the run steps it {steps} times, once "
-                f"per {'batch' if by_step else 'epoch'}: set --model.lr_scheduler.total_steps {steps}."
+                f"OneCycleLR has total_steps={scheduler.total_steps}, but the run steps it {steps} times, once "
+                f"per {unit}: set --model.lr_scheduler.total_steps {steps}."
             )
+        if isinstance(scheduler, lr_scheduler.MultiStepLR) and steps is not None and steps > 0:
+            milestones = sorted(scheduler.milestones)
+            if milestones and milestones[0] >= steps:
+                notice(
+                    f"The learning rate stays the same: training ends after {steps:g} steps of the schedule, one per "
+                    f"{unit}, and --model.lr_scheduler.milestones are {milestones}."
+                )
 
 
 def step_plateaus_of_resumed_epoch(module: LightningModule) -> None:

@@ -52,6 +52,12 @@ def module(tmp_path, monkeypatch):
             "--data.wrap own_classes.Stubborn: this is not a subclass",
         ),
         (["NoMixed", "--data.wrap", "MixupLabels"], "--data.wrap MixupLabels: the flag needs another kind of class"),
+        (["NoMixed", "--data.wrap", "own_classes.Rund"], "--data.wrap own_classes.Rund: the module own_classes has no"),
+        (
+            ["NoMixed", "--data.wrap", "Rounded", "--data.wrap.to", "1"],
+            "hml.Rounded has no such argument. It has: none.",
+        ),
+        (["NoMixed", "--model.optimizer", "torch.optim.SGDD"], "the module torch.optim has no class SGDD."),
         (["own_classes.Stubborn", "--data.images", "hml.data.ImageFolder"], "--data.images.root is missing: hml.data"),
     ],
 )

@@ -213,7 +213,8 @@ def test_a_strategys_wrong_labels_are_an_error_in_setup(tiny):
 
 
 @pytest.mark.parametrize(
-    "options", [{"batch_size": 1}, {"seed": -1}, {"val_size": 61}, {"val_size": -1}, {"epoch_size": 1}]
+    "options",
+    [{"batch_size": 1}, {"seed": -1}, {"val_size": 61}, {"val_size": -1}, {"epoch_size": 1}, {"epoch_size": "most"}],
 )
 def test_options_out_of_range_are_an_error(tiny, options):
     with pytest.raises(InputError, match=f"{next(iter(options))}={next(iter(options.values()))} must be"):

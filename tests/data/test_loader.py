@@ -61,7 +61,7 @@ def test_rows_that_do_not_fill_a_batch_make_one():
 
 @pytest.mark.parametrize("batch_size", [1, 8, 44, 45, 64])
 def test_evaluation_uses_every_row_once_in_order(batch_size):
-    batches = run_epoch(loader := make_loader(batch_size=batch_size, train=False, augment="crop_flip"))
+    batches = run_epoch(loader := make_loader(batch_size=batch_size, train=False, crop_flip=True))
     sizes = [len(batch["index"]) for batch in batches]
     assert indices(batches) == list(range(N))
     assert len(batches) == len(loader)
@@ -84,7 +84,7 @@ def test_a_batch_holds_the_mixed_pixels_the_first_class_and_a_label_of_its_row()
 
 @pytest.mark.parametrize("train", [True, False])
 def test_the_shares_of_two_ranks_make_one_ranks_batches(train):
-    options = {"train": train, "augment": "crop_flip", "seed": 3}
+    options = {"train": train, "crop_flip": True, "seed": 3}
     whole = run_epoch(make_loader(**options), epoch=2)
     shares = [run_epoch(make_loader(**options, rank=rank, world_size=2), epoch=2) for rank in (0, 1)]
     merged = []
@@ -96,14 +96,14 @@ def test_the_shares_of_two_ranks_make_one_ranks_batches(train):
 
 
 def test_resuming_after_some_batches_gives_the_rest_identically():
-    whole = run_epoch(make_loader(augment="crop_flip"), epoch=1)
+    whole = run_epoch(make_loader(crop_flip=True), epoch=1)
     for taken in range(1, 5):
-        loader = make_loader(augment="crop_flip")
+        loader = make_loader(crop_flip=True)
         loader.set_epoch(1)
         iterator = iter(loader)
         for _ in range(taken):
             next(iterator)
-        resumed = make_loader(augment="crop_flip")
+        resumed = make_loader(crop_flip=True)
         resumed.load_state_dict(loader.state_dict())
         assert_equal(run_epoch(resumed, epoch=1), whole[taken:])
         assert len(run_epoch(resumed, epoch=2)) == len(whole), "the next epoch is whole again"
@@ -118,11 +118,11 @@ def test_a_state_taken_after_an_epochs_last_batch_resumes_with_a_whole_epoch():
 
 
 def test_batches_are_a_pure_function_of_seed_and_epoch():
-    loader = make_loader(augment="crop_flip", seed=5)
+    loader = make_loader(crop_flip=True, seed=5)
     first, second = run_epoch(loader, 0), run_epoch(loader, 1)
     torch.manual_seed(99)
     np.random.seed(99)
-    assert_equal(run_epoch(make_loader(augment="crop_flip", seed=5), 0), first)
+    assert_equal(run_epoch(make_loader(crop_flip=True, seed=5), 0), first)
     assert_equal(run_epoch(loader, 1), second)
     assert indices(first) != indices(second)
     assert indices(run_epoch(make_loader(seed=6), 0)) != indices(first)
@@ -168,7 +168,7 @@ def test_each_of_a_rows_labels_is_drawn_equally_often():
 
 
 def test_augmentation_changes_pixels_and_nothing_else():
-    plain, augmented = run_epoch(make_loader()), run_epoch(make_loader(augment="crop_flip"))
+    plain, augmented = run_epoch(make_loader()), run_epoch(make_loader(crop_flip=True))
     for a, b in zip(plain, augmented, strict=True):
         assert not torch.equal(a["image"], b["image"])
         assert all(torch.equal(a[key], b[key]) for key in ("target", "label", "index"))

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 import hml
@@ -65,13 +66,20 @@ def test_options_out_of_range_are_rejected():
             GradientMasking(**option)
 
 
+def configs(*names):
+    return [part for name in names for part in ("--config", name)]
+
+
 @pytest.mark.usefixtures("without_drawing")
-def test_the_overlay_turns_the_checks_on(tmp_path, monkeypatch):
+def test_the_overlay_adds_the_checks_to_other_callbacks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("earlier.yaml").write_text("trainer: {callbacks: [{class_path: LearningRateMonitor}]}\n")
     quick = ["--data.images.num_train", "60", "--data.images.num_test", "40", "--data.mixed.images_per_pair", "1"]
     quick += ["--trainer.max_epochs", "1", "--model.network.width", "1", "--calibration.bin_size", "10"]
     quick += ["--trainer.callbacks.num_images", "10", "--trainer.callbacks.steps", "2", "--run_folder", "run"]
-    assert main(["fit", "--config", "sep_conf", "--config", "demo", "--config", "masking", *quick]) == 0
+    assert main(["fit", *configs("sep_conf", "demo", "earlier.yaml", "masking"), *quick]) == 0
+    callbacks = yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["callbacks"]
+    assert [part["class_path"].rpartition(".")[2] for part in callbacks] == ["LearningRateMonitor", "GradientMasking"]
     content = json.loads(Path("run/metrics.json").read_text())
     assert content["truth"].items() >= {f"test/{name}": truth for name, truth in MaskingMetrics.truth.items()}.items()
     ids, losses = read_per_image(Path("run")).find("test/pgd_cross_entropy")

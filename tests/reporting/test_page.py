@@ -11,7 +11,7 @@ def test_numbers_are_written_for_people():
     assert write_number(-0.0004) == write_number(-0.0) == "0.000"
     assert write_number(None) == "–"
     assert write_interval(Estimate(0.5, -0.25, 0.75, 9, 9), 2) == "−0.25 to 0.75"
-    assert write_interval(Estimate(0.5, None, None, 9, 2)) == "too few people"
+    assert write_interval(Estimate(0.5, None, None, 9, 2)) == "no interval: too few people"
     assert write_interval(Estimate(None, None, None, 0, 0)) == "too few judgements"
 
 

@@ -49,9 +49,10 @@ def test_the_guides_examples_run(run, exported, monkeypatch, tmp_path):
     shutil.copytree(exported, "shared/sep_conf")
     flags = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt"), "--format", "npz"]
     assert main(["predict", *flags, "--run_folder", "lightning_logs/sep_conf/version_0/predict/version_0"]) == 0
-    guide = (Path(hml.__file__).parent / "training/README.md").read_text(encoding="utf-8")
+    guides = (Path(hml.__file__).with_name(folder) / "README.md" for folder in ("training", "sharing"))
+    text = "".join(guide.read_text(encoding="utf-8") for guide in guides)
     names = {}
-    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         if "shared/sep_conf" in code or "predict/version_0" in code:
             exec(code, names)
     assert names["predicted"].shape == (33,)

@@ -13,7 +13,10 @@ from hml.training.choices import flatten
 from hml.training.recipe import Recipe
 from hml.training.report import Report, choose_hyperparameters
 
-RECIPE = Recipe(data={"batch_size": 16, "val_size": None}, fgsm={"epsilon": 0.0157})
+RECIPE = Recipe(
+    data={"batch_size": 16, "val_size": None, "strategy": {"class_path": "hml.labels.MixupLabels"}},
+    fgsm={"epsilon": 0.0157},
+)
 
 
 def refuse(constant):

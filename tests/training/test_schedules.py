@@ -159,3 +159,10 @@ def test_a_resumed_schedule_ends_as_if_it_had_not_stopped(uninterrupted, tmp_pat
     assert watcher.steps == {number: seen for number, seen in reference.steps.items() if number > step}
     assert torch.equal(resumed_weight, weight)
     assert resumed_rate == rate
+
+
+@pytest.mark.parametrize(("milestones", "said"), [([3, 5], "milestones are [3, 5]"), ([2, 5], ""), ([], "")])
+def test_milestones_after_the_last_epoch_are_reported(milestones, said, tmp_path, caplog):
+    train(tmp_path, lambda optimizer: MultiStepLR(optimizer, milestones))
+    messages = [record.getMessage() for record in caplog.records if record.name == "hml"]
+    assert [said in message for message in messages if "learning rate" in message] == ([True] if said else [])
