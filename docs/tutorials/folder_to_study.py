@@ -68,13 +68,14 @@ model:
   network: {class_path: torchvision.models.resnet18}
 """)
 
-# Two epochs only show that it runs: leave out --trainer.max_epochs for figures that mean something.
-ON_JUDGEMENTS = "--config own.yaml --data.mixed.judgements judgements.csv --trainer.max_epochs 2"
+# One epoch only shows that it runs: leave out --trainer.max_epochs for figures that mean something.
+ON_JUDGEMENTS = "--config own.yaml --data.mixed.judgements judgements.csv --trainer.max_epochs 1"
 run(f"fit --config agg {ON_JUDGEMENTS}")
 
 # %% Do people's labels help? The same recipe with mixup's labels and with people's, at two seeds
 run(f"table1 --schemes mixup,agg --seeds 0..1 --baseline mixup {ON_JUDGEMENTS}")
 
 # %% What would people report about any other blend? A model of the annotators labels fresh mixes
-run(f"relabel fit {SOURCE} --steps 100 --epochs 2")
-run("fit --config learned_mean --config own.yaml --trainer.max_epochs 2")
+# For a model that you use, leave out --steps and --epochs.
+run(f"relabel fit {SOURCE} --steps 30 --epochs 1")
+run("fit --config learned_mean --config own.yaml --trainer.max_epochs 1")

@@ -20,6 +20,7 @@ Baseline = Callable[[pd.DataFrame, pd.DataFrame, ImageTable], Array]
 """Maps judgements to learn from, judgements to predict, and the images to masses, shape (N, 101)."""
 
 _STEPS = 150
+_TREES = 120
 _STRENGTHS = (5.0, 20.0, 60.0, 200.0, 600.0, 2000.0, 6000.0, 20000.0)
 
 
@@ -44,7 +45,12 @@ def boosting(learn: pd.DataFrame, predict: pd.DataFrame, table: ImageTable) -> A
     target = np.concatenate([learn["lambda_h"], 1 - learn["lambda_h"]]).astype(float)
     groups = np.tile(group_by_pair(learn), 2)
     trees = HistGradientBoostingRegressor(
-        max_iter=120, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=5.0, random_state=0
+        max_iter=_TREES,
+        learning_rate=0.05,
+        max_leaf_nodes=8,
+        min_samples_leaf=40,
+        l2_regularization=5.0,
+        random_state=0,
     )
     inner = min(3, len(np.unique(groups)))
     unseen = cross_val_predict(trees, inputs, target, groups=groups, cv=GroupKFold(inner))

@@ -49,6 +49,7 @@ def test_an_images_operations_are_those_of_its_convolutions():
 def test_the_benchmark_runs(tmp_path, monkeypatch):
     command = ["speed", "--demo", "--pairs", "1", "--steps", "2"]
     command += ["--against", "A", "B", "--workers", "0", "--matrix", "64", "--out", str(tmp_path / "figures.json")]
+    command += ["--data.images.num_train", "60", "--data.images.num_test", "33", "--data.mixed.images_per_pair", "1"]
     command += ["--model.network.width", "2", "--model.compile", "false", "--trainer.accelerator", "cpu"]
     monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setattr(sys, "argv", command)

@@ -67,4 +67,5 @@ def few_steps():
     """Let baselines stop long before they fit, where what they predict isn't what is tested."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hml.relabel.baselines._STEPS", 5)
+        patch.setattr("hml.relabel.baselines._TREES", 2)
         yield

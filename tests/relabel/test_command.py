@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +12,7 @@ from hml.cli import main
 from hml.data import DemoImages
 from hml.relabel.checkpoint import Checkpoint
 from hml.relabel.figures import said_of
+from tests.drawing import skip_drawing
 from tests.elicit.sources import AWKWARD
 from tests.relabel.conftest import QUICK, few_steps
 
@@ -17,18 +20,10 @@ from tests.relabel.conftest import QUICK, few_steps
 @pytest.fixture(scope="module")
 def evaluated(learned):
     """The folder of `hml relabel evaluate --demo`, and what it printed."""
-    import contextlib
-    import io
-
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), few_steps():
-        args = [
-            "--folds",
-            "2",
-            "--pairs",
-            "rings/Antidiagonal stripes",
-            "Diagonal stripes/Checks",
-        ]
+    with contextlib.redirect_stdout(printed), few_steps(), pytest.MonkeyPatch.context() as patch:
+        skip_drawing(patch)  # test_any_images_and_classes_can_be_learned draws
+        args = ["--folds", "2", "--pairs", "rings/Antidiagonal stripes", "Diagonal stripes/Checks"]
         assert main(["relabel", "evaluate", *QUICK, *args, "--out", str(learned)]) == 0
     return learned, printed.getvalue()
 
@@ -134,7 +129,8 @@ def test_any_images_and_classes_can_be_learned(tmp_path, capsys):
     assert checkpoint.classes == AWKWARD
     assert checkpoint.curves.shape == (3, 3, 3)
     assert checkpoint.relabeller.table.human.unique().tolist() == [0, 1]  # nobody was asked
-    assert main(["relabel", "evaluate", *source, *own, *QUICK[1:], "--folds", "2"]) == 0
+    with few_steps():
+        assert main(["relabel", "evaluate", *source, *own, *QUICK[1:], "--folds", "2"]) == 0
     drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert drawn == {"held_out", "boundary_0_1"}  # the pair judged most, whose names a file's name can't hold
     assert "benign/T-shirt/top: the learned boundary" in (tmp_path / "relabel.html").read_text()

@@ -86,6 +86,7 @@ def test_a_network_is_trained_on_a_pilot(pilot, write, monkeypatch, tmp_path):
 @pytest.mark.parametrize("pilot", ["one judgement", "one and the same answer"])
 def test_a_pilot_has_a_page(pilot, write, monkeypatch, tmp_path):
     def draw(exhibit, folder):
+        exhibit.figure.set_layout_engine("none")  # which takes longer than all else that is drawn
         exhibit.figure.draw_without_rendering()
         return b""
 

@@ -1,6 +1,8 @@
 """A browser with people in it, and studies for them to take."""
 
+import asyncio
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 
@@ -10,8 +12,9 @@ from tests.elicit.web.serving import make_study, serve
 from tests.elicit.web.visitor import SIZES, Visitor
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium):
+    """Start a browser for all tests of this process."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -20,7 +23,14 @@ def browser(chromium):
         launched.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def run_coroutine():
+    """Run a coroutine in another thread: while a browser is open, this one runs playwright's event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda coroutine: pool.submit(asyncio.run, coroutine).result()
+
+
+@pytest.fixture(scope="session")
 def open_device(browser):
     """Open a device of a size, or use the one that is open: a window takes the browser a second, a tab a tenth."""
 

@@ -17,6 +17,7 @@ from tests.processes import OUTPUT, start
 
 TOKEN = "the-researchers-token"
 LAMBDAS = {"construct": (0.1, 0.9), "select": (0.1, 0.9)}
+read_demo = cache(demo_study)
 
 
 def make_study(task="rate_mixture", **changes):
@@ -30,7 +31,7 @@ def make_study(task="rate_mixture", **changes):
         "people_per_image": 3,
         "return_url": None,
     }
-    return replace(demo_study(), name=f"test-{task}".replace("_", "-"), task=task, **few | changes)
+    return replace(read_demo(), name=f"test-{task}".replace("_", "-"), task=task, **few | changes)
 
 
 @cache

@@ -88,7 +88,7 @@ def test_requests_that_are_sent_by_half_keep_nobody_out(serve_study):
         assert Client(served).get("/").status_code == 200
 
 
-def test_a_body_that_does_not_arrive_is_waited_for_no_longer_than_that():
+def test_a_body_that_does_not_arrive_is_waited_for_no_longer_than_that(run_coroutine):
     sent = []
 
     async def receive():
@@ -98,7 +98,7 @@ def test_a_body_that_does_not_arrive_is_waited_for_no_longer_than_that():
         sent.append(message)
 
     guard = BodyLimit(lambda *_: pytest.fail("the app was asked"), max_bytes=9, max_seconds=0.05)
-    asyncio.run(guard({"type": "http", "headers": [], "method": "POST", "path": "/"}, receive, send))
+    run_coroutine(guard({"type": "http", "headers": [], "method": "POST", "path": "/"}, receive, send))
     assert sent[0]["status"] == 408
 
 
