@@ -115,7 +115,7 @@ def _draw_atlas(classes: Classes, cells: pd.DataFrame, curves: PairCurves) -> Ex
         f"Atlas of {which}",
         f"People's mean answers ({PEOPLE.label}), mixup's line ({MIXUP.label}) and the fitted curve "
         f"({Color.GREY.label}) for {which}. The small numbers on top count the "
-        "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
+        "judgements at each λ_f; “empty” marks a λ_f without judgements of the pair.",
         "Small panels, one for each class pair, of inferred against generating share.",
         figure,
         with_pair_names(classes, cells),

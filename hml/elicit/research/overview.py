@@ -74,9 +74,9 @@ class Quality:
 class Agreement:
     """How far apart answers to one image are on average, from 0 to 1."""
 
-    images: int  # those that two people or more have judged
+    images: int  # those judged by two people or more
     between_people: float | None
-    repeats: int  # images that somebody judged twice
+    repeats: int  # images that a person judged twice
     within_person: float | None
 
 

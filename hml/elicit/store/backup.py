@@ -22,7 +22,7 @@ def back_up(folder: StudyFolder, path: Path) -> int:
     Raises:
         InputError: the file exists already.
         FolderInUseError: another backup is being made.
-        StorageError: the copy can't be written or is damaged, or somebody withdrew during the copy.
+        StorageError: the copy can't be written or is damaged, or a person withdrew during the copy.
     """
     path = path.resolve()
     if path.exists():

@@ -63,7 +63,7 @@ class People:
                 )
                 person = known_person(rows, code)
             rows.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (person.number, consent_version, now))
-            # Within the transaction, so that nobody withdraws in between and stays on the list.
+            # Within the transaction, so that a person who withdraws in between doesn't stay on the list.
             if outside_id is not None and outside_hash is not None:
                 self._folder.payments.enrol(outside_hash, read_outside_id(outside_id))
         return person.code

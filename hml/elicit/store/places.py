@@ -26,8 +26,8 @@ def count_pending(folder: StudyFolder) -> int:
 def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
     """Count the judgements that are still needed, beyond those that current people will give.
 
-    Repeats don't count. The result is 0 or less if nobody new is needed. People who have done nothing for the study's
-    `hold_minutes` count as absent.
+    Repeats don't count. The result is 0 or less if no more people are needed. People who have done nothing for the
+    study's `hold_minutes` count as absent.
     """
     (wanted,) = rows.execute(
         f"""

@@ -35,7 +35,7 @@ def delete_person(database: Database, code: str, payments: Payments | None = Non
     """Delete a person from a study's database, or a copy of it, and from its list of payments."""
     with database.writing() as rows:
         deleted = rows.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
-        # Within the transaction: even if the process is killed, nobody is deleted from the study but still on the list.
+        # Within the transaction: if the process is killed, a person deleted from the study is not left on the list.
         # So people who are only on the list haven't withdrawn.
         # If they open their link during this, they wait, and start as new people.
         if payments is not None and deleted is not None and deleted["outside_hash"] is not None:

@@ -15,7 +15,7 @@ _RESEARCHER_SECONDS = 12 * 3600
 
 @dataclass(frozen=True)
 class Session:
-    """The person that a browser belongs to; by default nobody."""
+    """A browser's session; by default it has no person yet."""
 
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # makes the session's CSRF token unique
     code: str | None = None  # the person's, once they have agreed
