@@ -437,6 +437,7 @@ def test_a_result_that_lacks_what_a_table_tells_is_refused(part, content, traine
 
 def test_fit_without_a_config_asks_for_one(capsys):
     assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", "--trainer.max_epochs", "1")
+    assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", *DEMO)
 
 
 def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
@@ -607,6 +608,7 @@ def test_help_and_what_is_wrong_at_first_sight_need_no_torch():
         (["--trainer.max_epoch", "1"], "--trainer.max_epoch 1\nDid you mean trainer.max_epochs?"),
         (["--data.strat", "MixupLabels"], "Did you mean data.strategy?"),
         (["--see", "1"], "--see 1\nDid you mean seed?"),
+        (["--epochs", "1"], "Did you mean trainer.max_epochs or trainer.min_epochs?"),
         (["--model.network.wid", "3"], "--model.network.wid: hml.models.PreActResNet18 has no such argument. It has: "),
     ],
 )

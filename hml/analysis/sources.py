@@ -1,4 +1,4 @@
-"""What the analysis reads: judgements, which it can't do without, and what it leaves out where it isn't to be had."""
+"""Reads the inputs of the analysis: judgements, which are required, and further data, which are optional."""
 
 import io
 from collections.abc import Iterable
@@ -36,26 +36,26 @@ from hml.statistics.estimates import Array, Index
 
 _COHORTS: dict[Cohort, str] = {"paper": "H-Mix, the paper's first collection", "all": "H-Mix, both collections"}
 _FOREIGN = (
-    "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged. Name "
+    "the endpoints' classes aren't those of CIFAR-10's test images with their ids, so other images were judged. Give "
     "them with --source."
 )
 
 
 @dataclass
 class Sources:
-    """What was read.
+    """The inputs of the analysis.
 
     Args:
-        judgements: What `judgement_table` made; without the column omega where some judgements have none.
-        description: What the judgements are.
+        judgements: The `judgement_table`, without the column omega if any judgement has no ω.
+        description: A short description of the judgements.
         classes: The names of the classes, C of them.
         files: The SHA-256 of each file read.
-        human: What people say each original image is, shape (M, C).
+        human: Soft labels that people gave to the original images, shape (M, C).
         construct: The construct task's `midpoint_table`.
-        select: The select task's.
-        soft: What `soft_category_table` made.
+        select: The select task's `midpoint_table`.
+        soft: The `soft_category_table`.
         bank: The original images.
-        left_out: Why each of those that are None is.
+        left_out: The reasons for all that is left out.
     """
 
     judgements: pd.DataFrame
@@ -71,20 +71,20 @@ class Sources:
 
 
 def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | None, data_dir: Path) -> Sources:
-    """Read judgements, and whatever else is to be had.
+    """Read judgements, and the optional data that are available.
 
-    Without a source of images, small files of CIFAR-10's that are missing are downloaded, and its images aren't.
+    Without a source of images, missing small files for CIFAR-10 are downloaded, but not its images.
 
     Args:
-        cohort: Which of the released judgements; "paper" or "all".
-        judgements: Your own file to read instead, all of it.
+        cohort: The released judgements to read, "paper" or "all".
+        judgements: A file of your own to read instead, completely.
         images: The images that were judged; by default CIFAR-10's, if the judgements are of them.
         data_dir: The data folder.
 
     Raises:
-        InputError: the judgements are wrong, don't fit the source's images, or are all of blends of two images of one
-            class.
-        DataError: the released judgements can't be had, or a file that is there isn't the released one.
+        InputError: the judgements are invalid, don't match the source's images, or are all of blends of two images of
+            one class.
+        DataError: the released judgements can't be downloaded, or a file differs from the released one.
     """
     mixed = HMix(cohort, judgements)
     fetch(mixed.remote_files(data_dir), data_dir)
@@ -108,21 +108,20 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
         _add_tasks(sources, data_dir)
     else:
         sources.left_out.append(
-            "Midpoints and answers over all classes: H-Mix's other tasks, which say nothing about judgements of your "
-            "own."
+            "Midpoints and answers over all classes: H-Mix's other tasks, which don't concern your own judgements."
         )
     if bank is None and classes == CIFAR10:
         _add_images(sources, stimuli, data_dir)
     elif bank is None:
         sources.left_out.append(
-            "The images themselves, and how ambiguous they are: name them with --source, such as "
+            "The images themselves, and how ambiguous they are: give them with --source, such as "
             "--source hml.data.ImageFolder --source.root DIR."
         )
     return sources
 
 
 def _tabulate(judged: list[Judgement], left_out: list[str]) -> pd.DataFrame:
-    """Make a table of judgements: without ω, and `left_out` says so, where some have none."""
+    """Make a table of judgements. If any has no ω, leave out ω and add the reason to `left_out`."""
     table = judgement_table(judged)
     if unsure := int(table["omega"].isna().sum()):
         table = table.drop(columns="omega")
@@ -131,7 +130,7 @@ def _tabulate(judged: list[Judgement], left_out: list[str]) -> pd.DataFrame:
 
 
 def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
-    """Return CIFAR-10's classes where only those were judged, which may be some of them, or else the judged ones."""
+    """Return CIFAR-10's classes if only classes of CIFAR-10 were judged, otherwise the judged classes."""
     found = mixed.classes(data_dir)
     return CIFAR10 if set(found) <= set(CIFAR10) else found
 
@@ -139,8 +138,8 @@ def _find_classes(mixed: HMix, data_dir: Path) -> Classes:
 def _add_bank(sources: Sources, bank: ImageBank) -> None:
     sources.bank = bank
     sources.files |= bank.files
-    ends = sources.judgements[["id_1", "id_2"]].to_numpy(copy=True)  # torch warns of arrays that are read-only
-    # Images that nobody labelled have their class as a label.
+    ends = sources.judgements[["id_1", "id_2"]].to_numpy(copy=True)  # torch warns about read-only arrays
+    # Images without labels by people have their class as a label.
     if bank.human is not None and not bool((bank.human[ends] == bank.hard_labels[ends]).all()):
         sources.human = bank.human.double().numpy()
     else:
@@ -170,8 +169,8 @@ def _add_images(sources: Sources, stimuli: Iterable[Stimulus], data_dir: Path) -
     images = Cifar10()
     if missing := [file.name for file in images.remote_files(data_dir) if not (data_dir / file.name).exists()]:
         sources.left_out.append(
-            f"The images themselves: not in the data folder: {', '.join(missing)}. “hml download” fetches what is "
-            "missing."
+            f"The images themselves: not in the data folder: {', '.join(missing)}. “hml download” downloads "
+            "missing files."
         )
         return
     bank = images.load(data_dir)
@@ -185,40 +184,40 @@ def _add_images(sources: Sources, stimuli: Iterable[Stimulus], data_dir: Path) -
 
 
 def _keep_two_classes(judgements: list[Judgement], name: str) -> tuple[list[Judgement], list[str]]:
-    """Set aside blends of two images of one class: both ends of their slider have one name.
+    """Leave out blends of two images of one class, because both ends of their slider have the same name.
 
     Returns:
-        The judgements of the others, and what the page says of those set aside, if there are any.
+        The other judgements, and the page's text about those left out, if there are any.
 
     Raises:
-        InputError: there are no others.
+        InputError: no other judgements are left.
     """
     kept = [j for j in judgements if j.stimulus.endpoints[0].label != j.stimulus.endpoints[1].label]
     if not kept:
         raise InputError(
-            f"All judgements in {name} are of blends of two images of one class, whose share λ_h says nothing about "
-            "classes: judge blends of two classes."
+            f"All judgements in {name} are of blends of two images of one class, so their λ_h has no meaning for "
+            "classes: use blends of two classes."
         )
     if len(kept) == len(judgements):
         return kept, []
     images = len({j.stimulus for j in judgements} - {j.stimulus for j in kept})
     return kept, [
         f"{len(judgements) - len(kept):,} judgements of {images:,} blends of two images of one class: both ends of "
-        "their slider have the same name, so their λ_h says nothing about classes."
+        "their slider have the same name, so their λ_h has no meaning for classes."
     ]
 
 
 def _are_of(table: pd.DataFrame, labels: Index) -> bool:
-    """Tell whether the endpoints' classes are those of CIFAR-10's images with their ids, but for one in twenty.
+    """Check whether more than 95 % of the endpoints' classes are those of CIFAR-10's images with the same ids.
 
-    CIFAR-10H's people call 0.8 % of the images something else than their label.
+    CIFAR-10H's most frequent labels differ from CIFAR-10's labels for 0.8 % of the images.
     """
     agree = [float((labels[table[f"id_{end}"]] == table[f"class_{end}"]).mean()) for end in (1, 2)]
     return min(agree) > 0.95
 
 
 def _read(sources: Sources, file: RemoteFile, data_dir: Path, what: str) -> bytes | None:
-    """Read a file, or note that it is left out; a file that is there but wrong is an error."""
+    """Read a file. A missing file is noted in `left_out`; a corrupt file is an error."""
     if not (data_dir / file.name).exists():
         try:
             fetch([file], data_dir)

@@ -47,6 +47,8 @@ def explain_class(complaint: str, list_known_words: Callable[[], Collection[str]
     if found := re.search(_CLASS + r"the following arguments are required: (\w+)", complaint):
         return f"{flag}.{found[2]} is missing: {found[1]} needs it."
     if found := re.search(r"but ([\w.]+) is abstract", complaint):
+        if found[1].startswith("hml."):  # what jsonargparse assumes if an argument comes before the class
+            return f"{flag}: {found[1]} is abstract. Name a subclass before its arguments: {flag} my_module.MyClass"
         missing = " and ".join(sorted(getattr(pydoc.locate(found[1]), "__abstractmethods__", ())))
         return f"{flag} {found[1]}: the class lacks {missing}. Define what it lacks."
     if found := re.search(r"path ([\w.]+) does not correspond to a subclass of (\w+)", complaint) or re.search(

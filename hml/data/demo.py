@@ -5,6 +5,7 @@ With it, all of hml runs offline in under a minute. Its results say nothing abou
 
 import itertools
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,30 +56,13 @@ class DemoImages(ImageSource):
 
     @override
     def load(self, data_dir: Path) -> ImageBank:
-        rng = np.random.default_rng(0)
-        count = self.num_train + self.num_test
-        labels = np.arange(count) % _NUM_CLASSES
-        others = (labels + rng.integers(1, _NUM_CLASSES, count)) % _NUM_CLASSES
-        # Training images are of one kind. Test images are blends in which the label's texture has more weight.
-        share = np.where(np.arange(count) < self.num_train, 1.0, rng.uniform(0.5, 1.0, count))
-        images = np.stack(
-            [
-                s * _texture(kind, rng) + (1 - s) * _texture(other, rng)
-                for kind, other, s in zip(labels.tolist(), others.tolist(), share, strict=True)
-            ]
-        )
-        human = np.zeros((count, _NUM_CLASSES))
-        seen = np.array(
-            [simulate_lambda_h(s, a, b) for s, a, b in zip(share, labels.tolist(), others.tolist(), strict=True)]
-        )
-        human[np.arange(count), labels] = seen
-        human[np.arange(count), others] += 1 - seen
+        images, labels, human = _draw_images(self.num_train, self.num_test)
         return ImageBank(
-            images=torch.from_numpy((images * 255).round().astype(np.uint8)),
+            images=torch.from_numpy(images.copy()),
             classes=TEXTURES,
-            labels=torch.from_numpy(labels.astype(np.int64)),
+            labels=torch.from_numpy(labels.copy()),
             train_ids=torch.arange(self.num_train),
-            test_ids=torch.arange(self.num_train, count),
+            test_ids=torch.arange(self.num_train, len(labels)),
             human=torch.from_numpy(human).float(),
             normalization=CIFAR10_NORMALIZATION,  # keeps the demo's figures the same as in earlier versions
             canonical_pixels=False,
@@ -141,6 +125,30 @@ def simulate_lambda_h(lambda_f: float, class_1: float, class_2: float) -> float:
     favour = 0.35 * (class_2 - class_1)  # later classes are more salient
     odds: float = (lambda_f / (1 - lambda_f)) ** 1.5 * math.exp(-favour / 2)
     return odds / (1 + odds)
+
+
+@lru_cache(maxsize=4)  # of the demo's runs in one process, only the first has to wait for its images
+def _draw_images(num_train: int, num_test: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], _Array]:
+    """Draw M images, shape (M, 3, 32, 32), with their labels, (M,), and human labels, (M, 10). Copy before changing."""
+    rng = np.random.default_rng(0)
+    count = num_train + num_test
+    labels = np.arange(count) % _NUM_CLASSES
+    others = (labels + rng.integers(1, _NUM_CLASSES, count)) % _NUM_CLASSES
+    # Training images are of one kind. Test images are blends in which the label's texture has more weight.
+    share = np.where(np.arange(count) < num_train, 1.0, rng.uniform(0.5, 1.0, count))
+    images = np.stack(
+        [
+            s * _texture(kind, rng) + (1 - s) * _texture(other, rng)
+            for kind, other, s in zip(labels.tolist(), others.tolist(), share, strict=True)
+        ]
+    )
+    human = np.zeros((count, _NUM_CLASSES))
+    seen = np.array(
+        [simulate_lambda_h(s, a, b) for s, a, b in zip(share, labels.tolist(), others.tolist(), strict=True)]
+    )
+    human[np.arange(count), labels] = seen
+    human[np.arange(count), others] += 1 - seen
+    return (images * 255).round().astype(np.uint8), labels.astype(np.int64), human
 
 
 def _texture(kind: int, rng: np.random.Generator) -> _Array:

@@ -112,5 +112,5 @@ def check_endpoints(stimuli: Iterable[Stimulus], bank: ImageBank, mixable: Mixab
         raise InputError(
             f"{len(leaked)} endpoints of mixed images are among the {len(bank.test_ids)} evaluation images, and "
             f"training on them would invalidate the evaluation: images {shown}. "
-            "Leave out their judgements."
+            "Leave out their judgements, or choose a test set without these images."
         )

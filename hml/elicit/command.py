@@ -15,7 +15,7 @@ _EPILOG = """\
   hml elicit serve                                      a demo study, on this computer
   hml elicit serve --study configs/my_study.yaml        a real study; copy configs/elicit/cifar10.yaml
   hml elicit export judgements.csv                      for hml percepts, hml fit and hml relabel
-  hml elicit backup monday.sqlite3                      even while people answer
+  hml elicit backup monday.sqlite3                      works while people answer
   hml elicit withdraw CODE                              deletes a person everywhere, by code, subject or id
 """
 
@@ -68,7 +68,7 @@ class Serve(OfImages):
 
 @dataclass(frozen=True, kw_only=True)
 class Simulate(OfImages):
-    """Let simulated people take a demo study.
+    """Run a demo study with simulated people.
 
     Args:
         people: How many people.
@@ -115,13 +115,13 @@ class Withdraw(OfStudy):
         InputError: neither is given, or both.
     """
 
-    # Without argparse's default, which would replace a config's.
+    # SUPPRESS, because argparse's default would replace a config's value.
     who: str | None = field(default=None, metadata={"flag": "who", "nargs": "?", "default": SUPPRESS})
     participant: str | None = None
 
     def __post_init__(self) -> None:
         if (self.who is None) == (self.participant is None):
-            raise InputError("Which person is not clear: give either a code or subject, or --participant.")
+            raise InputError("No single person is named: give either a code or subject, or --participant.")
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class Correct(OfStudy):
     Args:
         subject: The export's subject.
         trial: The export's trial_index.
-        reason: The reason, which is kept in the study's folder.
+        reason: The reason, which is stored in the study's folder.
         answer: The new answer, complete, as JSON: see below.
-        strike: Leave the answer out of exports, and ask somebody else instead.
+        strike: Leave the answer out of exports, and assign its image to another person.
 
     Raises:
         InputError: neither an answer nor strike is given, or both.
@@ -162,8 +162,8 @@ class PaymentList(OfStudy):
 
     Args:
         out: A CSV file to write; by default the list is printed.
-        delete: Delete the list, the only place with outside ids.
-        force: Delete it even if somebody on it may still finish.
+        delete: Delete the list, the only file with outside ids.
+        force: Delete it even if people on it haven't finished.
     """
 
     out: Path | None = None

@@ -1,4 +1,4 @@
-"""Adds images while a study runs: those that a relabeller proposes which was fitted to the answers so far.
+"""Adds images to a running study: a relabeller, fitted to the answers so far, proposes them.
 
 Fitting and proposing run in separate processes, at low priority. Even if they fail, answers are kept and
 images are shown as before.
@@ -28,41 +28,40 @@ from hml.elicit.study import Study, source_arguments
 from hml.errors import HmlError
 
 ANSWERS, RELABELLER, PROPOSED, LOG = "answers.csv", "relabeller.pt", "proposed.csv", "log.txt"
-"""Files of the study's folder `refresh`: what the processes read and write, and what they print."""
+"""Files of the study's folder `refresh`: the processes' inputs and outputs, and what they print."""
 
 _LOG = logging.getLogger("uvicorn.error")
 _POLL_SECONDS = 2.0
 _NICENESS = 10
-_MEMBERS = 8  # of the relabeller: acquisitions ask where its members disagree
 
 Commands = Callable[[Path, int], Sequence[Sequence[str]]]
-"""Returns the commands that turn `ANSWERS` of a folder into `PROPOSED` there; the number is the new batch's, from 1."""
+"""Returns the commands that write `PROPOSED` from `ANSWERS`, given their folder and the batch's number, from 1."""
 
 
 class RefreshError(HmlError):
-    """A process that was to propose images failed, or took too long."""
+    """A process that proposes images failed, or exceeded its time limit."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The last attempt to add images, where it failed."""
+    """A failed attempt to add images."""
 
     at: str  # when, in UTC
     reason: str
-    next_at: int  # answers after which it is tried again
+    next_at: int  # number of answers at the next attempt
 
 
 class Refresher:
-    """Adds a batch of images each time that `refresh_every` answers came in.
+    """Adds a batch of images after every `refresh_every` answers.
 
-    After a failure it tries again when as many answers came in again. Batches are in the study's folder, so a server
-    that is started again continues to count where the last one was.
+    After a failure, the next attempt is `refresh_every` answers later. Batches are recorded in the study's folder, so
+    a restarted server continues the count.
 
     Args:
         store: The study.
-        bank: Its original images, which proposals are checked against.
+        bank: Its original images, to check proposals.
         commands: Returns the commands to run; see `relabel_commands`.
-        folder: Where they run.
+        folder: The commands' working directory.
     """
 
     def __init__(self, store: Store, bank: ImageBank, commands: Commands, folder: Path = Path()) -> None:
@@ -73,7 +72,7 @@ class Refresher:
         self._commands = commands
         self._folder = folder
         self._work = store.folder.path.absolute() / "refresh"
-        self._tried_at = 0  # how many answers there were at the last attempt
+        self._tried_at = 0  # number of answers at the last attempt
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -82,7 +81,7 @@ class Refresher:
             self.refresh()
 
     def stop(self) -> None:
-        """End `run`, and a process that is fitting or proposing."""
+        """Stop `run`, and kill a process that is fitting or proposing."""
         self._stopping.set()
 
     def refresh(self) -> int:
@@ -93,7 +92,7 @@ class Refresher:
         if (every := self._choice.refresh_every) is None:
             return 0
         try:
-            # By a connection of its own: nobody who answers is to wait for it.
+            # A separate connection, so that people who answer don't wait for it.
             with closing(StudyFolder(self._store.folder.path, clock=self._store.folder.clock)) as folder:
                 count = count_answers(folder.database)
                 with folder.database.reading() as rows:
@@ -112,7 +111,7 @@ class Refresher:
         return added
 
     def _add_batch(self, folder: StudyFolder, number: int, count: int) -> int:
-        """Fit, propose and add; delete what holds answers, or was fitted to them, in any case."""
+        """Fit, propose and add images. Always delete files with answers, or fitted to answers."""
         make_folder(self._work)
         (self._work / LOG).write_bytes(b"")
         answers = self._work / ANSWERS
@@ -127,12 +126,12 @@ class Refresher:
                 path.unlink(missing_ok=True)
         source = {"number": number, "answers": count, "acquisition": self._choice.acquisition}
         if not (added := add_images(folder, proposals, source)):
-            raise RefreshError("The study has all proposed images already.")
+            raise RefreshError("The study already has all proposed images.")
         return added
 
     def _run(self, command: Sequence[str], deadline: float) -> None:
-        """Run a command until it ends, and raise a RefreshError if it fails or is not done by the deadline."""
-        # A source of the user's own may be in the folder where the server was started.
+        """Run a command; raise a RefreshError if it fails or exceeds the deadline."""
+        # The user's own image source may be a module in the folder where the server was started.
         path = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
         with (self._work / LOG).open("ab") as log:
             process = subprocess.Popen(
@@ -142,14 +141,14 @@ class Refresher:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that what it has started ends with it
+                start_new_session=True,  # so that its child processes are killed with it
             )
         os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
         while process.poll() is None:
             if self._stopping.wait(0.1) or time.monotonic() > deadline:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                raise RefreshError(f"It took more than refresh_minutes={self._choice.refresh_minutes:g}: raise that.")
+                raise RefreshError(f"It took more than refresh_minutes={self._choice.refresh_minutes:g}: increase it.")
         if process.returncode:
             printed = (self._work / LOG).read_text(encoding="utf-8", errors="replace").strip()
             last = printed.rpartition("\n")[2].removeprefix("hml: ")
@@ -158,7 +157,7 @@ class Refresher:
 
 
 def relabel_commands(study: Study, data_dir: Path) -> Commands:
-    """Fit a relabeller to a study's answers, and let it propose new images: `hml relabel fit` and `propose`."""
+    """Fit a relabeller to a study's answers, and propose new images: `hml relabel fit` and `propose`."""
     choice = study.stimuli
 
     def commands(work: Path, number: int) -> list[list[str]]:

@@ -19,18 +19,18 @@ from hml.errors import InputError, StorageError
 from hml.files.locks import claim
 
 PORT = 8000
-"""Where `hml elicit serve` listens by default."""
+"""The default port of `hml elicit serve`."""
 
 _LARGEST_PORT = 65_535
 LOCK = ".serving.lock"
 
 
 def main(options: Serve | Simulate) -> int:
-    """Serve a study until interrupted, or let simulated people take it; return the exit code, 0.
+    """Serve a study until interrupted, or run it with simulated people; return the exit code, 0.
 
     Raises:
-        InputError: the study is invalid, or must not be served like this.
-        FolderInUseError: another server uses its folder, or the folder holds another study.
+        InputError: the study is invalid, or must not be served with these options.
+        FolderInUseError: another server uses its folder, or the folder contains another study.
     """
     study = demo_study() if options.study is None else read_study(options.study)
     beside = Path() if options.study is None else options.study.parent
@@ -40,10 +40,10 @@ def main(options: Serve | Simulate) -> int:
         _require_web()
     data_dir = find_data_dir(options.data_dir).absolute()
     stimuli = load_stimuli(study, data_dir, beside)
-    for name in stimuli.classes:  # now, rather than when there are answers to export
+    for name in stimuli.classes:  # at the start, not only when answers are exported
         check_cell("label1", name, f"The class {name!r}", stimuli.classes)
     make_folder(folder)
-    in_use = f"{folder} is being served by another process: use it, or another --folder."
+    in_use = f"{folder} is being served by another process: use that server, or another --folder."
     with claim(folder / LOCK, in_use):
         store = Store(folder, study, stimuli.all, stimuli.classes, stimuli.bank.canonical_pixels)
         refresher = Refresher(store, stimuli.bank, relabel_commands(study, data_dir), beside)
@@ -82,13 +82,13 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
         listener = listen(options.host, 0)
     port = listener.getsockname()[1]
     address = f"http://{_url_host(options.host)}:{port}" if options.base_url is None else read_origin(options.base_url)
-    print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(store.stimuli)} images) is open at")
+    print(f"{study.title} ({'a demo, ' if study.is_demo else ''}{len(store.stimuli)} images) is served at")
     print(f"  {address}/")
-    print("Its progress is shown, only to you, at")
+    print("The researcher's page, for you only, is at")
     print(f"  {address}/researcher?token={token}")
-    print(f"Answers are stored in {store.folder.path}. Ctrl-C closes it.", flush=True)
+    print(f"Answers are stored in {store.folder.path}. Press Ctrl-C to stop.", flush=True)
     if not options.no_browser:
-        # In a thread, since the server is listening already: some browsers, such as a terminal's, return when closed.
+        # In a thread, because some browsers, such as a terminal's, block until closed. The socket is listening already.
         threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
     refreshing = threading.Thread(target=refresher.run)
     refreshing.start()
@@ -100,7 +100,7 @@ def _serve(study: Study, store: Store, stimuli: Stimuli, refresher: Refresher, o
 
 
 def _check_reach(study: Study, options: Serve) -> None:
-    """Raise an InputError if a demo would be open to others, or an address is missing or wrong."""
+    """Raise an InputError if a demo would be reachable by others, or an address is missing or invalid."""
     if options.port is not None and not 0 <= options.port <= _LARGEST_PORT:
         raise InputError(f"--port {options.port} must be 0 to {_LARGEST_PORT}.")
     public = None if options.base_url is None else host_of(read_origin(options.base_url))
@@ -109,10 +109,11 @@ def _check_reach(study: Study, options: Serve) -> None:
     if study.is_demo and not is_local:
         raise InputError(
             f"{study.name} has no {'ethics_reference' if study.ethics_reference is None else 'contact'}, so it is a "
-            "demo and stays on this computer. Fill in both, or leave out --host and --base_url."
+            "demo and is served on this computer only. Set ethics_reference and contact, or leave out --host and "
+            "--base_url."
         )
     if not listens_here and options.base_url is None:
-        raise InputError(f"--host {options.host} is open to others: give the address that they use by --base_url.")
+        raise InputError(f"--host {options.host} is reachable by others: give the public address with --base_url.")
 
 
 def _url_host(host: str) -> str:

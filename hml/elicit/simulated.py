@@ -1,4 +1,4 @@
-"""Simulated people who take a demo study, to try everything without real participants."""
+"""Simulated people for demo studies, to try everything without real participants."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from hml.judgements.simulation import Array, Design, shared_population
 
 
 def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[[], object] = lambda: None) -> int:
-    """Let simulated people take a study, until they have finished or its images have all their judgements.
+    """Run a study with simulated people, until all have finished or the images have all their judgements.
 
     Args:
         store: The study, a demo.
@@ -31,7 +31,7 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
         StudyFullError: the images have all their judgements already.
     """
     if not store.study.is_demo:
-        raise InputError(f"{store.study.name} is a real study: simulated people answer in demos only.")
+        raise InputError(f"{store.study.name} is a real study: use simulated people in a demo only.")
     task, answers = TASKS[store.study.task], 0
     for person in range(people):
         rng = np.random.default_rng((seed, person))
@@ -60,16 +60,16 @@ def simulate_people(store: Store, people: int, seed: int = 0, between: Callable[
 
 
 def view(stimuli: Sequence[Stimulus], weights: Sequence[float], seed: int) -> dict[str, list[tuple[Array, Array]]]:
-    """Simulate what a person of `shared_population` would answer about images, the first time and when asked again.
+    """Simulate two answers to each image by one person of `shared_population`.
 
     Args:
-        stimuli: The images. People share their effects.
-        weights: The weights of the first endpoint at which the person looks at each pair of endpoints, W of them. If
-            there are none, the person looks at the image itself.
+        stimuli: The images. Their effects are the same for all people.
+        weights: The W weights of the first endpoint at which each pair of endpoints is seen. If empty, the image itself
+            is seen.
         seed: The seed of the person.
 
     Returns:
-        By file name, the two answers: lambda_h and omega, of shape (W,) each, or (1,).
+        By filename, the first and the repeated answer: lambda_h and omega, each of shape (W,), or (1,) without weights.
     """
     blends = [replace(one, lambda_f=weight) for one in stimuli for weight in weights or (one.lambda_f,)]
     image = np.tile(np.arange(len(blends)), 2)
@@ -82,7 +82,7 @@ def view(stimuli: Sequence[Stimulus], weights: Sequence[float], seed: int) -> di
 
 
 def write_answer(task: TaskName, stimulus: Stimulus, classes: Classes, lambda_h: Array, omega: Array) -> Answer:
-    """Write an answer in H-Mix's terms, from a person's view of the image, or of the blends in `GRID`."""
+    """Convert lambda_h and omega of an image, or of the blends in `GRID`, to an answer in H-Mix's terms."""
     first = float(lambda_h[0])
     middle = GRID[int(np.abs(lambda_h - 0.5).argmin())] if len(lambda_h) > 1 else 0.5
     match task:

@@ -1,4 +1,4 @@
-"""The mixed images of a study: chosen or drawn from the training split, and made into pixels."""
+"""The mixed images of a study: chosen or drawn from the training split, and rendered."""
 
 import contextlib
 import io
@@ -36,8 +36,8 @@ class Stimuli:
     """A study's images.
 
     Args:
-        all: Those of the trials.
-        examples: Two for the instructions, of endpoints that no trial shows where any are left.
+        all: The images of the trials.
+        examples: Two images for the instructions. No trial shows their endpoints, if enough originals are left.
         bank: The original images.
     """
 
@@ -47,7 +47,7 @@ class Stimuli:
 
     @property
     def classes(self) -> Classes:
-        """What the images are of."""
+        """The images' classes."""
         return self.bank.classes
 
     @property
@@ -65,12 +65,12 @@ class Stimuli:
 
 
 def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f: float) -> npt.NDArray[np.uint8]:
-    """Blend two images in integers, so that every pixel is rounded once, and halves are rounded up.
+    """Blend two images in integer arithmetic: every pixel is rounded once, and halves are rounded up.
 
     Args:
         first: Pixels, shape (3, H, W).
         second: Pixels, shape (3, H, W).
-        lambda_f: The first one's weight, of which the shortest decimal is used.
+        lambda_f: The first image's weight. Its shortest decimal form is used.
 
     Returns:
         Pixels, shape (3, H, W).
@@ -82,20 +82,20 @@ def blend(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], lambda_f:
 
 
 def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli:
-    """Read the original images, fetching what is missing, and choose or draw the study's.
+    """Load the original images, download missing files, and choose or draw the study's images.
 
     Args:
         study: The study.
         data_dir: The data folder, by an absolute path.
-        folder: Where the study's relative paths start: its YAML file's folder.
+        folder: The folder of the study's YAML file, the base of its relative paths.
 
     Raises:
-        DataError: a file can't be had.
-        InputError: there is no such source, the study wants more images than there are, a file's or a cohort's are
-            outside the training split, or the task can't ask about the classes.
+        DataError: a file is missing and can't be downloaded.
+        InputError: the source doesn't exist, there are too few images, a file's or a cohort's images are outside the
+            training split, or the task can't be used with the classes.
     """
     choice = study.stimuli
-    with contextlib.chdir(folder):  # paths that a source takes may be text, or within lists
+    with contextlib.chdir(folder):  # a source's paths may be strings, or in lists
         source = _make_source(study.images)
         if choice.cohort is None:
             fetch(source.remote_files(data_dir), data_dir)
@@ -110,21 +110,21 @@ def load_stimuli(study: Study, data_dir: Path, folder: Path = Path()) -> Stimuli
             judged = load_judged(source, released, data_dir, "training")
             bank, stimuli = judged.bank, list(judged.groups)
     if (name := TASKS[study.task].reserved) in bank.classes:
-        raise InputError(f"a class is called {name!r}, by which answers to {study.task} mean no class: rename it.")
+        raise InputError(f"a class is called {name!r}, which means no class in answers to {study.task}: rename it.")
     if TASKS[study.task].shows_grid:
         if off := [weight for weight in choice.lambdas if weight not in GRID]:
             raise InputError(f"stimuli.lambdas={off} are not steps of {study.task}: use, for example, [0.1, 0.9].")
         stimuli = _one_a_pair(stimuli, choice.lambdas, bank.classes)
     if study.trials > len(stimuli):
         raise InputError(
-            f"trials={study.trials} is more than the {len(stimuli)} images, and nobody is shown one twice: lower "
-            f"trials, or {'raise stimuli.per_class_pair' if choice.file is None else f'list more in {choice.file}'}."
+            f"trials={study.trials} is more than the {len(stimuli)} images, but people judge each image once: decrease "
+            f"trials, or {'increase stimuli.per_class_pair' if choice.file is None else f'list more in {choice.file}'}."
         )
     judgements = len(stimuli) * study.people_per_image
     if choice.refresh_every is not None and choice.refresh_every > judgements:
         raise InputError(
             f"stimuli.refresh_every={choice.refresh_every} is more than all {judgements:,} judgements of the study's "
-            "images: lower it, so that images are added before people run out of them."
+            "images: decrease it, so that images are added before people run out of them."
         )
     return Stimuli(stimuli, draw_examples(stimuli, bank, choice.seed), bank)
 
@@ -162,23 +162,23 @@ def _make_source(images: str | dict[str, Any]) -> ImageSource:
 
 
 def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
-    """Draw images of the chosen class pairs alike, of each weight alike, no original in two of them.
+    """Draw equally many images for each chosen class pair and each weight. Each original is used once.
 
     Raises:
         InputError: there are too few originals.
     """
     by_class = _shuffled_by_class(bank, choice.seed)
     pairs = _choose_pairs(choice, bank.classes)
-    times = Counter(itertools.chain(*pairs))  # in how many pairs a class is
+    times = Counter(itertools.chain(*pairs))  # the number of pairs that a class is in
     scarce = min(times, key=lambda label: len(by_class[label]) // times[label])
     needed, there = choice.per_class_pair * times[scarce], len(by_class[scarce])
     if needed > there:
         raise InputError(
-            f"per_class_pair={choice.per_class_pair} takes {needed} originals of {bank.classes[scarce]}, and the "
-            f"training split has {there}: {there // times[scarce]} at most, or fewer stimuli.pairs."
+            f"per_class_pair={choice.per_class_pair} needs {needed} originals of {bank.classes[scarce]}, and the "
+            f"training split has {there}: use {there // times[scarce]} at most, or fewer stimuli.pairs."
         )
     stimuli = []
-    # Dealt out in turn, weights are even over the whole and within each class pair.
+    # Cycling balances the weights over all images and within each class pair.
     weights = itertools.cycle(choice.lambdas)
     for pair in pairs:
         for _ in range(choice.per_class_pair):
@@ -188,13 +188,13 @@ def draw_stimuli(choice: StimulusChoice, bank: ImageBank) -> list[Stimulus]:
 
 
 def _choose_pairs(choice: StimulusChoice, classes: Classes) -> list[tuple[int, int]]:
-    """Return the class pairs that images are drawn for, in an order that the seed draws."""
+    """Return the class pairs to draw images for, in an order drawn with the seed."""
     named = choice.pairs if isinstance(choice.pairs, tuple) else None
     pairs = classes.pairs if named is None else sorted({classes.parse_pair(pair) for pair in named})
     order = Draws(choice.seed, 0, np.arange(len(pairs))).order("class pairs").tolist()
     if isinstance(choice.pairs, int):
         if choice.pairs > len(pairs):
-            raise InputError(f"stimuli.pairs={choice.pairs} is more than the {len(pairs)} pairs of the classes.")
+            raise InputError(f"stimuli.pairs={choice.pairs} is more than the {len(pairs)} class pairs: decrease it.")
         order = order[: choice.pairs]
     return [pairs[place] for place in order]
 
@@ -206,7 +206,7 @@ def _shuffled_by_class(bank: ImageBank, seed: int) -> dict[int, list[int]]:
 
 
 def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...], classes: Classes) -> list[Stimulus]:
-    """Keep each pair of originals once, with the weights dealt out evenly: what varies there is shown by the grid."""
+    """Keep each pair of originals once, with balanced weights, because the grid shows each pair at all weights."""
     pairs = dict.fromkeys(stimulus.endpoints for stimulus in stimuli)
     return [
         name_stimulus(classes, weight, *pair) for pair, weight in zip(pairs, itertools.cycle(lambdas), strict=False)
@@ -214,9 +214,9 @@ def _one_a_pair(stimuli: list[Stimulus], lambdas: tuple[float, ...], classes: Cl
 
 
 def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[Stimulus]:
-    """Draw the instructions' two examples, of the study's class pairs.
+    """Draw the two examples of the instructions, from the study's class pairs.
 
-    Their originals are in no trial if two of each class are left.
+    No trial shows their originals, if two of each class are left.
     """
     used = {end.image_id for stimulus in stimuli for end in stimulus.endpoints}
     by_class = _shuffled_by_class(bank, seed)
@@ -228,7 +228,7 @@ def draw_examples(stimuli: list[Stimulus], bank: ImageBank, seed: int) -> list[S
     examples = []
     for place, weight in enumerate(_EXAMPLE_LAMBDAS):
         pair = pairs[order[place % len(order)]]
-        # A class that has one original shows it twice.
+        # If a class has only one original, both examples show it.
         first, second = (Endpoint(free[label][-1 - place % len(free[label])], label) for label in pair)
         examples.append(name_stimulus(bank.classes, weight, first, second))
     return examples

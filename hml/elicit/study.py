@@ -24,13 +24,13 @@ from hml.judgements import Cohort, TaskName
 from hml.judgements.stimulus_names import is_blend
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # which no export may hold, and each holds the name
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)  # BCP 47's shape
+_OUTSIDE_ID = re.compile(r"[0-9a-f]{24}")  # forbidden in exports, which contain the study's name
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)  # the form of a BCP 47 tag
 _CODE, _PARTICIPANT = "{completion_code}", "{participant}"
 _MOST_PEOPLE = 10_000
 _LONGEST_HOLD = 30 * 24 * 60  # as long as a session lasts
 NAMED_SOURCES = {"cifar10": "hml.data.Cifar10", "demo": "hml.data.DemoImages"}
-"""Image sources that studies name by one word."""
+"""Image sources with a short name."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,22 @@ You may stop at any time, and have everything deleted, by the link at the foot o
 
 @dataclass(frozen=True)
 class StimulusChoice:
-    """Which images are shown: a stimuli file's, a released cohort's, or pairs drawn from the training split."""
+    """The images to show: from a stimuli file, a released cohort, or drawn from the training split."""
 
     cohort: Cohort | None = None  # "paper" or "all" of H-Mix's images
-    # A stimuli file, such as `hml relabel propose` writes; its path starts from the YAML file's folder.
+    # A stimuli file, such as `hml relabel propose` writes. A relative path starts at the YAML file's folder.
     file: str | None = None
-    # Class pairs that images are drawn for: how many, which the seed draws, or "Cat/Dog" and the like; None is all.
+    # Class pairs to draw images for: how many to draw at random, or names like "Cat/Dog"; None: all pairs.
     pairs: int | tuple[str, ...] | None = None
-    per_class_pair: int = 4  # images drawn for each of them
-    # Weights of the first image, dealt out evenly. For the construct task, where people start from.
+    per_class_pair: int = 4  # images drawn for each pair
+    # Weights of the first image, used equally often. In the construct task, the initial weights.
     lambdas: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
-    seed: int = 0  # of what is drawn, and of the order in which each person sees it
-    # After so many answers, images are added that a relabeller fitted to the answers proposes; None adds none.
+    seed: int = 0  # of the drawn images, and of each person's order
+    # Every so many answers, add images that a relabeller, fitted to the answers, proposes; None: never.
     refresh_every: int | None = None
     refresh_images: int = 50  # added each time
-    refresh_times: int = 4  # how often at most
-    refresh_minutes: float = 60.0  # how long fitting and proposing may take
+    refresh_times: int = 4  # how often images are added at most
+    refresh_minutes: float = 60.0  # time limit for fitting and proposing
     acquisition: str | None = None  # the class that ranks images; by default that of `hml relabel propose`
 
     def __post_init__(self) -> None:
@@ -87,9 +87,9 @@ class StimulusChoice:
         _check_range("per_class_pair", self.per_class_pair, 1)
         _check_range("seed", self.seed, 0)
         if not self.lambdas or len(set(self.lambdas)) < len(self.lambdas):
-            raise InputError(f"lambdas={list(self.lambdas or ())} must be one weight or more, none of them twice.")
+            raise InputError(f"lambdas={list(self.lambdas or ())} must be one weight or more, without duplicates.")
         if wrong := [value for value in self.lambdas if not is_blend(value)]:
-            raise InputError(f"lambdas={wrong} must be between 0 and 1, of three decimals at most.")
+            raise InputError(f"lambdas={wrong} must be between 0 and 1, with at most three decimals.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Study:
     name: str  # the name of its folder, and the export's `study_id`
     title: str  # heading of the pages
     task: TaskName  # what people are asked about each image
-    # Where the original images come from: "cifar10", hml's own textures, "demo", or the class_path and init_args of an
+    # The source of the original images: "cifar10", "demo" (hml's own textures), or the class_path and init_args of an
     # `ImageSource`.
     images: str | dict[str, Any] = field(hash=False)
     stimuli: StimulusChoice
@@ -112,22 +112,22 @@ class Study:
     consent: Consent
     instructions: str  # shown before the examples; paragraphs are separated by blank lines
     repeats: int = 2  # how many of their images people judge again at the end
-    # How long an image that was shown is reserved before it is offered to others too, and how long a person who does
-    # nothing still counts as present.
+    # How long a shown image is reserved before others can get it too, and how long an inactive person counts as
+    # present.
     hold_minutes: float = 60.0
     ethics_reference: str | None = None  # the approval's number; None makes the study a demo
     contact: str | None = None  # who answers questions; None makes the study a demo
-    # Where people go when they have finished, with the placeholders {completion_code} and {participant}, which is the
-    # id in their link.
+    # The address that people go to after the study. Its placeholders are {completion_code} and {participant}, the id in
+    # their link.
     return_url: str | None = None
-    # Of the title, consent text and instructions, such as "de" or "pt-BR", for screen readers. hml's own texts, such as
-    # the question and the quiz, are English.
+    # Language of the title, consent text and instructions, such as "de" or "pt-BR", for screen readers. hml's own
+    # texts, such as the question and the quiz, are in English.
     language: str = "en"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or _OUTSIDE_ID.search(self.name):
             raise InputError(
-                f"name={self.name!r} must be 40 characters at most, of a to z, 0 to 9, - and _, without an outside id."
+                f"name={self.name!r} must have at most 40 characters: a to z, 0 to 9, - and _, and no outside id."
             )
         check_choice("task", self.task, TaskName)
         _check_images(self.images)
@@ -136,30 +136,30 @@ class Study:
         _check_range("repeats", self.repeats, 0)
         _check_range("hold_minutes", self.hold_minutes, 1, _LONGEST_HOLD)
         if self.repeats > self.trials:
-            raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: an image is repeated once.")
+            raise InputError(f"repeats={self.repeats} is more than trials={self.trials}: each image is repeated once.")
         if self.images != "cifar10" and self.stimuli.cohort is not None:
-            raise InputError(f"cohort={self.stimuli.cohort!r} is a set of CIFAR-10's images: set images: cifar10.")
+            raise InputError(f"cohort={self.stimuli.cohort!r} consists of CIFAR-10's images: set images: cifar10.")
         if self.stimuli.refresh_every is not None and self.task != "rate_mixture":
             raise InputError(f"stimuli.refresh_every is for the task rate_mixture, not {self.task}: leave it out.")
         if not self.is_demo and self.consent == TEST_CONSENT:
-            raise InputError("consent: a study with an ethics_reference and a contact needs a text of its own.")
+            raise InputError("consent: a study with an ethics_reference and a contact needs its own text.")
         if not _LANGUAGE.fullmatch(str(self.language)):
-            raise InputError(f"language={self.language!r} must be a tag of BCP 47, like en, de or pt-BR.")
+            raise InputError(f"language={self.language!r} must be a BCP 47 tag, such as en, de or pt-BR.")
         if self.return_url is not None:
             _check_return_url(self.return_url)
 
     @property
     def is_demo(self) -> bool:
-        """Whether the study must not be open to others, because an ethics reference or a contact is missing."""
+        """Whether the study is served on this computer only, because an ethics reference or a contact is missing."""
         return self.ethics_reference is None or self.contact is None
 
     @property
     def returns_code(self) -> bool:
-        """Whether the way back carries hml's completion code, rather than a code of the recruiting service."""
+        """Whether `return_url` contains hml's completion code, rather than a code of the recruiting service."""
         return self.return_url is not None and _CODE in self.return_url
 
     def return_address(self, completion_code: str, participant: str | None = None) -> str | None:
-        """Return where a person goes afterwards; None if there is no `return_url`, or its id isn't known."""
+        """Return a person's address after the study; None if there is no `return_url`, or it needs an unknown id."""
         if self.return_url is None or (participant is None and _PARTICIPANT in self.return_url):
             return None
         return self.return_url.replace(_CODE, completion_code).replace(_PARTICIPANT, quote(participant or "", safe=""))
@@ -205,9 +205,9 @@ def demo_study() -> Study:
 
 
 def source_arguments(images: str | Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what names a study's image source in flags: the endings of the flags, and their values.
+    """Return flags that select a study's image source, as pairs of a flag's suffix and its value.
 
-    Example:
+    Examples:
         >>> source_arguments({"class_path": "hml.data.ImageFolder", "init_args": {"root": "photos"}})
         [('', 'hml.data.ImageFolder'), ('.root', 'photos')]
         >>> source_arguments("demo")
@@ -223,7 +223,7 @@ def source_arguments(images: str | Mapping[str, Any]) -> list[tuple[str, str]]:
 def _check_return_url(return_url: str) -> None:
     """Check an address and its placeholders.
 
-    A placeholder in the host is an error: the maker of a link could send people elsewhere with it.
+    A placeholder in the host is an error, because a forged link could send people to another site.
     """
     known = f"{_CODE} and {_PARTICIPANT}"
     address = urlsplit(return_url)
@@ -239,7 +239,7 @@ def _check_return_url(return_url: str) -> None:
 
 def _reject_unused(study: Study, given: Mapping[str, object]) -> None:
     """Reject keys that have no effect because a file or a cohort lists the images already."""
-    # The midpoint tasks show these pairs by a grid, and take from lambdas where people start.
+    # The midpoint tasks show each pair at all weights, and use lambdas as the initial weights.
     used = ("lambdas",) if study.task in ("construct", "select") else ()
     unused = [name for name in ("pairs", "per_class_pair", "lambdas") if name in given and name not in used]
     for key in ("file", "cohort"):
@@ -254,7 +254,7 @@ def _parse(content: Any) -> Study:
     """Build a study from a YAML file's content, which jsonargparse checks against the signature of `Study`."""
     content = _strip(content)
     _check_mapping("a study", content, Study)
-    for key in {"consent", "stimuli"} & set(content):  # jsonargparse accepts a number as one without keys
+    for key in {"consent", "stimuli"} & set(content):  # jsonargparse accepts a number as an empty mapping
         _check_mapping(key, content[key], _TYPES[key])
     content = _fill(content)
     parser = ArgumentParser(exit_on_error=False)
@@ -268,7 +268,7 @@ def _parse(content: Any) -> Study:
 
 
 def _fill(content: dict[str, Any]) -> dict[str, Any]:
-    """Add what a file may leave out. An invalid name or task is reported later."""
+    """Add the defaults of missing keys. An invalid name or task is reported later."""
     task = next((task for name, task in TASKS.items() if name == content.get("task")), TASKS["rate_mixture"])
     title = str(content.get("name")).replace("_", " ").capitalize()
     filled = {"title": title, "consent": asdict(TEST_CONSENT), "instructions": task.instructions} | content
@@ -299,7 +299,7 @@ def _strip(content: Any) -> Any:
 def _explain(complaint: str, content: dict[str, Any]) -> str:
     """Turn jsonargparse's error into one about the study: the key, its value, and what to write instead."""
     if found := re.search("arguments are required: (.*)", complaint):
-        return f"a study lacks {found[1]}: write it, as configs/elicit/cifar10.yaml does."
+        return f"a study needs {found[1]}: add it, as in configs/elicit/cifar10.yaml."
     if found := re.search("(?:Group '(.*)' does not accept option|Option) '(.*)'", complaint):
         names = ", ".join(get_type_hints(_TYPES[found[1]] if found[1] else Study))
         hint = suggest(found[2], _TYPES)

@@ -1,4 +1,4 @@
-"""The four tasks: what a trial asks, and how its answer is checked."""
+"""The four tasks: their questions, and the checks of their answers."""
 
 import re
 from abc import ABC, abstractmethod
@@ -51,7 +51,7 @@ class Task(ABC):
     shows_grid: ClassVar[bool] = False  # whether a trial shows a pair's blends at all weights of `GRID`
     shuffles: ClassVar[bool] = False  # whether each trial shows them in a random order
     controls: ClassVar[tuple[str, ...]] = ()  # keys whose controls have an initial position
-    reserved: ClassVar[str] = ""  # a name that no class may have, because answers use it otherwise
+    reserved: ClassVar[str] = ""  # a name that no class may have, because it has a meaning in answers
     keeps_order: ClassVar[bool] = False  # whether a person sees the same order in all trials
 
     def check(self, sent: Mapping[str, object], stimulus: Stimulus, classes: Classes, swapped: bool = False) -> Answer:
@@ -211,11 +211,11 @@ of them name, which would come next, and how many would name each? Then mark the
         else:
             prob2 = _percent_text(answer, PROB2)
         if any(answer[flag] != "1" for flag in flags):
-            raise InputError("An impossible class is marked by 1, or left out.")
+            raise InputError("Mark an impossible class with 1, and leave out the others.")
         if first == second:
             raise InputError(f"{first} is named twice: name another second class, or none.")
         if prob2 > prob or prob + prob2 > 100:
-            raise InputError(f"{prob} and {prob2} %: the second can't be likelier, nor can both make more than 100 %.")
+            raise InputError(f"{prob} and {prob2} %: the second can't be larger, and the sum can't exceed 100 %.")
         if both := {first, second} & set(ruled_out):
             raise InputError(f"{', '.join(sorted(both))} can't be both likely and impossible.")
         return categories(first, prob, None if second == NO else second, prob2, ruled_out)
@@ -230,7 +230,7 @@ TASKS: dict[TaskName, Task] = {task.name: task for task in (RateMixture(), Const
 
 def _check_keys(answer: Mapping[str, object], keys: Sequence[str]) -> None:
     if set(answer) != set(keys):
-        raise InputError(f"An answer has {', '.join(keys)}; this one has {', '.join(sorted(answer))[:200]}.")
+        raise InputError(f"An answer must have {', '.join(keys)}; this one has {', '.join(sorted(answer))[:200]}.")
 
 
 def _percent(answer: Mapping[str, object], name: str) -> int:

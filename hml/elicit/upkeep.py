@@ -1,4 +1,4 @@
-"""`hml elicit`: the verbs that look after answers. Those that need images are in `hml.elicit.serving`."""
+"""`hml elicit`: the verbs that manage answers. Verbs that need images are in `hml.elicit.serving`."""
 
 import shlex
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from hml.files.spreadsheets import to_csv
 from hml.files.strict_json import parse_json
 
 STUDIES = Path("studies")
-"""Where studies' folders are, unless --folder is given."""
+"""The default folder of studies' folders."""
 
 
 def run(options: OfStudy) -> int:
     """Run one of the verbs; return the exit code, 0, or raise an HmlError."""
     if isinstance(options, Serve | Simulate):
-        from hml.elicit import serving  # which loads the images, and torch with them
+        from hml.elicit import serving  # imports torch, which is slow
 
         return serving.main(options)
     with closing(StudyFolder(options.folder or _only_folder())) as folder:
@@ -36,12 +36,12 @@ def run(options: OfStudy) -> int:
             case Export():
                 _check_csv(options.file)
                 count = export_answers(folder, options.file, options.format)
-                print(f"{count:,} answers are in {options.file}.")
+                print(f"Wrote {count:,} answers to {options.file}.")
                 print(f"{history_path(options.file)} records how they were collected.")
                 print("\n".join(_next_commands(folder, options.file)))
             case Backup():
                 count = back_up(folder, options.file)
-                print(f"{count:,} answers are copied to {options.file}. {folder.path / KEY} is not: keep a copy of it.")
+                print(f"Copied {count:,} answers to {options.file}. Not copied: {folder.path / KEY}. Back it up too.")
             case Withdraw():
                 _withdraw(folder, options)
             case Correct():
@@ -59,17 +59,17 @@ def _only_folder() -> Path:
     found = sorted(path.parent for path in STUDIES.glob(f"*/{DATABASE}"))
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
-        raise InputError(f"Which study is not clear: name its --folder. {STUDIES.resolve()} has {names}.")
+        raise InputError(f"Expected one study in {STUDIES.resolve()}, found {names}: name one with --folder.")
     return found[0]
 
 
 def _check_csv(path: Path) -> None:
-    if path.suffix != ".csv":  # a typing error must not overwrite a study's database
-        raise InputError(f"{path} is not the name of a CSV file: let it end in .csv.")
+    if path.suffix != ".csv":  # a mistyped name must not overwrite a study's database
+        raise InputError(f"{path} is not the name of a CSV file: use a name that ends in .csv.")
 
 
 def _next_commands(folder: StudyFolder, path: Path) -> list[str]:
-    """Return the commands that read an export, with the study's images, whose paths start from its YAML."""
+    """Return the commands that read an export. The images' relative paths start at the study's YAML."""
     study = read_history(folder)[-1]["study"]
     if study["task"] != "rate_mixture":
         return [f"hml percepts and hml fit read the task rate_mixture only, not {study['task']}: see hml.judgements."]
@@ -101,11 +101,11 @@ def _withdraw(folder: StudyFolder, options: Withdraw) -> None:
         name = folder.key.hash_outside_id(options.participant)
     if (code := find_code(folder, name)) is not None:
         unreachable = withdraw(folder, code)
-        print(f"They are deleted from {folder.path}. Earlier exports still contain their answers.")
+        print(f"Deleted the person from {folder.path}. Earlier exports still contain their answers.")
         for path in unreachable:
-            print(f"This backup is gone, moved or damaged; a copy of it may contain them: {path}")
-    elif folder.payments.forget(name):  # the study was restored from a backup that is older
-        print("The study doesn't know them. They are deleted from its payments; a later backup may contain them.")
+            print(f"This backup is missing, moved or damaged, and a copy of it may contain the person: {path}")
+    elif folder.payments.forget(name):  # the study was restored from an older backup
+        print("The person was only on the list of payments, and is deleted. A later backup may contain the person.")
     else:
         raise UnknownPersonError("Nobody has this code, subject or id: it is mistyped, or they have withdrawn already.")
 
@@ -115,7 +115,7 @@ def _payments(folder: StudyFolder, options: PaymentList) -> None:
     unfinished = sum(row.completed_at is None for row in rows)
     if options.delete and unfinished and not options.force:
         raise InputError(
-            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and can't be paid if they do: "
+            f"{unfinished:,} of {len(rows):,} people on the list haven't finished, and couldn't be paid later: "
             "end the study first, and add --force."
         )
     if options.out is not None:
@@ -124,7 +124,7 @@ def _payments(folder: StudyFolder, options: PaymentList) -> None:
         _list_payments(folder, rows, options.out)
     if options.delete:
         folder.payments.path.unlink(missing_ok=True)
-        print(f"{folder.payments.path} is deleted.")
+        print(f"Deleted {folder.payments.path}.")
 
 
 def _list_payments(folder: StudyFolder, rows: Sequence[Payment], out: Path | None) -> None:
@@ -137,4 +137,4 @@ def _list_payments(folder: StudyFolder, rows: Sequence[Payment], out: Path | Non
         print(text, end="")
     else:
         write_atomically(out, text, mode=0o600)
-        print(f"{len(rows):,} people are in {out}.")
+        print(f"Wrote {len(rows):,} people to {out}.")

@@ -16,7 +16,7 @@ def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_
     """Make labels with probability lambda_g on the first class and 1 − lambda_g on the second.
 
     Args:
-        lambda_g: Weights of the first class, shape (K,).
+        lambda_g: Weights of the first class, shape (K,). Booleans count as 0 and 1.
         class_1: The first class, the same for all rows or one per row, shape (K,).
         class_2: The second class, likewise. If it equals the first, the row is one-hot.
         num_classes: C, the number of classes.
@@ -28,6 +28,7 @@ def two_hot(lambda_g: Tensor, class_1: int | Tensor, class_2: int | Tensor, num_
         >>> two_hot(torch.tensor([0.75]), class_1=1, class_2=3, num_classes=4)
         tensor([[0.0000, 0.7500, 0.0000, 0.2500]])
     """
+    lambda_g = lambda_g if lambda_g.is_floating_point() else lambda_g.float()  # 1 − booleans is an error in PyTorch
     first = torch.as_tensor(class_1, device=lambda_g.device).expand(lambda_g.shape)  # (K,)
     second = torch.as_tensor(class_2, device=lambda_g.device).expand(lambda_g.shape)  # (K,)
     classes = torch.stack([first, second], dim=1)  # (K, 2)

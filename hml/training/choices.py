@@ -35,5 +35,9 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
 
 def format_differences(found: Mapping[str, tuple[Any, Any]]) -> str:
     """Format differences between a recorded and a requested run for an error text: a line each, ten at most."""
-    lines = [f"\n  {key:.100}: {a!r:.100} recorded, {b!r:.100} requested" for key, (a, b) in found.items()]
+    lines = [f"\n  {key:.100}: {_format(a)} recorded, {_format(b)} requested" for key, (a, b) in found.items()]
     return "".join(lines[:_SHOWN]) + (f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
+
+
+def _format(choice: object) -> str:
+    return "nothing" if choice is None else f"{choice!r:.100}"

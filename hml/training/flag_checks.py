@@ -146,10 +146,10 @@ def check_checkpoint(subcommand: str, path: Path | None) -> None:
 def explain(complaint: str, args: Sequence[str], known_words: Collection[str]) -> str:
     """Add the place of the fault and the most similar known word to jsonargparse's error about a command line."""
     complaint = re.sub(r"Group '([\w.]+)' does not accept option '", r"hml does not accept option '\1.", complaint)
-    missing = re.search(r"arguments are required: (.*)", complaint)
-    if missing and not configs_among(args):
-        return f"--{missing[1]} is missing: use a config that sets it, such as --config configs/sep_conf.yaml."
     about_class = explain_class(complaint, lambda: known_words)
+    missing = re.search(r"arguments are required: (.*)", complaint)
+    if missing and about_class is None:
+        return f"--{missing[1]} is missing: add a config that sets it, such as --config configs/sep_conf.yaml."
     return f"{_find(complaint, args)}{about_class or complaint + suggest(complaint, known_words)}"
 
 

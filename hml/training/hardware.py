@@ -72,7 +72,7 @@ def _cpu_multiplies_bfloat16() -> bool:
 def why_not_compile(device: torch.device, steps: float) -> str | None:
     """Return why a network should not be compiled for this number of steps; None if compiling saves time."""
     if steps < _FEWEST_STEPS:
-        return f"{steps:.0f} steps save less time than compiling takes"
+        return f"compiling saves time only from {_FEWEST_STEPS} steps, not in {steps:.0f}"
     if device.type not in ("cpu", "cuda"):
         return f"it was not tested on {device.type}"
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:

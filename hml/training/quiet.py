@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 
 def hide_advertisements() -> None:
-    """Hide an advertisement, and a warning for Lightning's own developers."""
+    """Hide an advertisement, a warning for Lightning's own developers, and one about epochs of few steps.
+
+    Every epoch's loss is printed and logged, so few steps need no other `log_every_n_steps`.
+    """
     _ignore_deprecations()
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "litlogger" not in record.getMessage()
     )

@@ -85,8 +85,8 @@ def check_totals(trainer: Trainer) -> None:
             milestones = sorted(scheduler.milestones)
             if milestones and milestones[0] >= steps:
                 notice(
-                    f"The learning rate stays the same: training ends after {steps:g} steps of the schedule, one per "
-                    f"{unit}, and --model.lr_scheduler.milestones are {milestones}."
+                    f"The learning rate stays the same: training ends at step {steps:g} of the schedule, which has one "
+                    f"per {unit}, and --model.lr_scheduler.milestones are {milestones}."
                 )
 
 

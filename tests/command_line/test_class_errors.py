@@ -42,6 +42,7 @@ def module(tmp_path, monkeypatch):
         (["own_classes.py"], "name a class by its module and name, such as my_module.MyClass."),
         (["SeperateLabels"], "such as my_module.MyClass.\nDid you mean SeparateLabels?"),
         (["own_classes.Nothing"], "the class lacks label. Define what it lacks."),
+        (["hml.LabelStrategy"], "hml.LabelStrategy is abstract. Name a subclass before its arguments: "),
         (
             ["own_classes.Stubborn", "--data.strategy.treshold", "0.4"],
             "no such argument. It has: threshold.\nDid you mean threshold?",

@@ -177,7 +177,10 @@ class Given(MixedSource):
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ([((3, 3), (65, 5)), ((92, 2), (61, 1))], "3 endpoints .* among the 33 evaluation images.*: images 61, 65, 92"),
+        (
+            [((3, 3), (65, 5)), ((92, 2), (61, 1))],
+            "3 endpoints .* among the 33 evaluation.*: images 61, 65, 92. .* choose a test set",
+        ),
         ([((3, 4), (5, 5))], "mix0.png: image 3 is of class Antidiagonal stripes, not Checks"),
         ([((3, 3), (93, 3))], "mix0.png: there is no image 93; ids are 0 to 92"),
     ],

@@ -1,7 +1,6 @@
 """Image sources of tests: textures by CIFAR-10's names, and images that are neither square, nor few, nor well named."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -19,12 +18,7 @@ class Textures(DemoImages):
 
     @override
     def load(self, data_dir: Path) -> ImageBank:
-        return replace(_draw_textures(self.num_train, self.num_test), classes=CIFAR10)
-
-
-@cache
-def _draw_textures(num_train: int, num_test: int) -> ImageBank:
-    return DemoImages(num_train, num_test).load(Path())
+        return replace(super().load(data_dir), classes=CIFAR10)
 
 
 class Blots(ImageSource):

@@ -148,7 +148,7 @@ def test_a_study_beside_its_classes_asks_about_those_it_may_export(capsys):
     Path("mine", "names.txt").write_text("ann@example.org\nbenign")
     simulate = ["elicit", "simulate", "--people", "1", "--study", "mine/study.yaml"]
     assert main(simulate) == 2
-    assert "The class 'ann@example.org': label1 holds an email address" in capsys.readouterr().err
+    assert "The class 'ann@example.org': label1 contains an email address" in capsys.readouterr().err
     Path("mine", "names.txt").write_text("T-shirt/top\nbenign")
     assert main(simulate) == 0
     assert main(["elicit", "export", "mine.csv"]) == 0
@@ -169,8 +169,8 @@ def test_simulated_people_take_no_real_study(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--host", "0.0.0.0"], "no ethics_reference, so it is a demo and stays on this computer"),
-        (["--base_url", "https://study.example.org"], "stays on this computer"),
+        (["--host", "0.0.0.0"], "no ethics_reference, so it is a demo and is served on this computer only"),
+        (["--base_url", "https://study.example.org"], "is served on this computer only"),
         (["--port", "65536"], "--port 65536 must be 0 to 65535"),
         (["--base_url", "study.example.org"], "must be like https://study.example.org"),
         (["--base_url", "http://study.example.org"], "must start with https://"),
@@ -262,7 +262,7 @@ def test_a_person_only_on_the_list_of_payments_is_deleted_from_it(served, capsys
     ben = served.folder.key.hash_outside_id("ben")  # who joined after the backup that was restored
     served.folder.payments.enrol(ben, "ben")
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 0
-    assert "a later backup may contain them" in capsys.readouterr().out
+    assert "A later backup may contain the person" in capsys.readouterr().out
     assert served.folder.payments.read() == []
     assert main(["elicit", "withdraw", "--participant", "ben"]) == 2
 
@@ -311,7 +311,7 @@ def test_a_slip_of_the_fingers_does_not_write_over_the_study(args, served, capsy
     database = served.folder.path / "study.sqlite3"
     before = database.read_bytes()
     assert main(["elicit", *args, str(database)]) == 2
-    assert "end in .csv" in capsys.readouterr().err
+    assert "ends in .csv" in capsys.readouterr().err
     assert database.read_bytes() == before
 
 

@@ -167,7 +167,7 @@ def test_answers_about_a_hundred_classes_are_read_back(tmp_path, export, task):
 
 
 def test_an_empty_study_has_nothing_to_export(store, tmp_path):
-    with pytest.raises(InputError, match="Nobody has answered"):
+    with pytest.raises(InputError, match="no answers yet"):
         export_answers(store.folder, tmp_path / "judgements.csv")
 
 
@@ -211,7 +211,7 @@ def test_a_row_that_should_not_be_there_keeps_the_file_from_being_written(store,
     finish(store, start(store))
     with store.folder.database.writing() as rows:
         rows.execute("UPDATE person SET subject = 'ann@example.org'")
-    with pytest.raises(InputError, match=r"judgements\.csv, row 2: subject holds an email address"):
+    with pytest.raises(InputError, match=r"judgements\.csv, row 2: subject contains an email address"):
         export_answers(store.folder, tmp_path / "judgements.csv")
     assert not (tmp_path / "judgements.csv").exists()
 

@@ -52,9 +52,9 @@ def test_a_folder_of_an_earlier_hml_is_left_to_that_version(store, open_store, t
     with store.folder.database.writing() as rows:  # as it was before classes were recorded, and sides were drawn
         rows.execute("ALTER TABLE trial DROP COLUMN swapped")
         rows.execute("UPDATE history SET study = json_remove(study, '$.classes')")
-    with pytest.raises(DataError, match="An earlier version of hml made this study's folder"):
+    with pytest.raises(DataError, match="An earlier version of hml created this study's folder"):
         open_store()
-    with pytest.raises(DataError, match="An earlier version of hml made this study's folder"):
+    with pytest.raises(DataError, match="An earlier version of hml created this study's folder"):
         export_answers(store.folder, tmp_path / "judgements.csv")
 
 

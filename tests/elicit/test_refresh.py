@@ -170,7 +170,7 @@ def test_closing_the_server_ends_a_fitter(open_store, refresh_with, monkeypatch)
     [
         (["20,Cat,22,Dog,0.25,,"], "proposed.csv: mixed_0.25_Cat_20_Dog_22.png: image 22 is of class Cat"),
         (["20,Cat,21,Dog,0.25"], "proposed.csv, row 2 has 5 fields"),
-        (["1,Dog,0,Cat,0.9,,"], "The study has all proposed images already."),  # the first one, turned
+        (["1,Dog,0,Cat,0.9,,"], "The study already has all proposed images."),  # the first one, turned
     ],
 )
 def test_proposals_that_do_not_fit_are_left_out(open_store, refresh_with, lines, said):

@@ -103,7 +103,7 @@ def test_the_same_seed_draws_the_same_images(bank):
 
 
 def test_too_few_originals_are_reported_with_the_largest_number(bank):
-    with pytest.raises(InputError, match=r"per_class_pair=9 takes 81 originals .* has 80: 8 at most"):
+    with pytest.raises(InputError, match=r"per_class_pair=9 needs 81 originals .* has 80: use 8 at most"):
         draw_stimuli(StimulusChoice(per_class_pair=9), bank)
 
 
@@ -118,7 +118,7 @@ def test_some_class_pairs_are_drawn_by_the_seed_or_named(bank):
     wanted = (bank.classes.name_pair(5, 2), bank.classes.name_pair(0, 9).lower(), bank.classes.name_pair(2, 5))
     named = draw_stimuli(StimulusChoice(pairs=wanted, per_class_pair=1), bank)
     assert set(name_pairs(named)) == {bank.classes.name_pair(2, 5), bank.classes.name_pair(0, 9)}
-    with pytest.raises(InputError, match="pairs=46 is more than the 45 pairs"):
+    with pytest.raises(InputError, match="pairs=46 is more than the 45 class pairs"):
         draw_stimuli(StimulusChoice(pairs=46), bank)
 
 
@@ -141,7 +141,7 @@ def test_a_hundred_classes_show_the_pairs_that_are_asked_for(tmp_path):
     pairs = {tuple(end.label for end in stimulus.endpoints) for stimulus in stimuli.all}
     assert (len(stimuli.all), len(pairs)) == (80, 20)
     assert {tuple(end.label for end in stimulus.endpoints) for stimulus in stimuli.examples} <= pairs
-    with pytest.raises(InputError, match=r"takes 396 originals of class \d+, .* has 12: 0 at most"):
+    with pytest.raises(InputError, match=r"needs 396 originals of class \d+, .* has 12: use 0 at most"):
         load_blots(tmp_path, root="names.txt", width=8, height=8)
 
 

@@ -207,7 +207,7 @@ def test_everything_is_there_when_a_store_is_opened_again(open_store):
 @pytest.mark.parametrize(
     ("changes", "error", "told"),
     [
-        ({"name": "dogs"}, FolderInUseError, "holds the study 'cats'"),
+        ({"name": "dogs"}, FolderInUseError, "contains the study 'cats'"),
         ({"task": "select"}, FolderInUseError, "(rate_mixture), not 'cats' (select)"),
         ({"number": 7}, FolderInUseError, "other images"),
     ],
@@ -223,11 +223,11 @@ def test_a_folder_is_one_studys(open_store, changes, error, told):
 def test_a_demos_people_and_a_real_studys_are_never_in_one_folder(open_store, first, then):
     store = open_store(**first)
     code = store.people.enrol("1")
-    with pytest.raises(FolderInUseError, match=r"holds a (demo|real study)'s answers"):
+    with pytest.raises(FolderInUseError, match=r"contains a (demo|real study)'s answers"):
         open_store(**then)
     withdraw(store.folder, code)
     assert open_store(**then).people.enrol("1")
-    with pytest.raises(FolderInUseError, match=r"holds a (demo|real study)'s answers"):
+    with pytest.raises(FolderInUseError, match=r"contains a (demo|real study)'s answers"):
         open_store(**first)
 
 

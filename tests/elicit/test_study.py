@@ -76,16 +76,16 @@ def test_without_a_return_url_there_is_no_return_address():
     [
         ({"trails": 3}, "no key 'trails'"),
         ({"trails": 3}, "Did you mean trials?"),
-        ({"trials": "left out"}, "lacks trials"),
+        ({"trials": "left out"}, "needs trials"),
         ({"trials": "many"}, "trials='many' must be a whole number"),
         ({"trials": True}, "trials=True"),
         ({"trials": 0}, "trials=0 must be 1 or more"),
         ({"trials": 1}, "repeats=2 is more than trials=1"),
         ({"task": "guess"}, "task='guess' must be one of 'rate_mixture'"),
         ({"name": "My Study"}, "name='My Study'"),
-        ({"name": "62868d1c77a67aae6b2e5012"}, "without an outside id"),
-        ({"name": "pilot_62868d1c77a67aae6b2e5012"}, "without an outside id"),
-        ({"title": " "}, "lacks title"),
+        ({"name": "62868d1c77a67aae6b2e5012"}, "no outside id"),
+        ({"name": "pilot_62868d1c77a67aae6b2e5012"}, "no outside id"),
+        ({"title": " "}, "needs title"),
         ({"hold_minutes": float("nan")}, "hold_minutes=nan must be 1 to 43,200"),
         ({"hold_minutes": float("inf")}, "hold_minutes=inf must be 1 to 43,200"),
         ({"hold_minutes": 1e12}, "must be 1 to 43,200"),
@@ -98,7 +98,7 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"return_url": "https://x.org/?id={participant"}, "an unmatched brace"),
         ({"return_url": "https://{participant}.x.org/"}, "a placeholder in its host"),
         ({"return_url": "https://{participant}"}, "a placeholder in its host"),
-        ({"language": "German"}, "language='German' must be a tag of BCP 47"),
+        ({"language": "German"}, "language='German' must be a BCP 47 tag"),
         ({"language": "de_DE"}, "language='de_DE'"),
         ({"language": False}, "language=False must be text"),  # no, which YAML reads so
         ({"consent": "yes"}, "consent must be a mapping"),
@@ -107,17 +107,17 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"consent": {"version": date(2026, 1, 2), "text": "x"}}, "must be text: put it in quotes."),
         ({"contact": 5}, "contact=5 must be text, or null: put it in quotes."),
         ({"contact": ["us"]}, "contact=['us'] must be text, or null."),
-        ({"title": None}, "lacks title"),
-        ({"trials": None}, "lacks trials"),
+        ({"title": None}, "needs title"),
+        ({"trials": None}, "needs trials"),
         ({"repeats": None}, "repeats=None must be 0 or more"),
         ({"stimuli": {"lambdas": None}}, "lambdas=[] must be one weight or more"),
         ({"stimuli": {"lambdas": 0.5}}, "stimuli.lambdas=0.5 must be a list of numbers."),
         ({"stimuli": {"lamdas": [0.5]}}, "stimuli has no key 'lamdas'"),
         ({"stimuli": 3}, "stimuli must be a mapping with cohort"),
-        ({"consent": {"version": "1"}}, "lacks consent.text"),
+        ({"consent": {"version": "1"}}, "needs consent.text"),
         ({"stimuli": {"lambdas": []}}, "lambdas=[] must be one weight or more"),
         ({"stimuli": {"lambdas": [1.5]}}, "lambdas=[1.5] must be between 0 and 1"),
-        ({"stimuli": {"lambdas": [0.5, 0.5]}}, "none of them twice"),
+        ({"stimuli": {"lambdas": [0.5, 0.5]}}, "without duplicates"),
         ({"stimuli": {"cohort": "mine"}}, "cohort='mine'"),
         ({"stimuli": {"cohort": "paper"}, "images": "demo"}, "set images: cifar10"),
         ({"stimuli": {"pairs": 0}}, "pairs=0 must be 1 or more"),
@@ -127,7 +127,7 @@ def test_without_a_return_url_there_is_no_return_address():
         ({"images": "mnist"}, "images='mnist' must be cifar10, demo, or a mapping with class_path and init_args."),
         ({"images": {"root": "photos"}}, "must be cifar10, demo, or a mapping with class_path"),
         ({"images": ["cifar10"]}, "images=['cifar10'] must be cifar10, demo"),
-        ({"images": "left out"}, "lacks images"),
+        ({"images": "left out"}, "needs images"),
         ({"stimuli": {"cohort": "paper", "per_class_pair": 4}}, "'paper' already defines the images: leave out per_"),
         ({"stimuli": {"cohort": "paper", "lambdas": [0.5]}}, "leave out lambdas."),
         (
@@ -181,7 +181,7 @@ def test_what_a_file_leaves_out_fits_its_task(write, task):
 
 
 def test_a_real_study_needs_a_consent_of_its_own(write):
-    with pytest.raises(InputError, match="consent: a study with an ethics_reference and a contact needs a text"):
+    with pytest.raises(InputError, match="consent: a study with an ethics_reference and a contact needs its own text"):
         read_study(write(consent="left out", ethics_reference="E-17", contact="a@example.org"))
 
 

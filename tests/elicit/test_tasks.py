@@ -81,7 +81,7 @@ def test_an_answer_to_swapped_sides_is_kept_in_hmix_s_terms(name):
 
 
 def test_a_missing_part_is_rejected():
-    with pytest.raises(InputError, match="An answer has mixingcoeff, confidence"):
+    with pytest.raises(InputError, match="An answer must have mixingcoeff, confidence"):
         TASKS["rate_mixture"].check({"mixingcoeff": 3, "moved": ["mixingcoeff", "confidence"]}, STIMULUS, CIFAR10)
 
 

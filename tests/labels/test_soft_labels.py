@@ -16,6 +16,10 @@ def test_two_hot_shares_each_row_between_its_two_classes():
     assert found.tolist() == [[0, 0.75, 0, 0.25], [0, 0, 1, 0]]
 
 
+def test_two_hot_counts_booleans_as_0_and_1():
+    assert two_hot(torch.tensor([0.7, 0.2]) > 0.5, 1, 0, num_classes=2).tolist() == [[0, 1], [1, 0]]
+
+
 def test_two_hot_of_one_class_twice_is_one_hot():
     assert two_hot(torch.tensor([0.3]), 2, 2, num_classes=4).tolist() == [[0, 0, 1, 0]]
 

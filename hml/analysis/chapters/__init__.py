@@ -1,1 +1,1 @@
-"""The page's sections: each takes measurements, and gives prose, claims and figures."""
+"""The page's sections: each turns measurements into prose, claims and figures."""

@@ -1,4 +1,4 @@
-"""The section on how far people agree, and how well any relabeller could do."""
+"""The section on agreement between people, and the best possible scores of relabellers."""
 
 import pandas as pd
 

@@ -58,7 +58,7 @@ def confidence_section(table: pd.DataFrame, jackknife: Jackknife) -> Section:
 
 
 def _on_ambiguity(found: dict[tuple[str, str], Estimate]) -> str:
-    paper = "The paper says that confidence tracks the ambiguity of the endpoint images “somewhat”. "
+    paper = "The paper reports that confidence tracks the ambiguity of the endpoint images “somewhat”. "
     if ("ambiguity", "image") not in found:
         return paper + "To check this, people's labels of the endpoint images are needed."
     estimate = found["ambiguity", "image"]

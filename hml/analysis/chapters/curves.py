@@ -124,7 +124,7 @@ def _draw_biases(classes: Classes, found: CurveEstimates) -> Exhibit:
         "Bias of each class pair",
         "The λ_f that people see as half and half, minus ½, for each pair with its 95 % interval. The number of "
         "judgements is in brackets. Estimates are shrunk towards the overall bias, which the intervals account for.",
-        "A list of class pairs in order of bias, each with an interval around zero or clear of it.",
+        "A list of class pairs in order of bias, each with an interval that may or may not include zero.",
         figure,
         with_pair_names(classes, frame),
     )

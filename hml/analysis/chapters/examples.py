@@ -38,14 +38,14 @@ class Triptych:
 
 
 def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame, chosen: Sequence[str]) -> Section:
-    """Show the paper's three images where they were judged, and the chosen ones, or else the most surprising."""
+    """Show the paper's images if they were judged, and the chosen ones, by default the most surprising."""
     shown = []
     if papers := [name for name in PAPERS if name in set(images["filename"])]:
         shown.append(("examples", "The paper's Figure 1", "The three examples of the paper's Figure 1", papers))
     if chosen:
-        shown.append(("chosen", "Chosen images", "The images asked for", list(chosen)))
+        shown.append(("chosen", "Chosen images", "The images given with --images", list(chosen)))
     else:
-        what = "The images whose mean answer lies farthest from their mixing coefficient"
+        what = "The images whose mean answer is farthest from their mixing coefficient"
         shown.append(("surprising", "The most surprising images", what, most_surprising(images)))
     exhibits = [
         _draw(bank.classes, name, title, what, picture(bank, table, images, files))
@@ -62,9 +62,9 @@ def examples_section(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame,
 
 
 def most_surprising(images: pd.DataFrame, count: int = 6) -> list[str]:
-    """Name the images whose mean lambda_h lies farthest from lambda_f, the farthest first.
+    """Return the names of the images whose mean lambda_h is farthest from lambda_f, the farthest first.
 
-    The distance is taken times n/(n + 1) for n judgements, so that one careless answer doesn't make the top.
+    The distance is multiplied by n/(n + 1) for n judgements, so that one careless answer doesn't rank first.
     """
     surprise = images["error"] * images["n"] / (images["n"] + 1)
     order = surprise.sort_values(ascending=False, kind="stable").index
@@ -72,7 +72,7 @@ def most_surprising(images: pd.DataFrame, count: int = 6) -> list[str]:
 
 
 def picture(bank: ImageBank, table: pd.DataFrame, images: pd.DataFrame, filenames: Sequence[str]) -> list[Triptych]:
-    """Mix images and gather what was said of them; `images` is what `image_table` made of the table."""
+    """Mix images and collect their answers. `images` is the `image_table` of the table."""
     rows = images.set_index("filename", drop=False).loc[list(filenames)]
     id_1, id_2 = (torch.tensor(rows[name].to_numpy(np.int64)) for name in ("id_1", "id_2"))
     lambda_f = torch.tensor(rows["lambda_f"].to_numpy(np.float32))

@@ -25,7 +25,7 @@ _HEADINGS = {
 
 
 def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section, pd.DataFrame]:
-    """Write the section; also return what `summarise_levels` found."""
+    """Write the section; also return the result of `summarise_levels`."""
     levels = summarise_levels(table, jackknife)
     means = _means(levels)
     levels = levels.join(with_adjusted_p(means, means["lambda_f"].tolist())[["p_adjusted", "adjustment"]])
@@ -33,12 +33,12 @@ def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Secti
     claims = [
         Claim(
             "error_by_image",
-            "How far an image's mean answer lies from its mixing coefficient: mean |λ_h − λ_f| over images",
+            "Distance of an image's mean answer from its mixing coefficient: mean |λ_h − λ_f| over images",
             jackknife.estimate(partial(error_by_image, table), images, people, SIZE.for_other_images),
         ),
         Claim(
             "error_by_judgement",
-            "How far a single answer lies from it: mean |λ_h − λ_f| over judgements",
+            "Distance of a single answer from the mixing coefficient: mean |λ_h − λ_f| over judgements",
             jackknife.estimate(partial(error_by_judgement, table), len(table), people, SIZE),
         ),
     ]
@@ -61,7 +61,7 @@ def generating_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Secti
 
 
 def _find(error: Estimate, levels: pd.DataFrame) -> list[str]:
-    """State how far images' mean answers are from lambda_f, and at which levels to which side."""
+    """State the distance of images' mean answers from lambda_f, and at which levels they are larger or smaller."""
     means = {float(row["lambda_f"]): Estimate.from_row(row) for row in _means(levels).to_dict("records")}
     return state(error, "the mean over images of |λ_h − λ_f|, with λ_h averaged over an image's judgements,") + (
         conclude_list(

@@ -16,7 +16,7 @@ _TEXTS = {
     "mean": "mean midpoint",
     "varied": f"mean midpoint without people who gave one answer in {ALIKE:.0%} of their trials or more",
     "distance": "mean distance from ½",
-    "exact": "share of answers at exactly ½, as mixup has it",
+    "exact": "share of answers at exactly ½, as mixup assumes",
     "disagreement": "mean |difference| of two people on one pair of images",
     "retest": "mean |difference| of a person's two answers",
     "pull": "mean midpoint of searches that start at .9 minus that of searches that start at .1",
@@ -65,7 +65,7 @@ def _find(claim: Claim) -> list[str]:
 
 
 def _correlate(construct: pd.DataFrame, select: pd.DataFrame, judgements: pd.DataFrame) -> list[Claim]:
-    """Correlate each two of the three tasks over the pairs of images that both show."""
+    """Correlate every two of the three tasks, over the pairs of images that are in both."""
     even = implied_midpoints(judgements)
     tables = {"construct": (construct, "lambda_m"), "select": (select, "lambda_m"), "inference": (even, "implied")}
     claims = []

@@ -24,7 +24,7 @@ _GRID = np.linspace(0, 1, 51)
 
 
 def default_pairs(table: pd.DataFrame, classes: Classes, count: int = 4) -> list[tuple[int, int]]:
-    """Return the paper's pairs that were judged, or, without any, those judged most often."""
+    """Return the paper's pairs that were judged. If there are none, return those judged most often."""
     most = most_judged(table, len(table))
     papers = [pair for pair in PAPERS if pair in most] if classes == CIFAR10 else []
     return papers or most[:count]
@@ -38,7 +38,7 @@ def pairs_section(
     shown, possible = cells.groupby(["class_1", "class_2"]).ngroups, math.comb(len(classes), 2)
     some = [
         f"{len(classes)} classes make {possible:,} pairs, of which {len(curves.curves):,} were judged. This section "
-        f"and the next show only {shown} of them: those judged most often, and those asked for with --pairs."
+        f"and the next show only {shown} of them: those judged most often, and those given with --pairs."
     ]
     lean = "" if not empty else f" {empty} of {len(cells)} cells have no judgement and are empty."
     return Section(
@@ -115,7 +115,7 @@ def _draw_atlas(classes: Classes, cells: pd.DataFrame, curves: PairCurves) -> Ex
         f"Atlas of {which}",
         f"People's mean answers ({PEOPLE.label}), mixup's line ({MIXUP.label}) and the fitted curve "
         f"({Color.GREY.label}) for {which}. The small numbers on top count the "
-        "judgements at each λ_f; “empty” marks a λ_f at which nobody judged the pair.",
+        "judgements at each λ_f; “empty” marks a λ_f without judgements of the pair.",
         "Small panels, one for each class pair, of inferred against generating share.",
         figure,
         with_pair_names(classes, cells),

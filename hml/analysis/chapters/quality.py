@@ -1,4 +1,4 @@
-"""The section on careless judgements, and what leaving them out would do."""
+"""The section on careless judgements, and the results without them."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from hml.statistics.jackknife import Jackknife
 
 
 def quality_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section, pd.DataFrame]:
-    """Write the section; also return what `effects` found."""
+    """Write the section; also return the result of `effects`."""
     counts, found, people = count_rules(table), effects(table, jackknife), people_table(table)
     timed = int(table["reaction_ms"].notna().sum())
     section = Section(
@@ -39,7 +39,7 @@ def quality_section(table: pd.DataFrame, jackknife: Jackknife) -> tuple[Section,
 
 
 def _find(found: pd.DataFrame) -> list[str]:
-    """State which main numbers change when all that may be careless is left out."""
+    """State which main numbers change without all judgements that may be careless."""
     rows = found[found["rule"] == "all"].to_dict("records")
     names = ("change", "change_low", "change_high")
     return conclude_list(

@@ -57,7 +57,7 @@ def _draw(levels: pd.DataFrame) -> Exhibit:
         "Where the probability of all classes falls",
         "The mean share of the probability that falls on the first endpoint's class (circles), on the second's "
         "(squares) and on neither (diamonds) at each λ_f, with 95 % intervals.",
-        "Mass on the first endpoint rises with its share in the pixels, on the second falls; part falls on neither.",
+        "The mass on the first endpoint increases with its share in the pixels; that on the second decreases.",
         figure,
         levels,
     )

@@ -35,7 +35,7 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
         classes = read_classes(database)
     answers, history = read_answers(folder), read_history(folder)
     if not answers:
-        raise InputError("Nobody has answered anything yet: there is nothing to export.")
+        raise InputError("The study has no answers yet, so there is nothing to export.")
     study = history[-1]["study"]
     name, task = study["name"], study["task"]
     if format_name == "plain" and task != "rate_mixture":
@@ -47,7 +47,7 @@ def export_answers(folder: StudyFolder, path: Path, format_name: FormatName = "h
         for column in columns:
             check_cell(column, row.get(column, ""), f"{path.name}, row {index + 2}", classes)
         rows.append(row)
-    asked = [  # the answers are in the order in which they arrived
+    asked = [  # answers are in order of arrival
         {"first_index": sum(kept.received_at < row["since"] for kept in answers), **row} for row in history
     ]
     write_atomically(history_path(path), json.dumps(asked, indent=2, ensure_ascii=False) + "\n")

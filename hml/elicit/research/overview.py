@@ -35,7 +35,7 @@ class Coverage:
     judgements: int
     needed: int  # judgements that all images need
     left: int  # those still needed; an image's extra ones don't count for another
-    pending: int  # images that are shown to somebody now
+    pending: int  # images that are currently shown
     images_by_judgements: dict[int, int]  # how many images have 0, 1, … judgements
     by_lambda: dict[float, int]  # judgements by the images' lambda_f
     by_class_pair: dict[str, int]  # judgements by class pair, "Cat/Dog"
@@ -63,20 +63,20 @@ class Quality:
     answers: int
     quiz_wrong: int  # how often they failed the quiz
     median_reaction_ms: float | None
-    # Of their most frequent answer, as they saw it: a slider that is always at its left end is one answer, whichever
-    # class is there.
+    # Share of their most frequent answer, as they saw it. A slider that is always at its left end is one answer,
+    # whichever class is there.
     most_common_share: float
     retest: float | None  # mean difference between their first and second answers to the same images
-    flags: tuple[str, ...]  # what is unusual, in words
+    flags: tuple[str, ...]  # descriptions of what is unusual
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How far apart answers to one image are on average, from 0 to 1."""
 
-    images: int  # those that two people or more have judged
+    images: int  # those judged by two people or more
     between_people: float | None
-    repeats: int  # images that somebody judged twice
+    repeats: int  # images that a person judged twice
     within_person: float | None
 
 
@@ -85,7 +85,7 @@ class Batch:
     """Images that were added while people took part."""
 
     images: int
-    answers: int  # how many there were when it was asked for
+    answers: int  # number of answers when the batch was requested
     acquisition: str | None  # the class that ranked images; None: the default one
 
 
@@ -103,7 +103,7 @@ class Overview:
 
 def overview(store: Store) -> Overview:
     """Summarise a study's progress, while people answer."""
-    # A separate connection, so that nobody who answers waits for it.
+    # A separate connection, so that people who answer don't wait for it.
     with closing(StudyFolder(store.folder.path, clock=store.folder.clock)) as folder:
         answers, people, comments = read_answers(folder), read_people(folder), read_comments(folder)
         pending, images = count_pending(folder), read_images(folder)
@@ -127,7 +127,7 @@ def overview(store: Store) -> Overview:
 def _coverage(
     answers: Sequence[KeptAnswer], stimuli: Iterable[Stimulus], classes: Classes, people_per_image: int, pending: int
 ) -> Coverage:
-    """Count judgements of images, of which `pending` are before somebody now."""
+    """Count the images' judgements. `pending` images are currently shown."""
     # A repeat doesn't count even if the first answer was struck out: somebody else is asked instead.
     judged = Counter(kept.filename for kept in answers if not kept.is_repeat)
     counts = {stimulus: judged[stimulus.filename] for stimulus in stimuli}
@@ -150,7 +150,7 @@ def _coverage(
 
 
 def _pace(answers: Sequence[KeptAnswer], people: Sequence[Person], left: int, now: datetime) -> Pace:
-    """Count people and time; `left` judgements are still wanted."""
+    """Count people and time; `left` judgements are still needed."""
     hour_ago = stamp(now - timedelta(hours=1))
     recent = [kept for kept in answers if kept.received_at >= hour_ago]
     firsts = sum(not kept.is_repeat for kept in recent)

@@ -1,4 +1,4 @@
-"""Checks what is exported: only cells of known shapes, and nothing that identifies a person."""
+"""Checks exports: cells have known formats, and nothing identifies a person."""
 
 import functools
 import json
@@ -48,13 +48,13 @@ def _shapes(classes: Classes) -> dict[str, str]:
 
 
 def check_cell(column: str, text: str, where: str, classes: Classes) -> None:
-    """Reject a cell that must not be exported: one that identifies a person, or that doesn't fit its column.
+    """Reject a cell that identifies a person or doesn't match its column's format.
 
     Raises:
-        InputError: the cell must not be exported. The message names its place, and not its content.
+        InputError: the cell must not be exported. The message names its place, not its content.
     """
     for what, pattern in _IDENTIFYING.items():
         if pattern.search(text):
-            raise InputError(f"{where}: {column} holds {what}, which is never exported. See the study's folder.")
+            raise InputError(f"{where}: {column} contains {what}, which is never exported. See the study's folder.")
     if text and not re.fullmatch(_shapes(classes).get(column, ""), text):
-        raise InputError(f"{where}: {column} holds free text, which is never exported. See the study's folder.")
+        raise InputError(f"{where}: {column} contains free text, which is never exported. See the study's folder.")

@@ -77,7 +77,7 @@ def correct(folder: StudyFolder, subject: str, number: int, answer: Answer | Non
         ).fetchone()
         if row is None:
             raise InputError(
-                f"Subject {subject!r} has no answer to trial {number}: see an export's subject, trial_index."
+                f"Subject {subject!r} has no answer to trial {number}: use an export's subject and trial_index."
             )
         text = None
         if answer is not None:

@@ -15,14 +15,14 @@ _LOCK = ".backup.lock"
 
 
 def back_up(folder: StudyFolder, path: Path) -> int:
-    """Copy the database at one moment, check the copy, and record its path, so that withdrawals reach it.
+    """Copy a snapshot of the database, check the copy, and record its path for withdrawals.
 
     The key and the list of payments are not copied. Returns the number of answers in the copy.
 
     Raises:
         InputError: the file exists already.
         FolderInUseError: another backup is being made.
-        StorageError: the copy can't be written or is damaged, or somebody withdrew during the copy.
+        StorageError: the copy can't be written or is damaged, or a person withdrew during the copy.
     """
     path = path.resolve()
     if path.exists():
@@ -52,7 +52,7 @@ def _back_up(folder: StudyFolder, path: Path) -> int:
         beside.unlink(missing_ok=True)
         write_atomically(folder.path / BACKUPS, "".join(f"{other}\n" for other in others), mode=0o600)
         if is_gone and isinstance(error, OSError | StorageError):  # a withdrawal deletes unfinished backups
-            raise StorageError(f"Somebody withdrew while {path} was being made: make it again.") from error
+            raise StorageError(f"Somebody withdrew while {path} was being made: repeat the backup.") from error
         raise
     return count
 

@@ -14,6 +14,6 @@ class UnknownPersonError(ConflictError):
 
 
 class StudyFullError(HmlError):
-    """Every image has all its judgements, or soon will: nobody new is needed."""
+    """Every image has all its judgements, or soon will: no more people are needed."""
 
     exit_code = InputError.exit_code

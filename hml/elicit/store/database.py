@@ -1,4 +1,4 @@
-"""The SQLite files of a study's folder: their tables, and transactions that are on disk when they return."""
+"""The SQLite files of a study's folder: their tables, and durable transactions."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from pathlib import Path
 from hml.errors import DataError, StorageError
 
 Clock = Callable[[], datetime]
-"""Returns the time, with its zone."""
+"""Returns the current time, with its time zone."""
 
 SCHEMA = """
 CREATE TABLE study (
@@ -89,7 +89,7 @@ CREATE TABLE comment (
 class Database:
     """An SQLite file. Committed changes survive a power cut, and deleted rows are overwritten.
 
-    Several threads may share one. Each waits for the others' transactions.
+    Several threads may share an instance. Each waits for the others' transactions.
 
     Args:
         path: The file, readable by its owner only.
@@ -108,7 +108,7 @@ class Database:
                 make_folder(path.parent)
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             elif not path.is_file():
-                raise DataError(f"There is no study in {path.parent}: name its folder with --folder.")
+                raise DataError(f"There is no study in {path.parent}: give its folder with --folder.")
             with _storage_errors(path):
                 # Python's own transactions are off (None): `writing` begins and ends them.
                 self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -138,7 +138,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Use the connection for a transaction: all or nothing, and on disk when the block ends.
+        """Use the connection for an atomic transaction, which is on disk when the block ends.
 
         Raises:
             StorageError: the disk can't be written, and nothing was changed.
@@ -155,7 +155,7 @@ class Database:
                 raise
 
     def copy_to(self, copy: "Database") -> str:
-        """Copy the content at one moment, even while others write; return the result of SQLite's integrity check."""
+        """Copy a snapshot of the content, even while others write; return the result of SQLite's integrity check."""
         with self.reading() as connection, copy.reading() as target:
             connection.backup(target)
             return str(target.execute("PRAGMA integrity_check").fetchone()[0])
@@ -203,5 +203,5 @@ def utc_now() -> datetime:
 
 
 def stamp(time: datetime) -> str:
-    """Format a time in UTC, so that texts sort by time."""
+    """Format a time in UTC. The texts sort by time."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds")

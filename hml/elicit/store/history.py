@@ -29,7 +29,7 @@ def claim_folder(
     with folder.database.writing() as rows:
         is_new = rows.execute("SELECT 1 FROM person").fetchone() is None
         if is_new:
-            for table in ("study", "consent_text", "history", "image"):  # of a study that nobody has taken part in
+            for table in ("study", "consent_text", "history", "image"):  # of a study without participants
                 rows.execute(f"DELETE FROM {table}")
             rows.execute("INSERT INTO study VALUES (?, ?, ?, 1)", (study.name, study.task, study.is_demo))
             rows.executemany("INSERT INTO image VALUES (?, ?)", ((name, place) for place, name in enumerate(images)))
@@ -41,29 +41,29 @@ def claim_folder(
             whose, what = ("a demo's", "not a demo") if is_demo else ("a real study's", "a demo")
             problem = f"{whose} answers, and {study.name!r} is {what}"
         if problem:
-            raise FolderInUseError(f"{folder.path} holds {problem}: choose another --folder.")
+            raise FolderInUseError(f"{folder.path} contains {problem}: choose another --folder.")
         batches = [] if is_new else read_batches(rows)
         shown = _image_names(rows)[: -sum(len(batch["images"]) for batch in batches) or None]
         if shown != list(images) or not (is_new or read_classes(rows) == classes):
             raise FolderInUseError(
-                f"{folder.path} holds answers to other images: the source's images or classes have changed, or the "
-                "file, seed, cohort, pairs, per_class_pair or lambdas under stimuli. Put them back, or choose another "
-                "--folder."
+                f"{folder.path} contains answers to other images: the source's images or classes have changed, or "
+                "the file, seed, cohort, pairs, per_class_pair or lambdas under stimuli. Restore them, or choose "
+                "another --folder."
             )
         _record_consent(rows, study)
         _record(rows, study, classes, canonical_pixels, batches, folder.now())
 
 
 def add_images(folder: StudyFolder, proposals: Sequence[Proposal], source: Mapping[str, object]) -> int:
-    """Add images to a study that people take part in, and record why; the study has all of them from then on, or none.
+    """Add images to a running study, all or none of them, and record how they were chosen.
 
     Args:
-        folder: The study's.
-        proposals: The images; those that the study has already are left out.
-        source: How they were chosen, as the history keeps it.
+        folder: The study's folder.
+        proposals: The images. Images that the study already has are skipped.
+        source: How they were chosen, for the history.
 
     Returns:
-        How many were added.
+        The number of added images.
     """
     with folder.database.writing() as rows:
         names = _image_names(rows)
@@ -89,7 +89,7 @@ def read_batches(rows: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def read_images(folder: StudyFolder) -> list[Stimulus]:
-    """Read the study's images as they are now, in their order."""
+    """Read the study's current images, in order."""
     with folder.database.reading() as rows:
         classes = read_classes(rows)
         return [parse_stimulus(classes, name, "the study") for name in _image_names(rows)]
@@ -104,11 +104,11 @@ def read_classes(rows: sqlite3.Connection) -> Classes:
     """Read the classes of the study's images, in the order of their labels.
 
     Raises:
-        DataError: an earlier version of hml made the folder, and didn't record them.
+        DataError: an earlier version of hml created the folder, without recording classes.
     """
     asked = _last_asked(rows)
     if "classes" not in asked:
-        raise DataError("An earlier version of hml made this study's folder, without its classes: use that version.")
+        raise DataError("An earlier version of hml created this study's folder, without its classes: use that version.")
     return Classes(tuple(asked["classes"]))
 
 

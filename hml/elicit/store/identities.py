@@ -23,7 +23,7 @@ def new_code(length: int = 12) -> str:
 def read_code(text: str) -> str:
     """Normalise a typed code or subject: letters and digits only, in lower case and normal width.
 
-    Example:
+    Examples:
         >>> read_code(" ABCD-efgh 2345 ")
         'abcdefgh2345'
     """
@@ -33,12 +33,13 @@ def read_code(text: str) -> str:
 def read_outside_id(text: str) -> str:
     """Normalise a recruiting service's id of a person.
 
-    Surrounding whitespace and invisible characters are removed, and Unicode is composed. An empty id means no id.
+    Surrounding whitespace and invisible characters are removed, and Unicode is normalised to NFC. An empty id means no
+    id.
 
     Raises:
         InputError: the id is invalid.
 
-    Example:
+    Examples:
         >>> read_outside_id(" 5f0aa ")
         '5f0aa'
     """
@@ -79,7 +80,7 @@ class Key:
             self._secret = path.read_bytes()
         except OSError as error:
             raise DataError(
-                f"Can't read {path}: {error.strerror}. Restore the study's key: without it nobody is recognised."
+                f"Can't read {path}: {error.strerror}. Restore the study's key: without it people aren't recognised."
             ) from error
         if len(self._secret) != _KEY_BYTES:
             raise DataError(f"{path} has {len(self._secret)} bytes instead of {_KEY_BYTES}: restore the study's key.")

@@ -51,7 +51,7 @@ class Payments:
         return next((row.outside_id for row in self._select("WHERE outside_hash = ?", outside_hash)), None)
 
     def read(self) -> list[Payment]:
-        """List all, in the order of their ids, so that the order does not show who came when."""
+        """List everybody, sorted by id, so that the order does not show who came when."""
         return self._select("ORDER BY outside_id")
 
     def _select(self, clause: str, *values: str) -> list[Payment]:

@@ -52,7 +52,7 @@ class People:
         with self._folder.database.writing() as rows:
             person = None if outside_hash is None else _find(rows, "outside_hash", outside_hash)
             if person is None:
-                # Not when the first image is shown: by then they have taken the quiz for nothing.
+                # Checked before the quiz, which people would otherwise take for nothing.
                 if count_places(rows, self._study, self._folder.clock()) <= 0:
                     raise StudyFullError("Every image has enough people now: nobody else is needed.")
                 code, asked = new_code(), (self._study.trials, self._study.repeats)
@@ -63,7 +63,7 @@ class People:
                 )
                 person = known_person(rows, code)
             rows.execute("INSERT OR IGNORE INTO consent VALUES (?, ?, ?)", (person.number, consent_version, now))
-            # Within the transaction, so that nobody withdraws in between and stays on the list.
+            # Within the transaction, so that a person who withdraws in between doesn't stay on the list.
             if outside_id is not None and outside_hash is not None:
                 self._folder.payments.enrol(outside_hash, read_outside_id(outside_id))
         return person.code
@@ -150,7 +150,7 @@ class People:
 def check_client_id(client_id: str) -> None:
     """Check the id that a browser gave to what it sent; raise an InputError if it is invalid."""
     if not _CLIENT_ID.fullmatch(client_id):
-        raise InputError("client_id must be 8 to 64 letters, digits and hyphens, as of crypto.randomUUID().")
+        raise InputError("client_id must be 8 to 64 letters, digits and hyphens, as from crypto.randomUUID().")
 
 
 def known_person(rows: sqlite3.Connection, code: str) -> Person:

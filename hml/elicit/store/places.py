@@ -1,4 +1,4 @@
-"""Assigns images: which are reserved for whom, and which one a person gets next."""
+"""Assigns images to people: reserves images, and chooses a person's next one."""
 
 import sqlite3
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _COUNTS = """trial.is_repeat = 0 AND trial.id NOT IN (  -- struck out, in the la
 
 
 def count_pending(folder: StudyFolder) -> int:
-    """Count the images that are shown to somebody now."""
+    """Count the images that are currently shown."""
     with folder.database.reading() as rows:
         return int(rows.execute("SELECT count(*) FROM trial WHERE held_until > ?", (folder.now(),)).fetchone()[0])
 
@@ -26,8 +26,8 @@ def count_pending(folder: StudyFolder) -> int:
 def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
     """Count the judgements that are still needed, beyond those that current people will give.
 
-    Repeats don't count. The result is 0 or less if nobody new is needed. People who have done nothing for the study's
-    `hold_minutes` have left.
+    Repeats don't count. The result is 0 or less if no more people are needed. People who have done nothing for the
+    study's `hold_minutes` count as absent.
     """
     (wanted,) = rows.execute(
         f"""
@@ -55,7 +55,7 @@ def count_places(rows: sqlite3.Connection, study: Study, now: datetime) -> int:
 
 
 def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: str) -> str | None:
-    """Choose an image that a person hasn't seen: one that the fewest have judged or are judging.
+    """Choose an image that a person hasn't seen: one that the fewest people have judged or are judging.
 
     Ties are broken at random, from the study's seed and the person's number. Returns the filename, to be assigned in
     the same transaction, or None if every other image has enough people.
@@ -80,7 +80,7 @@ def choose_image(rows: sqlite3.Connection, person: Person, study: Study, now: st
 
 
 def choose_repeat(rows: sqlite3.Connection, person: Person, seed: int) -> str | None:
-    """Choose an image of a person's first half for them to judge again; None if they have repeated enough."""
+    """Choose an image of a person's first half of trials to repeat; None if no repeat is left."""
     by_repeat: dict[int, list[str]] = {0: [], 1: []}
     for row in rows.execute("SELECT filename, is_repeat FROM trial WHERE person = ? ORDER BY number", (person.number,)):
         by_repeat[row["is_repeat"]].append(row["filename"])

@@ -15,15 +15,15 @@ from hml.judgements import Classes, Stimulus
 class Store:
     """A study in its folder, open for people. Safe to call from several threads.
 
-    `people` has the steps before and after the trials, `trials` the images and answers.
+    `people` manages the steps before and after the trials; `trials` manages images and answers.
 
     Args:
         path: The folder; created if it is missing.
         study: The study.
-        stimuli: The images that it starts with, in their order.
+        stimuli: The initial images, in order.
         classes: The images' classes.
-        canonical_pixels: Whether they are made of CIFAR-10's own pixels, bit for bit.
-        clock: Returns the time.
+        canonical_pixels: Whether the images use CIFAR-10's own pixels, bit for bit.
+        clock: Returns the current time.
 
     Raises:
         FolderInUseError: the folder has answers to another study, to a demo or to other images.
@@ -54,7 +54,7 @@ class Store:
 
     @property
     def stimuli(self) -> list[Stimulus]:
-        """The images as they are now, in their order: those that it started with, then those that were added."""
+        """The current images, in order: the initial ones, then the added ones."""
         return read_images(self.folder)
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class Trials:
             is_repeat = filename is None
             if filename is None:
                 if person.answered < person.trials:  # images have run out: this person gets fewer
-                    if not person.answered:  # no code, which would be paid; images may become free
+                    if not person.answered:  # no completion code, which would be paid; images may become free
                         raise StudyFullError("Every image has enough people now: nobody else is needed.")
                     person = replace(person, trials=person.answered, repeats=min(person.repeats, person.answered))
                     fewer = (person.trials, person.repeats, person.number)
@@ -69,8 +69,8 @@ class Trials:
             if filename is None:
                 set_stage(rows, person, "comment")
                 return None
-            # A repeat draws its side again. A remembered position is then not the same answer, and a preference for one
-            # side shows as a difference.
+            # The side of a repeat is drawn again. Then a remembered position is not the same answer, and a preference
+            # for one side shows as a difference.
             swapped = draw_swap(person.number, 0 if self._task.keeps_order else person.answered, seed)
             row = rows.execute(
                 "INSERT INTO trial (person, number, filename, is_repeat, held_until, swapped) "

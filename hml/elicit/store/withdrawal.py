@@ -13,7 +13,7 @@ from hml.errors import HmlError
 
 
 def withdraw(folder: StudyFolder, code: str) -> list[Path]:
-    """Delete everything about a person. It is overwritten, and can't be recovered from the files.
+    """Delete all data about a person. They are overwritten, and can't be recovered from the files.
 
     Returns:
         Backups that may still contain the person, because they were moved or can't be written.
@@ -27,7 +27,7 @@ def withdraw(folder: StudyFolder, code: str) -> list[Path]:
     unreachable = [path for path in backups if not _delete_from_backup(path, code)]
     # After the backups, so that an interrupted withdrawal can be repeated.
     delete_person(folder.database, code, folder.payments)
-    begun = [path for path in remembered_backups(folder) if path not in backups]  # since then
+    begun = [path for path in remembered_backups(folder) if path not in backups]  # during the withdrawal
     return unreachable + [path for path in begun if not _delete_from_backup(path, code)]
 
 
@@ -35,7 +35,7 @@ def delete_person(database: Database, code: str, payments: Payments | None = Non
     """Delete a person from a study's database, or a copy of it, and from its list of payments."""
     with database.writing() as rows:
         deleted = rows.execute("DELETE FROM person WHERE code = ? RETURNING outside_hash", (code,)).fetchone()
-        # Within the transaction: even if the process is killed, nobody is deleted from the study but still on the list.
+        # Within the transaction: if the process is killed, a person deleted from the study is not left on the list.
         # So people who are only on the list haven't withdrawn.
         # If they open their link during this, they wait, and start as new people.
         if payments is not None and deleted is not None and deleted["outside_hash"] is not None:

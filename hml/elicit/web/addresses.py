@@ -17,7 +17,7 @@ def read_origin(base_url: str) -> str:
     Raises:
         InputError: it has more than a scheme and a host, or sessions would be sent unencrypted.
 
-    Example:
+    Examples:
         >>> read_origin("https://Study.example.org:443/")
         'https://study.example.org'
     """

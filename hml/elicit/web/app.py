@@ -24,8 +24,8 @@ from hml.elicit.web.sessions import Sessions
 from hml.elicit.web.site import HERE, Site, load_templates
 from hml.errors import HmlError, InputError
 
-MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each as a form sends them
-MAX_WAITING = 40  # as many as there are threads to serve them
+MAX_BODY = 64 * 1024  # a comment of 4,000 characters, nine bytes each in a form
+MAX_WAITING = 40  # the number of threads that serve them
 
 _LOG = logging.getLogger("uvicorn.error")
 
@@ -45,9 +45,9 @@ def create_app(
         store: The study and its answers.
         stimuli: The images.
         token: The token for the researcher's page.
-        base_url: The public address, as `read_origin` takes it; by default only this machine's loopback is served.
-        max_waiting: The maximum number of requests at a time; others are asked to try again.
-        refresher: What adds images while the study runs, whose failures the researcher's page shows.
+        base_url: The public address, as `read_origin` expects it; by default only this machine's loopback is served.
+        max_waiting: The maximum number of concurrent requests; others get status 429.
+        refresher: Adds images while the study runs. The researcher's page shows its failures.
     """
     origin = None if base_url is None else read_origin(base_url)
     templates = load_templates()
@@ -100,13 +100,13 @@ async def _object(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Ask for a request again that failed because of the disk: the browser has kept its content."""
+    """Ask the browser to repeat a request that failed because of the disk. It has kept the content."""
     _LOG.error("%s", error)
     return _explain(request, 503, "The study can't store answers at the moment.", {"Retry-After": "5"})
 
 
 async def _left(request: Request, error: Exception) -> Response:
-    """The connection was lost while a request was read: the browser sends it again."""
+    """Handle a connection that was lost while a request was read. The browser repeats it."""
     return Response(status_code=400)
 
 

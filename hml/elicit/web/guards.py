@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hml.elicit.web.addresses import host_of, is_loopback
 
-_LIGHT = ("/static/", "/image/")  # they use no disk, and a page without them is broken
+_LIGHT = ("/static/", "/image/")  # they need no disk, and pages don't work without them
 _READS = ("GET", "HEAD")
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -18,7 +18,7 @@ _HEADERS: Mapping[str, str] = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # Not no-referrer, with which browsers send `Origin: null` with a site's own forms.
+    # Not no-referrer: with it, browsers send `Origin: null` with a site's own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -85,7 +85,7 @@ class BodyLimit:
             return await self.app(scope, receive, send)
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > self.max_bytes:
-            return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
+            return await PlainTextResponse("The request is too large.", 413)(scope, receive, send)
         messages: list[Message] = []
         read = 0
         try:
@@ -94,9 +94,9 @@ class BodyLimit:
                     messages.append(await receive())
                     read += len(messages[-1].get("body", b""))
                     if read > self.max_bytes:  # sent in chunks, without a length
-                        return await PlainTextResponse("This is too large.", 413)(scope, receive, send)
+                        return await PlainTextResponse("The request is too large.", 413)(scope, receive, send)
         except TimeoutError:
-            rejection = PlainTextResponse("This took too long to arrive.", 408, {"Connection": "close"})
+            rejection = PlainTextResponse("The request took too long to arrive.", 408, {"Connection": "close"})
             return await rejection(scope, receive, send)
 
         async def receive_again() -> Message:
@@ -107,14 +107,14 @@ class BodyLimit:
 
 @dataclass
 class LoadLimit:
-    """Limits how many requests wait at a time, and asks for the others again a little later."""
+    """Limits the number of concurrent requests, and asks browsers to repeat the others a little later."""
 
     app: ASGIApp
     max_waiting: int  # requests at a time
     waiting: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or ask for it again."""
+        """Answer a request, or ask the browser to repeat it."""
         if scope["type"] != "http" or scope["path"].startswith(_LIGHT):
             return await self.app(scope, receive, send)
         if self.waiting >= self.max_waiting:
@@ -132,7 +132,7 @@ def _busy(scope: Scope) -> Response:
     if "json" in Headers(scope=scope).get("content-type", ""):
         return JSONResponse({"message": words}, 429, headers)
     if scope["method"] in _READS:
-        words, headers = f"{words} This page tries again by itself.", headers | {"Refresh": "2"}
+        words, headers = f"{words} This page reloads automatically.", headers | {"Refresh": "2"}
     else:
         words = f"{words} Please go back, and send it again."
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -12,7 +12,7 @@ class ImageNames:
 
     Args:
         key: The key of the addresses.
-        stimuli: The images that may be shown, each at its own weight, 0 and 1.
+        stimuli: The images that may be shown, each at its own weight and at 0 and 1.
         weights: Further weights at which each may be shown.
     """
 
@@ -23,7 +23,7 @@ class ImageNames:
         self.add(stimuli)
 
     def add(self, stimuli: Iterable[Stimulus]) -> None:
-        """Let more images be shown; those that may be shown already stay as they are."""
+        """Add images that may be shown."""
         for stimulus in stimuli:
             for lambda_f in self._weights:
                 self._images[self._name(stimulus.filename, lambda_f)] = stimulus, lambda_f

@@ -27,7 +27,7 @@ async def consent(request: Request) -> Response:
     """Show the consent text; people who have agreed are redirected to their current page."""
     site: Site = request.app.state.site
     session = site.sessions.read(request)
-    try:  # checked before the text is read, not after
+    try:  # before the person reads the text, not after
         given = [read_outside_id(request.query_params.get(name, "")) for name in _ID_PARAMETERS]
     except InputError as error:  # no link to continue: people without their id can't be paid
         return site.show("problem", 422, words=str(error), can_continue=False)
@@ -37,7 +37,7 @@ async def consent(request: Request) -> Response:
     meant = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else person
     if person is not None and meant is not None and meant.code == person.code:
         return RedirectResponse(PAGE_OF[person.stage], 303)
-    if session.code is not None:  # of somebody else, or of somebody who has been deleted
+    if session.code is not None:  # another person's, or a deleted person's
         session = Session()
     return site.render("consent", session, outside_id=outside_id)
 
@@ -57,7 +57,7 @@ async def agree(request: Request) -> Response:
     outside_id = read_outside_id(form.get("outside_id", ""))
     if problem:
         return site.render("consent", session, 422, outside_id=outside_id, problem=problem)
-    async with site.enrolling:  # a form that is sent twice before its cookie arrives is one person's
+    async with site.enrolling:  # a form sent twice before its cookie arrives enrols one person
         if session.nonce not in site.enrolled:
             try:
                 known = await run_in_threadpool(site.store.people.find_by_id, outside_id) if outside_id else None
@@ -72,7 +72,7 @@ async def agree(request: Request) -> Response:
 
 @at_stage("instructions")
 def instructions(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Show what to do, with worked examples."""
+    """Show the instructions, with worked examples."""
     questions = make_quiz(site.store.study.task, site.store.classes)
     return site.render(
         "instructions",
@@ -87,7 +87,7 @@ def instructions(site: Site, session: Session, person: Person, sent: QueryParams
 
 @at_stage("instructions")
 def instructions_read(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Move on to the quiz."""
+    """Continue to the quiz."""
     site.store.people.advance(person.code, "quiz")
     return RedirectResponse("/quiz", 303)
 
@@ -100,7 +100,7 @@ def quiz(site: Site, session: Session, person: Person, sent: QueryParams) -> Res
 
 @at_stage("quiz")
 def quiz_answered(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Move on to the trials, or back to the instructions."""
+    """Continue to the trials, or return to the instructions."""
     questions = make_quiz(site.store.study.task, site.store.classes)
     wrong = [question.id for question in questions if sent.get(question.id) != str(question.right)]
     person = site.store.people.advance(person.code, "instructions" if wrong else "trials")
@@ -124,7 +124,7 @@ def comment_written(site: Site, session: Session, person: Person, sent: QueryPar
         )
         return site.render("comment", session, 409, person=person, problem=problem)
     text = sent.get("comment", "").replace("\r\n", "\n").strip()
-    # Its id is a hash of its text: from a second tab, the same text is the same comment, and another is stored too.
+    # The id is a hash of the text: a second tab's comment is stored too, unless it has the same text.
     site.store.people.comment(person.code, text, hashlib.sha256(text.encode()).hexdigest())
     site.store.people.complete(person.code, person.answered)
     return RedirectResponse("/done", 303)
@@ -140,13 +140,13 @@ def done(site: Site, session: Session, person: Person, sent: QueryParams) -> Res
 
 @at_stage(*PAGE_OF)
 def withdraw(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Ask whether to delete everything that a person gave."""
+    """Ask for confirmation before all data about a person are deleted."""
     return site.render("withdraw", session, person=person, back=PAGE_OF[person.stage])
 
 
 @at_stage(*PAGE_OF)
 def withdrawn(site: Site, session: Session, person: Person, sent: QueryParams) -> Response:
-    """Delete everything that a person gave."""
+    """Delete all data about a person."""
     problem = ""
     if sent.get("sure") != "yes":
         problem = "Tick the box to delete your answers, or go back."
@@ -156,7 +156,7 @@ def withdrawn(site: Site, session: Session, person: Person, sent: QueryParams) -
         back = PAGE_OF[person.stage]
         return site.render("withdraw", session, 422, person=person, back=back, problem=problem)
     for path in withdraw_person(site.store.folder, person.code):
-        _LOG.warning("Somebody has withdrawn; this backup is gone, moved or damaged, and may contain them: %s", path)
+        _LOG.warning("Somebody has withdrawn. This backup is missing, moved or damaged, and may contain them: %s", path)
     return site.render("withdrawn", Session())
 
 

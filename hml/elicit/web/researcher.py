@@ -1,4 +1,4 @@
-"""The researcher's page, behind a token: coverage, pace, agreement, quality and comments."""
+"""The researcher's page, protected by a token: coverage, pace, agreement, quality and comments."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,7 +9,7 @@ from hml.elicit.web.site import Site, read_fields
 
 
 def show(request: Request) -> Response:
-    """Show the page to a browser that has or had the token, which is removed from the address."""
+    """Show the page to a browser with the token or an admitted session. The address is stripped of the token."""
     site: Site = request.app.state.site
     if (token := request.query_params.get("token")) is not None:
         return _admit(site, token)
@@ -38,4 +38,4 @@ def _admit(site: Site, token: str) -> Response:
 
 
 ROUTES = [Route("/researcher", show), Route("/researcher", log_in, methods=["POST"])]
-"""The form needs no CSRF token: the right token can't be guessed, and another site's does no harm."""
+"""The form needs no CSRF token: other sites can't guess the researcher's token, and a wrong one has no effect."""

@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise StorageError(f"Can't serve at {host}:{port}: {error.strerror}. Give another --port.") from error
+        raise StorageError(f"Can't serve at {host}:{port}: {error.strerror}. Choose another --port.") from error
     listener.listen(1024)
     return listener
 
@@ -33,7 +33,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # they would bring in people's network addresses
+        proxy_headers=False,  # they contain people's network addresses
         timeout_graceful_shutdown=5,
         lifespan="off",
     )

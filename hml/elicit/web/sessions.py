@@ -9,19 +9,19 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-_PERSON_SECONDS = 30 * 24 * 3600  # a study that somebody comes back to after a holiday
+_PERSON_SECONDS = 30 * 24 * 3600  # people may return to a study after a holiday
 _RESEARCHER_SECONDS = 12 * 3600
 
 
 @dataclass(frozen=True)
 class Session:
-    """The person that a browser belongs to; by default nobody."""
+    """A browser's session; by default it has no person yet."""
 
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # makes the session's CSRF token unique
     code: str | None = None  # the person's, once they have agreed
     # Whether the person was recognised only by an outside id, which others may know. Such a browser isn't shown the
-    # withdrawal code, and can't delete the person without it. It is shown the completion code: people return by their
-    # link for it, and it is paid only to its own id.
+    # withdrawal code, and can't delete the person without it. It is shown the completion code, because
+    # people return by their link to get it, and only its own id is paid for it.
     is_by_id: bool = False
 
 

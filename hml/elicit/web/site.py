@@ -35,12 +35,12 @@ class Site:
     sessions: Sessions
     images: ImageNames
     templates: jinja2.Environment
-    refresher: Refresher | None = None  # what adds images while the study runs
+    refresher: Refresher | None = None  # adds images while the study runs
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a person is enrolled
     enrolled: dict[str, Session] = field(default_factory=dict)  # sessions that agreed since the start, by nonce
 
     def show(self, template: str, status: int = 200, **context: object) -> Response:
-        """Render a page that leaves the session as it is."""
+        """Render a page without changing the session."""
         defaults = {"study": self.store.study, "has_person": False, "problem": ""}
         page = self.templates.get_template(f"{template}.html.jinja").render(defaults | context)
         return HTMLResponse(page, status)
@@ -129,7 +129,7 @@ def load_templates() -> jinja2.Environment:
     )
     environment.filters["paragraphs"] = lambda text: [part.strip() for part in text.split("\n\n") if part.strip()]
     environment.filters["in_sentence"] = in_sentence
-    # A new version of an asset has a new address, so that browsers may cache assets for good.
+    # A new version of an asset has a new address, so that browsers may cache assets permanently.
     assets = sorted((HERE / "static").iterdir())
     environment.globals["version"] = hashlib.sha256(b"".join(path.read_bytes() for path in assets)).hexdigest()[:12]
     return environment

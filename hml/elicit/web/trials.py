@@ -27,7 +27,7 @@ def trial(site: Site, session: Session, person: Person, sent: QueryParams) -> Re
         return site.render("full", session)
     if shown is None:  # no trial is left for this person, and the store has set their next stage
         return RedirectResponse("/", 303)
-    site.images.add([shown.stimulus])  # which may have joined the study since the server was started
+    site.images.add([shown.stimulus])  # which may have been added after the server was started
     classes = site.store.classes
     left, right = (classes[endpoint.label] for endpoint in shown.sides)
     return site.render(
@@ -57,7 +57,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
     """Read an answer as `trial.js` sends it; raise an InputError if it is invalid."""
     try:
         content = parse_json(body)
-        json.dumps(content, ensure_ascii=False).encode()  # fails on a lone surrogate, which is JSON, but no text
+        json.dumps(content, ensure_ascii=False).encode()  # fails on lone surrogates, which are not valid UTF-8
     except ValueError as error:
         raise InputError(f"This answer is not JSON: {error}.") from error
     match content:
@@ -68,7 +68,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, object], float]:
             "reaction_ms": int() | float() as ms,
         }:
             return trial, client, said, ms
-    raise InputError("An answer has a trial_id, a client_id, an answer and a reaction_ms.")
+    raise InputError("An answer must have a trial_id, a client_id, an answer and a reaction_ms.")
 
 
 def sizes(request: Request) -> Response:
