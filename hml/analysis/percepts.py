@@ -52,7 +52,7 @@ def run(options: Options) -> int:
 
     Raises:
         InputError: an option or the judgements are wrong.
-        DataError: the released judgements can't be had, a file is corrupt, or images were asked for and can't be.
+        DataError: the released judgements or the requested images are not available, or a file is corrupt.
     """
     started = time.perf_counter()
     page = options.out / "percepts.html"

@@ -1,4 +1,4 @@
-"""What seeds say together: means and errors, paired differences, adjusted p values, orders. Pure functions."""
+"""Statistics of a few seeds: means, paired differences, adjusted p values, and orders. Pure functions."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Summary:
-    """The mean of n values and its standard error, which a single value has none of."""
+    """The mean of n values and its standard error. A single value has no standard error."""
 
     n: int
     mean: float
@@ -45,7 +45,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class Order:
-    """How two orders of the same things agree: over the pairs that neither has tied."""
+    """The agreement of two orders of the same things, over the pairs that are tied in neither."""
 
     agreeing: int
     pairs: int
@@ -58,12 +58,12 @@ class Order:
 
 
 def summarise(values: Sequence[float]) -> Summary:
-    """Take the mean and its standard error, the sample's standard deviation (ddof 1) over √n.
+    """Compute the mean and its standard error, the sample's standard deviation (ddof 1) over √n.
 
     Args:
         values: One per seed, shape (n,), n ≥ 1.
 
-    Example:
+    Examples:
         >>> summarise([1.0, 2.0, 3.0])
         Summary(n=3, mean=2.0, standard_error=0.5773502691896258)
     """
@@ -75,15 +75,15 @@ def summarise(values: Sequence[float]) -> Summary:
 def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]) -> PairedDifference | None:
     """Compare two schemes over the seeds that both have.
 
-    A seed fixes the first weights and the order of the images for every scheme, so differences within a seed leave
-    out what seeds differ by.
+    A seed sets the initial weights and the order of the images of every scheme. So differences within a seed do not
+    contain the differences between seeds.
 
     Args:
         values: A scheme's metric by seed.
-        baseline: Another's.
+        baseline: The metric of the other scheme by seed.
 
     Returns:
-        values − baseline; None where they have no seed in common.
+        values − baseline; None if they have no seed in common.
     """
     pairs = np.array([(values[seed], baseline[seed]) for seed in values if seed in baseline]).reshape(-1, 2)
     difference = pairs[:, 0] - pairs[:, 1]  # (n,)
@@ -91,7 +91,7 @@ def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]
     if n < 2:
         return PairedDifference(n, float(difference[0])) if n else None
     mean = float(difference.mean())
-    if np.ptp(difference) <= _ROUNDING * np.abs(difference).max():  # the same at every seed: t is 0/0, or infinite
+    if np.ptp(difference) <= _ROUNDING * np.abs(difference).max():  # the same at every seed, so t is 0/0 or infinite
         return PairedDifference(n, mean, mean, mean, standard_error=0.0)
     test = stats.ttest_rel(pairs[:, 0], pairs[:, 1])
     low, high = test.confidence_interval(0.95)
@@ -144,11 +144,11 @@ def seeds_needed(difference: PairedDifference, effect: float, power: float = 0.8
 
 
 def adjust_by_holm(p: Mapping[str, float]) -> dict[str, float]:
-    """Adjust p values for there being several, so that the chance of any false finding stays what each claims.
+    """Adjust several p values, so that the probability of any false finding is at most the chosen level.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
 
-    Example:
+    Examples:
         >>> adjust_by_holm({"a": 0.01, "b": 0.04, "c": 0.03})
         {'a': 0.03, 'c': 0.06, 'b': 0.06}
     """
@@ -161,11 +161,11 @@ def adjust_by_holm(p: Mapping[str, float]) -> dict[str, float]:
 
 
 def compare_order(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Order:
-    """Count the pairs that stand in the same order in both.
+    """Count the pairs that are in the same order in both.
 
     Args:
         ours: Values by name.
-        theirs: Others, which need not have the same names.
+        theirs: Other values by name. The names may differ.
 
     Returns:
         Agreement over the names in both; each reversed pair is (smaller in theirs, larger in theirs).
