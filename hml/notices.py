@@ -1,4 +1,4 @@
-"""Notices: what a run tells about its data and files that is not an error."""
+"""Notices: messages about data and files that are not errors."""
 
 import logging
 

@@ -198,7 +198,7 @@ def read_spoilt(name, folder, contents):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_spoilt_files_are_read_or_refused_by_name(name, tmp_path):
+def test_spoilt_files_are_read_or_rejected_by_name(name, tmp_path):
     good, _ = READERS[name]
     accepted, refused, _ = read_spoilt(name, tmp_path, mutations(good(tmp_path), 150))
     assert accepted + refused == 178
@@ -206,7 +206,7 @@ def test_spoilt_files_are_read_or_refused_by_name(name, tmp_path):
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("name", READERS)
-def test_ten_thousand_spoilt_files_are_read_or_refused_by_name(name, tmp_path, capsys):
+def test_ten_thousand_spoilt_files_are_read_or_rejected_by_name(name, tmp_path, capsys):
     good, _ = READERS[name]
     accepted, refused, longest = read_spoilt(name, tmp_path, mutations(good(tmp_path), 10_000, seed=1))
     with capsys.disabled():
@@ -216,7 +216,7 @@ def test_ten_thousand_spoilt_files_are_read_or_refused_by_name(name, tmp_path, c
 @given(content=st.binary(max_size=300), at=st.integers(0, 400), length=st.integers(0, 20))
 @settings(max_examples=100, deadline=1000)
 @pytest.mark.parametrize("name", ["hmix.csv", "construct.csv", "select.csv", "soft.csv"])
-def test_whatever_hypothesis_puts_into_a_csv_is_read_or_refused(name, content, at, length):
+def test_whatever_hypothesis_puts_into_a_csv_is_read_or_rejected(name, content, at, length):
     good, read = READERS[name]
     file = good(None)
     message = refusal(read, None, file[:at] + content + file[at + length :])
@@ -225,7 +225,7 @@ def test_whatever_hypothesis_puts_into_a_csv_is_read_or_refused(name, content, a
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))
 @settings(max_examples=100, deadline=1000)
-def test_whatever_hypothesis_answers_is_read_or_refused(value):
+def test_whatever_hypothesis_answers_is_read_or_rejected(value):
     answer = json.dumps({"mixingcoeff": value, "confidence": 80}).replace('"', '""')
     file = HMIX.split(b"\n")[0] + f'\np1,mixed_0.75_Cat_12_Dog_5.png,"{answer}",rate_mixture,,s,,,,,\n'.encode()
     if (message := refusal(parse_hmix, file, "hmix.csv", "all")) is None:
@@ -235,7 +235,7 @@ def test_whatever_hypothesis_answers_is_read_or_refused(value):
 
 
 @pytest.mark.parametrize("number", [20, pytest.param(5000, marks=pytest.mark.chaos)])
-def test_spoilt_configs_are_read_or_refused(number, tmp_path, capsys):
+def test_spoilt_configs_are_read_or_rejected(number, tmp_path, capsys):
     refused = tried = 0
     longest = 0.0
     rng = random.Random(number)
@@ -289,14 +289,14 @@ def test_a_byte_order_mark_and_windows_lines_mean_the_same():
         (b"30,", b"1e999,", "row 2"),
     ],
 )
-def test_what_is_known_to_go_wrong_is_refused_with_its_place(old, new, said):
+def test_what_is_known_to_go_wrong_is_rejected_with_its_place(old, new, said):
     with pytest.raises(HmlError) as caught:
         parse_hmix(HMIX.replace(old, new, 1), "hmix.csv", "all")
     assert said in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 
-def test_a_bomb_of_an_npz_is_refused_unopened(tmp_path):
+def test_a_bomb_of_an_npz_is_rejected_unopened(tmp_path):
     np.savez_compressed(tmp_path / "images.npz", images=np.zeros((40_000, 32, 32, 3), np.uint8), labels=np.zeros(3))
     with pytest.raises(DataError, match=r"images\.npz"):
         _read_stand_in(tmp_path / "images.npz")

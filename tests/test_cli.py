@@ -28,6 +28,7 @@ from hml.training import run as training
 from hml.training.checkpoints import read_checkpoint
 from hml.training.hardware import why_not_compile
 from tests import processes
+from tests.commands import rejected
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -64,15 +65,6 @@ def trained(tmp_path_factory):
 
 
 RUN = "lightning_logs/sep_conf/version_0"
-
-
-def refused(capsys, code, *args):
-    """Run a command that must fail with one message and no traceback; return the message."""
-    assert main(list(args)) == code
-    message = capsys.readouterr().err
-    assert "Traceback" not in message
-    assert "hml: " in message
-    return message
 
 
 def test_every_scheme_and_overlay_is_known():
@@ -114,7 +106,7 @@ def test_lightnings_precisions_work(precision):
 
 
 @pytest.mark.parametrize("args", [[], ["fitt"], ["--config", "configs/sep_conf.yaml", "fit"]])
-def test_a_run_out_of_python_without_a_subcommand_is_refused(args):
+def test_a_run_out_of_python_without_a_subcommand_is_rejected(args):
     with pytest.raises(InputError, match=r"There is no subcommand .*: use one of fit, validate, test, predict"):
         training.prepare(args)
 
@@ -173,7 +165,7 @@ def test_predict_writes_ids_and_probabilities_beside_the_run(trained, monkeypatc
 
 def test_validate_evaluates_held_out_images(trained, capsys):
     args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
-    assert "val_size" in refused(capsys, 2, "validate", *args)
+    assert "val_size" in rejected(capsys, 2, "validate", *args)
     # More plain images than endpoints, so that some are left to hold out.
     assert main(["validate", *args, "--data.images.num_train", "300", "--data.val_size", "20"]) == 0
     assert "val/cross_entropy" in capsys.readouterr().out
@@ -245,7 +237,7 @@ def test_hmls_own_files_are_in_its_own_folder_whatever_loggers_there_are(folder)
 def test_a_slurm_job_of_several_tasks_without_srun_is_rejected_in_words(capsys, monkeypatch):
     for name, value in {"JOB_ID": "7", "NTASKS": "2", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert "--ntasks-per-node=2" in refused(capsys, 2, "fit", *config("sep"), *DEMO, *QUICK, *TINY)
+    assert "--ntasks-per-node=2" in rejected(capsys, 2, "fit", *config("sep"), *DEMO, *QUICK, *TINY)
 
 
 def test_a_scheme_given_on_the_command_line_is_kept():
@@ -302,7 +294,7 @@ def test_configs_may_be_given_in_words_and_name_others():
     ],
 )
 def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsys):
-    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
+    assert said in rejected(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
     assert list(Path().iterdir()) == []
 
 
@@ -319,7 +311,7 @@ def test_wrong_input_exits_with_2_says_what_and_leaves_nothing(args, said, capsy
     ],
 )
 def test_what_only_training_finds_wrong_exits_with_2_too(args, said, capsys):
-    assert said in refused(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
+    assert said in rejected(capsys, 2, "fit", *config("sep_conf"), *DEMO, *QUICK, *TINY, *args)
     assert not list(Path().rglob("metrics.json"))
 
 
@@ -358,7 +350,7 @@ def test_a_group_left_empty_in_a_config_is_rejected(group, capsys):
         ("trainer: {max_epochs: 3}\nfgsm: {epsilon: null}\n", 'line 2: Parser key "fgsm.epsilon"'),
     ],
 )
-def test_a_value_left_empty_in_a_config_is_refused(content, said, tmp_path, capsys):
+def test_a_value_left_empty_in_a_config_is_rejected(content, said, tmp_path, capsys):
     (tmp_path / "mine.yaml").write_text(content)
     assert (
         main(["fit", "--config", str(ROOT / "configs" / "sep_conf.yaml"), "--config", str(tmp_path / "mine.yaml")]) == 2
@@ -373,7 +365,7 @@ def test_a_value_left_empty_in_a_config_is_refused(content, said, tmp_path, caps
 )
 def test_a_config_is_not_blamed_for_a_flag(flags, capsys):
     Path("mine.yaml").write_text("seed_everything: 0\ndata: {batch_size: 4}\n")
-    error = refused(capsys, 2, "fit", *config("sep_conf"), "--config", "mine.yaml", *flags)
+    error = rejected(capsys, 2, "fit", *config("sep_conf"), "--config", "mine.yaml", *flags)
     assert "Got value: many" in error
     assert ".yaml" not in error
 
@@ -381,7 +373,7 @@ def test_a_config_is_not_blamed_for_a_flag(flags, capsys):
 def test_where_two_configs_have_a_key_both_are_named(capsys):
     Path("one.yaml").write_text("data:\n  batch_size: many\n")
     Path("two.yaml").write_text("data.batch_size: 4\n")
-    error = refused(capsys, 2, "fit", *config("sep_conf"), "-c", "one.yaml", "--config=two.yaml")
+    error = rejected(capsys, 2, "fit", *config("sep_conf"), "-c", "one.yaml", "--config=two.yaml")
     assert error.startswith("hml: one.yaml, line 2, or two.yaml, line 1: Parser key")
 
 
@@ -391,20 +383,20 @@ def test_a_file_of_callbacks_is_no_config():
     assert main(["fit", *config("sep"), *DEMO, *QUICK, *TINY, *callbacks, "--eval_after_fit=false"]) == 0
 
 
-def test_a_config_that_can_be_read_only_once_is_refused(capsys):
+def test_a_config_that_can_be_read_only_once_is_rejected(capsys):
     os.mkfifo("config")
-    assert "save the config as a file" in refused(capsys, 2, "fit", *config("sep"), "--config", "config")
+    assert "save the config as a file" in rejected(capsys, 2, "fit", *config("sep"), "--config", "config")
 
 
 def test_a_network_that_diverges_after_its_last_loss_exits_with_4(capsys):
     args = [*config("sep_conf"), *DEMO, *QUICK, *NARROW, "--model.optimizer.lr", "1e5"]
-    assert "test/cross_entropy is nan" in refused(capsys, 4, "fit", *args)
+    assert "test/cross_entropy is nan" in rejected(capsys, 4, "fit", *args)
     assert not list(Path().rglob("metrics.json"))
 
 
-def test_a_data_folder_that_is_a_file_is_refused_by_name(capsys, tmp_path):
+def test_a_data_folder_that_is_a_file_is_rejected_by_name(capsys, tmp_path):
     (tmp_path / "data").write_text("")
-    assert "HML_DATA_DIR" in refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
+    assert "HML_DATA_DIR" in rejected(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
 
 
 NOBODY = "hml stopped, since the program that read its output has ended"
@@ -424,30 +416,30 @@ def test_a_table_that_nobody_reads_exits_with_6(tmp_path, capsys, monkeypatch):
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
-        assert NOBODY in refused(capsys, 6, "table1", "--collect", "--root", str(tmp_path))
+        assert NOBODY in rejected(capsys, 6, "table1", "--collect", "--root", str(tmp_path))
 
 
 @pytest.mark.parametrize(("part", "content"), [("recipe", {}), ("data", {}), ("data", {"files": 3})])
-def test_a_result_that_lacks_what_a_table_tells_is_refused(part, content, trained, capsys):
+def test_a_result_that_lacks_what_a_table_tells_is_rejected(part, content, trained, capsys):
     result = json.loads((trained / "metrics.json").read_text()) | {"scheme": "sep", part: content}
     Path("r/sep/seed_0").mkdir(parents=True)
     Path("r/sep/seed_0/metrics.json").write_text(json.dumps(result))
-    assert "Move it away" in refused(capsys, 2, "table1", "--collect", "--root", "r")
+    assert "Move it away" in rejected(capsys, 2, "table1", "--collect", "--root", "r")
 
 
 def test_fit_without_a_config_asks_for_one(capsys):
-    assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", "--trainer.max_epochs", "1")
-    assert "--config configs/sep_conf.yaml" in refused(capsys, 2, "fit", *DEMO)
+    assert "--config configs/sep_conf.yaml" in rejected(capsys, 2, "fit", "--trainer.max_epochs", "1")
+    assert "--config configs/sep_conf.yaml" in rejected(capsys, 2, "fit", *DEMO)
 
 
 def test_a_misspelt_key_in_a_config_names_the_nearest(capsys):
     Path("mine.yaml").write_text("data: {stratgy: hml.labels.SeparateLabels}")
-    assert "data.strategy" in refused(capsys, 2, "fit", *config("sep"), "--config", "mine.yaml")
+    assert "data.strategy" in rejected(capsys, 2, "fit", *config("sep"), "--config", "mine.yaml")
 
 
 @pytest.mark.parametrize("verb", ["test", "validate", "predict"])
 def test_verbs_that_need_weights_ask_for_them(verb, capsys):
-    assert "--ckpt_path" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY)
+    assert "--ckpt_path" in rejected(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY)
 
 
 @pytest.mark.parametrize(
@@ -465,15 +457,15 @@ def test_verbs_that_need_weights_ask_for_them(verb, capsys):
 def test_weights_are_not_reported_under_the_name_of_another_run(verb, args, said, trained, capsys):
     checkpoint = trained / "checkpoints/last.ckpt"
     val = ["--data.val_size", "10"] if verb == "validate" else []
-    error = refused(capsys, 2, verb, *args, *DEMO, *QUICK, *TINY, *val, "--ckpt_path", str(checkpoint))
+    error = rejected(capsys, 2, verb, *args, *DEMO, *QUICK, *TINY, *val, "--ckpt_path", str(checkpoint))
     assert said in error
     assert f"--config {trained / 'config.yaml'}" in error
     assert not Path("lightning_logs").exists()
 
 
-def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
+def test_a_checkpoint_of_another_network_is_rejected(trained, capsys):
     args = [*config("sep_conf"), *DEMO, *QUICK, *TINY, "--ckpt_path", str(trained / "checkpoints/last.ckpt")]
-    assert "network differs" in refused(capsys, 2, "test", *args, "--model.network.channels", "3")
+    assert "network differs" in rejected(capsys, 2, "test", *args, "--model.network.channels", "3")
 
 
 @pytest.mark.parametrize(
@@ -483,7 +475,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
         *((verb, "a flipped bit") for verb in ("fit", "predict")),
     ],
 )
-def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
+def test_a_broken_checkpoint_is_rejected(verb, damage, trained, capsys):
     content = bytearray((trained / "checkpoints/last.ckpt").read_bytes())
     content[len(content) // 2] ^= 1
     Path("broken.ckpt").write_bytes(b"PK\x03\x04 cut off" if damage == "cut off" else bytes(content))
@@ -491,18 +483,20 @@ def test_a_broken_checkpoint_is_refused(verb, damage, trained, capsys):
         torch.save({"weight": torch.ones(3)}, "broken.ckpt")
     elif damage == "a pickle":
         torch.save({"state_dict": {}, "global_step": 1, "path": Path()}, "broken.ckpt")
-    assert "broken.ckpt" in refused(capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY, "--ckpt_path", "broken.ckpt")
+    assert "broken.ckpt" in rejected(
+        capsys, 2, verb, *config("sep"), *DEMO, *QUICK, *TINY, "--ckpt_path", "broken.ckpt"
+    )
 
 
 def test_missing_data_exits_with_3_and_lists_each_file(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("hml.data.download._TRIES", 1)
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", _unreachable)
-    message = refused(capsys, 3, "fit", *config("sep"), "--data.data_dir", str(tmp_path / "data"))
+    message = rejected(capsys, 3, "fit", *config("sep"), "--data.data_dir", str(tmp_path / "data"))
     for name in ("cifar-10-python.tar.gz", "cifar10h-counts.npy", "train_indices.npy", "hmix_infer_mixing_factor.csv"):
         assert name in message
     assert "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce" in message
     assert "https://" in message
-    assert refused(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
+    assert rejected(capsys, 3, "download", "--data_dir", str(tmp_path / "data"))
 
 
 def _unreachable(*args, **kwargs):
@@ -514,13 +508,13 @@ def _unreachable(*args, **kwargs):
 def test_a_folder_that_cannot_be_written_exits_with_6(capsys):
     Path("file").write_text("in the way")
     args = ["fit", *config("sep"), *DEMO, *QUICK, *TINY, "--trainer.default_root_dir", "file"]
-    assert "file" in refused(capsys, 6, *args)
+    assert "file" in rejected(capsys, 6, *args)
 
 
 def test_a_diverging_run_exits_with_4_and_keeps_its_last_finite_checkpoint(capsys):
     args = ["--model.optimizer.lr", "1e6", "--trainer.gradient_clip_val", "null", "--trainer.max_epochs", "9"]
     args += ["--checkpoint.minutes", "0", "--checkpoint.steps", "1"]
-    message = refused(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *TINY, *args)
+    message = rejected(capsys, 4, "fit", *config("sep"), *DEMO, *QUICK, *TINY, *args)
     assert "diverged" in message
     assert re.search(r"(at step \d+, on images \d+|not finite after step \d+)", message)
     assert not list(Path().rglob("metrics.json"))
@@ -613,7 +607,7 @@ def test_help_and_what_is_wrong_at_first_sight_need_no_torch():
     ],
 )
 def test_flags_can_not_be_abbreviated(args, said, capsys):
-    assert said in refused(capsys, 2, "fit", *config("sep"), *DEMO, *args)
+    assert said in rejected(capsys, 2, "fit", *config("sep"), *DEMO, *args)
 
 
 def test_configs_are_found_by_name_where_there_are_none():
@@ -640,8 +634,8 @@ def test_imports_are_no_longer_searched_for_garbage(tmp_path, monkeypatch):
     assert gc.isenabled()
 
 
-def test_an_unknown_verb_is_refused(capsys):
-    assert "download" in refused(capsys, 2, "trian")
+def test_an_unknown_verb_is_rejected(capsys):
+    assert "download" in rejected(capsys, 2, "trian")
 
 
 def test_print_config_shows_the_recipe(capsys):

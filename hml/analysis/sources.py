@@ -77,7 +77,7 @@ def read_sources(cohort: Cohort, judgements: Path | None, images: ImageSource | 
 
     Args:
         cohort: The released judgements to read, "paper" or "all".
-        judgements: A file of your own to read instead, completely.
+        judgements: Your own file to read instead. All its judgements are used.
         images: The images that were judged; by default CIFAR-10's, if the judgements are of them.
         data_dir: The data folder.
 

@@ -101,7 +101,7 @@ def check_logits(outputs: object) -> Tensor:
     if not isinstance(outputs, Tensor):
         raise InputError(
             f"--model.network returns {type(outputs).__name__}, not one tensor of logits: turn its other outputs off "
-            "(torchvision: --model.network.aux_logits false), or wrap the network in a module of your own."
+            "(torchvision: --model.network.aux_logits false), or wrap the network in your own module."
         )
     return outputs
 

@@ -112,7 +112,7 @@ def small(tmp_path_factory):
 
 
 def make_own(path, people=3, ends=((0, 50), (1, 51), (2, 52), (3, 53), (4, 54), (5, 55))):
-    """A file of your own judgements: few people, one lambda_f, no repeats, no times."""
+    """Your own file of judgements: few people, one lambda_f, no repeats, no times."""
     rng = np.random.default_rng(0)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -79,7 +79,7 @@ def test_epsilon_of_nothing_changes_nothing(resnet, batch):
     assert torch.equal(fgsm(resnet, *batch, epsilon=0), batch[0])
 
 
-def test_negative_epsilon_is_refused(resnet, batch):
+def test_negative_epsilon_is_rejected(resnet, batch):
     with pytest.raises(InputError, match="epsilon"):
         fgsm(resnet, *batch, epsilon=-0.01)
 

@@ -108,13 +108,13 @@ def test_order_of_predictions_does_not_matter():
 
 
 @pytest.mark.parametrize("bin_size", [0, -1])
-def test_a_bin_of_no_predictions_is_refused(bin_size):
+def test_a_bin_of_no_predictions_is_rejected(bin_size):
     with pytest.raises(InputError, match="bin_size"):
         rms_calibration_error(torch.ones(3), torch.ones(3), bin_size)
 
 
 @pytest.mark.parametrize("shapes", [((3,), (2,)), ((3, 1), (3, 1)), ((3,), (3, 1))])
-def test_shapes_that_differ_are_refused(shapes):
+def test_shapes_that_differ_are_rejected(shapes):
     with pytest.raises(InputError, match=r"must both be \(N,\)"):
         rms_calibration_error(*(torch.ones(shape) for shape in shapes))
 

@@ -260,7 +260,7 @@ def test_pictures_are_optional_and_as_many_as_asked(tiny, classifier, make_train
         (Calibration, {"num_bins": 0}),
     ],
 )
-def test_options_out_of_range_are_refused_at_once(make, option):
+def test_options_out_of_range_are_rejected_at_once(make, option):
     with pytest.raises(InputError, match=next(iter(option))):
         make(**option)
 

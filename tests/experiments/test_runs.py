@@ -40,7 +40,7 @@ def test_a_damaged_one_is_none_with_a_notice(tmp_path, content, caplog):
 
 
 @pytest.mark.parametrize("content", ['{"metrics": {}}', json.dumps(WHOLE | {"data": 3})])
-def test_a_whole_one_of_another_version_is_refused_rather_than_thrown_away(tmp_path, content):
+def test_a_whole_one_of_another_version_is_rejected_rather_than_thrown_away(tmp_path, content):
     (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(InputError, match="another version"):
         read_outcome(tmp_path, "sep", 3)
@@ -97,7 +97,7 @@ def test_a_run_whose_time_was_up_counts_as_unfinished():
 
 
 @pytest.mark.parametrize("other", [{"scheme": "mixup"}, {"seed": 4}])
-def test_a_run_that_was_copied_into_anothers_place_is_refused(tmp_path, other):
+def test_a_run_that_was_copied_into_anothers_place_is_rejected(tmp_path, other):
     (tmp_path / "metrics.json").write_text(json.dumps(WHOLE | {"scheme": "sep", "seed": 3} | other))
     with pytest.raises(InputError, match="it was copied or renamed"):
         read_outcome(tmp_path, "sep", 3)

@@ -32,7 +32,7 @@ def test_configs_are_found_from_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "said"), [("mixpu", "did you mean mixup"), ("xyz", "by its path"), ("x.yaml", "x.yaml")]
 )
-def test_unknown_schemes_are_refused(name, said):
+def test_unknown_schemes_are_rejected(name, said):
     with pytest.raises(InputError, match=said):
         find_configs([name])
 
@@ -49,6 +49,6 @@ def test_seeds_are_ranges_and_lists(text, seeds):
 
 
 @pytest.mark.parametrize("text", ["", "a", "4..0", "-1", "1.5", "0..99999", "4294967296", "1,,2"])
-def test_wrong_seeds_are_refused(text):
+def test_wrong_seeds_are_rejected(text):
     with pytest.raises(InputError, match="seeds="):
         parse_seeds(text)

@@ -159,7 +159,7 @@ def test_runs_with_other_threads_are_named(make_four):
     assert any("threads" in note and "1 (mixup 1); 2 (mixup 0, mixup 2)" in note for note in notes_of(2, 1, 2))
 
 
-def test_one_row_of_two_recipes_is_refused(make_four):
+def test_one_row_of_two_recipes_is_rejected(make_four):
     with pytest.raises(InputError, match=r"trainer\.max_epochs is 65 at seed 0 and 8 at seed 1"):
         make_table({"mixup": 2}, [make_four("mixup", 0, 2.0), make_four("mixup", 1, 2.0, epochs=8)])
 

@@ -19,6 +19,7 @@ from hml.experiments.progress import Progress
 from hml.files.locks import claim
 from hml.training.hardware import machine_threads
 from tests import processes
+from tests.commands import rejected
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 QUICK = [
@@ -79,15 +80,6 @@ def alike(one, other):
     return [metrics(one)[name] for name in names] == pytest.approx([metrics(other)[name] for name in names], abs=5e-4)
 
 
-def refused(capsys, code, *args):
-    capsys.readouterr()
-    assert main(["table1", *args]) == code
-    message = capsys.readouterr().err
-    assert "Traceback" not in message
-    assert "hml: " in message
-    return message
-
-
 def test_two_schemes_at_two_seeds_make_a_table(study):
     rows = list(csv.DictReader((study / "table1.csv").read_text().splitlines()))
     row = next(row for row in rows if (row["scheme"], row["metric"]) == ("sep_conf", "test/cross_entropy"))
@@ -129,10 +121,10 @@ def test_a_study_grows_by_a_seed_and_mends_what_was_cut_short(study, caplog):
     assert run_again == {"mixup/seed_0", "mixup/seed_1", "mixup/seed_2"}
 
 
-def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(study, capsys):
+def test_another_recipe_is_rejected_with_the_difference_and_redone_with_rerun(study, capsys):
     before = times(study)
     other = [*QUICK, "--model.optimizer.lr", "0.05", *TWO, "--schemes", "mixup", "--seeds", "0"]
-    message = refused(capsys, 2, *other)
+    message = rejected(capsys, 2, "table1", *other)
     assert "model.optimizer.init_args.lr: 0.1 recorded, 0.05 requested" in message
     assert "--rerun" in message
     assert times(study) == before
@@ -150,7 +142,7 @@ def test_another_recipe_is_refused_with_the_difference_and_redone_with_rerun(stu
     ],
 )
 def test_whatever_changes_training_is_another_recipe(flags, study, capsys):
-    assert "trainer." in refused(capsys, 2, *QUICK, *TWO, *flags)
+    assert "trainer." in rejected(capsys, 2, "table1", *QUICK, *TWO, *flags)
 
 
 def test_a_rerun_that_dies_leaves_no_figures_of_the_earlier_recipe(finished, capsys, monkeypatch):
@@ -176,7 +168,7 @@ def test_testing_a_run_writes_beside_it_and_the_table_stays(study, capsys):
 
 
 def test_other_data_are_another_recipe(study, capsys):
-    assert "33 recorded, 34 requested" in refused(capsys, 2, *QUICK, *TWO, "--data.images.num_test", "34")
+    assert "33 recorded, 34 requested" in rejected(capsys, 2, "table1", *QUICK, *TWO, "--data.images.num_test", "34")
 
 
 @pytest.mark.usefixtures("study")
@@ -378,7 +370,7 @@ def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
     assert "| minus sep_conf |" in capsys.readouterr().out
     rows = csv.DictReader((study / "table1.csv").read_text().splitlines())
     assert {row["scheme"] for row in rows if row["minus_sep_conf"]} == {"mixup"}
-    message = refused(capsys, 2, "--collect", "--root", "study", "--baseline", "sep")
+    message = rejected(capsys, 2, "table1", "--collect", "--root", "study", "--baseline", "sep")
     assert "--baseline sep is not one of the table's schemes: mixup, sep_conf." in message
 
 
@@ -397,12 +389,12 @@ def test_collect_compares_to_the_baseline_that_is_named(study, capsys):
 )
 def test_collecting_rejects_flags_of_running(flags, capsys):
     Path("study/mixup/seed_0").mkdir(parents=True)
-    assert f"remove {flags[0]}" in refused(capsys, 2, "--collect", "--root", "study", *flags)
+    assert f"remove {flags[0]}" in rejected(capsys, 2, "table1", "--collect", "--root", "study", *flags)
 
 
 def test_collecting_needs_no_data(study, capsys):
-    assert "no runs in elsewhere" in refused(capsys, 2, "--collect", "--root", "elsewhere")
-    assert "brier_score" in refused(capsys, 2, "--collect", "--root", "study", "--metric", "nll")
+    assert "no runs in elsewhere" in rejected(capsys, 2, "table1", "--collect", "--root", "elsewhere")
+    assert "brier_score" in rejected(capsys, 2, "table1", "--collect", "--root", "study", "--metric", "nll")
 
 
 @pytest.mark.parametrize(
@@ -428,27 +420,27 @@ def test_collecting_needs_no_data(study, capsys):
         (["--job", "nonsense=3", "--cluster", "local"], "nonsense"),
     ],
 )
-def test_wrong_input_is_refused_before_anything_runs(args, said, capsys):
+def test_wrong_input_is_rejected_before_anything_runs(args, said, capsys):
     Path("untested.yaml").write_text("eval_after_fit: false")
     Path("escape.yaml").write_text("scheme: ../escape")
-    assert said in refused(capsys, 2, *QUICK, "--root", "study", "--schemes", "mixup", "--seeds", "0", *args)
+    assert said in rejected(capsys, 2, "table1", *QUICK, "--root", "study", "--schemes", "mixup", "--seeds", "0", *args)
     assert not list(Path().rglob("metrics.json"))
 
 
-def test_a_root_that_is_a_file_is_refused(capsys):
+def test_a_root_that_is_a_file_is_rejected(capsys):
     Path("study").write_text("in the way")
-    assert "study" in refused(capsys, 6, *QUICK, *TWO)
+    assert "study" in rejected(capsys, 6, "table1", *QUICK, *TWO)
 
 
-def test_two_configs_of_one_name_are_refused(capsys):
+def test_two_configs_of_one_name_are_rejected(capsys):
     Path("mine.yaml").write_text((CONFIGS / "mixup.yaml").read_text())
-    assert "mine.yaml" in refused(capsys, 2, *QUICK, "--schemes", "mixup,mine.yaml", "--root", "study")
+    assert "mine.yaml" in rejected(capsys, 2, "table1", *QUICK, "--schemes", "mixup,mine.yaml", "--root", "study")
 
 
-def test_a_second_study_in_the_same_folder_is_refused(capsys):
+def test_a_second_study_in_the_same_folder_is_rejected(capsys):
     Path("study").mkdir()
     with claim(Path("study/.lock"), "…"):
-        assert "--root" in refused(capsys, 5, *QUICK, *TWO)
+        assert "--root" in rejected(capsys, 5, "table1", *QUICK, *TWO)
 
 
 NAMED = """\

@@ -61,14 +61,14 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["report.csv"]
 
 
-def test_a_folder_that_is_a_file_is_refused(tmp_path):
+def test_a_folder_that_is_a_file_is_rejected(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(StorageError, match="taken"):
         write_atomically(tmp_path / "taken" / "report.csv", "text")
     assert (tmp_path / "taken").read_text() == ""
 
 
-def test_a_path_that_is_a_folder_is_refused(tmp_path):
+def test_a_path_that_is_a_folder_is_rejected(tmp_path):
     (tmp_path / "report.csv").mkdir()
     with pytest.raises(StorageError, match=r"report\.csv"):
         write_atomically(tmp_path / "report.csv", "text")

@@ -62,7 +62,7 @@ def test_a_variable_that_is_not_set_is_named(text):
         expand(text)
 
 
-def test_the_home_of_nobody_is_refused():
+def test_the_home_of_nobody_is_rejected():
     with pytest.raises(InputError, match="there is no user 'nobody-at-all'"):
         expand("~nobody-at-all/x")
 

@@ -17,7 +17,7 @@ def test_the_same_key_may_stand_in_two_places():
 @pytest.mark.parametrize(
     "text", ["seed: 1\nother: 2\nseed: 3\n", "x:\n  seed: 1\n\n  'seed': 3\n", "- a\n- {seed: 1,\n\n   seed: 3}\n"]
 )
-def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
+def test_a_key_that_stands_twice_is_rejected_with_its_lines(text):
     first, second = [number for number, line in enumerate(text.splitlines(), 1) if "seed" in line]
     with pytest.raises(yaml.YAMLError, match=f"'seed' is repeated, in lines {first} and {second}"):
         parse_yaml(text)
@@ -37,17 +37,17 @@ def test_a_key_that_stands_twice_is_refused_with_its_lines(text):
         '? "\\0"',
     ],
 )
-def test_what_is_not_yaml_is_refused(text):
+def test_what_is_not_yaml_is_rejected(text):
     with pytest.raises(yaml.YAMLError):
         parse_yaml(text)
 
 
-def test_an_alias_of_itself_is_refused():
+def test_an_alias_of_itself_is_rejected():
     with pytest.raises(yaml.YAMLError, match="it contains itself"):
         parse_yaml("a: &a [1, *a]\n")
 
 
-def test_aliases_of_aliases_are_refused_before_anybody_writes_them_out():
+def test_aliases_of_aliases_are_rejected_before_anybody_writes_them_out():
     levels = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     levels += [f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]" for n in range(9)]
     assert parse_yaml("\n".join(levels[:4]))["a3"][9][9][9][9] == 1

@@ -45,7 +45,7 @@ def test_impossible_curves_are_rejected():
         ([-0.1, 0.9], [0.2, 0.8], "lambda_f is not all in"),
     ],
 )
-def test_what_no_curve_can_be_fitted_to_is_refused(lambda_f, lambda_h, said):
+def test_what_no_curve_can_be_fitted_to_is_rejected(lambda_f, lambda_h, said):
     with pytest.raises(InputError, match=said):
         fit_curve(lambda_f, lambda_h)
     with pytest.raises(InputError, match=said):

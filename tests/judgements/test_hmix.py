@@ -199,7 +199,7 @@ def answer(text):
         ({"rt": "soon"}, "rt", "soon"),
     ],
 )
-def test_bad_rows_are_refused_by_file_row_field_and_value(change, field, value):
+def test_bad_rows_are_rejected_by_file_row_field_and_value(change, field, value):
     plain = {"label1": "", "id2": "", "mixtureCoeff": "", "task": "rate_mixture", "rt": ""}
     with pytest.raises(InputError) as caught:
         parse(make_csv(GOOD | plain, GOOD | plain, GOOD | plain | change))
@@ -223,7 +223,7 @@ def test_bad_rows_are_refused_by_file_row_field_and_value(change, field, value):
         (b"subject,filename,responses\n", "mine.csv has no judgements"),
     ],
 )
-def test_bad_files_are_refused_by_name(content, message):
+def test_bad_files_are_rejected_by_name(content, message):
     with pytest.raises(InputError, match=message):
         parse(content)
 
@@ -234,7 +234,7 @@ def test_blank_lines_count_as_rows():
         parse(f"{header}\n\n\n{row}\n")
 
 
-def test_a_missing_file_is_refused_by_its_path(tmp_path):
+def test_a_missing_file_is_rejected_by_its_path(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.csv: No such file"):
         read_hmix(tmp_path / "nowhere.csv")
 

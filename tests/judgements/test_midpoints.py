@@ -55,7 +55,7 @@ def test_a_picked_midpoint_is_read():
         (parse_select, SELECT, "response", "select0.3"),
     ],
 )
-def test_bad_rows_are_refused_by_file_row_field_and_value(parse, good, field, value):
+def test_bad_rows_are_rejected_by_file_row_field_and_value(parse, good, field, value):
     with pytest.raises(InputError) as caught:
         parse(make_csv(good, good | {field: value}), "mine.csv")
     assert str(caught.value).startswith(f"{field}={value!r}"[:60])
@@ -71,7 +71,7 @@ def test_bad_rows_are_refused_by_file_row_field_and_value(parse, good, field, va
         (parse_select, SELECT | {"response": '{"select":"select7"}'}),
     ],
 )
-def test_impossible_answers_are_refused(parse, row):
+def test_impossible_answers_are_rejected(parse, row):
     with pytest.raises(InputError, match=r"mine\.csv, row 2: .*=.* (is outside \[0, 1\]|is not a time)"):
         parse(make_csv(row), "mine.csv")
 

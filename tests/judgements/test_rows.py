@@ -19,7 +19,7 @@ def test_refusing_names_field_value_place_and_remedy():
         reject("mine.csv, row 2", "age", -1, "give years.")
 
 
-def test_an_object_is_read_and_anything_else_refused():
+def test_an_object_is_read_and_anything_else_rejected():
     assert parse_object('{"a": 1}', "here", "field", "mend it.") == {"a": 1}
     for text in ("[1]", "1", "", '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000):
         with pytest.raises(InputError, match=r"field=.* in here: mend it"):

@@ -42,7 +42,7 @@ def test_the_unit_interval_is_closed(value):
         (lambda: Judgement(MIX, "ann", 0.5, 0.5, float("nan")), "reaction_ms=nan"),
     ],
 )
-def test_wrong_values_are_refused_by_name(make, message):
+def test_wrong_values_are_rejected_by_name(make, message):
     with pytest.raises(InputError, match=message):
         make()
 

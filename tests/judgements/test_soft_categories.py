@@ -60,13 +60,13 @@ def test_a_certain_answer_leaves_a_tenth_for_what_was_not_ruled_out():
         {"improbClassSelectZebra": "1"},
     ],
 )
-def test_bad_answers_are_refused_by_file_row_and_field(change):
+def test_bad_answers_are_rejected_by_file_row_and_field(change):
     with pytest.raises(InputError, match=r"^response=.* in mine\.csv, row 3: "):
         parse_soft_categories(make_csv(ANSWER, ANSWER | change), "mine.csv")
 
 
 @pytest.mark.parametrize("change", [{"task": "rate_mixture"}, {"subject": " "}, {"filename": "cat.png"}])
-def test_bad_fields_are_refused(change):
+def test_bad_fields_are_rejected(change):
     with pytest.raises(InputError, match=rf"^{next(iter(change))}=.* in mine\.csv, row 2: "):
         parse_soft_categories(make_csv(ANSWER, **change), "mine.csv")
 
